@@ -1,0 +1,60 @@
+"""Cosine distance between embeddings, and from a picture to a character with several references."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MATCHES", "Match", "character_distances", "cosine_distances"]
+
+Match = Literal["max", "mean", "top3"]
+MATCHES: tuple[Match, ...] = get_args(Match)
+
+
+def cosine_distances(queries: NDArray[np.float32], references: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosine distance of every query to every reference: 1 - dot product, in 0..2, smaller is closer.
+
+    Args:
+        queries: `(n, dim)` float32, unit length.
+        references: `(m, dim)` float32, unit length.
+
+    Returns:
+        `(n, m)` float32.
+    """
+    distances = queries @ references.T
+    np.subtract(1.0, distances, out=distances)
+    return np.clip(distances, 0.0, 2.0, out=distances)
+
+
+def character_distances(
+    distances: NDArray[np.float32], starts: NDArray[np.int64], match: Match
+) -> NDArray[np.float32]:
+    """Distance of every query to every character, from the distances to the characters' references.
+
+    `max` takes the most similar reference (the smallest distance), `mean` the mean over all references, `top3` the mean
+    over the three nearest (over all where there are fewer).
+
+    Args:
+        distances: `(n, m)` float32, the references of one character side by side.
+        starts: `(c,)` int64, column at which each character's references begin; rising, the first is 0, none empty.
+        match: The rule.
+
+    Returns:
+        `(n, c)` float32.
+    """
+    if match == "max":
+        return np.minimum.reduceat(distances, starts, axis=1)
+    if match == "mean":
+        counts = np.diff(np.append(starts, distances.shape[1])).astype(np.float32)
+        return np.add.reduceat(distances, starts, axis=1) / counts
+    return np.stack([_mean_of_nearest(part, 3) for part in np.split(distances, starts[1:], axis=1)], axis=1)
+
+
+def _mean_of_nearest(distances: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Mean over the k smallest of each row: `(n, m)` -> `(n,)`."""
+    if distances.shape[1] > k:
+        distances = np.partition(distances, k - 1, axis=1)[:, :k]
+    means: NDArray[np.float32] = distances.mean(axis=1)
+    return means

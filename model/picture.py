@@ -1,0 +1,193 @@
+"""From the bytes of a file to an upright RGB picture.
+
+The format is told by content, never by name. What a person sees in a viewer is what the network gets: EXIF orientation
+is applied, transparency is composed on white, and 16-bit, CMYK, palette and grey pictures keep their tones.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from model.errors import UnreadablePicture, UnsupportedPicture
+
+__all__ = ["SNIFF_BYTES", "Limits", "decode", "picture_suffixes", "sniff"]
+
+SNIFF_BYTES = 64
+"""How many leading bytes of a file `sniff` wants to see."""
+
+_FORMATS = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "bmp": "BMP",
+    "tiff": "TIFF",
+    "avif": "AVIF",
+    "heic": "HEIF",
+    "jxl": "JXL",
+}
+_PLUGINS = {"heic": ("pillow_heif", "register_heif_opener"), "jxl": ("pillow_jxl", None)}
+_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif .jxl".split()
+)
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a single picture may ask of the machine.
+
+    Attributes:
+        max_pixels: Width times height above which a picture is refused by its header, before any memory is taken.
+    """
+
+    max_pixels: int = 200_000_000
+
+
+def picture_suffixes() -> frozenset[str]:
+    """The lower-case file name endings that claim to be a picture, each with its dot."""
+    return _SUFFIXES
+
+
+def sniff(head: bytes) -> str | None:
+    """Name the picture format that the first `SNIFF_BYTES` bytes show, or None.
+
+    The names are those of the README: jpeg, png (apng too), webp, gif, bmp, tiff, avif, heic, jxl.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "tiff"
+    if head.startswith(b"BM") and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADERS:
+        return "bmp"
+    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
+        return "jxl"
+    if head[4:8] == b"ftyp":
+        return _sniff_brands(head)
+    return None
+
+
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # lengths of the headers that follow the 14 bytes of "BM…"
+
+
+def _sniff_brands(head: bytes) -> str | None:
+    """AVIF and HEIC share one container; the brands in its first box tell them apart."""
+    length = min(struct.unpack_from(">I", head)[0], len(head))
+    brands = [head[8:12], *(head[i : i + 4] for i in range(16, length - 3, 4))]
+    if any(brand in _AVIF_BRANDS for brand in brands):
+        return "avif"
+    if any(brand in _HEIC_BRANDS for brand in brands):
+        return "heic"
+    return None
+
+
+def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
+    """Read a picture's bytes as what a viewer would show, in mode RGB.
+
+    Of an animation the first frame is read.
+
+    Args:
+        data: The whole content of the file.
+        limits: Refuse what is larger than this.
+
+    Raises:
+        UnsupportedPicture: The content is no picture of a format that this installation reads.
+        UnreadablePicture: The picture is damaged, empty or larger than the limits.
+    """
+    name = sniff(data[:SNIFF_BYTES])
+    if name is None:
+        raise UnsupportedPicture("not a picture of a known format" if data else "the file is empty")
+    _need_plugin(name)
+    # Pillow's readers meet broken files with errors of many types (struct, index, zlib, even SyntaxError); whatever the
+    # type, it is this one file that cannot be read.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=[_FORMATS[name]]) as image:
+                _check_size(image, limits or Limits())
+                image.load()
+                return _flatten(_upright(image))
+    except (UnreadablePicture, MemoryError):
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise UnreadablePicture(f"damaged {name}: its header cannot be read") from error
+    except Exception as error:
+        raise UnreadablePicture(f"damaged {name}: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@functools.cache
+def _need_plugin(name: str) -> None:
+    if name not in _PLUGINS:
+        return
+    module, register = _PLUGINS[name]
+    try:
+        plugin = importlib.import_module(module)
+    except ImportError as error:
+        raise UnsupportedPicture(f"{name} pictures need: pip install 'oshiwake[formats]'") from error
+    if register:
+        getattr(plugin, register)()
+
+
+def _check_size(image: Image.Image, limits: Limits) -> None:
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise UnreadablePicture(
+            f"{width} x {height} pixels: more than the limit of {limits.max_pixels:,} pixels"
+        )
+    if width < 1 or height < 1:
+        raise UnreadablePicture("it has no pixels")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation; a damaged EXIF block means none, as in every viewer."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (OSError, ValueError, TypeError, KeyError, SyntaxError, OverflowError, struct.error, zlib.error):
+        return image
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """Bring any of Pillow's modes to RGB, with transparency composed on white."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _eight_bits(image)
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale a deep grey picture to 8 bits; Pillow's own conversion clips instead.
+
+    Integers are 16 bits wide in every format we read (Pillow widens some to 32). Floats are taken as 0..1 when no value
+    exceeds 1, as 0..255 or 0..65535 otherwise.
+    """
+    values = np.asarray(image).astype(np.float32)
+    if image.mode == "F":
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+        top = float(values.max())
+        full = 1.0 if top <= 1.0 else 255.0 if top <= 255.0 else 65535.0
+    else:
+        full = 65535.0
+    return Image.fromarray(np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8), mode="L")
