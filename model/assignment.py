@@ -123,9 +123,7 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
     """
     if len(embeddings) == 0:
         return []
-    distances = character_distances(
-        cosine_distances(embeddings, gallery.embeddings), gallery.starts, rule.match
-    )
+    distances = character_distances(cosine_distances(embeddings, gallery.embeddings), gallery.starts, rule.match)
     rows = np.arange(len(distances))
     nearest = distances.argmin(axis=1)  # (n,), the first of equals
     nearest_distance = distances[rows, nearest]

@@ -28,9 +28,7 @@ def cosine_distances(queries: NDArray[np.float32], references: NDArray[np.float3
     return np.clip(distances, 0.0, 2.0, out=distances)
 
 
-def character_distances(
-    distances: NDArray[np.float32], starts: NDArray[np.int64], match: Match
-) -> NDArray[np.float32]:
+def character_distances(distances: NDArray[np.float32], starts: NDArray[np.int64], match: Match) -> NDArray[np.float32]:
     """Distance of every query to every character, from the distances to the characters' references.
 
     `max` takes the most similar reference (the smallest distance), `mean` the mean over all references, `top3` the mean

@@ -26,7 +26,7 @@ class Embedder:
         self.info = info
         self.batch = batch
         self._device = torch.device(device)
-        self._network = network.eval().to(self._device, memory_format=torch.channels_last)
+        self._network = network.eval().to(self._device).to(memory_format=torch.channels_last)
 
     @classmethod
     def load(cls, path: Path, *, device: str = "cpu", batch: int = 32) -> Embedder:

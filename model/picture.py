@@ -15,7 +15,7 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model.errors import UnreadablePicture, UnsupportedPicture
 
@@ -36,9 +36,7 @@ _FORMATS = {
     "jxl": "JXL",
 }
 _PLUGINS = {"heic": ("pillow_heif", "register_heif_opener"), "jxl": ("pillow_jxl", None)}
-_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif .jxl".split()
-)
+_SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif .jxl".split())
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 
@@ -125,7 +123,7 @@ def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
                 return _flatten(_upright(image))
     except (UnreadablePicture, MemoryError):
         raise
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise UnreadablePicture(f"damaged {name}: its header cannot be read") from error
     except Exception as error:
         raise UnreadablePicture(f"damaged {name}: {_one_line(error)}") from error
@@ -151,9 +149,7 @@ def _need_plugin(name: str) -> None:
 def _check_size(image: Image.Image, limits: Limits) -> None:
     width, height = image.size
     if width * height > limits.max_pixels:
-        raise UnreadablePicture(
-            f"{width} x {height} pixels: more than the limit of {limits.max_pixels:,} pixels"
-        )
+        raise UnreadablePicture(f"{width} x {height} pixels: more than the limit of {limits.max_pixels:,} pixels")
     if width < 1 or height < 1:
         raise UnreadablePicture("it has no pixels")
 

@@ -86,13 +86,9 @@ def read_info(path: Path) -> WeightsInfo:
     except SafetensorError as error:
         raise WeightsError(f"{path}: not a safetensors file ({error})") from error
     if metadata.get("format") != _FORMAT:
-        raise WeightsError(
-            f"{path}: safetensors, but not weights of this program; see `reid weights import --help`"
-        )
+        raise WeightsError(f"{path}: safetensors, but not weights of this program; see `reid weights import --help`")
     if metadata.get("version") != _VERSION:
-        raise WeightsError(
-            f"{path}: weights version {metadata.get('version')}; this program reads {_VERSION}"
-        )
+        raise WeightsError(f"{path}: weights version {metadata.get('version')}; this program reads {_VERSION}")
     try:
         return _parse(metadata)
     except (KeyError, ValueError) as error:
@@ -131,9 +127,7 @@ def load_network(path: Path) -> tuple[Network, WeightsInfo]:
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise WeightsError(
-            f"{path}: its tensors do not fit {ARCHITECTURE} ({str(error).splitlines()[0]})"
-        ) from error
+        raise WeightsError(f"{path}: its tensors do not fit {ARCHITECTURE} ({str(error).splitlines()[0]})") from error
     return network.eval(), info
 
 
