@@ -1,0 +1,30 @@
+"""Errors of the store, one small tree.
+
+    StoreError
+    ├── RunNotFound        no run of that name, or no run at all
+    ├── NewerSchema        written by a newer Oshiwake; this one does not touch it
+    ├── DamagedStore       a file of the store cannot be read
+    └── JournalBusy        another process is placing files in the same output folder
+
+Only JournalBusy is worth a retry. The message is one line that names the file or the run.
+"""
+
+
+class StoreError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class RunNotFound(StoreError):
+    """No run of that name is in the store."""
+
+
+class NewerSchema(StoreError):
+    """The store, the run or the journal was written by a newer program."""
+
+
+class DamagedStore(StoreError):
+    """A file of the store is missing or cannot be read."""
+
+
+class JournalBusy(StoreError):
+    """Another process holds the journal of the output folder."""

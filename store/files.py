@@ -1,0 +1,85 @@
+"""Atomic writes: a reader sees the old file or the new one, whole, whatever dies when."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from store.errors import DamagedStore, NewerSchema
+
+__all__ = ["SCHEMA", "new_file", "read_json", "sync_folder", "temporary_beside", "write_json"]
+
+SCHEMA = 1
+"""Version of everything this package writes. A higher number in a file means: keep off."""
+
+TEMPORARY_PREFIX = ".oshiwake-"
+"""Names of unfinished files begin so; they may be deleted whenever nothing runs."""
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name in the same folder, never used before, for the unfinished form of `path`."""
+    return path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.part"
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; put it in place of `path`, on disk for good, when the block ends well."""
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; file systems that cannot do so are left alone."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write an object with the schema version, atomically. Lone surrogates (odd file names) survive the way back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(path) as temporary:
+        temporary.write_text(json.dumps({"schema": SCHEMA, **value}, indent=1), encoding="ascii")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object that `write_json` wrote.
+
+    Raises:
+        DamagedStore: The file is missing or no such object.
+        NewerSchema: A newer program wrote it.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise DamagedStore(f"{path}: {error}") from error
+    if not isinstance(value, dict) or not isinstance(value.get("schema"), int):
+        raise DamagedStore(f"{path}: not a file of this program")
+    check_schema(value.pop("schema"), path)
+    return value
+
+
+def check_schema(found: int, path: Path) -> None:
+    """Refuse what a newer program wrote.
+
+    Raises:
+        NewerSchema: `found` is higher than `SCHEMA`.
+    """
+    if found > SCHEMA:
+        raise NewerSchema(f"{path}: schema {found}; this Oshiwake knows up to {SCHEMA}. Please upgrade Oshiwake")

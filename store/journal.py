@@ -1,0 +1,294 @@
+"""The journal of an output folder: every file operation, written before it happens.
+
+It stands in the output folder itself (`OUT/.oshiwake/journal.sqlite`), because it tells what is in that folder: a person
+who deletes the folder deletes the journal with it, and nothing stale remains. SQLite gives the transactions (ADR 0004).
+
+Two tables. `operation` is the log, in order, with the run that did it; it is what undo reverses. `placement` is the
+present state that the log adds up to: which image stands where.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+
+from store.errors import DamagedStore, JournalBusy, StoreError
+from store.files import SCHEMA, check_schema
+
+__all__ = ["JOURNAL_FOLDER", "Action", "Image", "Journal", "Operation", "Placement"]
+
+JOURNAL_FOLDER = ".oshiwake"
+"""Name of the folder in OUT that holds the journal."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS operation (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run TEXT NOT NULL,
+  action TEXT NOT NULL,
+  path BLOB NOT NULL,
+  member BLOB NOT NULL,
+  source BLOB NOT NULL,
+  target BLOB NOT NULL,
+  digest BLOB NOT NULL,
+  done INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS operation_run ON operation (run, id);
+CREATE INDEX IF NOT EXISTS operation_image ON operation (path, member);
+CREATE INDEX IF NOT EXISTS operation_open ON operation (id) WHERE done = 0;
+CREATE TABLE IF NOT EXISTS placement (
+  target BLOB PRIMARY KEY,
+  path BLOB NOT NULL,
+  member BLOB NOT NULL,
+  action TEXT NOT NULL,
+  digest BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS placement_image ON placement (path, member);
+CREATE TABLE IF NOT EXISTS folder_time (
+  run TEXT NOT NULL, path BLOB NOT NULL, mtime_ns INTEGER NOT NULL, PRIMARY KEY (run, path)
+) WITHOUT ROWID;
+"""
+
+
+class Action(StrEnum):
+    """One kind of file operation."""
+
+    HARDLINK = "hardlink"
+    SYMLINK = "symlink"
+    COPY = "copy"
+    MOVE = "move"
+    RENAME = "rename"
+    REMOVE = "remove"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image wherever it is placed: the absolute path of its original, and its name inside an archive file."""
+
+    path: bytes
+    member: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One file operation.
+
+    Attributes:
+        action: What is done.
+        image: The image it is done for; of no meaning for FOLDER.
+        source: What the target is made from: the original, or the old target of a RENAME. For a REMOVE, the action that
+            had placed it (so that undo can place it again).
+        target: The file or folder that comes into being (REMOVE: goes).
+        digest: sha256 of the image's bytes.
+        id: Number in the journal; 0 before it is planned.
+    """
+
+    action: Action
+    image: Image
+    source: bytes
+    target: bytes
+    digest: bytes = b""
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an image stands now.
+
+    Attributes:
+        target: Absolute path.
+        action: How it was placed there: HARDLINK, SYMLINK, COPY or MOVE.
+        digest: sha256 of the image's bytes.
+    """
+
+    target: bytes
+    action: Action
+    digest: bytes
+
+
+class Journal:
+    """The open journal; holding it means being the only process that places files in this output folder."""
+
+    def __init__(self, output: Path, *, wait_s: float = 5.0) -> None:
+        """Open the journal, made when there is none, and wait for another holder to finish.
+
+        Raises:
+            JournalBusy: Another process still held it after `wait_s` seconds.
+            NewerSchema: A newer program wrote it.
+            DamagedStore: The file is no journal.
+            StoreError: The output folder cannot be written, or something else stands where the journal should.
+        """
+        self.folder = output / JOURNAL_FOLDER
+        path = self.folder / "journal.sqlite"
+        made_output = not output.exists()
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot write the output folder {output}: {error.strerror}") from error
+        if self.folder.is_symlink() or path.is_symlink():
+            raise StoreError(f"{path}: a symbolic link stands where the journal should be; remove it")
+        try:
+            self._db = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
+            self._prepare(path, made_output)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise JournalBusy(f"another process is placing files in {output}; wait for it to finish") from error
+            raise StoreError(f"{path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise DamagedStore(f"{path}: {error}") from error
+
+    def _prepare(self, path: Path, made_output: bool) -> None:
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._db.execute("PRAGMA synchronous = EXTRA")  # also syncs the folder when its rollback file goes
+        self._db.execute("BEGIN EXCLUSIVE")
+        for statement in _TABLES.split(";"):
+            self._db.execute(statement)
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('made_output', ?)", (int(made_output),))
+        self._db.execute("COMMIT")
+        check_schema(int(self.meta("schema") or 0), path)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._db.close()
+
+    def meta(self, key: str) -> bytes | int | str | None:
+        """A noted value, or None."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def note(self, key: str, value: bytes | int | str | None) -> None:
+        """Note a value durably; None takes it away."""
+        if value is None:
+            self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def placements(self, image: Image) -> list[Placement]:
+        """Where an image stands now, in the order of the targets."""
+        rows = self._db.execute(
+            "SELECT target, action, digest FROM placement WHERE path = ? AND member = ? ORDER BY target",
+            (image.path, image.member),
+        )
+        return [Placement(target, Action(action), digest) for target, action, digest in rows]
+
+    def plan(
+        self, run: str, operations: Sequence[Operation], folder_times: Iterable[tuple[bytes, int]] = ()
+    ) -> list[int]:
+        """Write operations down, durably, before they happen; give their ids.
+
+        Args:
+            run: The run that does them.
+            operations: In the order in which they will be done.
+            folder_times: Folders of originals that a move is about to change, with their times in nanoseconds.
+        """
+        ids: list[int] = []
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany(
+            "INSERT OR IGNORE INTO folder_time VALUES (?, ?, ?)", [(run, path, mtime) for path, mtime in folder_times]
+        )
+        for op in operations:
+            cursor = self._db.execute(
+                "INSERT INTO operation (run, action, path, member, source, target, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (run, op.action.value, op.image.path, op.image.member, op.source, op.target, op.digest),
+            )
+            ids.append(cursor.lastrowid or 0)
+        self._db.execute("COMMIT")
+        return ids
+
+    def settle(self, done: Iterable[Operation], dropped: Iterable[Operation] = ()) -> None:
+        """Write down, in one transaction, which planned operations have happened and which never will."""
+        self._db.execute("BEGIN IMMEDIATE")
+        for op in done:
+            self._db.execute("UPDATE operation SET done = 1 WHERE id = ?", (op.id,))
+            self._apply(op)
+        self._db.executemany("DELETE FROM operation WHERE id = ?", [(op.id,) for op in dropped])
+        self._db.execute("COMMIT")
+
+    def forget(self, reversed_: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
+        """Write down, in one transaction, that operations were reversed, or cannot be and are left as they are."""
+        self._db.execute("BEGIN IMMEDIATE")
+        for op in reversed_:
+            self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
+            self._unapply(op)
+        for op in left:
+            self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
+            self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
+        self._db.execute("COMMIT")
+
+    def open_operations(self) -> list[Operation]:
+        """What was planned and not settled: the process that planned it died. In order."""
+        return [_operation(row) for row in self._db.execute(f"{_SELECT} WHERE done = 0 ORDER BY id")]
+
+    def newest_operations(self, run: str, limit: int) -> list[Operation]:
+        """The last operations of a run, the newest first."""
+        rows = self._db.execute(f"{_SELECT} WHERE run = ? ORDER BY id DESC LIMIT ?", (run, limit))
+        return [_operation(row) for row in rows]
+
+    def later_run(self, run: str) -> str | None:
+        """A run that changed something which `run` had placed before it, or None."""
+        row = self._db.execute(
+            "SELECT later.run FROM operation AS mine JOIN operation AS later"
+            " ON later.path = mine.path AND later.member = mine.member AND later.id > mine.id AND later.run <> mine.run"
+            " WHERE mine.run = ? AND later.action <> 'folder' LIMIT 1",
+            (run,),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def folder_times(self, run: str) -> Iterator[tuple[bytes, int]]:
+        """The folders that moves of this run changed, with their times before, the deepest first."""
+        yield from self._db.execute(
+            "SELECT path, mtime_ns FROM folder_time WHERE run = ? ORDER BY length(path) DESC", (run,)
+        ).fetchall()
+
+    def end_run(self, run: str) -> bool:
+        """Forget a run that was undone; tell whether the journal is empty now."""
+        self._db.execute("DELETE FROM folder_time WHERE run = ?", (run,))
+        return self._db.execute("SELECT 1 FROM operation LIMIT 1").fetchone() is None
+
+    def _apply(self, op: Operation) -> None:
+        """Bring `placement` to the state after an operation."""
+        if op.action is Action.RENAME:
+            self._db.execute("UPDATE OR REPLACE placement SET target = ? WHERE target = ?", (op.target, op.source))
+        elif op.action is Action.REMOVE:
+            self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
+        elif op.action is not Action.FOLDER:
+            self._db.execute(
+                "INSERT OR REPLACE INTO placement VALUES (?, ?, ?, ?, ?)",
+                (op.target, op.image.path, op.image.member, op.action.value, op.digest),
+            )
+
+    def _unapply(self, op: Operation) -> None:
+        """Bring `placement` to the state before an operation."""
+        if op.action is Action.RENAME:
+            self._db.execute("UPDATE OR REPLACE placement SET target = ? WHERE target = ?", (op.source, op.target))
+        elif op.action is Action.REMOVE:
+            self._db.execute(
+                "INSERT OR REPLACE INTO placement VALUES (?, ?, ?, ?, ?)",
+                (op.target, op.image.path, op.image.member, os.fsdecode(op.source), op.digest),
+            )
+        elif op.action is not Action.FOLDER:
+            self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
+
+
+_SELECT = "SELECT id, action, path, member, source, target, digest FROM operation"
+
+
+def _operation(row: tuple[int, str, bytes, bytes, bytes, bytes, bytes]) -> Operation:
+    id_, action, path, member, source, target, digest = row
+    return Operation(Action(action), Image(path, member), source, target, digest, id_)

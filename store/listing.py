@@ -1,0 +1,163 @@
+"""A listing: the files of one chunk, as the scan saw them, in scan order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from store.errors import DamagedStore
+from store.files import SCHEMA, check_schema, new_file
+
+__all__ = ["Kind", "KnownAt", "Listed", "SortKey", "read_listing", "write_listing"]
+
+SortKey = tuple[tuple[bytes, ...], bytes]
+"""Orders files as the scan meets them: folder by folder, names as bytes, then the names inside an archive file."""
+
+
+class Kind(StrEnum):
+    """What became of one listed file, before any character is considered."""
+
+    PENDING = "pending"
+    EMBEDDED = "embedded"
+    UNREADABLE = "unreadable"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAt:
+    """Where the outcome of an unchanged file already stands: a row of a chunk of an earlier part."""
+
+    part: str
+    chunk: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One file seen by the scan.
+
+    Attributes:
+        path: Path below the root of the part, as the bytes that the file system uses.
+        size: In bytes; of the containing archive file for a member.
+        mtime_ns: Time of the last change in nanoseconds.
+        member: Name inside a .zip or .cbz, UTF-8; empty for a plain file.
+        kind: PENDING when a worker has to read it; else what the scan itself found out.
+        reason: Why it is unreadable or unsupported; empty otherwise.
+        known: Where the outcome of this unchanged file already stands.
+        label: The character, in a part of references; empty in an archive.
+    """
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    member: bytes = b""
+    kind: Kind = Kind.PENDING
+    reason: str = ""
+    known: KnownAt | None = None
+    label: str = ""
+
+    @property
+    def to_read(self) -> bool:
+        """Whether a worker must read this file."""
+        return self.kind is Kind.PENDING and self.known is None
+
+    @property
+    def sort_key(self) -> SortKey:
+        """Position in the order of the scan."""
+        return tuple(self.path.split(b"/")), self.member
+
+    @property
+    def name(self) -> str:
+        """The file for a person to read: `folder/file.png`, or `book.cbz!/page.png` for a member."""
+        path = self.path.decode("utf-8", "backslashreplace")
+        return f"{path}!/{self.member.decode('utf-8', 'backslashreplace')}" if self.member else path
+
+
+_COLUMNS = pa.schema(
+    [
+        ("path", pa.binary()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("member", pa.binary()),
+        ("kind", pa.string()),
+        ("reason", pa.string()),
+        ("known_part", pa.string()),
+        ("known_chunk", pa.int32()),
+        ("known_row", pa.int32()),
+        ("label", pa.string()),
+    ],
+    metadata={"schema": str(SCHEMA)},
+)
+
+
+def write_listing(path: Path, rows: Sequence[Listed]) -> None:
+    """Write a chunk's listing atomically."""
+    table = pa.Table.from_pydict(
+        {
+            "path": [row.path for row in rows],
+            "size": [row.size for row in rows],
+            "mtime_ns": [row.mtime_ns for row in rows],
+            "member": [row.member for row in rows],
+            "kind": [row.kind.value for row in rows],
+            "reason": [_valid(row.reason) for row in rows],
+            "known_part": [row.known.part if row.known else None for row in rows],
+            "known_chunk": [row.known.chunk if row.known else None for row in rows],
+            "known_row": [row.known.row if row.known else None for row in rows],
+            "label": [row.label for row in rows],
+        },
+        schema=_COLUMNS,
+    )
+    with new_file(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def _valid(text: str) -> str:
+    """Parquet strings are UTF-8; what an odd file name left in a message is shown escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def read_listing(path: Path) -> list[Listed]:
+    """Read a chunk's listing.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read.
+        NewerSchema: A newer program wrote it.
+    """
+    table = read_table(path)
+    return [_listed(*values) for values in zip(*(table[name].to_pylist() for name in _COLUMNS.names), strict=True)]
+
+
+def _listed(
+    path: bytes,
+    size: int,
+    mtime_ns: int,
+    member: bytes,
+    kind: str,
+    reason: str,
+    known_part: str | None,
+    known_chunk: int,
+    known_row: int,
+    label: str,
+) -> Listed:
+    known = KnownAt(known_part, known_chunk, known_row) if known_part is not None else None
+    return Listed(path, size, mtime_ns, member, Kind(kind), reason, known, label)
+
+
+def read_table(path: Path, columns: Iterable[str] | None = None) -> pa.Table:
+    """Read a Parquet file of the store, or some of its columns.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read.
+        NewerSchema: A newer program wrote it.
+    """
+    try:
+        table = pq.read_table(path, columns=None if columns is None else list(columns), partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise DamagedStore(f"{path}: {error}") from error
+    check_schema(int((table.schema.metadata or {}).get(b"schema", b"1")), path)
+    return table

@@ -1,0 +1,128 @@
+"""A part: one tree of files, listed in chunks, with a shard for each chunk that a worker has read.
+
+An archive is a part, and so are the references of each pass; both travel the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from store.errors import DamagedStore
+from store.files import read_json, write_json
+from store.listing import Listed, read_listing, write_listing
+
+__all__ = ["Part", "PartSpec", "ScanTotals"]
+
+_CHUNK_FILE = re.compile(r"([0-9]{6,})\.parquet")
+
+
+@dataclass(frozen=True)
+class PartSpec:
+    """What a part lists.
+
+    Attributes:
+        root: Absolute folder below which the paths of the listing stand.
+        embedding_key: The space in which its embeddings live.
+    """
+
+    root: str
+    embedding_key: str
+
+
+@dataclass(frozen=True)
+class ScanTotals:
+    """What a finished scan saw.
+
+    Attributes:
+        files: All files seen, members of archive files included.
+        to_read: Files that workers have to read.
+        reused: Unchanged files whose outcome was known already.
+        chunks: Number of listings.
+        chunks_to_read: Number of listings with at least one file to read.
+    """
+
+    files: int
+    to_read: int
+    reused: int
+    chunks: int
+    chunks_to_read: int
+
+
+class Part:
+    """A folder of the store that holds one part.
+
+    Attributes:
+        name: Place within the store, e.g. `20261123-0412/archive`; what a `KnownAt` refers to.
+    """
+
+    def __init__(self, store_runs: Path, name: str) -> None:
+        self.name = name
+        self._folder = store_runs / name
+
+    @property
+    def spec(self) -> PartSpec:
+        """What the part lists."""
+        value = read_json(self._folder / "part.json")
+        return PartSpec(root=value["root"], embedding_key=value["embedding_key"])
+
+    @property
+    def exists(self) -> bool:
+        """Whether the part was begun."""
+        return (self._folder / "part.json").exists()
+
+    @property
+    def totals(self) -> ScanTotals | None:
+        """What the scan saw, or None while it has not finished."""
+        path = self._folder / "scan.json"
+        return ScanTotals(**read_json(path)) if path.exists() else None
+
+    def begin(self, spec: PartSpec) -> None:
+        """Make the part's folders and say what it lists."""
+        (self._folder / "listing").mkdir(parents=True, exist_ok=True)
+        (self._folder / "shards").mkdir(exist_ok=True)
+        write_json(self._folder / "part.json", asdict(spec))
+
+    def finish_scan(self, totals: ScanTotals) -> None:
+        """Say that the listing is whole."""
+        write_json(self._folder / "scan.json", asdict(totals))
+
+    def add_listing(self, chunk: int, rows: list[Listed]) -> None:
+        """Write the listing of one chunk."""
+        write_listing(self._listing_path(chunk), rows)
+
+    def listing(self, chunk: int) -> list[Listed]:
+        """The files of one chunk, in scan order."""
+        return read_listing(self._listing_path(chunk))
+
+    def listed_chunks(self) -> list[int]:
+        """The numbers of the chunks listed so far, rising."""
+        return _chunks_in(self._folder / "listing")
+
+    def shard_path(self, chunk: int) -> Path:
+        """Where the shard of a chunk stands once a worker has read it."""
+        return self._folder / "shards" / f"{chunk:06d}.parquet"
+
+    def shard_chunks(self) -> list[int]:
+        """The numbers of the chunks that have a shard, rising."""
+        return _chunks_in(self._folder / "shards")
+
+    def unread_chunks(self) -> Iterator[int]:
+        """The listed chunks that hold files to read and have no shard yet, rising."""
+        done = set(self.shard_chunks())
+        for chunk in self.listed_chunks():
+            if chunk not in done and any(row.to_read for row in self.listing(chunk)):
+                yield chunk
+
+    def _listing_path(self, chunk: int) -> Path:
+        return self._folder / "listing" / f"{chunk:06d}.parquet"
+
+
+def _chunks_in(folder: Path) -> list[int]:
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except FileNotFoundError as error:
+        raise DamagedStore(f"{folder}: missing") from error
+    return sorted(int(match[1]) for name in names if (match := _CHUNK_FILE.fullmatch(name)))

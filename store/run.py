@@ -1,0 +1,162 @@
+"""A run: one archive sorted against one reference set, in one or more passes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from store.errors import RunNotFound
+from store.files import read_json, write_json
+from store.part import Part
+
+__all__ = ["Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "valid_run_id"]
+
+Mode = Literal["hardlink", "symlink", "copy", "move"]
+Queue = Literal["private", "shared"]
+
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{4}(-[0-9]+)?")
+
+
+def valid_run_id(text: str) -> bool:
+    """Whether a text has the form of a run id, such as `20261123-0412` or `20261123-0412-2`."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a run is about; written once, when it is made.
+
+    Attributes:
+        archive: Absolute path of the archive.
+        output: Absolute path of the folder that receives the sorted pictures.
+        created_s: Seconds since the epoch.
+        weights_digest: Identity of the network; its file stands in the store under this name.
+        preprocessing: Version of the preprocessing.
+        dimension: Length of an embedding.
+        queue: `private` for a run that brings its own broker and workers, `shared` otherwise.
+    """
+
+    archive: str
+    output: str
+    created_s: float
+    weights_digest: str
+    preprocessing: str
+    dimension: int
+    queue: Queue
+
+
+@dataclass(frozen=True)
+class PassSpec:
+    """How one pass assigns and places.
+
+    Attributes:
+        references: Absolute path of the reference folder or JSON file.
+        characters: Names with at least one reference picture, sorted.
+        threshold: See `model.assignment.Rule`, as for the next four.
+        match: How distances to several references become one.
+        margin: Least distance between the nearest character and the next.
+        band: Width of the band above the threshold that goes to review.
+        multiple: File under every character within the threshold.
+        mode: How files are placed.
+    """
+
+    references: str
+    characters: list[str]
+    threshold: float
+    match: str
+    margin: float
+    band: float
+    multiple: bool
+    mode: Mode
+
+
+class Pass:
+    """One assignment of a run: references and a rule, and what came of it.
+
+    Attributes:
+        number: 1 for the first pass of a run.
+        references: The part that lists the reference pictures.
+    """
+
+    def __init__(self, store_runs: Path, run_id: str, number: int) -> None:
+        self.number = number
+        self.references = Part(store_runs, f"{run_id}/passes/{number}/references")
+        self._folder = store_runs / run_id / "passes" / str(number)
+
+    @property
+    def spec(self) -> PassSpec:
+        """How this pass assigns and places."""
+        return PassSpec(**read_json(self._folder / "pass.json"))
+
+    def begin(self, spec: PassSpec) -> None:
+        """Write the specification; from now on this is the run's current pass."""
+        write_json(self._folder / "pass.json", asdict(spec))
+
+    def assignments_path(self, chunk: int) -> Path:
+        """Where the assignments of a chunk stand."""
+        return self._folder / "assignments" / f"{chunk:06d}.parquet"
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """The outcome, or None while the pass is not reduced."""
+        path = self._folder / "summary.json"
+        return read_json(path) if path.exists() else None
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Write the outcome: the pass is done."""
+        write_json(self._folder / "summary.json", summary)
+
+    def reopen(self) -> None:
+        """Forget that the pass was done, so that it is reduced again."""
+        (self._folder / "summary.json").unlink(missing_ok=True)
+
+
+class Run:
+    """The folder of one run.
+
+    Attributes:
+        id: Such as `20261123-0412`.
+        folder: Absolute path.
+        archive: The part that lists the archive.
+    """
+
+    def __init__(self, store_runs: Path, run_id: str) -> None:
+        if not valid_run_id(run_id):
+            raise RunNotFound(f"{run_id!r} is no run id; `producer list` shows the runs")
+        self.id = run_id
+        self.folder = store_runs / run_id
+        self.archive = Part(store_runs, f"{run_id}/archive")
+        self._runs = store_runs
+
+    @property
+    def spec(self) -> RunSpec:
+        """What the run is about."""
+        return RunSpec(**read_json(self.folder / "run.json"))
+
+    @property
+    def passes(self) -> list[int]:
+        """The numbers of the passes begun, rising."""
+        return sorted(int(path.parent.name) for path in self.folder.glob("passes/*/pass.json"))
+
+    @property
+    def last_pass(self) -> Pass:
+        """The current pass."""
+        return Pass(self._runs, self.id, self.passes[-1])
+
+    def pass_(self, number: int) -> Pass:
+        """A pass by its number, begun or not."""
+        return Pass(self._runs, self.id, number)
+
+    def mark(self, name: Literal["cancelled", "undone"], on: bool = True) -> None:
+        """Set or take away a mark on the run."""
+        path = self.folder / f"{name}.json"
+        if on:
+            write_json(path, {})
+        else:
+            path.unlink(missing_ok=True)
+
+    def marked(self, name: Literal["cancelled", "undone"]) -> bool:
+        """Whether the run bears a mark."""
+        return (self.folder / f"{name}.json").exists()

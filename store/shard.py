@@ -1,0 +1,162 @@
+"""A shard: what a worker found out about the files of one chunk, one row each.
+
+Embeddings are kept as fixed-size binary without dictionary or compression: float noise does not compress, and this is
+six times faster to write than Parquet's defaults.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from store.errors import DamagedStore
+from store.files import SCHEMA, check_schema, new_file
+from store.listing import Kind, read_table
+
+__all__ = ["Counts", "Read", "Shard", "read_counts", "read_shard", "write_shard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The outcome of reading one listed file.
+
+    Attributes:
+        row: Index in the chunk's listing.
+        kind: EMBEDDED, UNREADABLE or UNSUPPORTED.
+        digest: sha256 of the file's bytes, where it could be read at all.
+        embedding: `(dim,)` float32 of unit length when EMBEDDED.
+        reason: Why not, otherwise.
+        passing: The cause may pass by itself (no permission, a lost mount): try again in the next run, even if the file
+            has not changed.
+    """
+
+    row: int
+    kind: Kind
+    digest: bytes | None = None
+    embedding: NDArray[np.float32] | None = None
+    reason: str = ""
+    passing: bool = False
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How the files of a chunk ended, in numbers."""
+
+    images: int
+    embedded: int
+    unreadable: int
+    unsupported: int
+
+    @classmethod
+    def of(cls, kinds: Sequence[Kind]) -> Counts:
+        """Count a chunk's outcomes."""
+        return cls(len(kinds), *(kinds.count(kind) for kind in (Kind.EMBEDDED, Kind.UNREADABLE, Kind.UNSUPPORTED)))
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard in memory, column by column; `rows` maps a listing index to a position here.
+
+    Attributes:
+        rows: Listing index -> position.
+        kinds: `n` outcomes.
+        digests: `n` sha256 values, None where the file could not be read at all.
+        reasons: `n` reasons.
+        passing: `n` flags.
+        embeddings: `(n, dim)` float32; rows without an embedding are not to be used.
+    """
+
+    rows: dict[int, int]
+    kinds: list[Kind]
+    digests: list[bytes | None]
+    reasons: list[str]
+    passing: list[bool]
+    embeddings: NDArray[np.float32]
+
+
+def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_key: str) -> Counts:
+    """Write a chunk's outcomes atomically."""
+    counts = Counts.of([read.kind for read in reads])
+    vectors = [None if read.embedding is None else read.embedding.astype("<f4").tobytes() for read in reads]
+    schema = pa.schema(
+        [
+            ("row", pa.int32()),
+            ("kind", pa.string()),
+            ("digest", pa.binary(32)),
+            ("reason", pa.string()),
+            ("passing", pa.bool_()),
+            ("embedding", pa.binary(4 * dimension)),
+        ],
+        metadata={
+            "schema": str(SCHEMA),
+            "dimension": str(dimension),
+            "embedding_key": embedding_key,
+            "counts": json.dumps(counts.__dict__),
+        },
+    )
+    columns = [
+        [read.row for read in reads],
+        [read.kind.value for read in reads],
+        [read.digest for read in reads],
+        [read.reason.encode("utf-8", "backslashreplace").decode() for read in reads],
+        [read.passing for read in reads],
+        vectors,
+    ]
+    table = pa.Table.from_pydict(dict(zip(schema.names, columns, strict=True)), schema=schema)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(path) as temporary:
+        pq.write_table(table, temporary, use_dictionary=["kind", "reason"], compression="none", write_statistics=False)
+    return counts
+
+
+def read_counts(path: Path) -> Counts:
+    """Read only a shard's numbers, from its footer.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read.
+        NewerSchema: A newer program wrote it.
+    """
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        check_schema(int(metadata[b"schema"]), path)
+        return Counts(**json.loads(metadata[b"counts"]))
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise DamagedStore(f"{path}: {error}") from error
+
+
+def read_shard(path: Path, *, vectors: bool = True) -> Shard:
+    """Read a shard; without its vectors (then `(n, 0)`) when only the outcomes matter.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read.
+        NewerSchema: A newer program wrote it.
+    """
+    names = ["row", "kind", "digest", "reason", "passing"]
+    table = read_table(path, [*names, "embedding"] if vectors else names)
+    rows, kinds, digests, reasons, passing = (table[name].to_pylist() for name in names)
+    return Shard(
+        {row: position for position, row in enumerate(rows)},
+        [Kind(kind) for kind in kinds],
+        digests,
+        reasons,
+        passing,
+        _matrix(table) if vectors else np.empty((len(rows), 0), np.float32),
+    )
+
+
+def _matrix(table: pa.Table) -> NDArray[np.float32]:
+    """The embedding column as `(n, dim)` float32, zeros where there is none."""
+    dimension = int(table.schema.metadata[b"dimension"])
+    column = pc.fill_null(table["embedding"].combine_chunks(), bytes(4 * dimension))
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    flat = np.frombuffer(column.buffers()[1] or b"", "<f4", len(column) * dimension, column.offset * 4 * dimension)
+    return flat.reshape(len(column), dimension)

@@ -1,0 +1,138 @@
+"""The store: a folder with the runs, and the weights that they use.
+
+STORE/store.json                schema
+STORE/weights/<digest>.safetensors
+STORE/runs/<run id>/run.json    what the run is about
+                   /archive/    a part: part.json, listing/, shards/, scan.json when the scan is done
+                   /passes/1/pass.json, references/ (a part), assignments/, summary.json when reduced
+                   /logs/       of a private run's broker and workers
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from store.errors import DamagedStore, RunNotFound, StoreError
+from store.files import new_file, read_json, write_json
+from store.part import Part
+from store.run import Run, RunSpec
+
+__all__ = ["Store", "default_store"]
+
+
+def default_store() -> Path:
+    """`oshiwake` in the user's data folder, as the XDG base directory specification says."""
+    data = os.environ.get("XDG_DATA_HOME", "")
+    # The specification: a relative path is invalid and to be ignored.
+    home = Path(data) if data.startswith("/") else Path.home() / ".local" / "share"
+    return home / "oshiwake"
+
+
+class Store:
+    """The folder where runs live. Any number of processes, on machines that share it, may use it at once.
+
+    Attributes:
+        root: Absolute path.
+        runs: The folder of the runs.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Open a store, made on the first run.
+
+        Raises:
+            NewerSchema: A newer program wrote it.
+        """
+        self.root = Path(os.path.abspath(root))
+        self.runs = self.root / "runs"
+        if (self.root / "store.json").exists():
+            read_json(self.root / "store.json")
+
+    def create_run(self, spec: RunSpec) -> Run:
+        """Make a run with an id of its own, made from the local time: `20261123-0412`, then `20261123-0412-2`, …
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        try:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            if not (self.root / "store.json").exists():
+                write_json(self.root / "store.json", {})
+            run = self._claim(time.strftime("%Y%m%d-%H%M", time.localtime(spec.created_s)))
+            write_json(run.folder / "run.json", asdict(spec))
+        except OSError as error:
+            raise StoreError(f"cannot write the store {self.root}: {error.strerror}") from error
+        return run
+
+    def _claim(self, stem: str) -> Run:
+        for n in range(1, 10_000):
+            run = Run(self.runs, stem if n == 1 else f"{stem}-{n}")
+            try:
+                run.folder.mkdir()
+                return run
+            except FileExistsError:
+                continue
+        raise StoreError(f"{self.runs}: too many runs in one minute")
+
+    def run(self, run_id: str) -> Run:
+        """A run by its id.
+
+        Raises:
+            RunNotFound: There is none.
+        """
+        run = Run(self.runs, run_id)
+        if not (run.folder / "run.json").exists():
+            raise RunNotFound(f"no run {run_id} in the store {self.root}; `producer list` shows the runs")
+        return run
+
+    def newest_first(self) -> list[Run]:
+        """All runs, the newest first; what is damaged or half-made is left out."""
+        found: list[tuple[float, str, Run]] = []
+        for path in self.runs.glob("*/run.json"):
+            try:
+                run = Run(self.runs, path.parent.name)
+                found.append((run.spec.created_s, run.id, run))
+            except (RunNotFound, DamagedStore):
+                continue
+        return [run for _, _, run in sorted(found, key=lambda item: item[:2], reverse=True)]
+
+    def latest(self) -> Run:
+        """The newest run.
+
+        Raises:
+            RunNotFound: There is none.
+        """
+        runs = self.newest_first()
+        if not runs:
+            raise RunNotFound(f"the store {self.root} has no run yet; start with `producer run` or `producer enqueue`")
+        return runs[0]
+
+    def part(self, name: str) -> Part:
+        """A part by its name, e.g. `20261123-0412/archive`."""
+        return Part(self.runs, name)
+
+    def parts_of(self, root: str, embedding_key: str) -> Iterator[Part]:
+        """The parts that list the same folder for the same network and were scanned whole, the newest first."""
+        for run in self.newest_first():
+            candidates = [run.pass_(number).references for number in reversed(run.passes)]
+            for part in [run.archive, *candidates]:
+                if part.exists and part.totals is not None:
+                    spec = part.spec
+                    if (spec.root, spec.embedding_key) == (root, embedding_key):
+                        yield part
+
+    def weights_path(self, digest: str) -> Path:
+        """Where the weights with that digest stand."""
+        return self.root / "weights" / f"{digest}.safetensors"
+
+    def keep_weights(self, source: Path, digest: str) -> None:
+        """Copy weights into the store, so that every worker uses exactly the run's."""
+        target = self.weights_path(digest)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with new_file(target) as temporary:
+                shutil.copyfile(source, temporary)
