@@ -1,0 +1,84 @@
+"""One whole figure: every part of a character in the right order, from back to front."""
+
+from __future__ import annotations
+
+from model.synthesis.body import Figure, draw_arm, draw_body, draw_cape, draw_legs
+from model.synthesis.face import draw_brows, draw_ears, draw_features, draw_skin
+from model.synthesis.hair import draw_ahoge, draw_back, draw_cap, draw_fringe, draw_locks, fringe_shadow
+from model.synthesis.identity import Identity
+from model.synthesis.ornaments import BEHIND, HATS, Worn, draw_ornament
+from model.synthesis.pen import Pen
+from model.synthesis.pose import Pose
+from model.synthesis.tails import draw_buns, draw_tails
+from model.synthesis.traits import Ornament
+
+__all__ = ["draw_figure"]
+
+_NECK_Y = 1.2
+_SKIN_KINDS = frozenset({"mole", "scar", "freckles", "blush", "face_mark", "fang", "eyepatch"})
+_BODY_KINDS = frozenset({"choker", "scarf"})
+
+
+def draw_figure(pen: Pen, identity: Identity, pose: Pose) -> None:
+    """Draw a character with the pen, whose frame is the upright body's with the head's middle as origin."""
+    outfit = identity.outfits[pose.outfit]
+    colours, hair = identity.colours, identity.hair
+    body = pen.on(pen.frame.moved(0.0, _NECK_Y, pose.lean).moved(0.0, -_NECK_Y))
+    head = pen.on(
+        body.frame.moved(0.0, _NECK_Y - 0.1, pose.roll).moved(0.0, 0.1 - _NECK_Y).turned(pose.yaw, pose.pitch)
+    )
+    figure = Figure(identity.build, colours, outfit, pose)
+    worn = [Worn(one, colours, outfit.cloth, identity.eyes, hair.volume) for one in _shown(identity, pose)]
+    sway = pose.sway - 0.8 * pose.roll
+
+    for one in worn:
+        if one.ornament.kind in BEHIND:
+            draw_ornament(body, one)
+    draw_cape(body, figure)
+    draw_back(head, hair, colours, sway)
+    if hair.tail in ("pony", "side", "half_up", "twin", "low_twin", "drills"):
+        draw_tails(head, hair, colours, sway)
+    behind = {-1.0: pose.left[0] > 0 > pose.left[1] + 1.0, 1.0: pose.right[0] > 0 > pose.right[1] + 1.0}
+    draw_legs(body, figure)
+    for side, arm in ((-1.0, pose.left), (1.0, pose.right)):
+        if not behind[side]:
+            draw_arm(body, figure, side, arm)
+    draw_body(body, figure)
+    for one in worn:
+        if one.ornament.kind in _BODY_KINDS:
+            draw_ornament(body, one)
+    _draw_head(head, identity, pose, worn, sway)
+    for side, arm in ((-1.0, pose.left), (1.0, pose.right)):
+        if behind[side]:
+            draw_arm(body, figure, side, arm)
+
+
+def _draw_head(head: Pen, identity: Identity, pose: Pose, worn: list[Worn], sway: float) -> None:
+    colours, hair, build = identity.colours, identity.hair, identity.build
+    kinds = {one.ornament.kind for one in worn}
+    hatted = bool(kinds & HATS)
+    draw_cap(head, hair, colours)
+    draw_ears(head, colours.skin, 0.5 if "elf_ears" in kinds else 0.0)
+    draw_skin(head, build, colours.skin, *fringe_shadow(hair))
+    draw_features(head, identity.eyes, colours, pose.expression)
+    for one in worn:
+        if one.ornament.kind in _SKIN_KINDS or one.ornament.kind == "glasses":
+            draw_ornament(head, one)
+    if hair.tail in ("braid", "twin_braids", "bun_tails"):
+        draw_tails(head, hair, colours, sway)
+    draw_buns(head, hair, colours)
+    draw_fringe(head, hair, colours)
+    draw_locks(head, hair, colours, sway)
+    draw_brows(head, identity.eyes, colours.hair, pose.expression)
+    if not hatted:
+        draw_ahoge(head, hair, colours, sway)
+    for one in worn:
+        if one.ornament.kind not in _SKIN_KINDS | _BODY_KINDS | BEHIND and one.ornament.kind != "glasses":
+            draw_ornament(head, one)
+
+
+def _shown(identity: Identity, pose: Pose) -> list[Ornament]:
+    outfit = identity.outfits[pose.outfit]
+    core = [one for one, shown in zip(identity.ornaments, pose.core, strict=True) if shown]
+    own = {one.kind for one in core}
+    return core + [one for one in outfit.ornaments if pose.spare and one.kind not in own]

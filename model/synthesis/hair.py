@@ -1,0 +1,217 @@
+"""Hair: what hangs behind the head, what lies on it, and the fringe before the face."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model.synthesis.curve import Points, blades, flowing, moved, points
+from model.synthesis.palette import Colour, Scheme, darker, lighter
+from model.synthesis.pen import Pen
+from model.synthesis.traits import Hair
+
+__all__ = ["draw_ahoge", "draw_back", "draw_cap", "draw_fringe", "draw_locks", "fringe_shadow"]
+
+_T = np.linspace(0.0, 1.0, 8)
+
+
+def draw_back(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
+    """Draw the hair that hangs behind neck and body."""
+    tone = colours.hair_second if hair.tone == "inner" else darker(colours.hair, 0.16)
+    pen.fill(_mane(hair, sway, 0.0, 1.0), tone, -0.35)
+    if hair.tone == "tips":
+        pen.fill(_mane(hair, sway, 0.62, 1.0), colours.hair_second, -0.35, line=0.0)
+    pen.shade(_mane(hair, sway * 0.9, 0.0, 0.7), darker(tone, 0.28), -0.35)
+    for place in (-0.7, 0.7, -0.3, 0.35):
+        pen.stroke(_strand(hair, sway, place), tone, -0.35, width=0.6)
+
+
+def _edge(hair: Hair, sway: float, t: Points) -> tuple[Points, Points]:
+    """Half width and sideways shift of the mane at `t` (0 top .. 1 end)."""
+    taper = 0.16 * t**3 if hair.length < 1.6 else 0.0
+    half = 1.0 + hair.volume + hair.flare * t - taper
+    fall = max(0.0, hair.length - 0.6)
+    shift = hair.wave * np.sin(2 * np.pi * hair.waves * t) * np.minimum(1.0, 3 * t) + sway * 0.22 * fall * t**2
+    return half, shift
+
+
+def _mane(hair: Hair, sway: float, start: float, share: float) -> Points:
+    """The outline of the back hair from `start` (0..1) down, `share` of its width."""
+    t = start + (1.0 - start) * _T
+    half, shift = _edge(hair, sway, t)
+    y = -0.15 + (hair.length + 0.15) * t
+    y = y if share == 1.0 else y * 0.96
+    right = flowing(np.stack((shift + half * share, y), axis=1))
+    left = flowing(np.stack((shift - half * share, y), axis=1))
+    if hair.tips <= 1:
+        return np.concatenate((right, left[::-1]))
+    rest = np.linspace(1.0, -1.0, hair.tips + 1)
+    deep = min(0.45, 0.18 + 0.1 * hair.length)
+    valleys = np.stack((shift[-1] + rest * half[-1] * share, np.full(hair.tips + 1, y[-1])), axis=1)
+    drop = deep * (0.75 + 0.5 * np.resize(np.asarray(hair.jitter), hair.tips))
+    middles = (rest[:-1] + rest[1:]) / 2
+    ends = np.stack((shift[-1] + middles * half[-1] * share * 1.05 + 0.1 * sway, y[-1] + drop), axis=1)
+    return np.concatenate((right, blades(valleys, ends), left[::-1]))
+
+
+def _strand(hair: Hair, sway: float, place: float) -> Points:
+    half, shift = _edge(hair, sway, _T)
+    return flowing(np.stack((shift + place * half, 0.3 + (hair.length - 0.25) * _T), axis=1))
+
+
+def _dome(hair: Hair, start: float, stop: float, count: int = 40) -> Points:
+    """The outline of the hair on the skull between two angles, radians from the right, tufts included."""
+    turn = np.linspace(start, stop, count)
+    radius = np.full(count, 1.03 + hair.volume)
+    if hair.spikes:
+        phase = np.abs(turn + np.pi / 2) * hair.spikes / np.pi
+        radius = radius + 0.17 * (phase % 1.0) * np.clip(np.abs(turn + np.pi / 2), 0.25, 1.0)
+    return np.stack((radius * np.cos(turn), radius * 1.04 * np.sin(turn)), axis=1)
+
+
+def draw_cap(pen: Pen, hair: Hair, colours: Scheme) -> None:
+    """Draw the hair on the skull, which the face then covers."""
+    tone = darker(colours.hair, 0.2)
+    pen.fill(_dome(hair, -1.25 * np.pi, 0.25 * np.pi, 48), tone, -0.15)
+
+
+def _fringe_edge(hair: Hair) -> tuple[Points, Points]:
+    """Valleys and tips of the fringe, left to right."""
+    n = hair.strands
+    jitter = np.resize(np.asarray(hair.jitter), n)
+    cuts = np.linspace(-1.0, 1.0, n + 1)
+    cuts[1:-1] += jitter[:-1] * 0.35 / n
+    u = (cuts[:-1] + cuts[1:]) / 2
+    kind, reach = hair.fringe, hair.reach
+    lean = jitter * 0.06
+    if kind == "blunt":
+        tip = 0.02 + reach + 0.10 * u**2 + 0.03 * jitter
+        valley = np.full(n + 1, -0.10 + reach)
+    elif kind in ("pointed", "choppy", "between"):
+        rough = 0.2 if kind == "choppy" else 0.1
+        tip = 0.08 + reach + 0.22 * u**2 + rough * jitter
+        valley = -0.36 + reach + 0.2 * cuts**2
+        lean = lean + (0.12 if hair.part > 0 else -0.12) * (1 - np.abs(u))
+        if kind == "between":
+            tip[np.argmin(np.abs(u))] = 0.52
+    elif kind == "slick":
+        tip = -0.62 + 0.6 * u**2
+        valley = -0.70 + 0.75 * cuts**2
+    else:
+        part = {"centre": 0.0, "curtain": 0.0}.get(kind, hair.part)
+        away_tip, away_cut = np.abs(u - part), np.abs(cuts - part)
+        deep = {"curtain": 0.95, "veil": 0.85}.get(kind, 0.72)
+        tip = -0.52 + reach * 0.5 + deep * away_tip**0.8 + 0.08 * jitter
+        valley = -0.88 + 0.85 * away_cut**0.85
+        lean = np.sign(u - part) * 0.1
+        if kind == "veil":
+            far = (u * -np.sign(part) > 0.05) & (u * -np.sign(part) < 0.75)
+            tip = np.where(far, 0.72 + 0.1 * jitter, tip)
+    valleys = np.stack((cuts * 0.97, np.minimum(valley, 0.35)), axis=1)
+    tips = np.stack((u * 0.94 + lean, np.minimum(tip, 0.95)), axis=1)
+    valleys[0, 1] = valleys[-1, 1] = max(0.12, float(valleys[0, 1]))
+    return valleys, tips
+
+
+def _depth(edge: Points) -> Points:
+    return 0.72 * np.sqrt(np.clip(1.05 - edge[:, 0] ** 2, 0.05, 1.0))
+
+
+def fringe_shadow(hair: Hair) -> tuple[Points, Points]:
+    """The shape, and its depth, of the shadow that the fringe casts on the face."""
+    valleys, tips = _fringe_edge(hair)
+    edge = moved(blades(valleys, tips), 0.03, 0.11)
+    shape = np.concatenate((points((-1.1, -1.1), (-1.1, 0.2)), edge, points((1.1, 0.2), (1.1, -1.1))))
+    return shape, np.full(len(shape), 0.6)
+
+
+def draw_fringe(pen: Pen, hair: Hair, colours: Scheme) -> None:
+    """Draw the hair before the face and on top of the head, with its shadows and gloss."""
+    base = colours.hair
+    valleys, tips = _fringe_edge(hair)
+    edge = blades(valleys, tips)
+    top = _dome(hair, -1.04 * np.pi, 0.04 * np.pi, 36)
+    shape = np.concatenate((top, edge[::-1]))
+    depth = np.concatenate((np.full(len(top), -0.05), _depth(edge)[::-1]))
+    pen.fill(shape, base, depth)
+    crown = np.array([0.25 * hair.part, -0.98 - hair.volume])
+    if hair.tone == "split":
+        half = _dome(hair, -0.5 * np.pi, 0.03 * np.pi, 18)
+        inner = edge[edge[:, 0] > crown[0]]
+        split = np.concatenate((half, inner[::-1]))
+        pen.fill(split, colours.hair_second, np.concatenate((np.full(18, -0.05), _depth(inner)[::-1])), line=0.0)
+    if hair.tone == "streak":
+        pick = hair.strands // 3
+        _blade(pen, valleys, tips, crown, pick, colours.hair_second)
+    if hair.tone == "tips":
+        for pick in range(hair.strands):
+            ends = np.stack((tips[pick], *(tips[pick] * 0.55 + valleys[pick : pick + 2] * 0.45)))
+            pen.dot(ends, colours.hair_second, _depth(ends))
+    _strands(pen, valleys, crown, base)
+    _gloss(pen, hair, base)
+
+
+def _blade(pen: Pen, valleys: Points, tips: Points, crown: Points, pick: int, colour: Colour) -> None:
+    edge = blades(valleys[pick : pick + 2], tips[pick : pick + 1])
+    shape = np.concatenate((edge, (crown * 0.8)[None]))
+    pen.fill(shape, colour, np.concatenate((_depth(edge), [0.2])), line=0.0)
+
+
+def _strands(pen: Pen, valleys: Points, crown: Points, base: Colour) -> None:
+    dark = darker(base, 0.3)
+    for valley in valleys[1:-1]:
+        up = valley + (crown - valley) * 0.62
+        middle = (valley + up) / 2 + (0.1 * valley[0], 0.0)
+        aside = np.array([0.05, 0.0])
+        wedge = np.stack((valley + aside, valley - aside, middle, up, middle + 0.6 * aside))
+        pen.shade(wedge, dark, _depth(wedge))
+        line = np.stack((valley, middle, up))
+        pen.stroke(line, base, _depth(line), width=0.6)
+
+
+def _gloss(pen: Pen, hair: Hair, base: Colour) -> None:
+    jitter = np.resize(np.asarray(hair.jitter), 9)
+    x = np.linspace(-0.72, 0.72, 9)
+    rise = -0.80 + 0.42 * x**2
+    top = np.stack((x, rise), axis=1)
+    low = np.stack((x, rise + 0.10 + 0.08 * np.where(np.arange(9) % 2, 1.0, 0.0) + 0.03 * jitter), axis=1)
+    for part in (slice(0, 5), slice(5, 9)):
+        band = np.concatenate((top[part], low[part][::-1]))
+        pen.gleam(band, lighter(base, 0.38), 0.45)
+
+
+def draw_locks(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
+    """Draw the strands that hang before the ears."""
+    if hair.locks <= 0.0:
+        return
+    for side in (-1.0, 1.0):
+        if hair.lock_lean and side != hair.lock_lean:
+            continue
+        y = -0.25 + (hair.locks + 0.25) * _T
+        bend = 0.08 * np.sin(np.pi * _T) + hair.wave * 0.6 * np.sin(2 * np.pi * hair.waves * _T)
+        x = side * (0.93 + hair.volume * 0.5 + bend - 0.1 * _T) + 0.12 * sway * _T**2 * hair.locks
+        width = hair.lock_width * np.array([0.7, 1.0, 1.05, 1.0, 0.9, 0.72, 0.45, 0.03])
+        outer = flowing(np.stack((x + width, y), axis=1))
+        inner = flowing(np.stack((x - width, y), axis=1))
+        pen.fill(np.concatenate((outer, inner[::-1])), colours.hair, 0.25)
+        if hair.tone == "tips":
+            low = slice(4, None)
+            tip = np.concatenate((np.stack((x + width, y), axis=1)[low], np.stack((x - width, y), axis=1)[low][::-1]))
+            pen.dot(tip, colours.hair_second, 0.25)
+        pen.stroke(np.stack((x, y), axis=1)[1:6], colours.hair, 0.25, width=0.6)
+
+
+def draw_ahoge(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
+    """Draw the stray hairs on top."""
+    for number in range(hair.ahoge):
+        lean = (0.5 if hair.jitter[number] > 0 else -0.5) + 0.3 * sway
+        tall = 0.42 + 0.2 * abs(hair.jitter[number + 3])
+        base = -1.0 - hair.volume
+        foot = 0.12 * (number - (hair.ahoge - 1) / 2) * 3
+        spine = points((foot, base), (foot + 0.1 * lean, base - tall * 0.6), (foot + 0.75 * lean, base - tall))
+        spine = np.concatenate((spine, points((foot + 1.15 * lean, base - tall * 0.62))))
+        curve = flowing(spine)
+        width = 0.09 * np.linspace(1.0, 0.05, len(curve))
+        outline = np.concatenate(
+            (curve + np.stack((width, 0 * width), axis=1), (curve - np.stack((width, 0 * width), axis=1))[::-1])
+        )
+        pen.fill(outline, colours.hair, 0.0)

@@ -1,0 +1,58 @@
+"""Who a character is: all that stays from picture to picture, chosen from one seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from model.synthesis.outfit import Outfit
+from model.synthesis.palette import Scheme, seeded
+from model.synthesis.traits import Build, Eyes, Hair, Ornament, core_ornaments
+
+__all__ = ["Identity"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A character: drawn differently in every picture, yet the same.
+
+    Attributes:
+        seed: What the character was made from.
+        colours: Hair, eyes, skin, cloth and emblem colours.
+        hair: Shape of the hair.
+        eyes: Shape of the eyes and brows.
+        build: Shape of face and body.
+        ornaments: Ears, horns, halo, glasses, ribbons and the like that the character nearly always wears.
+        outfits: What the character may wear, several.
+    """
+
+    seed: int
+    colours: Scheme
+    hair: Hair
+    eyes: Eyes
+    build: Build
+    ornaments: tuple[Ornament, ...]
+    outfits: tuple[Outfit, ...]
+
+    @classmethod
+    def from_seed(cls, seed: int, scheme: int | None = None) -> Identity:
+        """Make the character of a seed, the same one every time.
+
+        Args:
+            seed: Any integer; neighbouring seeds give unrelated characters.
+            scheme: Take the colours of this colour scheme, shared with every other identity of the scheme; shapes and
+                ornaments still follow the seed. By default the colours follow the seed too.
+        """
+        colours = Scheme.draw(seeded("colours", seed) if scheme is None else seeded("scheme", scheme))
+        rng: random.Random = seeded("identity", seed)
+        masculine = rng.random() < 0.3
+        build = Build.draw(rng, masculine)
+        return cls(
+            seed=seed,
+            colours=colours,
+            hair=Hair.draw(rng, masculine),
+            eyes=Eyes.draw(rng, masculine),
+            build=build,
+            ornaments=core_ornaments(rng),
+            outfits=tuple(Outfit.draw(rng, cloth, masculine) for cloth in colours.wardrobe),
+        )

@@ -1,0 +1,184 @@
+"""The pen: puts shapes given in a character's own units on a picture, in the line and fill of one style."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image, ImageChops, ImageDraw
+
+from model.synthesis.curve import Points
+from model.synthesis.palette import Colour, darker, luma, mix
+
+__all__ = ["Frame", "Ink", "Pen"]
+
+_PAPER: Colour = (252, 250, 246)
+_BLACK: Colour = (34, 28, 36)
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How a picture is drawn.
+
+    Attributes:
+        width: Line width as a share of the picture's height; 0 draws no line.
+        traced: Lines take a dark tone of what they surround; else they are black.
+        filled: Shapes take their colour; else they stay paper.
+        shaded: Shadows are drawn.
+        lit: Highlights are drawn.
+        wobble: How far lines stray, in head units.
+        phase: Where the straying starts, radians.
+    """
+
+    width: float = 0.008
+    traced: bool = True
+    filled: bool = True
+    shaded: bool = True
+    lit: bool = True
+    wobble: float = 0.0
+    phase: float = 0.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a character's units lie on the picture.
+
+    Attributes:
+        x_px, y_px: Where the origin lies.
+        xx, xy, yx, yy: How a step in x or y moves on the picture: `x_px += xx * x + xy * y`.
+        yaw: Sine of the turn to the side, -1..1; points nearer to the viewer move with it.
+        pitch: Sine of the nod, -1..1, positive down.
+    """
+
+    x_px: float
+    y_px: float
+    xx: float
+    xy: float
+    yx: float
+    yy: float
+    yaw: float = 0.0
+    pitch: float = 0.0
+
+    @classmethod
+    def at(cls, x_px: float, y_px: float, scale_px: float, roll: float = 0.0, mirrored: bool = False) -> Frame:
+        """Units of `scale_px`, rolled clockwise by `roll` radians, left and right exchanged if mirrored."""
+        cos, sin = float(np.cos(roll)) * scale_px, float(np.sin(roll)) * scale_px
+        sign = -1.0 if mirrored else 1.0
+        return cls(x_px, y_px, sign * cos, -sign * sin, sin, cos)
+
+    def turned(self, yaw: float, pitch: float) -> Frame:
+        """The same place, looking elsewhere."""
+        return replace(self, yaw=yaw, pitch=pitch)
+
+    def moved(self, x: float, y: float, roll: float = 0.0) -> Frame:
+        """A frame whose origin is this one's point `(x, y)`, rolled on by `roll` radians."""
+        cos, sin = float(np.cos(roll)), float(np.sin(roll))
+        return replace(
+            self,
+            x_px=self.x_px + self.xx * x + self.xy * y,
+            y_px=self.y_px + self.yx * x + self.yy * y,
+            xx=self.xx * cos + self.xy * sin,
+            xy=self.xy * cos - self.xx * sin,
+            yx=self.yx * cos + self.yy * sin,
+            yy=self.yy * cos - self.yx * sin,
+        )
+
+    def pixels(self, shape: Points, z: float | Points = 0.0) -> Points:
+        """Where the `(n, 2)` points, `z` units before the head's axis, lie on the picture."""
+        x, y = shape[:, 0], shape[:, 1]
+        if self.yaw or self.pitch:
+            x = x * (1.0 - 0.14 * self.yaw * self.yaw) + z * (0.62 * self.yaw)
+            y = y + z * (0.5 * self.pitch)
+        return np.stack((self.x_px + self.xx * x + self.xy * y, self.y_px + self.yx * x + self.yy * y), axis=1)
+
+
+class Pen:
+    """Draws on one transparent layer.
+
+    Args:
+        layer: An RGBA picture.
+        frame: Where shapes lie on it.
+        ink: How they are drawn.
+    """
+
+    def __init__(self, layer: Image.Image, frame: Frame, ink: Ink) -> None:
+        self.layer = layer
+        self.frame = frame
+        self.ink = ink
+        self._draw = ImageDraw.Draw(layer)
+        self._scale = float(np.hypot(frame.xx, frame.yx))
+        self._line_px = max(1, round(ink.width * layer.height))
+
+    def on(self, frame: Frame) -> Pen:
+        """A pen on the same layer with another frame."""
+        return Pen(self.layer, frame, self.ink)
+
+    def fill(self, shape: Points, colour: Colour, z: float | Points = 0.0, *, line: float = 1.0) -> None:
+        """Fill an outline and trace it; `line` scales the line's width, 0 leaves it out."""
+        flat = self._flat(shape, z)
+        self._draw.polygon(flat, fill=colour if self.ink.filled else _PAPER)
+        if line and self.ink.width:
+            self._draw.line(flat + flat[:2], fill=self._tone(colour), width=self._width(line), joint=self._joint(line))
+
+    def dot(self, shape: Points, colour: Colour, z: float | Points = 0.0) -> None:
+        """Fill an outline whatever the style, untraced: pupils, highlights, small marks."""
+        self._draw.polygon(self._flat(shape, z), fill=colour)
+
+    def stroke(self, line: Points, colour: Colour, z: float | Points = 0.0, *, width: float = 1.0) -> None:
+        """Draw an open line in a dark tone of `colour`, `width` times the style's (at least a hair)."""
+        tone = self._tone(colour) if self.ink.width else darker(colour, 0.4)
+        self._draw.line(self._flat(line, z), fill=tone, width=self._width(width), joint=self._joint(width))
+
+    def band(self, line: Points, colour: Colour, breadth: float, z: float | Points = 0.0) -> None:
+        """Draw an open line in `colour` itself, `breadth` head units broad."""
+        breadth_px = max(1, round(breadth * self._scale))
+        fill = colour if self.ink.filled else _BLACK
+        joint = "curve" if breadth_px > 4 else None
+        self._draw.line(self._flat(line, z), fill=fill, width=breadth_px, joint=joint)
+
+    def shade(self, shape: Points, colour: Colour, z: float | Points = 0.0) -> None:
+        """Fill an untraced shadow that lies within what was drawn; nothing in styles without shadows."""
+        if self.ink.shaded and self.ink.filled:
+            self._draw.polygon(self._flat(shape, z), fill=colour)
+
+    def gleam(self, shape: Points, colour: Colour, z: float | Points = 0.0) -> None:
+        """Fill an untraced highlight; nothing in styles without highlights."""
+        if self.ink.lit and self.ink.filled:
+            self._draw.polygon(self._flat(shape, z), fill=colour)
+
+    def shade_within(
+        self, outline: Points, outline_z: float | Points, shape: Points, shape_z: float | Points, colour: Colour
+    ) -> None:
+        """Fill the part of `shape` that lies within `outline`, untraced: a shadow cast on it."""
+        if not (self.ink.shaded and self.ink.filled):
+            return
+        around = self.frame.pixels(outline, outline_z)
+        left, top = np.maximum(around.min(axis=0), 0).astype(int)
+        right, bottom = np.minimum(around.max(axis=0) + 1, self.layer.size).astype(int)
+        if right <= left or bottom <= top:
+            return
+        size, corner = (int(right - left), int(bottom - top)), (left, top)
+        clip, cast = Image.new("L", size), Image.new("L", size)
+        ImageDraw.Draw(clip).polygon((around - corner).ravel().tolist(), fill=255)
+        ImageDraw.Draw(cast).polygon((self.frame.pixels(shape, shape_z) - corner).ravel().tolist(), fill=255)
+        self.layer.paste(colour, (int(left), int(top)), ImageChops.multiply(clip, cast))
+
+    def _flat(self, shape: Points, z: float | Points) -> list[float]:
+        placed = self.frame.pixels(shape, z)
+        if self.ink.wobble:
+            far = self.ink.wobble * self._scale
+            wave = placed[:, ::-1] * (5.0 / self._scale) + self.ink.phase
+            placed = placed + far * np.sin(wave)
+        flat: list[float] = placed.ravel().tolist()
+        return flat
+
+    def _tone(self, colour: Colour) -> Colour:
+        if not (self.ink.traced and self.ink.filled):
+            return _BLACK
+        return mix(darker(colour, 0.62 if luma(colour) > 90 else 0.75), _BLACK, 0.3)
+
+    def _width(self, times: float) -> int:
+        return max(1, round(self._line_px * times))
+
+    def _joint(self, times: float) -> str | None:
+        return "curve" if self._line_px * times > 4 else None

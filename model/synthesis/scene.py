@@ -1,0 +1,165 @@
+"""One picture of a character: camera, style, background, company, light and finish, all by the picture's seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL import Image
+
+from model.synthesis import background, finish
+from model.synthesis.figure import draw_figure
+from model.synthesis.identity import Identity
+from model.synthesis.palette import seeded, vivid
+from model.synthesis.pen import Frame, Ink, Pen
+from model.synthesis.pose import Pose
+
+__all__ = ["Variety", "draw"]
+
+Variety = Literal["full", "gentle"]
+"""Everything varied, or only what a clean collection would hold."""
+
+_FINER = 2
+
+
+@dataclass(frozen=True)
+class _Style:
+    """A way of drawing: the pen's ink, and what is done afterwards."""
+
+    name: str
+    ink: Ink
+
+
+def draw(
+    identity: Identity, picture_seed: int, size_px: int = 128, variety: Variety = "full", aspect: float = 1.0
+) -> Image.Image:
+    """Draw one picture of a character, the same bytes every time.
+
+    Args:
+        identity: The character.
+        picture_seed: Any integer: pose, view, style, background, light and the rest.
+        size_px: Height of the picture.
+        variety: `gentle` leaves out monochrome, pixel art, sketches, heavy occlusion and other characters.
+        aspect: Width divided by height.
+
+    Returns:
+        An RGB picture of `round(size_px * aspect)` by `size_px` pixels.
+
+    Raises:
+        ValueError: The size or aspect leaves no picture, or the variety is unknown.
+    """
+    width = round(size_px * aspect)
+    if size_px < 8 or width < 8:
+        raise ValueError(f"a picture of {width} by {size_px} pixels is too small: each side needs 8")
+    if variety not in ("full", "gentle"):
+        raise ValueError(f"variety {variety!r} is not one of full, gentle")
+    rng = seeded("picture", identity.seed, picture_seed)
+    full = variety == "full"
+    style = _style(rng, full)
+    kinds = background.KINDS if full else background.GENTLE
+    picture = background.draw_background(rng, (width, size_px), kinds, identity.colours.emblem[0])
+    if style.name == "sketch" and rng.random() < 0.8:
+        picture.paste(vivid(rng.random(), 0.03, rng.uniform(0.9, 1.0)), (0, 0, width, size_px))
+    layer = Image.new("RGBA", (width * _FINER, size_px * _FINER), (40, 30, 44, 0))
+    pen = Pen(layer, _camera(rng, layer.size, identity, full), style.ink)
+    if full and rng.random() < 0.08:
+        _company(pen, rng)
+    pose = Pose.draw(rng, len(identity.outfits), len(identity.ornaments), 1.0 if full else 0.75)
+    draw_figure(pen, identity, pose)
+    if full and rng.random() < 0.12:
+        _occlude(pen, rng)
+    drawn = layer.reduce(_FINER)
+    picture.paste(drawn, (0, 0), drawn)
+    return _finished(picture, rng, style, full)
+
+
+def _style(rng: random.Random, full: bool) -> _Style:
+    width = rng.uniform(0.004, 0.012)
+    phase = rng.uniform(0.0, 6.28)
+    names = ("cel", "flat", "painterly", "monochrome", "sketch", "pixel")
+    name = rng.choices(names, (46, 15, 24, 5, 5, 5) if full else (60, 12, 28, 0, 0, 0))[0]
+    wobble = rng.choice((0.0, 0.0, rng.uniform(0.01, 0.035)))
+    if name == "flat":
+        lined = rng.random() < 0.6
+        return _Style(name, Ink(width if lined else 0.0, True, True, False, rng.random() < 0.5, wobble, phase))
+    if name == "painterly":
+        return _Style(name, Ink(rng.choice((0.0, 0.004, 0.006)), True, True, True, True, wobble, phase))
+    if name == "sketch":
+        return _Style(name, Ink(rng.uniform(0.004, 0.009), False, False, False, False, rng.uniform(0.01, 0.05), phase))
+    return _Style(name, Ink(width, rng.random() < 0.75, True, True, rng.random() < 0.9, wobble, phase))
+
+
+def _camera(rng: random.Random, size: tuple[int, int], identity: Identity, full: bool) -> Frame:
+    """Choose how near the figure is and where it stands."""
+    width, height = size
+    tall = 4.4 + identity.build.torso + identity.build.legs
+    crop = rng.choices(("face", "bust", "half", "full", "far"), (30, 36, 14, 14, 6) if full else (16, 40, 22, 20, 2))[0]
+    short = min(height, width * 1.25)
+    if crop == "face":
+        scale, y = short * rng.uniform(0.36, 0.52), height * rng.uniform(0.42, 0.56)
+    elif crop == "bust":
+        scale, y = short * rng.uniform(0.22, 0.33), height * rng.uniform(0.36, 0.5)
+    elif crop == "half":
+        scale, y = short * rng.uniform(0.13, 0.19), height * rng.uniform(0.25, 0.36)
+    else:
+        share = rng.uniform(0.82, 0.97) if crop == "full" else rng.uniform(0.5, 0.8)
+        scale = min(height * share / tall, width * 0.3)
+        y = scale * 1.9 + (height - scale * tall) * rng.uniform(0.2, 0.8)
+    drift = {"face": 0.06, "bust": 0.09, "half": 0.12, "full": 0.1, "far": 0.22}[crop]
+    x = width * (0.5 + rng.uniform(-drift, drift))
+    tilt = rng.gauss(0.0, 0.14) if rng.random() < 0.4 and crop in ("face", "bust", "half") else 0.0
+    return Frame.at(x, y, scale, tilt if full else tilt * 0.4, mirrored=rng.random() < 0.15)
+
+
+def _company(pen: Pen, rng: random.Random) -> None:
+    """Draw another character behind the main one."""
+    other = Identity.from_seed(rng.getrandbits(40))
+    side = rng.choice((-1.0, 1.0))
+    frame = pen.frame.moved(side * rng.uniform(1.9, 2.8), rng.uniform(-0.5, 0.4))
+    draw_figure(pen.on(frame), other, Pose.draw(rng, len(other.outfits), len(other.ornaments)))
+
+
+def _occlude(pen: Pen, rng: random.Random) -> None:
+    """Put something before the figure: a bar, a disc or a few petals."""
+    width, height = pen.layer.size
+    draw_on = pen.layer
+    tone = vivid(rng.random(), rng.uniform(0.1, 0.8), rng.uniform(0.2, 1.0))
+    kind = rng.random()
+    if kind < 0.4:
+        thick = rng.uniform(0.05, 0.22)
+        edge = rng.choice(
+            ((0.0, 0.0, 1.0, thick), (0.0, 1.0 - thick, 1.0, 1.0), (0.0, 0.0, thick, 1.0), (1.0 - thick, 0.0, 1.0, 1.0))
+        )
+        box = (int(edge[0] * width), int(edge[1] * height), int(edge[2] * width), int(edge[3] * height))
+        draw_on.paste((*tone, 255), box)
+        return
+    unit = pen.on(Frame.at(0.0, 0.0, float(height)))
+    from model.synthesis.curve import ellipse
+
+    for _ in range(1 if kind < 0.6 else 7):
+        r = rng.uniform(0.08, 0.16) if kind < 0.6 else rng.uniform(0.015, 0.05)
+        x, y = rng.random() * width / height, rng.uniform(0.0, 1.0)
+        unit.fill(ellipse(x, y, r, r * rng.uniform(0.5, 1.0), rng.uniform(0, 3)), tone)
+
+
+def _finished(picture: Image.Image, rng: random.Random, style: _Style, full: bool) -> Image.Image:
+    """Apply light, style and the marks of saving."""
+    picture = finish.Light.draw(rng, 1.0 if full else 0.45).shine(picture)
+    if style.name == "painterly":
+        picture = finish.soften(picture, rng.uniform(0.003, 0.008))
+        if rng.random() < 0.6:
+            picture = finish.grain(picture, rng)
+    elif style.name == "pixel":
+        picture = finish.pixelate(picture, rng)
+    if style.name == "monochrome":
+        picture = finish.monochrome(picture, rng)
+    if full and rng.random() < 0.08:
+        finish.add_text(picture, rng)
+    if full and rng.random() < 0.14:
+        finish.add_frame(picture, rng)
+    if full and rng.random() < 0.08:
+        picture = finish.soften(picture, rng.uniform(0.004, 0.012))
+    if full and rng.random() < 0.3:
+        picture = finish.compress(picture, rng)
+    return picture

@@ -1,0 +1,320 @@
+"""The shapes that make a character: hair, eyes, build and ornaments."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+__all__ = ["Build", "Eyes", "Hair", "Ornament", "core_ornaments", "spare_ornaments"]
+
+_FRINGES = {
+    "blunt": 14,
+    "pointed": 20,
+    "between": 16,
+    "centre": 10,
+    "side": 16,
+    "veil": 8,
+    "curtain": 8,
+    "choppy": 10,
+    "slick": 4,
+}
+_TAILS = {
+    "none": 46,
+    "twin": 12,
+    "low_twin": 5,
+    "pony": 8,
+    "side": 5,
+    "buns": 4,
+    "bun_tails": 4,
+    "braid": 4,
+    "twin_braids": 4,
+    "drills": 4,
+    "half_up": 4,
+}
+_MASCULINE_TAILS = {"none": 85, "pony": 6, "braid": 5, "side": 4}
+_CORE = {
+    "cat_ears": 11,
+    "fox_ears": 8,
+    "dog_ears": 5,
+    "rabbit_ears": 5,
+    "bear_ears": 3,
+    "elf_ears": 7,
+    "horns": 6,
+    "ram_horns": 4,
+    "unicorn": 3,
+    "antlers": 3,
+    "halo": 5,
+    "glasses": 9,
+    "eyepatch": 2,
+    "headphones": 4,
+    "band": 6,
+    "head_ribbon": 8,
+    "hair_clip": 10,
+    "flower": 5,
+    "tiara": 2,
+    "mole": 8,
+    "scar": 2,
+    "fang": 4,
+    "freckles": 2,
+    "earrings": 8,
+    "choker": 5,
+    "wings": 3,
+    "tail": 5,
+    "blush": 5,
+    "face_mark": 3,
+    "goggles": 2,
+}
+_SPARE = {
+    "beret": 5,
+    "cap": 4,
+    "straw_hat": 3,
+    "witch_hat": 3,
+    "peaked_cap": 4,
+    "top_hat": 2,
+    "hood": 4,
+    "flower": 9,
+    "head_ribbon": 6,
+    "tiara": 4,
+    "band": 4,
+    "hair_clip": 6,
+    "earrings": 5,
+    "choker": 5,
+    "scarf": 5,
+    "headphones": 3,
+    "glasses": 3,
+    "veil": 2,
+    "goggles": 2,
+    "cat_ears": 1,
+}
+
+
+def _weighted(rng: random.Random, table: dict[str, int]) -> str:
+    return rng.choices(list(table), weights=list(table.values()))[0]
+
+
+@dataclass(frozen=True)
+class Hair:
+    """The shape of hair, in head units (the skull's radius is 1).
+
+    Attributes:
+        length: Where the back hair ends: about 1 is short, 1.7 shoulders, 4 waist.
+        volume: How far hair stands off the skull, 0..0.3.
+        flare: How much the back hair widens downwards, -0.3..0.8.
+        wave: Height of its waves, 0..0.25.
+        waves: Number of waves.
+        tips: Number of pointed ends of the back hair; 1 is cut straight.
+        fringe: Kind of fringe.
+        strands: Number of strands in the fringe.
+        reach: How far down the fringe comes, -0.2..0.4.
+        part: Where it parts, -0.6..0.6.
+        jitter: Irregularity of each strand, -1..1.
+        locks: Length of the strands before the ears, 0 for none.
+        lock_width: Their width.
+        lock_lean: -1 only left, 1 only right, 0 both.
+        tail: Kind of tails, buns or braids.
+        tail_length, tail_width, tail_height: Their measures.
+        tail_curl: How they swing outwards, -1..1.
+        ahoge: Number of stray hairs on top.
+        spikes: Number of tufts that break the outline; 0 is smooth.
+        tone: Where the second colour is: none, tips, inner, streak or split.
+    """
+
+    length: float
+    volume: float
+    flare: float
+    wave: float
+    waves: float
+    tips: int
+    fringe: str
+    strands: int
+    reach: float
+    part: float
+    jitter: tuple[float, ...]
+    locks: float
+    lock_width: float
+    lock_lean: float
+    tail: str
+    tail_length: float
+    tail_width: float
+    tail_height: float
+    tail_curl: float
+    ahoge: int
+    spikes: int
+    tone: str
+
+    @classmethod
+    def draw(cls, rng: random.Random, masculine: bool) -> Hair:
+        """Choose a hairdo."""
+        tail = _weighted(rng, _MASCULINE_TAILS if masculine else _TAILS)
+        if masculine or tail not in ("none", "half_up"):
+            length = rng.uniform(0.85, 1.3) if rng.random() < 0.85 else rng.uniform(1.5, 4.0)
+        else:
+            length = rng.choices((rng.uniform(0.95, 1.5), rng.uniform(1.5, 2.4), rng.uniform(2.6, 5.8)), (30, 28, 42))[
+                0
+            ]
+        return cls(
+            length=length,
+            volume=rng.uniform(0.06, 0.24),
+            flare=rng.uniform(-0.1, 0.35) + (rng.uniform(0.1, 0.5) if length > 2 and rng.random() < 0.4 else 0.0),
+            wave=rng.choice((0.0, 0.0, rng.uniform(0.04, 0.1), rng.uniform(0.08, 0.2))),
+            waves=rng.uniform(1.5, 4.0),
+            tips=rng.choice((1, 5, 7, 9)) if not masculine else rng.choice((5, 7, 9)),
+            fringe=_weighted(rng, _FRINGES),
+            strands=rng.randint(4, 8),
+            reach=rng.uniform(-0.16, 0.26),
+            part=rng.choice((-1, 1)) * rng.uniform(0.12, 0.55),
+            jitter=tuple(rng.uniform(-1.0, 1.0) for _ in range(10)),
+            locks=0.0 if rng.random() < 0.25 else rng.uniform(0.7, 1.2 if masculine else 2.6),
+            lock_width=rng.uniform(0.11, 0.26),
+            lock_lean=rng.choice((0.0, 0.0, 0.0, 0.0, -1.0, 1.0)),
+            tail=tail,
+            tail_length=rng.uniform(1.0, 4.4),
+            tail_width=rng.uniform(0.24, 0.5),
+            tail_height=rng.uniform(-0.75, -0.2),
+            tail_curl=rng.uniform(-0.3, 1.0),
+            ahoge=rng.choices((0, 1, 2, 3), (66, 24, 7, 3))[0],
+            spikes=rng.choice((0, 0, 0, 5, 7, 9)) if not masculine else rng.choice((0, 5, 7, 9)),
+            tone=rng.choices(("none", "tips", "inner", "streak", "split"), (72, 9, 8, 8, 3))[0],
+        )
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """The shape of eyes and brows.
+
+    Attributes:
+        width, height: Half measures of the opening, head units.
+        apart: Distance of each eye from the middle.
+        level: How low the eyes sit.
+        tilt: Outer corners up (positive) or down, radians.
+        iris: Width of the iris as a share of the eye.
+        pupil: Kind of pupil: round, slit, star, cross, ring or none.
+        lash: Thickness of the upper lash line.
+        flick: Length of the lash at the outer corner.
+        brow: Thickness of the brows.
+        brow_tilt: Inner ends down (positive) or up.
+        lid: How far the lids hang by nature, 0..0.35.
+        glint: Place of the highlight: -1 left, 1 right.
+    """
+
+    width: float
+    height: float
+    apart: float
+    level: float
+    tilt: float
+    iris: float
+    pupil: str
+    lash: float
+    flick: float
+    brow: float
+    brow_tilt: float
+    lid: float
+    glint: int
+
+    @classmethod
+    def draw(cls, rng: random.Random, masculine: bool) -> Eyes:
+        """Choose eyes; narrower ones for masculine faces."""
+        height = rng.uniform(0.17, 0.24) if masculine else rng.uniform(0.22, 0.33)
+        return cls(
+            width=rng.uniform(0.20, 0.27),
+            height=height,
+            apart=rng.uniform(0.38, 0.45),
+            level=rng.uniform(0.24, 0.36),
+            tilt=rng.gauss(0.06, 0.14),
+            iris=rng.uniform(0.60, 0.82),
+            pupil=rng.choices(("round", "slit", "star", "cross", "ring", "none"), (68, 10, 4, 3, 7, 8))[0],
+            lash=rng.uniform(0.03, 0.05) if masculine else rng.uniform(0.04, 0.075),
+            flick=rng.uniform(0.0, 0.06) if masculine else rng.uniform(0.03, 0.15),
+            brow=rng.uniform(0.025, 0.06) if masculine else rng.uniform(0.012, 0.04),
+            brow_tilt=rng.gauss(0.05, 0.12),
+            lid=rng.choice((0.0, 0.0, 0.0, rng.uniform(0.1, 0.35))),
+            glint=rng.choice((-1, 1)),
+        )
+
+
+@dataclass(frozen=True)
+class Build:
+    """The shape of face and body.
+
+    Attributes:
+        jaw: Width of the jaw, 0.8 (pointed) .. 1.15 (broad).
+        chin: How low the chin is, head units.
+        shoulders: Half width of the shoulders, head units.
+        waist: Half width of the waist.
+        hips: Half width of the hips.
+        legs: Length of the legs, head units.
+        torso: Length of the torso.
+        bust: Fullness of the chest, 0..1.
+    """
+
+    jaw: float
+    chin: float
+    shoulders: float
+    waist: float
+    hips: float
+    legs: float
+    torso: float
+    bust: float
+
+    @classmethod
+    def draw(cls, rng: random.Random, masculine: bool) -> Build:
+        """Choose a build, from child-like to tall."""
+        tall = rng.uniform(0.0, 1.0)
+        return cls(
+            jaw=rng.uniform(0.95, 1.14) if masculine else rng.uniform(0.84, 1.06),
+            chin=rng.uniform(1.12, 1.24) if masculine else rng.uniform(1.04, 1.17),
+            shoulders=(rng.uniform(1.35, 1.75) if masculine else rng.uniform(1.05, 1.3)) + 0.12 * tall,
+            waist=rng.uniform(0.8, 1.05) if masculine else rng.uniform(0.58, 0.8),
+            hips=rng.uniform(0.8, 0.98) if masculine else rng.uniform(0.82, 1.02),
+            legs=2.5 + 2.1 * tall,
+            torso=2.1 + 0.7 * tall,
+            bust=0.0 if masculine else rng.uniform(0.0, 1.0),
+        )
+
+
+@dataclass(frozen=True)
+class Ornament:
+    """One thing worn on or growing from the head (or behind the body).
+
+    Attributes:
+        kind: What it is.
+        side: -1 left, 1 right.
+        size: Scale, about 1.
+        lift: Irregularity of its place or shape, -1..1.
+        paint: Which colour it takes: hair, second, horn, jewel, accent, main or dark.
+    """
+
+    kind: str
+    side: int
+    size: float
+    lift: float
+    paint: str
+
+
+_GROWN = ("cat_ears", "fox_ears", "dog_ears", "bear_ears", "tail")
+_HORN = ("horns", "ram_horns", "unicorn", "antlers")
+
+
+def _ornament(rng: random.Random, kind: str) -> Ornament:
+    if kind in _GROWN:
+        paint = rng.choices(("hair", "second", "dark"), (80, 12, 8))[0]
+    elif kind in _HORN:
+        paint = "horn"
+    else:
+        paint = rng.choice(("jewel", "accent", "main", "dark", "emblem"))
+    return Ornament(kind, rng.choice((-1, 1)), rng.uniform(0.75, 1.3), rng.uniform(-1.0, 1.0), paint)
+
+
+def core_ornaments(rng: random.Random) -> tuple[Ornament, ...]:
+    """Choose what a character nearly always wears: none to four different things."""
+    count = rng.choices((0, 1, 2, 3, 4), (14, 34, 30, 16, 6))[0]
+    kinds = dict.fromkeys(_weighted(rng, _CORE) for _ in range(count))
+    heads = [kind for kind in kinds if kind.endswith("_ears") and kind != "elf_ears"]
+    return tuple(_ornament(rng, kind) for kind in kinds if kind not in heads[1:])
+
+
+def spare_ornaments(rng: random.Random) -> tuple[Ornament, ...]:
+    """Choose what comes with one outfit: none to two things."""
+    count = rng.choices((0, 1, 2), (45, 38, 17))[0]
+    kinds = dict.fromkeys(_weighted(rng, _SPARE) for _ in range(count))
+    return tuple(_ornament(rng, kind) for kind in kinds)
