@@ -5,7 +5,10 @@
     │   ├── UnreadablePicture   it is (or claims to be) a picture, and cannot be read
     │   └── UnsupportedPicture  it is no picture of a format that we read
     ├── WeightsError            a weights file is missing, damaged or of another architecture
-    └── EvaluationError         the input of a measurement cannot give a figure (one class, nothing to compare)
+    ├── EvaluationError         the input of a measurement cannot give a figure (one class, nothing to compare)
+    ├── DatasetError            a dataset or its manifest cannot be used
+    ├── ConfigurationError      a configuration file, or a value in it, cannot be used
+    └── CheckpointError         a training checkpoint is damaged, or belongs to another run
 
 None of these is worth a retry: the same input gives the same error. The message is one line that names the cause.
 """
@@ -33,3 +36,15 @@ class WeightsError(ModelError):
 
 class EvaluationError(ModelError):
     """A measurement was asked of data that cannot give it."""
+
+
+class ConfigurationError(ModelError):
+    """A configuration file, or a value in it, cannot be used."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint is damaged, or belongs to another run."""
+
+
+class DatasetError(ModelError):
+    """A dataset or its manifest cannot be used."""

@@ -1,0 +1,1 @@
+"""Measurement of a network on characters that it has never seen."""

@@ -1,0 +1,1 @@
+"""Training of the network: configuration, batches, losses, checkpoints and the loop."""

@@ -1,0 +1,76 @@
+"""From a trained network to a weights file with a threshold that was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from model.errors import EvaluationError
+from model.network import Network
+from model.preprocessing import Preprocessing
+from model.training.config import Config
+from model.training.data import PictureSet
+from model.training.measure import embed_set, measure
+from model.weights import WeightsInfo, save_network
+
+__all__ = ["export"]
+
+_FAR = 0.01
+
+
+def export(
+    path: Path,
+    network: Network,
+    config: Config,
+    measured_on: PictureSet | None,
+    *,
+    steps: int,
+    command: str,
+    half: bool = False,
+) -> WeightsInfo:
+    """Measure the network on characters that it has never seen and write it.
+
+    The stored threshold is the one of the equal error rate there; that of FAR 1 % stands beside it in `measured`.
+
+    Args:
+        path: The weights file.
+        network: What to write.
+        config: What made it.
+        measured_on: Pictures of unseen characters; without them the threshold is a guess and `measured` says so.
+        steps: Optimiser steps that made it.
+        command: The command line that made it.
+        half: Store half precision.
+    """
+    preprocessing = Preprocessing(config.network.fit, config.network.size_px)
+    threshold, measured = _measured(network, preprocessing, measured_on, config.run.workers)
+    recipe = {"command": command, "seed": config.seed, "steps": steps, "config_digest": config.digest}
+    return save_network(
+        path,
+        network,
+        preprocessing=preprocessing,
+        threshold=threshold,
+        measured=measured,
+        recipe=recipe | {"config": config.plain()},
+        half=half,
+    )
+
+
+def _measured(
+    network: Network, preprocessing: Preprocessing, pictures: PictureSet | None, workers: int
+) -> tuple[float, dict[str, Any]]:
+    if pictures is None:
+        return 0.5, {"note": "nothing measured; the threshold is a guess"}
+    embeddings, labels = embed_set(network, pictures, preprocessing, workers=workers)
+    try:
+        equal, rates = measure(embeddings, labels)
+    except EvaluationError as error:
+        return 0.5, {"note": f"nothing measured ({error}); the threshold is a guess"}
+    strict = rates.threshold_at_far(_FAR)
+    return equal.threshold, {
+        "set": pictures.name,
+        "eer": round(equal.rate, 6),
+        "eer_threshold": round(equal.threshold, 6),
+        "far_1_percent_threshold": round(strict, 6),
+        "far_1_percent_frr": round(rates.frr_at_far(_FAR), 6),
+        "threshold_is": "that of the equal error rate on this set",
+    }

@@ -1,0 +1,62 @@
+"""The network at its first weights: from scratch, from ImageNet, or from a weights file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from model.errors import ConfigurationError, WeightsError
+from model.network import Network
+from model.training.config import Config
+from model.weights import DEFAULT_WEIGHTS, load_network
+
+__all__ = ["initial_network"]
+
+
+def initial_network(config: Config) -> Network:
+    """Make the network that a training starts from; from scratch by the seed alone.
+
+    Raises:
+        WeightsError: A weights file cannot be used, or ImageNet's weights cannot be had.
+        ConfigurationError: The file's network has another dimension.
+    """
+    match config.network.init:
+        case "scratch":
+            return _scratch(config)
+        case "imagenet":
+            return _imagenet(config)
+        case "default":
+            path = DEFAULT_WEIGHTS
+        case other:
+            path = Path(other)
+    network, info = load_network(path)
+    if info.dimension != config.network.dimension:
+        raise ConfigurationError(f"{path}: dimension {info.dimension}, but network.dimension={config.network.dimension}")
+    return network
+
+
+def _scratch(config: Config) -> Network:
+    torch.manual_seed(config.seed)
+    network = Network(config.network.dimension)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return network
+
+
+def _imagenet(config: Config) -> Network:
+    from torchvision.models import ResNet18_Weights
+
+    network = _scratch(config)
+    try:
+        state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
+    except OSError as error:
+        raise WeightsError(
+            f"ImageNet's weights cannot be fetched ({error}); offline, fetch resnet18-f37072fd.pth elsewhere and run "
+            "`reid weights import` on it, or train with network.init = 'scratch'"
+        ) from error
+    trunk = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    network.trunk.load_state_dict(trunk)
+    return network

@@ -1,0 +1,105 @@
+"""Batches of pixels: pictures loaded, augmented and stacked, in this process or in others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from model.errors import PictureError
+from model.preprocessing import Preprocessing
+from model.training.augmentation import augment
+from model.training.batches import Batch, Plan
+from model.training.config import Config
+from model.training.source import Source
+
+__all__ = ["LoadedBatch", "load_batches"]
+
+
+@dataclass(frozen=True)
+class LoadedBatch:
+    """What the network sees in one step.
+
+    Attributes:
+        pictures: `(n, size_px, size_px, 3)` uint8.
+        labels: `(n,)` int64.
+        failures: `(picture, reason)` for each that could not be read; they are missing from the rest.
+    """
+
+    pictures: Tensor
+    labels: Tensor
+    failures: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One picture to load, with all that decides its pixels."""
+
+    label: int
+    picture: int
+    seed: tuple[int, ...]
+    size_px: int
+
+
+_Loaded = tuple[Tensor | None, _Order, str]
+
+
+class _Pictures(Dataset[_Loaded]):
+    def __init__(self, source: Source, config: Config) -> None:
+        self._source = source
+        self._config = config
+
+    def __getitem__(self, order: _Order) -> _Loaded:
+        try:
+            picture = self._source.load(order.label, order.picture)
+        except PictureError as error:
+            return None, order, str(error)
+        preprocessing = Preprocessing(self._config.network.fit, order.size_px)
+        seed = int(np.random.SeedSequence(order.seed).generate_state(1)[0])
+        pixels = augment(picture, self._config.augmentation, preprocessing, seed)
+        return torch.from_numpy(np.array(pixels)), order, ""
+
+
+def load_batches(plan: Plan, source: Source, config: Config, *, first: int, count: int) -> Iterator[LoadedBatch]:
+    """Load the batches number `first` to `first + count - 1` of a plan.
+
+    What comes out depends on the plan, the source, the configuration and the number alone, not on the workers.
+    """
+    loader: DataLoader[_Loaded] = DataLoader(
+        _Pictures(source, config),
+        batch_sampler=_orders(plan, config, first, count),  # type: ignore[arg-type]
+        num_workers=config.run.workers,
+        collate_fn=_collate,
+        prefetch_factor=4 if config.run.workers else None,
+    )
+    return iter(loader)
+
+
+def _orders(plan: Plan, config: Config, first: int, count: int) -> Iterator[list[_Order]]:
+    for number, batch in zip(range(first, first + count), plan.batches(first), strict=False):
+        yield _numbered(batch, config, number)
+
+
+def _numbered(batch: Batch, config: Config, number: int) -> list[_Order]:
+    size_px = _size_px(config, number)
+    return [
+        _Order(label, picture, (config.seed, number, place), size_px) for place, (label, picture) in enumerate(batch)
+    ]
+
+
+def _size_px(config: Config, number: int) -> int:
+    small_batches = config.network.small_share * config.schedule.steps * config.batch.accumulate
+    return config.network.small_px if config.network.small_px and number < small_batches else config.network.size_px
+
+
+def _collate(loaded: list[_Loaded]) -> LoadedBatch:
+    good = [(pixels, order.label) for pixels, order, _ in loaded if pixels is not None]
+    return LoadedBatch(
+        pictures=torch.stack([pixels for pixels, _ in good]) if good else torch.empty(0),
+        labels=torch.tensor([label for _, label in good]),
+        failures=[(order.picture, reason) for pixels, order, reason in loaded if pixels is None],
+    )

@@ -1,0 +1,196 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from model.errors import CheckpointError
+from model.network import Network
+from model.preprocessing import Preprocessing
+from model.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from model.training.config import Config
+from model.training.data import TrainingData
+from model.training.loader import LoadedBatch, load_batches
+from model.training.losses import build_loss, build_miner
+from model.training.measure import embed_set, measure, to_network
+from model.training.optimizer import build_optimizer, learning_rate, set_learning_rate
+
+__all__ = ["CHECKPOINT", "Trainer", "steps_of"]
+
+CHECKPOINT = "checkpoint.safetensors"
+_BEST = "best.safetensors"
+
+Report = Callable[[dict[str, float]], None]
+"""Called after each step with `step`, `loss` and `lr`, after a measurement also with `eer` and `threshold`."""
+
+
+class Trainer:
+    """A run: network, loss, optimiser and how far they have come.
+
+    Attributes:
+        network: What is trained.
+        average: The running mean of its weights, or the network itself where none is wanted.
+        progress: Steps done and figures so far.
+    """
+
+    def __init__(self, config: Config, data: TrainingData, output: Path, network: Network, device: str = "cpu") -> None:
+        """Make a run at step 0.
+
+        Args:
+            config: All that decides the result.
+            data: Where pictures come from.
+            output: Folder for checkpoints.
+            network: At its first weights; trained in place.
+            device: Where to train.
+        """
+        self.config = config
+        self._data = data
+        self._output = output
+        self._device = torch.device(device)
+        self._preprocessing = Preprocessing(config.network.fit, config.network.size_px)
+        self.network = network.to(self._device).to(memory_format=torch.channels_last).train()
+        self.average = copy.deepcopy(self.network).eval() if config.run.average else self.network
+        torch.manual_seed(config.seed)
+        self._loss = build_loss(config.loss, characters=data.characters, dimension=network.dimension).to(self._device)
+        self._miner = build_miner(config.loss)
+        self._optimizer = build_optimizer(network, self._loss, config.optimizer, config.loss.lr_factor)
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.run.precision == "float16")
+        self.progress = Progress(0, config.plain(), config.digest)
+
+    def resume(self, path: Path, *, changed: bool = False) -> None:
+        """Go on from a checkpoint.
+
+        Args:
+            path: The checkpoint.
+            changed: The configuration may differ (a longer schedule, say).
+
+        Raises:
+            CheckpointError: It is damaged, or belongs to another configuration.
+        """
+        progress = load_checkpoint(path, self._modules(), self._optimizer)
+        if progress.config_digest != self.config.digest and not changed:
+            raise CheckpointError(f"{path}: made with another configuration; give that one, or --changed to go on")
+        progress.config, progress.config_digest = self.config.plain(), self.config.digest
+        if progress.scaler:
+            self._scaler.load_state_dict(progress.scaler)
+        self.progress = progress
+
+    def run(self, report: Report) -> None:
+        """Train to the end of the schedule, or until the development EER no longer improves."""
+        run, accumulate = self.config.run, self.config.batch.accumulate
+        steps = self.config.schedule.steps
+        left = steps - self.progress.step
+        if left <= 0:
+            return
+        first = self.progress.step * accumulate
+        loaded = load_batches(
+            self._data.plan, self._data.source, self.config, first=first, count=left * accumulate
+        )
+        while self.progress.step < steps:
+            figures = self._step(loaded)
+            self.progress.step += 1
+            step = self.progress.step
+            if step % run.evaluate_steps == 0 or step == steps:
+                figures |= self._evaluate(figures)
+            if step % run.checkpoint_steps == 0 or step == steps or self._is_stalled():
+                self.save()
+            report(figures)
+            if self._is_stalled():
+                break
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        self.progress.scaler = self._scaler.state_dict()
+        save_checkpoint(self._output / CHECKPOINT, self.progress, self._modules(), self._optimizer)
+
+    def _modules(self) -> dict[str, nn.Module]:
+        averaged: dict[str, nn.Module] = {"average": self.average} if self.config.run.average else {}
+        return {"network": self.network, "loss": self._loss} | averaged
+
+    def _step(self, loaded: Iterator[LoadedBatch]) -> dict[str, float]:
+        """One optimiser step over `accumulate` batches."""
+        step, accumulate = self.progress.step, self.config.batch.accumulate
+        # Miners may draw at random; seeded by the step, a resumed run draws the same.
+        torch.manual_seed(self.config.seed * 1_000_003 + step)
+        lr = learning_rate(step, self.config.schedule, self.config.optimizer.lr)
+        set_learning_rate(self._optimizer, lr)
+        total = 0.0
+        for _ in range(accumulate):
+            loss = self._batch_loss(next(loaded))
+            self._scaler.scale(loss / accumulate).backward()
+            total += float(loss.detach()) / accumulate
+        self._update()
+        return {"step": step + 1, "loss": total, "lr": lr}
+
+    def _batch_loss(self, batch: LoadedBatch) -> Tensor:
+        for picture, reason in batch.failures:
+            self.progress.failures[str(picture)] = reason
+        labels = batch.labels.to(self._device)
+        with self._autocast():
+            embeddings = self.network(to_network(batch.pictures, self._device))
+        embeddings = embeddings.float()
+        mined = self._miner(embeddings, labels) if self._miner else None
+        loss: Tensor = self._loss(embeddings, labels, mined)
+        return loss
+
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+        if self.config.run.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self._device.type, dtype=getattr(torch, self.config.run.precision))
+
+    def _update(self) -> None:
+        self._scaler.unscale_(self._optimizer)
+        if self.config.optimizer.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimizer.clip)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)
+        if self.config.run.average:
+            self._update_average()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Move the running mean; early on it forgets faster, or the first weights would weigh for thousands of steps."""
+        step = self.progress.step
+        decay = min(self.config.run.average, (1 + step) / (10 + step))
+        for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+    def _evaluate(self, figures: dict[str, float]) -> dict[str, float]:
+        if self._data.development is None:
+            return {}
+        embeddings, labels = embed_set(
+            self.average, self._data.development, self._preprocessing, workers=self.config.run.workers
+        )
+        equal, _ = measure(embeddings, labels)
+        found = {"eer": equal.rate, "threshold": equal.threshold}
+        is_best = all(equal.rate < entry["eer"] for entry in self.progress.history)
+        self.progress.history.append(figures | found)
+        if is_best:
+            save_checkpoint(self._output / _BEST, self.progress, {"average": self.average}, self._no_optimizer())
+        return found
+
+    def _no_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.0)
+
+    def _is_stalled(self) -> bool:
+        patience = self.config.run.patience
+        rates = [entry["eer"] for entry in self.progress.history]
+        return bool(patience) and len(rates) > patience and min(rates[-patience:]) >= min(rates[:-patience])
+
+
+def steps_of(config: Config, data: TrainingData) -> int:
+    """The length of the run in steps."""
+    epochs = config.schedule.epochs
+    return config.schedule.steps or max(1, epochs * data.batches_per_epoch // config.batch.accumulate)
+
+
