@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Points", "arc", "blades", "closed", "ellipse", "flowing", "moved", "points", "ribbon"]
+__all__ = ["Points", "arc", "blades", "closed", "ellipse", "flowing", "moved", "pair", "points", "ribbon"]
 
 Points = NDArray[np.float64]
 """`(n, 2)` float64: x to the right, y down."""
@@ -31,6 +31,14 @@ def points(*pairs: tuple[float, float]) -> Points:
     return np.array(pairs, dtype=np.float64)
 
 
+def pair(x: Points, y: Points) -> Points:
+    """`(n,)` x and y as `(n, 2)` points."""
+    both = np.empty((len(x), 2))
+    both[:, 0] = x
+    both[:, 1] = y
+    return both
+
+
 def moved(shape: Points, x: float, y: float) -> Points:
     """The points, each shifted by `(x, y)`."""
     return np.asarray(shape + np.array([x, y]))
@@ -49,7 +57,9 @@ def flowing(control: Points) -> Points:
 
 
 def _through(around: Points) -> Points:
-    windows = np.stack((around[:-3], around[1:-2], around[2:-1], around[3:]), axis=1)  # (n, 4, 2)
+    windows = np.empty((len(around) - 3, 4, 2))
+    for step in range(4):
+        windows[:, step] = around[step : len(around) - 3 + step]
     return np.asarray(_BASIS @ windows).reshape(-1, 2)
 
 
@@ -65,7 +75,7 @@ def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> Poi
 def arc(x: float, y: float, rx: float, ry: float, start: float, stop: float, count: int = 12) -> Points:
     """`count` points along an ellipse from `start` to `stop`, radians, clockwise from the right."""
     turn = np.linspace(start, stop, count)
-    return np.stack((x + rx * np.cos(turn), y + ry * np.sin(turn)), axis=1)
+    return pair(x + rx * np.cos(turn), y + ry * np.sin(turn))
 
 
 def ribbon(spine: Points, widths: Points) -> Points:
@@ -75,7 +85,7 @@ def ribbon(spine: Points, widths: Points) -> Points:
     along[0] = spine[1] - spine[0]
     along[-1] = spine[-1] - spine[-2]
     length = np.sqrt((along**2).sum(axis=1)) + 1e-9
-    across = np.stack((-along[:, 1], along[:, 0]), axis=1) * (widths / length)[:, None]
+    across = pair(-along[:, 1], along[:, 0]) * (widths / length)[:, None]
     return np.concatenate((spine + across, (spine - across)[::-1]))
 
 

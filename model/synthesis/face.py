@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.synthesis.curve import Points, arc, closed, ellipse, flowing, moved, points, ribbon
-from model.synthesis.palette import WHITE, Colour, Scheme, darker, lighter, mix
+from model.synthesis.curve import Points, arc, closed, ellipse, flowing, moved, pair, points, ribbon
+from model.synthesis.palette import WHITE, Colour, Scheme, blushing, darker, lighter, mix
 from model.synthesis.pen import Pen
 from model.synthesis.pose import Expression
 from model.synthesis.traits import Build, Eyes
@@ -24,8 +24,8 @@ _FLOOR = 1.0 - _U**2
 def face_outline(build: Build) -> Points:
     """The `(n, 2)` outline of the face, chin down."""
     jaw, chin = build.jaw, build.chin
-    half = ((0.62, -0.82), (0.90, -0.30), (0.90, 0.24), (0.77 * jaw, 0.68), (0.40 * jaw, chin - 0.13))
-    right = [*half, (0.11, chin)]
+    half = ((0.62, -0.82), (0.90, -0.30), (0.91, 0.20), (0.80 * jaw, 0.60), (0.50 * jaw, chin - 0.20))
+    right = [*half, (0.12, chin)]
     left = [(-x, y) for x, y in reversed(right)]
     return closed(points((0.0, -1.0), *right, *left))
 
@@ -36,10 +36,12 @@ def draw_ears(pen: Pen, skin: Colour, pointed: float = 0.0) -> None:
         if pointed:
             tip = points((0.84, 0.12), (0.95 + 0.6 * pointed, -0.12), (1.0 + pointed, -0.22), (1.0, 0.38), (0.84, 0.5))
             pen.fill(tip * (side, 1.0), skin, -0.05)
-            pen.shade(points((0.9, 0.18), (0.9 + 0.8 * pointed, -0.12), (0.96, 0.34)) * (side, 1.0), darker(skin, 0.2))
+            pen.shade(
+                points((0.9, 0.18), (0.9 + 0.8 * pointed, -0.12), (0.96, 0.34)) * (side, 1.0), blushing(skin, 0.3)
+            )
         else:
             pen.fill(ellipse(0.92 * side, 0.32, 0.13, 0.22), skin, -0.05)
-            pen.shade(ellipse(0.94 * side, 0.32, 0.06, 0.13), darker(skin, 0.2), -0.05)
+            pen.shade(ellipse(0.94 * side, 0.32, 0.06, 0.13), blushing(skin, 0.3), -0.05)
 
 
 def draw_skin(pen: Pen, build: Build, skin: Colour, shadow: Points, shadow_z: Points) -> None:
@@ -47,7 +49,7 @@ def draw_skin(pen: Pen, build: Build, skin: Colour, shadow: Points, shadow_z: Po
     outline = face_outline(build)
     depth = np.clip(outline[:, 1] * 0.42, 0.05, 0.5)
     pen.fill(outline, skin, depth)
-    pen.shade_within(outline, depth, shadow, shadow_z, darker(skin, 0.2))
+    pen.shade_within(outline, depth, shadow, shadow_z, blushing(skin, 0.26))
 
 
 def draw_features(pen: Pen, eyes: Eyes, colours: Scheme, look: Expression) -> None:
@@ -103,12 +105,12 @@ def _eye(pen: Pen, eyes: Eyes, side: int, opening: float, iris: Colour, colours:
     tilt = -eyes.tilt * side
     if opening < 0.15:
         bend = -0.55 if look.happy else 0.35
-        lid = np.stack((_U * width * 1.1, bend * eyes.height * 0.6 * (_FLOOR - 0.4)), axis=1)
+        lid = pair(_U * width * 1.1, bend * eyes.height * 0.6 * (_FLOOR - 0.4))
         thick = eyes.lash * (0.35 + 0.5 * _FLOOR)
         pen.dot(ribbon(_rolled(lid, tilt) + centre + (0.0, 0.05), thick), lash, _EYE_Z)
         return
-    top = np.stack((_U * width, -height * _LID), axis=1)
-    floor = np.stack((_U * width * 0.92, height * 0.86 * _FLOOR), axis=1)
+    top = pair(_U * width, -height * _LID)
+    floor = pair(_U * width * 0.92, height * 0.86 * _FLOOR)
     white = _rolled(np.concatenate((top, floor[::-1])), tilt) + centre
     pen.dot(white, mix(WHITE, colours.skin, 0.08), _EYE_Z)
     pen.shade(
@@ -162,7 +164,7 @@ def _pupil(pen: Pen, kind: str, x: float, y: float, rx: float, ry: float, dark: 
     elif kind == "star":
         turn = np.linspace(0.0, 2 * np.pi, 10, endpoint=False) - np.pi / 2
         far = np.where(np.arange(10) % 2, 0.24, 0.6)
-        shape = np.stack((x + rx * far * np.cos(turn), y + ry * far * np.sin(turn)), axis=1)
+        shape = pair(x + rx * far * np.cos(turn), y + ry * far * np.sin(turn))
     elif kind == "cross":
         shape = points((x - rx * 0.5, y), (x, y - ry * 0.14), (x, y - ry * 0.5), (x + rx * 0.16, y), (x + rx * 0.5, y))
         shape = np.concatenate((shape, points((x, y + ry * 0.5), (x - rx * 0.16, y + ry * 0.1))))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from model.synthesis.body import Figure, draw_arm, draw_body, draw_cape, draw_legs
+from model.synthesis.body import draw_arm, draw_body, draw_cape, draw_legs
+from model.synthesis.clothes import Figure
 from model.synthesis.face import draw_brows, draw_ears, draw_features, draw_skin
 from model.synthesis.hair import draw_ahoge, draw_back, draw_cap, draw_fringe, draw_locks, fringe_shadow
 from model.synthesis.identity import Identity
@@ -14,7 +15,7 @@ from model.synthesis.traits import Ornament
 
 __all__ = ["draw_figure"]
 
-_NECK_Y = 1.2
+_NECK_Y = 1.1
 _SKIN_KINDS = frozenset({"mole", "scar", "freckles", "blush", "face_mark", "fang", "eyepatch"})
 _BODY_KINDS = frozenset({"choker", "scarf"})
 
@@ -39,7 +40,8 @@ def draw_figure(pen: Pen, identity: Identity, pose: Pose) -> None:
     if hair.tail in ("pony", "side", "half_up", "twin", "low_twin", "drills"):
         draw_tails(head, hair, colours, sway)
     behind = {-1.0: pose.left[0] > 0 > pose.left[1] + 1.0, 1.0: pose.right[0] > 0 > pose.right[1] + 1.0}
-    draw_legs(body, figure)
+    if body.floor > figure.hem - 0.9:
+        draw_legs(body, figure)
     for side, arm in ((-1.0, pose.left), (1.0, pose.right)):
         if not behind[side]:
             draw_arm(body, figure, side, arm)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from model.synthesis.palette import vivid
 
-__all__ = ["Light", "add_frame", "add_text", "compress", "grain", "monochrome", "pixelate", "soften"]
+__all__ = ["Light", "add_frame", "add_text", "bloom", "compress", "grain", "monochrome", "pixelate", "soften"]
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _WORDS = ("SALE", "No.7", "HELLO", "Vol.2", "2021", "wip", "@sketch", "LOVE", "Stage 3", "Thanks!", "day 12", "RARE")
@@ -59,13 +59,13 @@ class Light:
 
     def shine(self, picture: Image.Image) -> Image.Image:
         """The picture in this light, new."""
-        pixels = np.asarray(picture, dtype=np.float32)
+        pixels: NDArray[np.float32] = np.asarray(picture, dtype=np.float32)
         if self.strength:
             height, width = pixels.shape[:2]
             x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :] * np.float32(np.cos(self.angle))
             y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None] * np.float32(np.sin(self.angle))
             share = np.clip((x + y) * 0.5 + 0.2, 0.0, 1.0)[..., None] * np.float32(self.strength)
-            pixels = pixels + (np.array(self.glow, dtype=np.float32) - pixels) * share
+            pixels = np.asarray(pixels + (np.array(self.glow) - pixels) * share, dtype=np.float32)
         matrix = self.saturation * np.eye(3) + (1.0 - self.saturation) * _LUMA[:, None]
         matrix = matrix * (np.array(self.tint) * self.gain)[None, :]
         lit = pixels @ matrix.astype(np.float32) + np.float32(self.lift + 110.0 * (1.0 - self.gain))
@@ -93,7 +93,7 @@ def monochrome(picture: Image.Image, rng: random.Random) -> Image.Image:
 def pixelate(picture: Image.Image, rng: random.Random) -> Image.Image:
     """The picture as pixel art: few pixels, few colours."""
     width, height = picture.size
-    share = rng.uniform(36, 64) / height
+    share = rng.uniform(48, 84) / height
     small = picture.resize((max(1, round(width * share)), max(1, round(height * share))), Image.Resampling.BOX)
     levels = rng.choice((24, 36, 51))
     small = small.point(lambda level: min(255, (level + levels // 2) // levels * levels))
@@ -105,14 +105,18 @@ def soften(picture: Image.Image, radius: float) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(radius * picture.height))
 
 
+def bloom(picture: Image.Image, radius: float, share: float) -> Image.Image:
+    """The picture with `share` (0..1) of itself blurred over it: the soft transitions of a brush, edges kept."""
+    blurred = picture.filter(ImageFilter.BoxBlur(max(1.0, radius * picture.height)))
+    return Image.blend(picture, blurred, share)
+
+
 def grain(picture: Image.Image, rng: random.Random) -> Image.Image:
     """The picture with the grain of brush or paper."""
     width, height = picture.size
     coarse = rng.choice((1, 2))
     source = np.random.default_rng(rng.getrandbits(64))
-    noise = source.normal(0.0, rng.uniform(4.0, 11.0), (-(-height // coarse), -(-width // coarse), 1)).astype(
-        np.float32
-    )
+    noise = source.normal(0.0, rng.uniform(2.0, 7.0), (-(-height // coarse), -(-width // coarse), 1)).astype(np.float32)
     noise = noise.repeat(coarse, axis=0).repeat(coarse, axis=1)[:height, :width]
     return _picture(np.asarray(picture, dtype=np.float32) + noise)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.synthesis.curve import Points, blades, flowing, moved, points
+from model.synthesis.curve import Points, blades, flowing, moved, pair, points
 from model.synthesis.palette import Colour, Scheme, darker, lighter
 from model.synthesis.pen import Pen
 from model.synthesis.traits import Hair
@@ -27,7 +27,7 @@ def draw_back(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
 
 def _edge(hair: Hair, sway: float, t: Points) -> tuple[Points, Points]:
     """Half width and sideways shift of the mane at `t` (0 top .. 1 end)."""
-    taper = 0.16 * t**3 if hair.length < 1.6 else 0.0
+    taper = (0.34 if hair.length < 1.3 else 0.16) * t**3 if hair.length < 1.6 else 0.0
     half = 1.0 + hair.volume + hair.flare * t - taper
     fall = max(0.0, hair.length - 0.6)
     shift = hair.wave * np.sin(2 * np.pi * hair.waves * t) * np.minimum(1.0, 3 * t) + sway * 0.22 * fall * t**2
@@ -40,22 +40,22 @@ def _mane(hair: Hair, sway: float, start: float, share: float) -> Points:
     half, shift = _edge(hair, sway, t)
     y = -0.15 + (hair.length + 0.15) * t
     y = y if share == 1.0 else y * 0.96
-    right = flowing(np.stack((shift + half * share, y), axis=1))
-    left = flowing(np.stack((shift - half * share, y), axis=1))
+    right = flowing(pair(shift + half * share, y))
+    left = flowing(pair(shift - half * share, y))
     if hair.tips <= 1:
         return np.concatenate((right, left[::-1]))
     rest = np.linspace(1.0, -1.0, hair.tips + 1)
     deep = min(0.45, 0.18 + 0.1 * hair.length)
-    valleys = np.stack((shift[-1] + rest * half[-1] * share, np.full(hair.tips + 1, y[-1])), axis=1)
+    valleys = pair(shift[-1] + rest * half[-1] * share, np.full(hair.tips + 1, y[-1]))
     drop = deep * (0.75 + 0.5 * np.resize(np.asarray(hair.jitter), hair.tips))
     middles = (rest[:-1] + rest[1:]) / 2
-    ends = np.stack((shift[-1] + middles * half[-1] * share * 1.05 + 0.1 * sway, y[-1] + drop), axis=1)
+    ends = pair(shift[-1] + middles * half[-1] * share * 1.05 + 0.1 * sway, y[-1] + drop)
     return np.concatenate((right, blades(valleys, ends), left[::-1]))
 
 
 def _strand(hair: Hair, sway: float, place: float) -> Points:
     half, shift = _edge(hair, sway, _T)
-    return flowing(np.stack((shift + place * half, 0.3 + (hair.length - 0.25) * _T), axis=1))
+    return flowing(pair(shift + place * half, 0.3 + (hair.length - 0.25) * _T))
 
 
 def _dome(hair: Hair, start: float, stop: float, count: int = 40) -> Points:
@@ -65,7 +65,7 @@ def _dome(hair: Hair, start: float, stop: float, count: int = 40) -> Points:
     if hair.spikes:
         phase = np.abs(turn + np.pi / 2) * hair.spikes / np.pi
         radius = radius + 0.17 * (phase % 1.0) * np.clip(np.abs(turn + np.pi / 2), 0.25, 1.0)
-    return np.stack((radius * np.cos(turn), radius * 1.04 * np.sin(turn)), axis=1)
+    return pair(radius * np.cos(turn), radius * 1.04 * np.sin(turn))
 
 
 def draw_cap(pen: Pen, hair: Hair, colours: Scheme) -> None:
@@ -106,8 +106,8 @@ def _fringe_edge(hair: Hair) -> tuple[Points, Points]:
         if kind == "veil":
             far = (u * -np.sign(part) > 0.05) & (u * -np.sign(part) < 0.75)
             tip = np.where(far, 0.72 + 0.1 * jitter, tip)
-    valleys = np.stack((cuts * 0.97, np.minimum(valley, 0.35)), axis=1)
-    tips = np.stack((u * 0.94 + lean, np.minimum(tip, 0.95)), axis=1)
+    valleys = pair(cuts * 0.97, np.minimum(valley, 0.35))
+    tips = pair(u * 0.94 + lean, np.minimum(tip, 0.95))
     valleys[0, 1] = valleys[-1, 1] = max(0.12, float(valleys[0, 1]))
     return valleys, tips
 
@@ -172,11 +172,11 @@ def _gloss(pen: Pen, hair: Hair, base: Colour) -> None:
     jitter = np.resize(np.asarray(hair.jitter), 9)
     x = np.linspace(-0.72, 0.72, 9)
     rise = -0.80 + 0.42 * x**2
-    top = np.stack((x, rise), axis=1)
-    low = np.stack((x, rise + 0.10 + 0.08 * np.where(np.arange(9) % 2, 1.0, 0.0) + 0.03 * jitter), axis=1)
+    top = pair(x, rise)
+    low = pair(x, rise + 0.10 + 0.08 * np.where(np.arange(9) % 2, 1.0, 0.0) + 0.03 * jitter)
     for part in (slice(0, 5), slice(5, 9)):
         band = np.concatenate((top[part], low[part][::-1]))
-        pen.gleam(band, lighter(base, 0.38), 0.45)
+        pen.gleam(band, lighter(base, 0.3), 0.45)
 
 
 def draw_locks(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
@@ -190,14 +190,14 @@ def draw_locks(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
         bend = 0.08 * np.sin(np.pi * _T) + hair.wave * 0.6 * np.sin(2 * np.pi * hair.waves * _T)
         x = side * (0.93 + hair.volume * 0.5 + bend - 0.1 * _T) + 0.12 * sway * _T**2 * hair.locks
         width = hair.lock_width * np.array([0.7, 1.0, 1.05, 1.0, 0.9, 0.72, 0.45, 0.03])
-        outer = flowing(np.stack((x + width, y), axis=1))
-        inner = flowing(np.stack((x - width, y), axis=1))
+        outer = flowing(pair(x + width, y))
+        inner = flowing(pair(x - width, y))
         pen.fill(np.concatenate((outer, inner[::-1])), colours.hair, 0.25)
         if hair.tone == "tips":
             low = slice(4, None)
-            tip = np.concatenate((np.stack((x + width, y), axis=1)[low], np.stack((x - width, y), axis=1)[low][::-1]))
+            tip = np.concatenate((pair(x + width, y)[low], pair(x - width, y)[low][::-1]))
             pen.dot(tip, colours.hair_second, 0.25)
-        pen.stroke(np.stack((x, y), axis=1)[1:6], colours.hair, 0.25, width=0.6)
+        pen.stroke(pair(x, y)[1:6], colours.hair, 0.25, width=0.6)
 
 
 def draw_ahoge(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
@@ -211,7 +211,5 @@ def draw_ahoge(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
         spine = np.concatenate((spine, points((foot + 1.15 * lean, base - tall * 0.62))))
         curve = flowing(spine)
         width = 0.09 * np.linspace(1.0, 0.05, len(curve))
-        outline = np.concatenate(
-            (curve + np.stack((width, 0 * width), axis=1), (curve - np.stack((width, 0 * width), axis=1))[::-1])
-        )
+        outline = np.concatenate((curve + pair(width, 0 * width), (curve - pair(width, 0 * width))[::-1]))
         pen.fill(outline, colours.hair, 0.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.synthesis.curve import Points, arc, closed, ellipse, flowing, points, ribbon
+from model.synthesis.curve import Points, arc, closed, ellipse, flowing, pair, points, ribbon
 from model.synthesis.palette import WHITE, Cloth, Colour, Scheme, darker, lighter, mix
 from model.synthesis.pen import Pen
 from model.synthesis.traits import Eyes, Ornament
@@ -156,7 +156,7 @@ def _ram_horns(pen: Pen, worn: Worn) -> None:
     for side in (-1.0, 1.0):
         turn = np.linspace(-2.2, 2.9, 22)
         far = 0.44 * size * np.linspace(1.0, 0.55, 22)
-        line = np.stack((side * (0.98 + far * np.cos(turn)), -0.42 + far * np.sin(turn)), axis=1)
+        line = pair(side * (0.98 + far * np.cos(turn)), -0.42 + far * np.sin(turn))
         pen.fill(ribbon(line, 0.19 * size * np.linspace(1.0, 0.12, 22)), worn.tone, 0.1)
         for step in range(3, 20, 4):
             way = np.array([np.cos(turn[step]) * side, np.sin(turn[step])]) * 0.13 * size
@@ -289,7 +289,7 @@ def _hair_clip(pen: Pen, worn: Worn) -> None:
     else:
         turn = np.linspace(0.0, 2 * np.pi, 10, endpoint=False) - np.pi / 2
         far = np.where(np.arange(10) % 2, 0.1, 0.22) * size
-        pen.fill(np.stack((x + far * np.cos(turn), y + far * np.sin(turn)), axis=1), worn.tone, 0.5, line=0.7)
+        pen.fill(pair(x + far * np.cos(turn), y + far * np.sin(turn)), worn.tone, 0.5, line=0.7)
 
 
 def _flower(pen: Pen, worn: Worn) -> None:
@@ -312,8 +312,8 @@ def _flower(pen: Pen, worn: Worn) -> None:
 def _tiara(pen: Pen, worn: Worn) -> None:
     gold = mix((240, 200, 96), worn.colours.jewel, 0.15)
     x = np.linspace(-0.62, 0.62, 9)
-    low = np.stack((x, -0.78 + 0.3 * x**2 + 0.02), axis=1)
-    high = low - np.stack((0 * x, 0.1 + 0.2 * (np.arange(9) % 2) * (1.0 - np.abs(x))), axis=1)
+    low = pair(x, -0.78 + 0.3 * x**2 + 0.02)
+    high = low - pair(0 * x, 0.1 + 0.2 * (np.arange(9) % 2) * (1.0 - np.abs(x)))
     pen.fill(np.concatenate((low, high[::-1])), gold, 0.5)
     pen.fill(ellipse(0.0, -0.86, 0.09, 0.11), worn.tone, 0.55, line=0.6)
 
@@ -425,18 +425,18 @@ def _earrings(pen: Pen, worn: Worn) -> None:
 
 
 def _choker(pen: Pen, worn: Worn) -> None:
-    pen.band(flowing(points((-0.31, 1.3), (0.0, 1.4), (0.31, 1.3))), darker(worn.tone, 0.2), 0.13)
-    pen.fill(ellipse(0.0, 1.46, 0.08, 0.08), worn.colours.jewel, line=0.6)
+    pen.band(flowing(points((-0.25, 1.2), (0.0, 1.29), (0.25, 1.2))), darker(worn.tone, 0.2), 0.13)
+    pen.fill(ellipse(0.0, 1.34, 0.08, 0.08), worn.colours.jewel, line=0.6)
 
 
 def _scarf(pen: Pen, worn: Worn) -> None:
-    wrap = closed(points((-0.75, 1.25), (0.0, 1.38), (0.75, 1.25), (0.85, 1.65), (0.0, 1.92), (-0.85, 1.65)))
+    wrap = closed(points((-0.62, 1.12), (0.0, 1.26), (0.62, 1.12), (0.74, 1.5), (0.0, 1.76), (-0.74, 1.5)))
     side = worn.ornament.side
     pen.fill(
         points((0.25 * side, 1.7), (0.7 * side, 1.65), (0.8 * side, 3.1), (0.35 * side, 3.15)), darker(worn.tone, 0.1)
     )
     pen.fill(wrap, worn.tone)
-    pen.stroke(flowing(points((-0.7, 1.45), (0.0, 1.62), (0.7, 1.45))), worn.tone, width=0.7)
+    pen.stroke(flowing(points((-0.6, 1.3), (0.0, 1.46), (0.6, 1.3))), worn.tone, width=0.7)
 
 
 def _mole(pen: Pen, worn: Worn) -> None:
@@ -487,7 +487,7 @@ def _wings(pen: Pen, worn: Worn) -> None:
         far = np.array([1.2, 2.3, 2.2, 1.9, 1.5, 1.0])
         high = np.array([1.5, 0.5, 1.6, 2.3, 2.8, 3.1]) - (0.3 if dark else 0.0)
         valleys = points((0.4, 2.3), (1.4, 1.7), (1.35, 2.1), (1.1, 2.4), (0.8, 2.6), (0.4, 2.7))
-        both = np.stack((valleys, np.stack((far * size, high), axis=1)), axis=1).reshape(-1, 2)
+        both = np.stack((valleys, pair(far * size, high)), axis=1).reshape(-1, 2)
         shape = np.concatenate((points((0.2, 2.0)), both[1:], points((0.2, 2.7))))
         pen.fill(shape * (side, 1.0), tone)
 

@@ -6,7 +6,7 @@ import colorsys
 import random
 from dataclasses import dataclass
 
-__all__ = ["Cloth", "Colour", "Scheme", "darker", "lighter", "luma", "mix", "seeded", "vivid"]
+__all__ = ["Cloth", "Colour", "Scheme", "blushing", "darker", "lighter", "luma", "mix", "seeded", "vivid"]
 
 Colour = tuple[int, int, int]
 """Red, green and blue, 0..255 each."""
@@ -60,6 +60,11 @@ def darker(colour: Colour, depth: float = 0.3) -> Colour:
 def lighter(colour: Colour, share: float = 0.3) -> Colour:
     """The colour in light: `share` (0..1) of the way to white."""
     return mix(colour, WHITE, share)
+
+
+def blushing(skin: Colour, depth: float = 0.25) -> Colour:
+    """Skin in shadow: warmer as well as darker. `depth` lies in 0..1."""
+    return mix(darker(skin, 0.6 * depth), (212, 96, 92), 0.65 * depth)
 
 
 def luma(colour: Colour) -> float:

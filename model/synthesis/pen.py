@@ -40,6 +40,27 @@ class Ink:
 
 
 @dataclass(frozen=True)
+class Placing:
+    """A linear map from units to pixels.
+
+    Attributes:
+        matrix: `(2, 2)` float64, units to pixels.
+        origin: `(2,)` float64, where the origin lies.
+        ahead: `(2,)` float64, how a point moves per unit that it lies before the head's axis.
+    """
+
+    matrix: Points
+    origin: Points
+    ahead: Points
+
+    def place(self, shape: Points, z: float | Points) -> Points:
+        """Where the `(n, 2)` points lie on the picture, `z` one number or `(n,)`."""
+        if isinstance(z, float):
+            return np.asarray(shape @ self.matrix + (self.origin + z * self.ahead))
+        return np.asarray(shape @ self.matrix + self.origin + z[:, None] * self.ahead)
+
+
+@dataclass(frozen=True)
 class Frame:
     """Where a character's units lie on the picture.
 
@@ -85,11 +106,17 @@ class Frame:
 
     def pixels(self, shape: Points, z: float | Points = 0.0) -> Points:
         """Where the `(n, 2)` points, `z` units before the head's axis, lie on the picture."""
-        x, y = shape[:, 0], shape[:, 1]
-        if self.yaw or self.pitch:
-            x = x * (1.0 - 0.14 * self.yaw * self.yaw) + z * (0.62 * self.yaw)
-            y = y + z * (0.5 * self.pitch)
-        return np.stack((self.x_px + self.xx * x + self.xy * y, self.y_px + self.yx * x + self.yy * y), axis=1)
+        return self.linear().place(shape, z)
+
+    def linear(self) -> Placing:
+        """The frame as one linear map."""
+        squeeze = 1.0 - 0.14 * self.yaw * self.yaw
+        ahead_x, ahead_y = 0.62 * self.yaw, 0.5 * self.pitch
+        return Placing(
+            matrix=np.array([[self.xx * squeeze, self.yx * squeeze], [self.xy, self.yy]]),
+            origin=np.array([self.x_px, self.y_px]),
+            ahead=np.array([self.xx * ahead_x + self.xy * ahead_y, self.yx * ahead_x + self.yy * ahead_y]),
+        )
 
 
 class Pen:
@@ -106,8 +133,18 @@ class Pen:
         self.frame = frame
         self.ink = ink
         self._draw = ImageDraw.Draw(layer)
+        self._placing = frame.linear()
         self._scale = float(np.hypot(frame.xx, frame.yx))
-        self._line_px = max(1, round(ink.width * layer.height))
+        nearness = min(max(self._scale / (0.28 * layer.height), 0.4), 1.3)
+        self._line_px = max(1.0, ink.width * layer.height * nearness)
+
+    @property
+    def floor(self) -> float:
+        """How low the picture reaches in the frame's units; what lies wholly below need not be drawn."""
+        frame = self.frame
+        corners = [(x - frame.x_px, self.layer.height - frame.y_px) for x in (0, self.layer.width)]
+        area = frame.xx * frame.yy - frame.xy * frame.yx
+        return max((frame.xx * y - frame.yx * x) / area for x, y in corners)
 
     def on(self, frame: Frame) -> Pen:
         """A pen on the same layer with another frame."""
@@ -152,7 +189,7 @@ class Pen:
         """Fill the part of `shape` that lies within `outline`, untraced: a shadow cast on it."""
         if not (self.ink.shaded and self.ink.filled):
             return
-        around = self.frame.pixels(outline, outline_z)
+        around = self._placing.place(outline, outline_z)
         left, top = np.maximum(around.min(axis=0), 0).astype(int)
         right, bottom = np.minimum(around.max(axis=0) + 1, self.layer.size).astype(int)
         if right <= left or bottom <= top:
@@ -160,11 +197,11 @@ class Pen:
         size, corner = (int(right - left), int(bottom - top)), (left, top)
         clip, cast = Image.new("L", size), Image.new("L", size)
         ImageDraw.Draw(clip).polygon((around - corner).ravel().tolist(), fill=255)
-        ImageDraw.Draw(cast).polygon((self.frame.pixels(shape, shape_z) - corner).ravel().tolist(), fill=255)
+        ImageDraw.Draw(cast).polygon((self._placing.place(shape, shape_z) - corner).ravel().tolist(), fill=255)
         self.layer.paste(colour, (int(left), int(top)), ImageChops.multiply(clip, cast))
 
     def _flat(self, shape: Points, z: float | Points) -> list[float]:
-        placed = self.frame.pixels(shape, z)
+        placed = self._placing.place(shape, z)
         if self.ink.wobble:
             far = self.ink.wobble * self._scale
             wave = placed[:, ::-1] * (5.0 / self._scale) + self.ink.phase

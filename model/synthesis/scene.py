@@ -9,6 +9,7 @@ from typing import Literal
 from PIL import Image
 
 from model.synthesis import background, finish
+from model.synthesis.curve import ellipse
 from model.synthesis.figure import draw_figure
 from model.synthesis.identity import Identity
 from model.synthesis.palette import seeded, vivid
@@ -135,8 +136,6 @@ def _occlude(pen: Pen, rng: random.Random) -> None:
         draw_on.paste((*tone, 255), box)
         return
     unit = pen.on(Frame.at(0.0, 0.0, float(height)))
-    from model.synthesis.curve import ellipse
-
     for _ in range(1 if kind < 0.6 else 7):
         r = rng.uniform(0.08, 0.16) if kind < 0.6 else rng.uniform(0.015, 0.05)
         x, y = rng.random() * width / height, rng.uniform(0.0, 1.0)
@@ -147,8 +146,8 @@ def _finished(picture: Image.Image, rng: random.Random, style: _Style, full: boo
     """Apply light, style and the marks of saving."""
     picture = finish.Light.draw(rng, 1.0 if full else 0.45).shine(picture)
     if style.name == "painterly":
-        picture = finish.soften(picture, rng.uniform(0.003, 0.008))
-        if rng.random() < 0.6:
+        picture = finish.bloom(picture, rng.uniform(0.012, 0.03), rng.uniform(0.25, 0.5))
+        if rng.random() < 0.4:
             picture = finish.grain(picture, rng)
     elif style.name == "pixel":
         picture = finish.pixelate(picture, rng)
@@ -159,7 +158,7 @@ def _finished(picture: Image.Image, rng: random.Random, style: _Style, full: boo
     if full and rng.random() < 0.14:
         finish.add_frame(picture, rng)
     if full and rng.random() < 0.08:
-        picture = finish.soften(picture, rng.uniform(0.004, 0.012))
+        picture = finish.soften(picture, rng.uniform(0.002, 0.007))
     if full and rng.random() < 0.3:
         picture = finish.compress(picture, rng)
     return picture

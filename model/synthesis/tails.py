@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.synthesis.curve import Points, ellipse, flowing, moved, points, ribbon
+from model.synthesis.curve import Points, ellipse, flowing, moved, pair, points, ribbon
 from model.synthesis.palette import Colour, Scheme, darker, lighter
 from model.synthesis.pen import Pen
 from model.synthesis.traits import Hair
@@ -33,7 +33,7 @@ def _spine(hair: Hair, side: float, anchor: tuple[float, float], sway: float) ->
     wave = hair.wave * np.sin(2 * np.pi * hair.waves * _T)
     x = side * (anchor[0] + out + wave) + sway * 0.25 * hair.tail_length * _T**2
     y = anchor[1] - 0.25 * np.sin(np.pi * np.minimum(1.0, 2.2 * _T)) + hair.tail_length * _T**1.35
-    return np.stack((x, y), axis=1)
+    return pair(x, y)
 
 
 def _tail(pen: Pen, hair: Hair, colours: Scheme, side: float, anchor: tuple[float, float], sway: float) -> None:

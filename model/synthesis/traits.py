@@ -214,16 +214,16 @@ class Eyes:
     @classmethod
     def draw(cls, rng: random.Random, masculine: bool) -> Eyes:
         """Choose eyes; narrower ones for masculine faces."""
-        height = rng.uniform(0.17, 0.24) if masculine else rng.uniform(0.22, 0.33)
+        height = rng.uniform(0.19, 0.27) if masculine else rng.uniform(0.26, 0.37)
         return cls(
-            width=rng.uniform(0.20, 0.27),
+            width=rng.uniform(0.21, 0.27) if masculine else rng.uniform(0.24, 0.305),
             height=height,
-            apart=rng.uniform(0.38, 0.45),
-            level=rng.uniform(0.24, 0.36),
+            apart=rng.uniform(0.40, 0.46),
+            level=rng.uniform(0.26, 0.36),
             tilt=rng.gauss(0.06, 0.14),
             iris=rng.uniform(0.60, 0.82),
             pupil=rng.choices(("round", "slit", "star", "cross", "ring", "none"), (68, 10, 4, 3, 7, 8))[0],
-            lash=rng.uniform(0.03, 0.05) if masculine else rng.uniform(0.04, 0.075),
+            lash=rng.uniform(0.03, 0.05) if masculine else rng.uniform(0.05, 0.085),
             flick=rng.uniform(0.0, 0.06) if masculine else rng.uniform(0.03, 0.15),
             brow=rng.uniform(0.025, 0.06) if masculine else rng.uniform(0.012, 0.04),
             brow_tilt=rng.gauss(0.05, 0.12),
@@ -263,11 +263,11 @@ class Build:
         return cls(
             jaw=rng.uniform(0.95, 1.14) if masculine else rng.uniform(0.84, 1.06),
             chin=rng.uniform(1.12, 1.24) if masculine else rng.uniform(1.04, 1.17),
-            shoulders=(rng.uniform(1.35, 1.75) if masculine else rng.uniform(1.05, 1.3)) + 0.12 * tall,
-            waist=rng.uniform(0.8, 1.05) if masculine else rng.uniform(0.58, 0.8),
-            hips=rng.uniform(0.8, 0.98) if masculine else rng.uniform(0.82, 1.02),
-            legs=2.5 + 2.1 * tall,
-            torso=2.1 + 0.7 * tall,
+            shoulders=(rng.uniform(1.2, 1.5) if masculine else rng.uniform(0.95, 1.14)) + 0.12 * tall,
+            waist=rng.uniform(0.75, 0.95) if masculine else rng.uniform(0.54, 0.72),
+            hips=rng.uniform(0.76, 0.92) if masculine else rng.uniform(0.76, 0.96),
+            legs=2.3 + 2.2 * tall,
+            torso=1.95 + 0.65 * tall,
             bust=0.0 if masculine else rng.uniform(0.0, 1.0),
         )
 
