@@ -1,7 +1,7 @@
 """The journal of an output folder: every file operation, written before it happens.
 
-It stands in the output folder itself (`OUT/.oshiwake/journal.sqlite`), because it tells what is in that folder: a person
-who deletes the folder deletes the journal with it, and nothing stale remains. SQLite gives the transactions (ADR 0004).
+It stands in the output folder itself (`OUT/.oshiwake/journal.sqlite`), because it tells what is in that folder: whoever
+deletes the folder deletes the journal with it, and nothing stale remains. SQLite gives the transactions (ADR 0004).
 
 Two tables. `operation` is the log, in order, with the run that did it; it is what undo reverses. `placement` is the
 present state that the log adds up to: which image stands where.
@@ -9,10 +9,9 @@ present state that the log adds up to: which image stands where.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +35,7 @@ CREATE TABLE IF NOT EXISTS operation (
   source BLOB NOT NULL,
   target BLOB NOT NULL,
   digest BLOB NOT NULL,
+  placed TEXT NOT NULL DEFAULT '',
   done INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS operation_run ON operation (run, id);
@@ -82,10 +82,11 @@ class Operation:
     Attributes:
         action: What is done.
         image: The image it is done for; of no meaning for FOLDER.
-        source: What the target is made from: the original, or the old target of a RENAME. For a REMOVE, the action that
-            had placed it (so that undo can place it again).
+        source: What the target is made from: the original, or another place where the same bytes stand; the old target
+            of a RENAME. For a REMOVE, where undo can make it from again.
         target: The file or folder that comes into being (REMOVE: goes).
         digest: sha256 of the image's bytes.
+        placed: For a REMOVE, how the target had been placed.
         id: Number in the journal; 0 before it is planned.
     """
 
@@ -94,6 +95,7 @@ class Operation:
     source: bytes
     target: bytes
     digest: bytes = b""
+    placed: Action | None = None
     id: int = 0
 
 
@@ -189,33 +191,34 @@ class Journal:
 
     def plan(
         self, run: str, operations: Sequence[Operation], folder_times: Iterable[tuple[bytes, int]] = ()
-    ) -> list[int]:
-        """Write operations down, durably, before they happen; give their ids.
+    ) -> list[Operation]:
+        """Write operations down, durably, before they happen; return them with their numbers.
 
         Args:
             run: The run that does them.
             operations: In the order in which they will be done.
             folder_times: Folders of originals that a move is about to change, with their times in nanoseconds.
         """
-        ids: list[int] = []
+        planned: list[Operation] = []
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(
             "INSERT OR IGNORE INTO folder_time VALUES (?, ?, ?)", [(run, path, mtime) for path, mtime in folder_times]
         )
         for op in operations:
             cursor = self._db.execute(
-                "INSERT INTO operation (run, action, path, member, source, target, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (run, op.action.value, op.image.path, op.image.member, op.source, op.target, op.digest),
+                "INSERT INTO operation (run, action, path, member, source, target, digest, placed)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (run, op.action, op.image.path, op.image.member, op.source, op.target, op.digest, op.placed or ""),
             )
-            ids.append(cursor.lastrowid or 0)
+            planned.append(replace(op, id=cursor.lastrowid or 0))
         self._db.execute("COMMIT")
-        return ids
+        return planned
 
     def settle(self, done: Iterable[Operation], dropped: Iterable[Operation] = ()) -> None:
         """Write down, in one transaction, which planned operations have happened and which never will."""
         self._db.execute("BEGIN IMMEDIATE")
         for op in done:
-            self._db.execute("UPDATE operation SET done = 1 WHERE id = ?", (op.id,))
+            self._db.execute("UPDATE operation SET done = 1, action = ? WHERE id = ?", (op.action, op.id))
             self._apply(op)
         self._db.executemany("DELETE FROM operation WHERE id = ?", [(op.id,) for op in dropped])
         self._db.execute("COMMIT")
@@ -270,7 +273,7 @@ class Journal:
         elif op.action is not Action.FOLDER:
             self._db.execute(
                 "INSERT OR REPLACE INTO placement VALUES (?, ?, ?, ?, ?)",
-                (op.target, op.image.path, op.image.member, op.action.value, op.digest),
+                (op.target, op.image.path, op.image.member, op.action, op.digest),
             )
 
     def _unapply(self, op: Operation) -> None:
@@ -280,15 +283,17 @@ class Journal:
         elif op.action is Action.REMOVE:
             self._db.execute(
                 "INSERT OR REPLACE INTO placement VALUES (?, ?, ?, ?, ?)",
-                (op.target, op.image.path, op.image.member, os.fsdecode(op.source), op.digest),
+                (op.target, op.image.path, op.image.member, op.placed, op.digest),
             )
         elif op.action is not Action.FOLDER:
             self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
 
 
-_SELECT = "SELECT id, action, path, member, source, target, digest FROM operation"
+_SELECT = "SELECT id, action, path, member, source, target, digest, placed FROM operation"
 
 
-def _operation(row: tuple[int, str, bytes, bytes, bytes, bytes, bytes]) -> Operation:
-    id_, action, path, member, source, target, digest = row
-    return Operation(Action(action), Image(path, member), source, target, digest, id_)
+def _operation(row: tuple[int, str, bytes, bytes, bytes, bytes, bytes, str]) -> Operation:
+    id_, action, path, member, source, target, digest, placed = row
+    return Operation(
+        Action(action), Image(path, member), source, target, digest, Action(placed) if placed else None, id_
+    )

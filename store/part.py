@@ -13,6 +13,7 @@ from pathlib import Path
 from store.errors import DamagedStore
 from store.files import read_json, write_json
 from store.listing import Listed, read_listing, write_listing
+from store.shard import Counts, read_counts
 
 __all__ = ["Part", "PartSpec", "ScanTotals"]
 
@@ -108,6 +109,10 @@ class Part:
     def shard_chunks(self) -> list[int]:
         """The numbers of the chunks that have a shard, rising."""
         return _chunks_in(self._folder / "shards")
+
+    def counts(self) -> Counts:
+        """What the shards written so far add up to."""
+        return sum((read_counts(self.shard_path(chunk)) for chunk in self.shard_chunks()), Counts())
 
     def unread_chunks(self) -> Iterator[int]:
         """The listed chunks that hold files to read and have no shard yet, rising."""

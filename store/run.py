@@ -149,6 +149,27 @@ class Run:
         """A pass by its number, begun or not."""
         return Pass(self._runs, self.id, number)
 
+    @property
+    def logs(self) -> Path:
+        """Folder for the logs of a private run, made when asked for."""
+        path = self.folder / "logs"
+        path.mkdir(exist_ok=True)
+        return path
+
+    @property
+    def broker(self) -> str | None:
+        """The address of the private broker while it runs."""
+        path = self.folder / "broker.json"
+        return str(read_json(path)["url"]) if path.exists() else None
+
+    def note_broker(self, url: str | None) -> None:
+        """Note where the private broker is, for `status` from elsewhere; None when it is gone."""
+        path = self.folder / "broker.json"
+        if url is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_json(path, {"url": url})
+
     def mark(self, name: Literal["cancelled", "undone"], on: bool = True) -> None:
         """Set or take away a mark on the run."""
         path = self.folder / f"{name}.json"

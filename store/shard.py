@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,12 +48,15 @@ class Read:
 
 @dataclass(frozen=True)
 class Counts:
-    """How the files of a chunk ended, in numbers."""
+    """How the files of a chunk, or of several, ended, in numbers."""
 
-    images: int
-    embedded: int
-    unreadable: int
-    unsupported: int
+    images: int = 0
+    embedded: int = 0
+    unreadable: int = 0
+    unsupported: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @classmethod
     def of(cls, kinds: Sequence[Kind]) -> Counts:

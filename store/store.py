@@ -52,6 +52,20 @@ class Store:
         if (self.root / "store.json").exists():
             read_json(self.root / "store.json")
 
+    @property
+    def logs(self) -> Path:
+        """Folder for the logs of this machine's workers, made when asked for.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        path = self.root / "logs"
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot write the store {self.root}: {error.strerror}") from error
+        return path
+
     def create_run(self, spec: RunSpec) -> Run:
         """Make a run with an id of its own, made from the local time: `20261123-0412`, then `20261123-0412-2`, …
 

@@ -1,0 +1,60 @@
+"""`producer`: sort an archive of illustrations by the character they show.
+
+Exit codes: 0 done, 1 done with failed files (listed), 2 wrong use or bad configuration, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import typer
+
+from model.errors import ModelError
+from producer.commands import following, machine, outcome, sorting
+from producer.errors import ProducerError
+from store.errors import StoreError
+from tasks.errors import QueueError
+from workers.errors import WorkerError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="producer",
+    help="Sort an archive of illustrations into a folder per character.\n\n"
+    "One machine, nothing to set up: [bold]producer run /archive --references /refs --output /sorted[/bold]\n\n"
+    "Many machines: [bold]producer worker[/bold] on each, then [bold]producer enqueue[/bold] with the same options.",
+    epilog="Example: producer demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_COMMANDS = (
+    ("run", sorting.run, "producer run ~/Pictures --references ~/refs --output ~/sorted"),
+    ("enqueue", sorting.enqueue, "producer enqueue /archive --references /refs --output /sorted"),
+    ("worker", machine.worker, "producer worker --queues embed"),
+    ("status", following.status, "producer status --watch"),
+    ("list", following.list_runs, "producer list --json"),
+    ("resume", following.resume, "producer resume 20261123-0412"),
+    ("cancel", following.cancel, "producer cancel 20261123-0412"),
+    ("reduce", outcome.reduce, "producer reduce 20261123-0412 --threshold 0.35 --match mean --margin 0.05"),
+    ("undo", outcome.undo, "producer undo 20261123-0412"),
+    ("similarity", outcome.similarity, "producer similarity a.png b.jpg"),
+    ("demo", sorting.demo, "producer demo --folder /tmp/oshiwake-demo"),
+)
+for _name, _function, _example in _COMMANDS:
+    app.command(_name, epilog=f"Example: {_example}")(_function)
+
+
+def main() -> None:
+    """Entry point of the `producer` script."""
+    # A terminated producer stops what it started, like an interrupted one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app()
+    except (ProducerError, QueueError, StoreError, WorkerError, ModelError) as error:
+        print(f"producer: {error}", file=sys.stderr)  # noqa: T201 - the one line that says what to do
+        sys.exit(2)

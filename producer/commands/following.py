@@ -1,0 +1,93 @@
+"""`producer status`, `list`, `resume`, `cancel`: follow a run, stop it, go on with it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from producer import options as o
+
+__all__ = ["cancel", "list_runs", "resume", "status"]
+
+
+def status(
+    run: o.RunId = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay until the run has ended.")] = False,
+    json: o.Json = False,
+    store: o.StorePath = None,
+) -> None:
+    """Show how far a run is, and its outcome."""
+    from producer.session import Session
+    from producer.show import print_json, print_status, status_fields
+    from producer.status import read_status
+    from producer.watch import View
+    from producer.watch import watch as wait
+
+    session = Session(store)
+    found = session.run(run)
+    queue = session.queue(found)
+    if watch and queue is not None:
+        view = View(session.err)
+        with view.open():
+            wait(found, queue, view)
+    seen = read_status(found, queue)
+    if json:
+        print_json(status_fields(seen), session.out)
+    else:
+        print_status(seen, session.out)
+
+
+def list_runs(json: o.Json = False, store: o.StorePath = None) -> None:
+    """List all runs, the newest first."""
+    from producer.session import Session
+    from producer.show import print_json, print_runs, status_fields
+    from producer.status import read_status
+
+    session = Session(store)
+    runs = session.store.newest_first()
+    seen = [read_status(run, session.queue(run)) for run in runs]
+    if json:
+        print_json([status_fields(one) for one in seen], session.out)
+    elif seen:
+        print_runs(seen, session.out)
+    else:
+        session.say(f"no run in {session.store.root} yet")
+
+
+def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False, store: o.StorePath = None) -> None:
+    """Go on with a run that was interrupted, cancelled or undone, wherever it stopped."""
+    from producer.carry import work_here
+    from producer.dispatch import Dispatcher
+    from producer.session import Session
+    from producer.status import read_status
+
+    session = Session(store)
+    found = session.run(run)
+    if found.marked("undone"):
+        found.last_pass.reopen()
+    if found.last_pass.summary is not None:
+        session.say(f"run {found.id} is done already")
+        session.finish(read_status(found, None), json)
+    private = found.spec.queue == "private"
+    queue = None if private else session.checked_queue()
+    found.mark("cancelled", on=False)
+    found.mark("undone", on=False)
+    if queue is None:
+        session.finish(work_here(session, found, processes), json)
+    Dispatcher(session.store, queue, session.settings.chunk_images).send(found)
+    session.say(f"sent what was missing; follow with: producer status {found.id} --watch")
+    session.out.out(found.id, highlight=False)
+
+
+def cancel(run: o.RunId = None, store: o.StorePath = None) -> None:
+    """Stop a run: its chunks still in the queue are passed over. What is embedded stays; resume goes on."""
+    from producer.errors import BadRequest
+    from producer.session import Session
+
+    session = Session(store)
+    found = session.run(run)
+    if found.last_pass.summary is not None:
+        raise BadRequest(f"run {found.id} is done already; `producer undo {found.id}` takes it back")
+    found.mark("cancelled")
+    session.say(f"run {found.id} cancelled; `producer resume {found.id}` goes on with it")

@@ -1,0 +1,38 @@
+"""`producer worker`: put this machine to work for the queue."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from producer import options as o
+
+__all__ = ["worker"]
+
+
+def worker(
+    queues: Annotated[
+        list[o.QueueChoice] | None,
+        typer.Option("--queues", "-Q", help="Queue to listen on; may be repeated. Default: both."),
+    ] = None,
+    processes: o.Processes = 0,
+    store: o.StorePath = None,
+) -> None:
+    """Work for the queue: one process pinned to each GPU, or one per core without; and one that reduces."""
+    from producer.session import Session
+    from tasks.fleet import plan_workers, running_workers
+
+    session = Session(store)
+    session.checked_queue()
+    chosen = [queue.value for queue in queues or [o.QueueChoice.embed, o.QueueChoice.reduce]]
+    plans = plan_workers(session.settings, chosen, processes=processes)
+    logs = session.store.logs
+    for plan in plans:
+        session.say(f"worker {plan.name}: queue {plan.queue}, processes {plan.processes}, log {logs}/{plan.name}.log")
+    with running_workers(plans, session.settings, logs) as children:
+        while True:
+            for child in children:
+                child.check()
+            time.sleep(1.0)

@@ -1,0 +1,90 @@
+"""`producer reduce`, `undo`, `similarity`: assign again, take back, look at a pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from producer import options as o
+
+__all__ = ["reduce", "similarity", "undo"]
+
+
+def reduce(
+    run: o.RunId = None,
+    threshold: o.Threshold = None,
+    match: o.Match = None,
+    margin: o.Margin = None,
+    band: o.Band = None,
+    multiple: o.Multiple = None,
+    references: Annotated[
+        Path | None,
+        typer.Option("--references", "-r", help="Other references; default: the run's, with what was added since."),
+    ] = None,
+    processes: o.Processes = 0,
+    json: o.Json = False,
+    store: o.StorePath = None,
+) -> None:
+    """Assign again with other values or references; only new reference pictures are embedded."""
+    from producer.carry import assign_here
+    from producer.dispatch import Dispatcher
+    from producer.request import RuleOptions
+    from producer.session import Session
+    from producer.watch import View, watch
+
+    session = Session(store)
+    found = session.run(run)
+    rule = RuleOptions(threshold, match, margin, band, multiple)
+    if found.spec.queue == "private":
+        session.finish(assign_here(session, found, rule, references, processes), json)
+    queue = session.checked_queue()
+    queue.require_workers(["embed", "reduce"])
+    view = View(session.err)
+    with view.open():
+        Dispatcher(session.store, queue, session.settings.chunk_images).assign_again(found, rule, references)
+        seen = watch(found, queue, view)
+    session.finish(seen, json)
+
+
+def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -> None:
+    """Put every file back where it was before a run."""
+    from producer.session import Session
+    from producer.show import print_json
+    from workers.undoing import undo_run
+
+    session = Session(store)
+    found = session.run(run)
+    result = undo_run(found)
+    if json:
+        print_json({"run": found.id, "reversed": result.reversed, "left": result.left}, session.out)
+    else:
+        session.say(f"run {found.id} undone: {result.reversed:,} file operations taken back")
+        for line in result.left:
+            session.say(f"left as it is: {line}")
+    raise typer.Exit(1 if result.left else 0)
+
+
+def similarity(
+    a: Annotated[Path, typer.Argument(help="A picture.")],
+    b: Annotated[Path, typer.Argument(help="Another picture.")],
+    threshold: o.Threshold = None,
+    weights: o.Weights = None,
+    json: o.Json = False,
+) -> None:
+    """Print the distance of two pictures and what the threshold says."""
+    from model.weights import DEFAULT_WEIGHTS, read_info
+    from producer.session import Session
+    from producer.show import print_json
+    from workers.comparing import distance_between
+
+    session = Session()
+    file = weights or DEFAULT_WEIGHTS
+    limit = read_info(file).threshold if threshold is None else threshold
+    distance = distance_between(a, b, file)
+    if json:
+        print_json({"distance": distance, "threshold": limit, "same": distance <= limit}, session.out)
+    else:
+        verdict = "one character" if distance <= limit else "not one character"
+        session.out.print(f"distance {distance:.4f}, threshold {limit:.4f}: {verdict}", highlight=False)

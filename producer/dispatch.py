@@ -1,0 +1,135 @@
+"""Make a run, list its files, send its chunks; the same for a run that was interrupted, and for a further pass."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from producer.chunks import Lister
+from producer.errors import BadRequest
+from producer.references import find_references
+from producer.request import RuleOptions, SortRequest
+from producer.scan import Scan
+from store.known import KnownFiles
+from store.listing import Listed
+from store.part import Part, PartSpec, ScanTotals
+from store.run import Pass, Run, RunSpec
+from store.run import Queue as QueueKind
+from store.store import Store
+from tasks.messages import EmbedMessage, ReduceMessage
+from tasks.queue import Queue
+
+__all__ = ["Dispatcher", "create_run"]
+
+OnScan = Callable[[int, int], None]
+"""Told of files seen, and of these to be read."""
+
+
+def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
+    """Make the run and everything that a worker needs to know of it; nothing is listed or sent yet."""
+    info = request.info
+    spec = RunSpec(
+        archive=str(request.archive),
+        output=str(request.output),
+        created_s=time.time(),
+        weights_digest=info.digest,
+        preprocessing=info.preprocessing.version,
+        dimension=info.dimension,
+        queue=queue,
+    )
+    store.keep_weights(request.weights, info.digest)
+    run = store.create_run(spec)
+    run.archive.begin(PartSpec(spec.archive, info.embedding_key))
+    pass_ = run.pass_(1)
+    pass_.references.begin(PartSpec(os.fsdecode(request.references.root), info.embedding_key))
+    pass_.begin(request.spec)
+    return run
+
+
+class Dispatcher:
+    """Lists and sends the chunks of runs."""
+
+    def __init__(self, store: Store, queue: Queue, chunk_images: int) -> None:
+        self._store = store
+        self._queue = queue
+        self._chunk_images = chunk_images
+
+    def send(self, run: Run, on_scan: OnScan = lambda files, to_read: None) -> ScanTotals:
+        """List what is not listed yet, and send every chunk that has no shard.
+
+        For a new run and for one that was interrupted anywhere: the producer killed in the middle of the scan, workers
+        gone, the broker lost with everything in it.
+
+        Returns:
+            What the scan of the archive saw.
+
+        Raises:
+            BadRequest: The references of an interrupted run are gone.
+        """
+        pass_ = run.last_pass
+        waiting = [(part, chunk) for part in (pass_.references, run.archive) for chunk in part.unread_chunks()]
+        counts = pass_.references.counts() + run.archive.counts()
+        self._queue.progress.begin(run.id, pass_.number, counts)
+        for part, chunk in waiting:
+            self._send_chunk(run, pass_, part, chunk)
+        sent = len(waiting)
+        if pass_.references.totals is None:
+            found = find_references(Path(pass_.spec.references))
+            sent += self._list(run, pass_, pass_.references, found.files, on_scan)
+        totals = run.archive.totals
+        if totals is None:
+            excluded = (run.spec.output, str(self._store.root))
+            scan = Scan(os.fsencode(run.spec.archive), tuple(os.fsencode(path) for path in excluded))
+            sent += self._list(run, pass_, run.archive, scan, on_scan)
+            totals = run.archive.totals
+            assert totals is not None  # the scan has just ended
+        self._expect(run, pass_, sent)
+        return totals
+
+    def assign_again(self, run: Run, options: RuleOptions, references: Path | None) -> Pass:
+        """Begin a further pass with other values or references, and send what of it has to be embedded.
+
+        Raises:
+            BadRequest: The run is not embedded yet, or the references cannot be used.
+        """
+        before = run.last_pass
+        if run.archive.totals is None or any(True for _ in run.archive.unread_chunks()):
+            raise BadRequest(f"run {run.id} is not embedded yet; `producer resume {run.id}` goes on with it")
+        if run.marked("undone"):
+            run.mark("undone", on=False)
+        found = find_references(references or Path(before.spec.references))
+        spec = options.spec(found, before.spec.mode, default=before.spec, threshold=before.spec.threshold)
+        pass_ = run.pass_(before.number + 1)
+        pass_.references.begin(PartSpec(os.fsdecode(found.root), run.archive.spec.embedding_key))
+        pass_.begin(spec)
+        self.send(run)
+        return pass_
+
+    def _list(self, run: Run, pass_: Pass, part: Part, files: Iterable[Listed], on_scan: OnScan) -> int:
+        """List a part and send its chunks as they are listed; return how many were sent."""
+        spec = part.spec
+        earlier = next(iter(self._store.parts_of(spec.root, spec.embedding_key)), None)
+        lister = Lister(part, KnownFiles(earlier), self._chunk_images)
+        sent = 0
+
+        def on_chunk(chunk: int) -> None:
+            nonlocal sent
+            self._send_chunk(run, pass_, part, chunk)
+            sent += 1
+            if part.name == run.archive.name:
+                self._queue.progress.scanned(run.id, pass_.number, lister.files, lister.to_read)
+                on_scan(lister.files, lister.to_read)
+
+        lister.write(files, on_chunk)
+        return sent
+
+    def _send_chunk(self, run: Run, pass_: Pass, part: Part, chunk: int) -> None:
+        name = part.name.removeprefix(f"{run.id}/")
+        self._queue.send_chunk(EmbedMessage(run=run.id, number=pass_.number, part=name, chunk=chunk))
+
+    def _expect(self, run: Run, pass_: Pass, chunks: int) -> None:
+        """Say how many chunks were sent; where all are done already, nobody else will send the reduction."""
+        if self._queue.progress.expect(run.id, pass_.number, chunks):
+            self._queue.send_reduce(ReduceMessage(run=run.id, number=pass_.number))

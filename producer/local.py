@@ -1,0 +1,49 @@
+"""This machine as the whole farm: a broker of its own and the workers that suit it, for as long as a run needs them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from store.run import Run
+from tasks.child import Child
+from tasks.fleet import plan_workers, running_workers
+from tasks.private_broker import private_broker
+from tasks.queue import Queue
+from tasks.settings import Settings
+
+__all__ = ["Farm", "local_farm"]
+
+
+@dataclass(frozen=True)
+class Farm:
+    """A running broker with its workers.
+
+    Attributes:
+        queue: The broker, as the producer sees it.
+        settings: The settings with the broker's address.
+        children: The processes, to be watched.
+    """
+
+    queue: Queue
+    settings: Settings
+    children: list[Child]
+
+
+@contextlib.contextmanager
+def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[Farm]:
+    """Start a broker and workers for one run; stop them all at the end, whatever ends it.
+
+    Raises:
+        FleetFailed: One of them does not come up.
+    """
+    with private_broker(run.logs / "broker.log") as (broker, url):
+        own = settings.model_copy(update={"broker_url": url})
+        plans = plan_workers(own, ["embed", "reduce"], processes=processes)
+        run.note_broker(url)
+        try:
+            with running_workers(plans, own, run.logs) as workers:
+                yield Farm(Queue(own), own, [broker, *workers])
+        finally:
+            run.note_broker(None)

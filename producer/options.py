@@ -1,0 +1,107 @@
+"""The options that several commands share, each with its help, its environment variable and its type."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "Archive",
+    "Band",
+    "Json",
+    "Margin",
+    "Match",
+    "MatchChoice",
+    "Mode",
+    "ModeChoice",
+    "Multiple",
+    "Output",
+    "Processes",
+    "QueueChoice",
+    "References",
+    "RunId",
+    "StorePath",
+    "Threshold",
+    "Weights",
+]
+
+
+class ModeChoice(StrEnum):
+    """How pictures are placed."""
+
+    hardlink = "hardlink"
+    symlink = "symlink"
+    copy = "copy"
+    move = "move"
+
+
+class MatchChoice(StrEnum):
+    """How the distances to a character's references become one."""
+
+    max = "max"
+    mean = "mean"
+    top3 = "top3"
+
+
+class QueueChoice(StrEnum):
+    """A queue to listen on."""
+
+    embed = "embed"
+    reduce = "reduce"
+
+
+Archive = Annotated[Path, typer.Argument(help="Folder of illustrations, searched through all its folders.")]
+References = Annotated[
+    Path,
+    typer.Option(
+        "--references",
+        "-r",
+        envvar="OSHIWAKE_REFERENCES",
+        help='A folder per character with its pictures, or a JSON file {"name": "folder or list of files"}.',
+    ),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", envvar="OSHIWAKE_OUTPUT", help="Where the folders of characters are made.")
+]
+StorePath = Annotated[
+    Path | None,
+    typer.Option("--store", envvar="OSHIWAKE_STORE", help="Run directory; by default in the user's data folder."),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", envvar="OSHIWAKE_WEIGHTS", help="Weights file; by default the one that is shipped."),
+]
+Mode = Annotated[ModeChoice, typer.Option("--mode", help="How pictures are placed. Only move changes the archive.")]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", "-t", help="Largest distance (0..2) that still gives a name; default: the weights'."),
+]
+Match = Annotated[
+    MatchChoice | None,
+    typer.Option(
+        "--match", help="Distance to a character: to its nearest reference (max), the mean, the three nearest."
+    ),
+]
+Margin = Annotated[
+    float | None,
+    typer.Option("--margin", help="The next character must be farther by this, else it goes to _review. Default 0.02."),
+]
+Band = Annotated[
+    float | None,
+    typer.Option("--band", help="Beyond the threshold by no more than this: to _review too. Default 0."),
+]
+Multiple = Annotated[
+    bool | None,
+    typer.Option("--multiple/--single", help="File a picture under every character within the threshold."),
+]
+RunId = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", help="Run id such as 20261123-0412; the newest run when left out."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Processes = Annotated[
+    int, typer.Option("--processes", min=0, help="Embedding processes on a machine without GPU; 0: one per core.")
+]

@@ -1,0 +1,117 @@
+"""The reference pictures: a folder per character, or a JSON file `{"name": "folder or list of files"}`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from model.picture import SNIFF_BYTES, sniff
+from producer.errors import BadRequest
+from producer.scan import Scan
+from store.listing import Kind, Listed
+
+__all__ = ["References", "find_references"]
+
+_NEGATIVE_PREFIX = "_not"
+
+
+@dataclass(frozen=True)
+class References:
+    """The reference pictures of a run.
+
+    Attributes:
+        source: The folder or JSON file, absolute.
+        root: Folder below which the paths stand.
+        files: The pictures, labelled with their characters, in the order of a scan.
+    """
+
+    source: str
+    root: bytes
+    files: list[Listed]
+
+    @property
+    def characters(self) -> list[str]:
+        """The names, negatives included, sorted."""
+        return sorted({listed.label for listed in self.files})
+
+
+def find_references(source: Path) -> References:
+    """List the reference pictures.
+
+    Pictures are told by their content; other files in the folders are passed over.
+
+    Raises:
+        BadRequest: There are none, a character has none, or the JSON file is not of that form.
+    """
+    if source.is_dir():
+        root, labelled = _from_folder(source)
+    elif source.is_file():
+        root, labelled = _from_json(source)
+    else:
+        raise BadRequest(f"no references at {source}: give a folder with a folder per character, or a JSON file")
+    files: list[Listed] = []
+    for label, found in labelled:
+        pictures = [replace(listed, label=label) for listed in found if _is_picture(root, listed)]
+        if not pictures:
+            raise BadRequest(f"no reference picture of {label!r} in {source}: add one, or take the name away")
+        files += pictures
+    if all(listed.label.startswith(_NEGATIVE_PREFIX) for listed in files):
+        raise BadRequest(f"no character in {source}: make a folder per character with a picture or more in it")
+    return References(str(source.absolute()), root, sorted(files, key=lambda listed: (listed.sort_key, listed.label)))
+
+
+def _from_folder(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
+    root = os.fsencode(source.resolve())
+    with os.scandir(root) as entries:
+        folders = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(b"."))
+    labelled = []
+    for folder in folders:
+        below = Scan(os.path.join(root, folder))
+        found = [replace(listed, path=os.path.join(folder, listed.path)) for listed in below]
+        labelled.append((folder.decode("utf-8", "backslashreplace"), found))
+    return root, labelled
+
+
+def _from_json(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
+    try:
+        value = json.loads(source.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise BadRequest(f"{source} cannot be read as JSON: {error}") from error
+    if not isinstance(value, dict) or not value:
+        raise BadRequest(f'{source}: expected {{"name": "folder or list of files", …}}')
+    labelled = [(name, list(_json_entry(source, name, entry))) for name, entry in value.items()]
+    return b"/", [(name.encode("utf-8", "backslashreplace").decode(), files) for name, files in labelled]
+
+
+def _json_entry(source: Path, name: str, entry: Any) -> Iterator[Listed]:
+    """The files of one entry, with paths below the file system's root."""
+    paths = [entry] if isinstance(entry, str) else entry
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise BadRequest(f"{source}: {name!r} must be a folder or a list of files")
+    for path in paths:
+        # The seed tool resolved against the working folder; beside the file is what a person expects.
+        beside, here = source.parent / path, Path(path)
+        found = (beside if beside.exists() else here).resolve()
+        if found.is_dir():
+            folder = os.fsencode(found)
+            yield from (replace(x, path=os.path.join(folder, x.path).lstrip(b"/")) for x in Scan(folder))
+        elif found.is_file():
+            status = found.stat()
+            yield Listed(os.fsencode(found).lstrip(b"/"), status.st_size, status.st_mtime_ns)
+        else:
+            raise BadRequest(f"{source}: {name!r} names {path}, which does not exist")
+
+
+def _is_picture(root: bytes, listed: Listed) -> bool:
+    """Whether a file shows itself to be a picture; what cannot be opened stays in, to be reported by the worker."""
+    if listed.kind is not Kind.PENDING or listed.member:
+        return listed.kind is Kind.PENDING
+    try:
+        with open(os.path.join(root, listed.path), "rb") as file:
+            return sniff(file.read(SNIFF_BYTES)) is not None
+    except OSError:
+        return True

@@ -1,0 +1,122 @@
+"""What a person asks for, checked before anything is made."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.assignment import Rule
+from model.distance import MATCHES
+from model.weights import DEFAULT_WEIGHTS, WeightsInfo, read_info
+from producer.errors import BadRequest
+from producer.references import References, find_references
+from store.run import Mode, PassSpec
+
+__all__ = ["RuleOptions", "SortRequest", "check_folders"]
+
+
+@dataclass(frozen=True)
+class RuleOptions:
+    """The assignment as asked for; None leaves the default (the weights' threshold, or the earlier pass's value)."""
+
+    threshold: float | None = None
+    match: str | None = None
+    margin: float | None = None
+    band: float | None = None
+    multiple: bool | None = None
+
+    def spec(self, references: References, mode: Mode, *, default: PassSpec | None, threshold: float) -> PassSpec:
+        """A pass with these options over the defaults.
+
+        Raises:
+            BadRequest: A value lies outside its range.
+        """
+        rule = Rule(threshold) if default is None else _rule_of(default)
+        try:
+            chosen = Rule(
+                threshold=rule.threshold if self.threshold is None else self.threshold,
+                match=next((match for match in MATCHES if match == self.match), rule.match),
+                margin=rule.margin if self.margin is None else self.margin,
+                band=rule.band if self.band is None else self.band,
+                multiple=rule.multiple if self.multiple is None else self.multiple,
+            )
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+        return PassSpec(
+            references=references.source,
+            characters=references.characters,
+            threshold=chosen.threshold,
+            match=chosen.match,
+            margin=chosen.margin,
+            band=chosen.band,
+            multiple=chosen.multiple,
+            mode=mode,
+        )
+
+
+def _rule_of(spec: PassSpec) -> Rule:
+    match = next(match for match in MATCHES if match == spec.match)
+    return Rule(spec.threshold, match, spec.margin, spec.band, spec.multiple)
+
+
+@dataclass(frozen=True)
+class SortRequest:
+    """An archive to sort, all of it checked.
+
+    Attributes:
+        archive: Absolute path without symbolic links.
+        output: Absolute path without symbolic links; need not exist.
+        references: The reference pictures.
+        weights: The weights file.
+        info: What it says of itself.
+        spec: How the first pass assigns and places.
+    """
+
+    archive: Path
+    output: Path
+    references: References
+    weights: Path
+    info: WeightsInfo
+    spec: PassSpec
+
+    @classmethod
+    def check(
+        cls, archive: Path, references: Path, output: Path, *, weights: Path | None, mode: Mode, rule: RuleOptions
+    ) -> SortRequest:
+        """Check everything that can be checked without making anything.
+
+        Raises:
+            BadRequest: A path is missing or the folders overlap, there are no references, a value is out of range.
+            WeightsError: The weights cannot be used.
+        """
+        archive, output = check_folders(archive, output)
+        file = weights or DEFAULT_WEIGHTS
+        info = read_info(file)
+        found = find_references(references)
+        if found.root != b"/":
+            _apart(Path(os.fsdecode(found.root)), "the references", output, "the output")
+        spec = rule.spec(found, mode, default=None, threshold=info.threshold)
+        return cls(archive, output, found, file, info, spec)
+
+
+def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:
+    """Resolve archive and output and make sure that neither lies in the other.
+
+    Raises:
+        BadRequest: The archive is missing or no folder, the output is no folder, or they overlap.
+    """
+    if not archive.exists():
+        raise BadRequest(f"no archive at {archive}: the folder does not exist")
+    if not archive.is_dir():
+        raise BadRequest(f"the archive {archive} is not a folder")
+    archive, output = archive.resolve(), output.resolve()
+    if output.exists() and not output.is_dir():
+        raise BadRequest(f"the output {output} is not a folder")
+    _apart(archive, "the archive", output, "the output")
+    return archive, output
+
+
+def _apart(one: Path, one_name: str, other: Path, other_name: str) -> None:
+    if one == other or one in other.parents or other in one.parents:
+        raise BadRequest(f"{one_name} {one} and {other_name} {other} lie in one another: choose folders apart")

@@ -1,0 +1,113 @@
+"""Scan a tree of files: streaming, in a fixed order, every file exactly once.
+
+The order is that of names as bytes, folder by folder; an earlier scan of the same tree goes in the same order, so two
+scans can be compared in one pass. Of a folder only the names are held, of the tree only the way down.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from store.listing import Kind, Listed
+
+__all__ = ["Scan"]
+
+_ARCHIVE_SUFFIXES = (b".zip", b".cbz")
+
+
+@dataclass
+class Scan:
+    """A scan of one tree.
+
+    A symbolic link to a folder is followed only when it leads out of the tree (what is inside is seen at its own
+    place), and each such folder is entered once; so there are no loops.
+
+    Attributes:
+        root: Absolute path without symbolic links.
+        excluded: Absolute paths of folders that are not entered, e.g. the output.
+    """
+
+    root: bytes
+    excluded: tuple[bytes, ...] = ()
+    _outside: set[tuple[int, int]] = field(default_factory=set)
+
+    def __iter__(self) -> Iterator[Listed]:
+        self._outside = {_identity(path) for path in self.excluded if os.path.isdir(path)}
+        yield from self._folder(b"")
+
+    def _folder(self, path: bytes) -> Iterator[Listed]:
+        try:
+            with os.scandir(os.path.join(self.root, path)) as entries:
+                ordered = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            yield Listed(path or b".", 0, 0, kind=Kind.UNREADABLE, reason=f"folder cannot be listed: {_say(error)}")
+            return
+        for entry in ordered:
+            yield from self._entry(entry, os.path.join(path, entry.name))
+
+    def _entry(self, entry: os.DirEntry[bytes], path: bytes) -> Iterator[Listed]:
+        try:
+            if entry.is_symlink():
+                yield from self._link(entry, path)
+            elif entry.is_dir():
+                if not self._outside or _identity(entry.path) not in self._outside:
+                    yield from self._folder(path)
+            else:
+                yield from _file(path, entry.stat(), self.root)
+        except OSError as error:
+            yield Listed(path, 0, 0, kind=Kind.UNREADABLE, reason=_say(error))
+
+    def _link(self, entry: os.DirEntry[bytes], path: bytes) -> Iterator[Listed]:
+        try:
+            status = entry.stat()
+        except OSError as error:
+            yield Listed(path, 0, 0, kind=Kind.UNREADABLE, reason=f"a symbolic link that leads nowhere: {_say(error)}")
+            return
+        if not stat.S_ISDIR(status.st_mode):
+            yield from _file(path, status, self.root)
+            return
+        identity = (status.st_dev, status.st_ino)
+        if not _is_inside(os.path.realpath(entry.path), self.root) and identity not in self._outside:
+            self._outside.add(identity)
+            yield from self._folder(path)
+
+
+def _file(path: bytes, status: os.stat_result, root: bytes) -> Iterator[Listed]:
+    size, mtime_ns = status.st_size, status.st_mtime_ns
+    if not stat.S_ISREG(status.st_mode):
+        yield Listed(path, 0, mtime_ns, kind=Kind.UNSUPPORTED, reason="not a regular file")
+    elif path.lower().endswith(_ARCHIVE_SUFFIXES):
+        yield from _members(path, size, mtime_ns, root)
+    else:
+        yield Listed(path, size, mtime_ns)
+
+
+def _members(path: bytes, size: int, mtime_ns: int, root: bytes) -> Iterator[Listed]:
+    """The files inside a .zip or .cbz; the archive file itself is listed only when it holds none."""
+    try:
+        with zipfile.ZipFile(os.fsdecode(os.path.join(root, path))) as archive:
+            names = {info.filename for info in archive.infolist() if not info.is_dir()}
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeError) as error:
+        yield Listed(path, size, mtime_ns, kind=Kind.UNREADABLE, reason=f"archive file cannot be opened: {error}")
+        return
+    if not names:
+        yield Listed(path, size, mtime_ns, kind=Kind.UNSUPPORTED, reason="an archive file with no file inside")
+    for name in sorted(name.encode("utf-8", "surrogateescape") for name in names):
+        yield Listed(path, size, mtime_ns, member=name)
+
+
+def _identity(path: bytes) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _is_inside(path: bytes, root: bytes) -> bool:
+    return path == root or path.startswith(os.path.join(root, b""))
+
+
+def _say(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,88 @@
+"""What every command begins and ends with: settings, the store, the run meant, the queue; output and exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+from producer.show import print_json, print_summary, status_fields
+from producer.status import RunStatus
+from store.run import Run
+from store.store import Store
+from tasks.queue import Queue
+from tasks.settings import Settings, read_settings
+
+__all__ = ["Session", "exit_code"]
+
+
+class Session:
+    """One call of the program.
+
+    Attributes:
+        settings: From the environment, with the command line's store over it.
+        out: Standard output: results only.
+        err: Standard error: progress and remarks.
+    """
+
+    def __init__(self, store: Path | None = None) -> None:
+        settings = read_settings()
+        self.settings: Settings = settings if store is None else settings.model_copy(update={"store": store})
+        self.out = Console()
+        self.err = Console(stderr=True)
+
+    @property
+    def store(self) -> Store:
+        """The run directory."""
+        return Store(self.settings.store)
+
+    def run(self, run_id: str | None) -> Run:
+        """The run with that id, or the newest.
+
+        Raises:
+            RunNotFound: There is none.
+        """
+        return self.store.latest() if run_id is None else self.store.run(run_id)
+
+    def queue(self, run: Run) -> Queue | None:
+        """Where a run's chunks wait; None for a private run that nobody works on now."""
+        if run.spec.queue == "shared":
+            return Queue(self.settings)
+        url = run.broker
+        return None if url is None else Queue(self.settings.model_copy(update={"broker_url": url}))
+
+    def checked_queue(self) -> Queue:
+        """The shared queue, known to answer.
+
+        Raises:
+            BrokerUnreachable: It does not.
+        """
+        queue = Queue(self.settings)
+        queue.check()
+        return queue
+
+    def say(self, text: str) -> None:
+        """A remark."""
+        self.err.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def finish(self, status: RunStatus, json: bool) -> NoReturn:
+        """Print a run's outcome and leave with the exit code that it calls for."""
+        if json:
+            print_json(status_fields(status), self.out)
+        elif status.summary is not None:
+            self.out.print(f"run [bold]{status.run}[/bold]", highlight=False)
+            print_summary(status, self.out)
+        else:
+            self.out.print(f"run {status.run}: {status.state.value}", highlight=False)
+        raise typer.Exit(exit_code(status))
+
+
+def exit_code(status: RunStatus) -> int:
+    """0 when all is well, 1 when files failed or the run has no outcome."""
+    summary = status.summary
+    if summary is None:
+        return 1
+    failed = summary["outcomes"]["unreadable"] or summary["bad_references"] or summary["problem_count"]
+    return 1 if failed else 0

@@ -1,0 +1,150 @@
+"""What a person sees: lines for a terminal, a pipe or a log; JSON for a program."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from producer.status import RunState, RunStatus
+
+__all__ = ["duration", "print_json", "print_runs", "print_status", "print_summary"]
+
+
+def print_json(value: object, console: Console) -> None:
+    """One JSON value on a line of its own."""
+    console.print_json(json.dumps(value, ensure_ascii=False)) if console.is_terminal else print_line(value, console)
+
+
+def print_line(value: object, console: Console) -> None:
+    """Compact JSON, never wrapped."""
+    console.out(json.dumps(value, ensure_ascii=False), highlight=False)
+
+
+def status_fields(status: RunStatus) -> dict[str, object]:
+    """A status as JSON fields."""
+    return {**dataclasses.asdict(status), "state": status.state.value, "reduced": list(status.reduced)}
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def print_status(status: RunStatus, console: Console) -> None:
+    """A run's state in a few lines."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("run", f"[bold]{status.run}[/bold]  {status.state.value}")
+    table.add_row("archive", escape(status.archive))
+    table.add_row("output", escape(status.output))
+    table.add_row("scanned", f"{status.scanned:,} files, {status.reused:,} of them unchanged and known")
+    numbers = f"{status.embedded:,} embedded, {status.failed:,} unreadable, {status.unsupported:,} no pictures"
+    table.add_row("read", f"{numbers}, {status.remaining:,} remaining")
+    if status.images_per_s and not status.ended:
+        left = f", {duration(status.left_s)} left" if status.left_s else ""
+        table.add_row("speed", f"{status.images_per_s:,.1f} images/s{left}")
+    if not status.ended:
+        names = ", ".join(f"{worker.name} ({'+'.join(worker.queues)})" for worker in status.workers)
+        table.add_row("workers", f"{len(status.workers)} alive{': ' if names else ''}{names}")
+    for chunk, reason in status.errors.items():
+        table.add_row("[red]failed[/red]", escape(f"{chunk}: {reason}"))
+    console.print(table, soft_wrap=True)
+    if status.state is RunState.STOPPED:
+        console.print(f"nothing works on it now; `producer resume {status.run}` goes on", soft_wrap=True)
+    if status.summary is not None and status.state is RunState.DONE:
+        print_summary(status, console)
+
+
+def print_summary(status: RunStatus, console: Console) -> None:
+    """The outcome of a reduced run."""
+    summary = status.summary or {}
+    console.print()
+    console.print(_counts_table(summary), soft_wrap=True)
+    for line in _placing_lines(summary, status):
+        console.print(line, soft_wrap=True, highlight=False)
+    _print_failures(summary, console)
+    console.print(
+        f"sorted into [bold]{escape(status.output)}[/bold]; every file: {escape(summary['report'])}", soft_wrap=True
+    )
+
+
+def _counts_table(summary: dict[str, object]) -> Table:
+    table = Table(title=None, box=None, pad_edge=False, show_header=False)
+    table.add_column(justify="right")
+    table.add_column()
+    outcomes: dict[str, int] = summary["outcomes"]  # type: ignore[assignment]
+    meanings = {
+        "assigned": "assigned to a character",
+        "unknown": "unknown: no character near enough",
+        "review": "to review: two characters about as near",
+        "duplicate": "duplicates of a file placed already",
+        "unreadable": "unreadable",
+        "unsupported": "no pictures",
+    }
+    for name, meaning in meanings.items():
+        if outcomes[name] or name in ("assigned", "unknown"):
+            table.add_row(f"{outcomes[name]:,}", meaning)
+    table.add_row(f"[bold]{summary['files']:,}[/bold]", "[bold]files seen[/bold]")
+    return table
+
+
+def _placing_lines(summary: dict[str, object], status: RunStatus) -> Iterable[str]:
+    placed: dict[str, int] = summary["placed"]  # type: ignore[assignment]
+    words = {
+        "hardlink": "hard links",
+        "symlink": "symbolic links",
+        "copy": "copies",
+        "move": "moved",
+        "rename": "put into another folder",
+        "remove": "taken away",
+    }
+    done = ", ".join(f"{placed[name]:,} {word}" for name, word in words.items() if placed.get(name))
+    already = f"{summary['already']:,} stood there already"
+    yield f"placed: {done or 'nothing new'}; {already}; reused {status.reused:,} embeddings"
+    if summary["copied_instead"]:
+        yield f"{summary['copied_instead']:,} are copies: hard links cannot reach the output's file system"
+    if summary["left_alone"]:
+        yield f"{summary['left_alone']:,} left as you arranged them"
+
+
+def _print_failures(summary: dict[str, object], console: Console) -> None:
+    """Up to ten of each kind, and where the rest stands."""
+    unreadable: int = summary["outcomes"]["unreadable"]  # type: ignore[index]
+    kinds: list[tuple[str, list[str], int]] = [
+        ("unreadable", summary["failed"], unreadable),  # type: ignore[list-item]
+        ("bad reference", summary["bad_references"], len(summary["bad_references"])),  # type: ignore[list-item, arg-type]
+        ("not placed", summary["problems"], summary["problem_count"]),  # type: ignore[list-item]
+    ]
+    for word, lines, count in kinds:
+        for line in lines[:10]:
+            console.print(f"[yellow]{word}[/yellow] {escape(line)}", soft_wrap=True, highlight=False)
+        if count > len(lines[:10]):
+            console.print(f"… and {count - len(lines[:10]):,} more: all are in the report", soft_wrap=True)
+
+
+def print_runs(statuses: Iterable[RunStatus], console: Console) -> None:
+    """A table of runs."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("run", "state", "files", "assigned", "archive", "output"):
+        table.add_column(title, justify="right" if title in ("files", "assigned") else "left", overflow="fold")
+    for status in statuses:
+        assigned = f"{status.summary['outcomes']['assigned']:,}" if status.summary else ""
+        table.add_row(
+            status.run,
+            status.state.value,
+            f"{status.scanned:,}",
+            assigned,
+            escape(status.archive),
+            escape(status.output),
+        )
+    console.print(table)

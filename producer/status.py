@@ -1,0 +1,142 @@
+"""How far a run is: from the files of the store, and from the counters in Redis while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from store.run import Run
+from tasks.alive import WorkerAlive
+from tasks.errors import BrokerUnreachable
+from tasks.progress import PassProgress
+from tasks.queue import Queue
+
+__all__ = ["RunState", "RunStatus", "read_status"]
+
+
+class RunState(StrEnum):
+    """What a run is doing."""
+
+    SCANNING = "scanning"
+    EMBEDDING = "embedding"
+    REDUCING = "reducing"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One look at a run.
+
+    Attributes:
+        run: Its id.
+        state: What it is doing. STOPPED: its private broker is gone; `producer resume` goes on.
+        archive: What is sorted.
+        output: Where to.
+        scanned: Files seen in the archive so far.
+        reused: Of these, unchanged files that were known.
+        to_read: Files to read, reference pictures included.
+        embedded: Files read and embedded.
+        failed: Files that cannot be read.
+        unsupported: Files that are no pictures.
+        remaining: Files still to be read.
+        images_per_s: Lately; None when unknown.
+        left_s: Seconds to go at that rate; None when unknown.
+        reduced: Chunks assigned and placed, and how many there are.
+        workers: Who lives.
+        errors: Chunks that failed on every try, with the reason.
+        summary: The outcome, when done.
+    """
+
+    run: str
+    state: RunState
+    archive: str
+    output: str
+    scanned: int = 0
+    reused: int = 0
+    to_read: int = 0
+    embedded: int = 0
+    failed: int = 0
+    unsupported: int = 0
+    remaining: int = 0
+    images_per_s: float | None = None
+    left_s: float | None = None
+    reduced: tuple[int, int] = (0, 0)
+    workers: list[WorkerAlive] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+    summary: dict[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.state not in (RunState.SCANNING, RunState.EMBEDDING, RunState.REDUCING)
+
+
+def read_status(run: Run, queue: Queue | None) -> RunStatus:
+    """Look at a run; without a queue, or when it does not answer, from the files alone."""
+    live, workers, reachable = _ask(run, queue)
+    pass_ = run.last_pass
+    archive, references = run.archive.totals, pass_.references.totals
+    summary = pass_.summary
+    scanned = archive.files if archive else live.scanned if live else 0
+    to_read = sum(totals.to_read for totals in (archive, references) if totals)
+    if archive is None and live:
+        to_read += live.to_read
+    if live is not None and summary is None:
+        embedded, failed, unsupported = live.embedded, live.unreadable, live.unsupported
+    else:
+        counts = run.archive.counts() + pass_.references.counts()
+        embedded, failed, unsupported = counts.embedded, counts.unreadable, counts.unsupported
+    remaining = max(0, to_read - embedded - failed - unsupported)
+    rate = live.images_per_s if live else None
+    spec = run.spec
+    return RunStatus(
+        run=run.id,
+        state=_state(run, live, reachable, archive is not None, remaining),
+        archive=spec.archive,
+        output=spec.output,
+        scanned=scanned,
+        reused=archive.reused if archive else 0,
+        to_read=to_read,
+        embedded=embedded,
+        failed=failed,
+        unsupported=unsupported,
+        remaining=remaining,
+        images_per_s=rate,
+        left_s=remaining / rate if rate and remaining else None,
+        reduced=(live.reduced, live.to_reduce) if live else (0, 0),
+        workers=workers,
+        errors=live.errors if live and summary is None else {},
+        summary=summary,
+    )
+
+
+def _ask(run: Run, queue: Queue | None) -> tuple[PassProgress | None, list[WorkerAlive], bool]:
+    """The live counters and workers, and whether the queue answers."""
+    if queue is None:
+        return None, [], False
+    try:
+        return *queue.look(run.id, run.last_pass.number), True
+    except BrokerUnreachable:
+        return None, [], False
+
+
+def _state(run: Run, live: PassProgress | None, reachable: bool, scanned: bool, remaining: int) -> RunState:
+    if run.marked("undone"):
+        return RunState.UNDONE
+    if run.last_pass.summary is not None:
+        return RunState.DONE
+    if run.marked("cancelled"):
+        return RunState.CANCELLED
+    if not reachable or live is None:
+        return RunState.STOPPED
+    # A failed chunk ends a run only when all others are done: they go on meanwhile.
+    if live.errors and live.expected is not None and live.chunks + len(live.errors) >= live.expected:
+        return RunState.FAILED
+    if not scanned:
+        return RunState.SCANNING
+    return RunState.EMBEDDING if remaining else RunState.REDUCING

@@ -1,0 +1,57 @@
+"""The one Celery application: queues, policies, and what a worker does when it starts.
+
+The reasons for the settings stand beside them; where they come from is in docs/decisions/0003-queue.md.
+"""
+
+from __future__ import annotations
+
+from celery import Celery
+from kombu.entity import Queue
+
+from tasks.devices import embed_processes
+from tasks.settings import Settings, read_settings
+
+__all__ = ["EMBED_QUEUE", "REDUCE_QUEUE", "app", "settings"]
+
+EMBED_QUEUE = "embed"
+REDUCE_QUEUE = "reduce"
+
+
+def _make_app(settings: Settings) -> Celery:
+    app = Celery("oshiwake", broker=settings.broker_url)
+    transport = {"visibility_timeout": settings.visibility_s, "health_check_interval": 10, "socket_keepalive": True}
+    app.conf.update(
+        include=["tasks.embed", "tasks.reduce", "tasks.heartbeat"],
+        task_serializer="json",
+        result_serializer="json",
+        accept_content=["json"],
+        task_queues=[Queue(name) for name in (EMBED_QUEUE, REDUCE_QUEUE)],  # type: ignore[no-untyped-call]
+        task_default_queue=EMBED_QUEUE,
+        task_routes={"oshiwake.embed": {"queue": EMBED_QUEUE}, "oshiwake.reduce": {"queue": REDUCE_QUEUE}},
+        # A chunk belongs to the worker only once it is done: a worker that dies gives it back.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        # A busy worker must not hoard chunks that an idle one could take.
+        worker_prefetch_multiplier=1,
+        worker_concurrency=embed_processes(settings),
+        # Celery reads the timeout in several places; all must agree.
+        broker_transport_options=transport,
+        visibility_timeout=settings.visibility_s,
+        broker_connection_retry_on_startup=True,
+        # What finished while the connection was lost is acknowledged by nobody; it comes again and is found done.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        # A result is one line for Flower, which takes it from the events; the files in the store are the truth, and
+        # nothing piles up in Redis.
+        task_ignore_result=True,
+        task_track_started=True,
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        # On SIGTERM the chunk in hand is finished; after that it goes back to the queue.
+        worker_soft_shutdown_timeout=60.0,
+        timezone="UTC",
+    )
+    return app
+
+
+settings = read_settings()
+app = _make_app(settings)

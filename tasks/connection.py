@@ -1,0 +1,68 @@
+"""The connection to Redis beside Celery's own: counters, barriers, heartbeats."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from tasks.errors import BadSettings, BrokerUnreachable
+
+__all__ = ["check_broker", "connect", "safe_url"]
+
+
+def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
+    """A client for Celery's broker URL; nothing is sent yet.
+
+    Raises:
+        BadSettings: The URL is of no form that both Celery and we can use.
+    """
+    parts = urlsplit(url)
+    try:
+        if parts.scheme == "redis+socket":
+            options = parse_qs(parts.query)
+            return Redis(
+                unix_socket_path=parts.path,
+                db=int(options.get("virtual_host", ["0"])[0]),
+                password=options.get("password", [None])[0],
+                socket_timeout=timeout_s,
+            )
+        if parts.scheme not in ("redis", "rediss"):
+            raise ValueError("it must begin with redis://, rediss:// or redis+socket://")
+        return Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+    except ValueError as error:
+        raise BadSettings(f"broker address {safe_url(url)}: {error}") from error
+
+
+def check_broker(redis: Redis, url: str) -> None:
+    """Make sure that the broker answers and will not throw our messages away.
+
+    Raises:
+        BrokerUnreachable: It does not answer, refuses us, or evicts keys when its memory is full.
+    """
+    try:
+        redis.ping()
+    except RedisError as error:
+        raise BrokerUnreachable(
+            f"no broker answers at {safe_url(url)} ({error}); start Redis there, or set OSHIWAKE_BROKER_URL,"
+            " or use `producer run`, which brings its own"
+        ) from error
+    try:
+        policy = redis.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+    except RedisError:
+        return  # a managed Redis may forbid CONFIG; then nobody can check
+    if policy != "noeviction":
+        raise BrokerUnreachable(
+            f"the broker at {safe_url(url)} evicts keys when its memory is full (maxmemory-policy {policy}),"
+            " and would lose chunks; set maxmemory-policy noeviction"
+        )
+
+
+def safe_url(url: str) -> str:
+    """The address without its password."""
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if "@" in netloc:
+        netloc = "***@" + netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))

@@ -1,0 +1,71 @@
+"""What this machine has to compute with, told without loading torch.
+
+A parent process that asks CUDA anything breaks its children, so devices are counted from the driver's own files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tasks.settings import Settings
+
+__all__ = ["cores", "embed_processes", "gpus", "pin"]
+
+_BYTES_PER_PROCESS = 1 << 30
+"""Memory that a worker process with torch and the network takes at most, roughly."""
+
+
+def gpus() -> list[str]:
+    """The visible NVIDIA GPUs, by what `CUDA_VISIBLE_DEVICES` calls them; empty where there is none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
+    try:
+        return [str(n) for n, _ in enumerate(sorted(Path("/proc/driver/nvidia/gpus").iterdir()))]
+    except OSError:
+        return _gpus_by_tool()
+
+
+def _gpus_by_tool() -> list[str]:
+    """Ask nvidia-smi, for containers that have no /proc/driver."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    try:
+        result = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    if result.returncode != 0:
+        return []
+    return [str(n) for n, line in enumerate(result.stdout.splitlines()) if line.startswith("GPU")]
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def embed_processes(settings: Settings) -> int:
+    """How many embedding processes suit this machine: one per GPU, else one per core as far as memory goes."""
+    if settings.device != "cpu" and gpus():
+        return len(gpus())
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return cores()
+    return max(1, min(cores(), memory // _BYTES_PER_PROCESS - 1))
+
+
+def pin(index: int, settings: Settings) -> str:
+    """Give this process the GPU with that index and no other; return its device, `cuda` or `cpu`.
+
+    Must be called before torch is imported.
+    """
+    names = gpus()
+    if settings.device == "cpu" or not names:
+        return "cpu"
+    os.environ["CUDA_VISIBLE_DEVICES"] = names[index % len(names)]
+    return "cuda"

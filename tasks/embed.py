@@ -1,0 +1,70 @@
+"""The embed task: one chunk, listing in, shard out; one line of numbers for Flower."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from store.errors import NewerSchema
+from tasks.application import app, settings
+from tasks.messages import EmbedMessage, ReduceMessage, decode_message
+from tasks.process import embedders, progress, store
+
+__all__ = ["embed", "send_embed"]
+
+ATTEMPTS = 3
+"""How often a chunk is tried, each time by whichever worker takes it, before the run reports it as failed."""
+
+_PAUSE_S = 1.0
+"""A worker that just failed lets another one take the chunk."""
+
+_log = logging.getLogger(__name__)
+
+
+def send_embed(message: EmbedMessage, attempt: int = 1, through: Any = None) -> None:
+    """Put a chunk on the queue, through Celery's own connection or a given sender."""
+    embed.apply_async(
+        kwargs=message.model_dump(), headers={"attempt": attempt}, argsrepr=message.what, producer=through
+    )
+
+
+@app.task(  # type: ignore[untyped-decorator]
+    name="oshiwake.embed", bind=True, time_limit=settings.embed_limit_s
+)
+def embed(self: Any, **fields: Any) -> str:
+    """Embed one chunk of a run. May run twice without harm."""
+    message = decode_message(EmbedMessage, fields)
+    try:
+        return _embed(message)
+    except Exception as error:
+        # Whatever it is (a mount missing on this machine, a full disk, a bug), another worker may fare better. The
+        # failure stands in Flower, the chunk goes back to the queue, and the last one is told to the run.
+        attempt = int(self.request.get("attempt") or 1)
+        if attempt < ATTEMPTS and not isinstance(error, NewerSchema):
+            time.sleep(_PAUSE_S)
+            send_embed(message, attempt + 1)
+        else:
+            progress().failed(message.run, message.number, message.what, f"{type(error).__name__}: {error}")
+        raise
+
+
+def _embed(message: EmbedMessage) -> str:
+    from tasks.reduce import send_reduce
+    from workers.embedding import embed_chunk
+
+    run = store().run(message.run)
+    if run.marked("cancelled"):
+        return f"run {run.id} {message.what}: cancelled"
+    start = time.perf_counter()
+    counts, timings = embed_chunk(store(), run, message.part, message.chunk, embedders())
+    _log.info(
+        "action=embed run=%s part=%s chunk=%d images=%d wall_s=%.3f read_s=%.3f decode_s=%.3f infer_s=%.3f",
+        *(run.id, message.part, message.chunk, counts.images, time.perf_counter() - start),
+        *(timings.read_s, timings.decode_s, timings.infer_s),
+    )
+    if progress().chunk_done(run.id, message.number, message.what, counts):
+        send_reduce(ReduceMessage(run=run.id, number=message.number))
+    text = f"{counts.images} images, {counts.embedded} embedded, {counts.unreadable} unreadable"
+    others = f", {counts.unsupported} unsupported" if counts.unsupported else ""
+    return f"run {run.id} {message.what}: {text}{others}"

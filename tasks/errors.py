@@ -1,0 +1,33 @@
+"""Errors of the queue, one small tree.
+
+QueueError
+├── BadMessage          a message that this program does not understand; never retried
+├── BadSettings         settings that contradict each other
+├── BrokerUnreachable   no broker answers at the configured address
+├── NoWorker            nobody listens on a queue that the run needs
+└── FleetFailed         a process that this program started ended by itself
+"""
+
+
+class QueueError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class BadMessage(QueueError):
+    """A message of an unknown version or form."""
+
+
+class BadSettings(QueueError):
+    """Settings that cannot work."""
+
+
+class BrokerUnreachable(QueueError):
+    """The broker does not answer, or refuses us."""
+
+
+class NoWorker(QueueError):
+    """No worker listens on a queue that is needed."""
+
+
+class FleetFailed(QueueError):
+    """A broker or worker process that we started has ended by itself."""

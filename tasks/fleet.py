@@ -1,0 +1,86 @@
+"""The worker processes of one machine: which, and started and stopped together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tasks.child import Child
+from tasks.devices import cores, embed_processes, gpus
+from tasks.settings import Settings
+
+__all__ = ["WorkerPlan", "plan_workers", "running_workers"]
+
+_STOP_S = 5.0
+
+
+@dataclass(frozen=True)
+class WorkerPlan:
+    """One Celery worker to start.
+
+    Attributes:
+        name: The part of its name before the `@`; it names the device.
+        queue: The queue it listens on.
+        processes: How many tasks it handles at once.
+        env: What differs in its environment.
+    """
+
+    name: str
+    queue: str
+    processes: int
+    env: dict[str, str] = field(default_factory=dict)
+
+    def command(self) -> list[str]:
+        """The Celery command line that starts it."""
+        worker = [sys.executable, "-m", "celery", "-A", "tasks", "--quiet", "worker", "--loglevel", "INFO"]
+        options = ["--queues", self.queue, "--concurrency", str(self.processes), "--hostname", f"{self.name}@%h"]
+        # Workers of one run find each other through the broker's heartbeats; gossip and mingle only cost start-up time.
+        return [*worker, *options, "--pool", "prefork", "--without-gossip", "--without-mingle"]
+
+
+def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 0) -> list[WorkerPlan]:
+    """The workers that suit this machine: one pinned to each GPU, else one with a process per core; one reducer.
+
+    Args:
+        settings: Device and environment.
+        queues: `embed`, `reduce` or both.
+        processes: Embedding processes on a CPU machine; 0 chooses.
+    """
+    plans: list[WorkerPlan] = []
+    devices = [] if settings.device == "cpu" else gpus()
+    if "embed" in queues and devices:
+        threads = settings.decode_threads or max(1, cores() // len(devices))
+        for device in devices:
+            env = {"CUDA_VISIBLE_DEVICES": device, "OSHIWAKE_DECODE_THREADS": str(threads)}
+            plans.append(WorkerPlan(f"embed-gpu{device}", "embed", 1, env))
+    elif "embed" in queues:
+        plans.append(WorkerPlan("embed-cpu", "embed", processes or embed_processes(settings)))
+    if "reduce" in queues:
+        plans.append(WorkerPlan("reduce", "reduce", 1, {"OSHIWAKE_DEVICE": "cpu"}))
+    return plans
+
+
+@contextlib.contextmanager
+def running_workers(plans: Sequence[WorkerPlan], settings: Settings, logs: Path) -> Iterator[list[Child]]:
+    """Start workers; stop them all at the end, also when something goes wrong in between.
+
+    A worker gets a few seconds to finish; what it has not finished goes back to the queue.
+    """
+    base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": os.path.abspath(settings.store)}
+    children: list[Child] = []
+    try:
+        for plan in plans:
+            env = {**base, **plan.env}
+            children.append(Child(f"worker {plan.name}", plan.command(), log=logs / f"{plan.name}.log", env=env))
+        yield children
+    finally:
+        for child in children:
+            child.ask_to_stop()
+        deadline = time.monotonic() + _STOP_S
+        for child in children:
+            child.stop(deadline)

@@ -1,0 +1,59 @@
+"""A worker says that it lives: a key in Redis (`tasks.alive`), renewed with each of Celery's heartbeats."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from typing import Any
+
+from celery import signals
+from redis.exceptions import RedisError
+
+from tasks.alive import PREFIX
+from tasks.application import settings
+from tasks.connection import connect
+
+__all__: list[str] = []
+
+_ALIVE_S = 10
+"""Celery's heartbeat comes every two seconds; five may be missed."""
+
+_log = logging.getLogger(__name__)
+
+
+_description: dict[str, str] = {}
+"""What this worker's key says, once it is ready: its one entry is the key's name."""
+
+
+@functools.cache
+def _redis() -> Any:
+    return connect(settings.broker_url, timeout_s=1.0)
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+def _ready(sender: Any, **_: Any) -> None:
+    queues = sorted(queue.name for queue in sender.task_consumer.queues)
+    value = json.dumps({"queues": queues, "processes": sender.pool.num_processes})
+    _description[PREFIX + sender.hostname] = value
+    _beat()
+
+
+@signals.heartbeat_sent.connect  # type: ignore[untyped-decorator]
+def _beat(**_: Any) -> None:
+    try:
+        for key, value in _description.items():
+            _redis().set(key, value, ex=_ALIVE_S)
+    except RedisError as error:
+        _log.warning("action=heartbeat error=%s", error)
+
+
+@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _leave(**_: Any) -> None:
+    keys = list(_description)
+    _description.clear()
+    try:
+        if keys:
+            _redis().delete(*keys)
+    except RedisError:
+        pass  # the key expires by itself

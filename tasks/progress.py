@@ -1,0 +1,156 @@
+"""The live counters of a run in Redis, and the barrier that tells when every chunk is done.
+
+A pass of a run has one barrier. A finished chunk adds itself to a hash; whoever makes the hash as long as expected
+sends the reduce task. Counting twice is impossible: only the first entry of a chunk counts. All of it may be lost
+without harm; the files in the store are the truth, and `producer resume` counts anew.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from redis import Redis
+
+from store.shard import Counts
+
+__all__ = ["PassProgress", "Progress"]
+
+_DONE = """
+if redis.call('HSETNX', KEYS[1], ARGV[1], 1) == 1 then
+  redis.call('HINCRBY', KEYS[2], 'images', ARGV[2])
+  redis.call('HINCRBY', KEYS[2], 'embedded', ARGV[3])
+  redis.call('HINCRBY', KEYS[2], 'unreadable', ARGV[4])
+  redis.call('HINCRBY', KEYS[2], 'unsupported', ARGV[5])
+  redis.call('LPUSH', KEYS[3], ARGV[6] .. ' ' .. redis.call('HGET', KEYS[2], 'images'))
+  redis.call('LTRIM', KEYS[3], 0, 63)
+  redis.call('HDEL', KEYS[4], ARGV[1])
+end
+for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[7]) end
+local expected = redis.call('HGET', KEYS[2], 'expected')
+if expected and redis.call('HLEN', KEYS[1]) >= tonumber(expected) then return 1 end
+return 0
+"""
+
+
+@dataclass(frozen=True)
+class PassProgress:
+    """How far a pass is, as Redis knows it.
+
+    Attributes:
+        chunks: Chunks done.
+        expected: Chunks that have to be done; None while the scan goes on.
+        scanned: Files that the scan has seen so far.
+        to_read: Of these, files that workers have to read.
+        images: Files read.
+        embedded: Of these, with an embedding.
+        unreadable: Of these, unreadable.
+        unsupported: Of these, no pictures.
+        images_per_s: Over the last chunks; None before two are done.
+        errors: Chunks that could not be done, with the last reason.
+        reduced: Chunks assigned and placed.
+        to_reduce: Chunks to assign and place; 0 before that has begun.
+    """
+
+    chunks: int
+    expected: int | None
+    scanned: int
+    to_read: int
+    images: int
+    embedded: int
+    unreadable: int
+    unsupported: int
+    images_per_s: float | None
+    errors: dict[str, str]
+    reduced: int
+    to_reduce: int
+
+
+class Progress:
+    """Counters and barriers in Redis."""
+
+    def __init__(self, redis: Redis, keep_s: int) -> None:
+        self._redis: Any = redis
+        self._keep_s = keep_s
+        self._mark_done: Any = self._redis.register_script(_DONE)
+
+    def chunk_done(self, run: str, number: int, chunk: str, counts: Counts) -> bool:
+        """Count a finished chunk, the first time only; tell whether all expected chunks are done."""
+        done, totals, recent, errors = self._keys(run, number)
+        numbers = [counts.images, counts.embedded, counts.unreadable, counts.unsupported]
+        args = [chunk, *numbers, time.time(), self._keep_s]
+        return bool(self._mark_done(keys=[done, totals, recent, errors], args=args))
+
+    def expect(self, run: str, number: int, chunks: int) -> bool:
+        """Say how many chunks a pass has, once all are sent; tell whether all are done already."""
+        done, totals, _, _ = self._keys(run, number)
+        with self._redis.pipeline() as pipe:
+            pipe.hset(totals, "expected", chunks).expire(totals, self._keep_s).hlen(done)
+            return int(pipe.execute()[-1]) >= chunks
+
+    def begin(self, run: str, number: int, known: Counts | None = None) -> None:
+        """Forget what was counted for a pass, and start from what its shards say."""
+        keys = self._keys(run, number)
+        self._redis.delete(*keys)
+        if known is not None:
+            self._redis.hset(keys[1], mapping=asdict(known))
+            self._redis.expire(keys[1], self._keep_s)
+
+    def failed(self, run: str, number: int, chunk: str, reason: str) -> None:
+        """Note that a chunk could not be done."""
+        key = self._keys(run, number)[3]
+        with self._redis.pipeline() as pipe:
+            pipe.hset(key, chunk, reason).expire(key, self._keep_s).execute()
+
+    def recovered(self, run: str, number: int, chunk: str) -> None:
+        """Forget an earlier failure of a chunk that is done now."""
+        self._redis.hdel(self._keys(run, number)[3], chunk)
+
+    def scanned(self, run: str, number: int, files: int, to_read: int) -> None:
+        """Note how far the scan is."""
+        key = self._keys(run, number)[1]
+        with self._redis.pipeline() as pipe:
+            pipe.hset(key, mapping={"scanned": files, "to_read": to_read}).expire(key, self._keep_s).execute()
+
+    def reducing(self, run: str, number: int, done: int, total: int) -> None:
+        """Note how far the reduction is."""
+        key = self._keys(run, number)[1]
+        with self._redis.pipeline() as pipe:
+            pipe.hset(key, mapping={"reduced": done, "to_reduce": total}).expire(key, self._keep_s).execute()
+
+    def read(self, run: str, number: int) -> PassProgress | None:
+        """How far a pass is, or None where Redis knows nothing of it."""
+        done, totals, recent, errors = self._keys(run, number)
+        with self._redis.pipeline() as pipe:
+            pipe.hlen(done).hgetall(totals).lrange(recent, 0, -1).hgetall(errors)
+            chunks, raw, samples, failures = pipe.execute()
+        if not raw and not failures and not chunks:
+            return None
+        values = {key.decode(): int(value) for key, value in raw.items()}
+        return PassProgress(
+            chunks=chunks,
+            expected=values.get("expected"),
+            scanned=values.get("scanned", 0),
+            to_read=values.get("to_read", 0),
+            images=values.get("images", 0),
+            embedded=values.get("embedded", 0),
+            unreadable=values.get("unreadable", 0),
+            unsupported=values.get("unsupported", 0),
+            images_per_s=_rate([sample.decode() for sample in samples]),
+            errors={key.decode(): value.decode("utf-8", "replace") for key, value in failures.items()},
+            reduced=values.get("reduced", 0),
+            to_reduce=values.get("to_reduce", 0),
+        )
+
+    def _keys(self, run: str, number: int) -> tuple[str, str, str, str]:
+        stem = f"oshiwake:run:{run}:{number}"
+        return f"{stem}:done", f"{stem}:totals", f"{stem}:recent", f"{stem}:errors"
+
+
+def _rate(samples: list[str]) -> float | None:
+    """Images per second from the newest to the oldest kept sample of `time total`."""
+    if len(samples) < 2:
+        return None
+    (last_s, last), (first_s, first) = (map(float, sample.split()) for sample in (samples[0], samples[-1]))
+    return (last - first) / (last_s - first_s) if last_s > first_s else None

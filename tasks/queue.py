@@ -1,0 +1,89 @@
+"""The queue as the producer sees it: is it there, who listens, send, how far is it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from tasks.alive import WorkerAlive, workers_alive
+from tasks.connection import check_broker, connect, safe_url
+from tasks.errors import BrokerUnreachable, NoWorker
+from tasks.messages import EmbedMessage, ReduceMessage
+from tasks.progress import PassProgress, Progress
+from tasks.settings import Settings
+
+__all__ = ["Queue"]
+
+
+class Queue:
+    """A connection to the broker; Celery itself is loaded when the first message is sent.
+
+    Attributes:
+        url: The broker's address, without its password.
+        progress: The counters of the runs.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = safe_url(settings.broker_url)
+        self._settings = settings
+        self._redis = connect(settings.broker_url)
+        self.progress = Progress(self._redis, settings.keep_s)
+
+    def check(self) -> None:
+        """Make sure that the broker answers and keeps what it is given.
+
+        Raises:
+            BrokerUnreachable: It does not.
+        """
+        check_broker(self._redis, self._settings.broker_url)
+
+    def workers(self) -> list[WorkerAlive]:
+        """The workers that live."""
+        return workers_alive(self._redis)
+
+    def look(self, run: str, number: int) -> tuple[PassProgress | None, list[WorkerAlive]]:
+        """How far a pass is, and who works.
+
+        Raises:
+            BrokerUnreachable: The broker does not answer.
+        """
+        try:
+            return self.progress.read(run, number), self.workers()
+        except RedisError as error:
+            raise BrokerUnreachable(f"no broker answers at {self.url} ({error})") from error
+
+    def require_workers(self, queues: Iterable[str]) -> None:
+        """Make sure that somebody listens on each of these queues.
+
+        Raises:
+            NoWorker: Nobody does.
+        """
+        heard = {queue for worker in self.workers() for queue in worker.queues}
+        for queue in queues:
+            if queue not in heard:
+                raise NoWorker(
+                    f"no worker listens on the queue {queue!r} at {self.url}; start one with `producer worker`,"
+                    " or say --no-worker-check to send now and start workers later"
+                )
+
+    def send_chunk(self, message: EmbedMessage) -> None:
+        """Put a chunk on the queue."""
+        from tasks.embed import send_embed
+
+        send_embed(message, through=self._celery_producer)
+
+    def send_reduce(self, message: ReduceMessage) -> None:
+        """Put a pass on the queue."""
+        from tasks.reduce import send_reduce
+
+        send_reduce(message, through=self._celery_producer)
+
+    @functools.cached_property
+    def _celery_producer(self) -> Any:
+        """Celery's sender for this broker, which need not be that of the environment."""
+        from tasks.application import app
+
+        return app.amqp.Producer(app.connection_for_write(self._settings.broker_url))

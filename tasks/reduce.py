@@ -1,0 +1,54 @@
+"""The reduce task: assign, place and report a whole run; one line of numbers for Flower."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from tasks.application import app, settings
+from tasks.messages import ReduceMessage, decode_message
+from tasks.process import progress, store
+
+__all__ = ["reduce", "send_reduce"]
+
+_WAIT_S = 600.0
+"""How long a reducer waits for another one that places files in the same output folder."""
+
+_log = logging.getLogger(__name__)
+
+
+def send_reduce(message: ReduceMessage, through: Any = None) -> None:
+    """Put a pass on the queue, through Celery's own connection or a given sender."""
+    what = f"run {message.run} pass {message.number}"
+    reduce.apply_async(kwargs=message.model_dump(), argsrepr=what, producer=through)
+
+
+@app.task(name="oshiwake.reduce", time_limit=settings.reduce_limit_s)  # type: ignore[untyped-decorator]
+def reduce(**fields: Any) -> str:
+    """Reduce one pass of a run. May run twice without harm."""
+    message = decode_message(ReduceMessage, fields)
+    run = store().run(message.run)
+    if run.marked("cancelled"):
+        return f"run {run.id}: cancelled"
+    try:
+        return _reduce(message)
+    except Exception as error:
+        progress().failed(message.run, message.number, "reduce", f"{type(error).__name__}: {error}")
+        raise
+
+
+def _reduce(message: ReduceMessage) -> str:
+    from workers.reducing import reduce_run
+
+    run = store().run(message.run)
+    start = time.perf_counter()
+
+    def show(done: int, total: int) -> None:
+        progress().reducing(run.id, message.number, done, total)
+
+    summary = reduce_run(store(), run, message.number, wait_s=_WAIT_S, progress=show)
+    progress().recovered(run.id, message.number, "reduce")
+    _log.info("action=reduce run=%s files=%d wall_s=%.3f", run.id, summary["files"], time.perf_counter() - start)
+    outcomes = ", ".join(f"{count} {name}" for name, count in summary["outcomes"].items() if count)
+    return f"run {run.id}: {summary['files']} files, {outcomes}"

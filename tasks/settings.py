@@ -1,0 +1,77 @@
+"""All settings, from the environment: `OSHIWAKE_` and the upper-case name. The command line's options go before them.
+
+Read at entry points only (the command line, the start of a worker); everything below gets values, not settings.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from store.store import default_store
+from tasks.errors import BadSettings
+
+__all__ = ["Settings", "read_settings"]
+
+
+class Settings(BaseSettings):
+    """What differs between machines and operators.
+
+    Attributes:
+        broker_url: Redis or Valkey: `redis://`, `rediss://` (TLS) or `redis+socket://`.
+        store: The run directory, the same folder for the producer and all workers.
+        device: `cpu`, `cuda`, or `auto` for the GPU where there is one.
+        batch: Pictures through the network at once.
+        decode_threads: Files that a process reads and decodes at once; 0 chooses for the machine.
+        network_threads: Threads of the network on a CPU; 0 chooses for the machine.
+        max_pixels: Larger pictures count as unreadable.
+        max_bytes: Larger files count as unreadable.
+        chunk_images: Images that one embed task handles at most.
+        embed_limit_s: An embed task that takes longer is killed.
+        reduce_limit_s: A reduce task that takes longer is killed; the next one continues.
+        visibility_s: A message whose worker has vanished is delivered again after so long.
+        keep_s: How long the counters of a run stay in Redis.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OSHIWAKE_", frozen=True, env_ignore_empty=True)
+
+    broker_url: str = "redis://127.0.0.1:6379/0"
+    store: Path = Field(default_factory=default_store)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch: int = Field(32, ge=1)
+    decode_threads: int = Field(0, ge=0)
+    network_threads: int = Field(0, ge=0)
+    max_pixels: int = Field(200_000_000, ge=1)
+    max_bytes: int = Field(1 << 30, ge=1)
+    chunk_images: int = Field(256, ge=1, le=65536)
+    embed_limit_s: int = Field(1800, ge=1)
+    reduce_limit_s: int = Field(3300, ge=1)
+    visibility_s: int = Field(3600, ge=1)
+    keep_s: int = Field(7 * 24 * 3600, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Settings:
+        # A task longer than the visibility timeout would be delivered a second time while it runs, and a run whose
+        # counters expire before its messages would never be complete.
+        if not max(self.embed_limit_s, self.reduce_limit_s) < self.visibility_s < self.keep_s:
+            raise ValueError(
+                "embed_limit_s and reduce_limit_s must be shorter than visibility_s, and that shorter than keep_s"
+            )
+        return self
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        BadSettings: A value has the wrong form; the message names the variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "".join(f"OSHIWAKE_{str(part).upper()}: " for part in first["loc"][:1])
+        raise BadSettings(f"{variable}{first['msg']}") from error

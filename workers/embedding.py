@@ -1,0 +1,100 @@
+"""Embed one chunk: listing in, shard out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from model.embedder import Embedder
+from model.errors import WeightsError
+from model.picture import Limits
+from store.run import Run
+from store.shard import Counts, read_counts, write_shard
+from store.store import Store
+from workers.errors import RootNotVisible, WrongWeights
+from workers.pipeline import Pipeline, Timings
+from workers.reading import Sources
+
+__all__ = ["Embedders", "WorkOptions", "embed_chunk"]
+
+
+@dataclass(frozen=True)
+class WorkOptions:
+    """How a worker process uses its machine.
+
+    Attributes:
+        device: `cpu`, or `cuda` for the GPU that the process is pinned to.
+        batch: Pictures through the network at once.
+        decode_threads: Files read and decoded at once.
+        network_threads: Threads of the network on a CPU; 0 leaves torch's default.
+        max_pixels: Larger pictures are refused.
+        max_bytes: Larger files are refused.
+    """
+
+    device: str = "cpu"
+    batch: int = 32
+    decode_threads: int = 1
+    network_threads: int = 1
+    max_pixels: int = 200_000_000
+    max_bytes: int = 1 << 30
+
+
+@dataclass
+class Embedders:
+    """The network of this process, loaded on first use and kept; another run's network takes its place."""
+
+    options: WorkOptions = field(default_factory=WorkOptions)
+    _loaded: Embedder | None = None
+
+    def get(self, store: Store, digest: str) -> Embedder:
+        """The network with that digest, from the store's copy.
+
+        Raises:
+            WrongWeights: The store does not have it, or it cannot be used.
+        """
+        if self._loaded is None or self._loaded.info.digest != digest:
+            self._loaded = None  # frees the memory of the old network before the new one is loaded
+            self._loaded = self._load(store, digest)
+        return self._loaded
+
+    def _load(self, store: Store, digest: str) -> Embedder:
+        if self.options.network_threads:
+            import torch
+
+            torch.set_num_threads(self.options.network_threads)
+        try:
+            embedder = Embedder.load(store.weights_path(digest), device=self.options.device, batch=self.options.batch)
+        except WeightsError as error:
+            raise WrongWeights(f"the run's weights cannot be used here: {error}") from error
+        if embedder.info.digest != digest:
+            raise WrongWeights(f"{store.weights_path(digest)} holds the weights {embedder.info.digest}, not the run's")
+        return embedder
+
+
+def embed_chunk(store: Store, run: Run, part_name: str, chunk: int, embedders: Embedders) -> tuple[Counts, Timings]:
+    """Read every file of a chunk that has to be read and write the chunk's shard.
+
+    Doing it twice does no harm: where the shard stands already, nothing is read.
+
+    Raises:
+        RootNotVisible: The root of the part is not there on this machine.
+        WrongWeights: The network cannot be loaded.
+        DamagedStore: The listing cannot be read.
+    """
+    part = store.part(f"{run.id}/{part_name}")
+    path = part.shard_path(chunk)
+    if path.exists():
+        return read_counts(path), Timings()
+    root = part.spec.root
+    if not os.path.isdir(root):
+        raise RootNotVisible(f"this machine does not see {root}: mount it where the run's producer has it")
+    spec = run.spec
+    options = embedders.options
+    files = [(row, listed) for row, listed in enumerate(part.listing(chunk)) if listed.to_read]
+    pipeline = Pipeline(
+        embedders.get(store, spec.weights_digest), options.decode_threads, Limits(max_pixels=options.max_pixels)
+    )
+    with Sources(os.fsencode(root), options.max_bytes) as sources:
+        reads, timings = pipeline.run(sources, files)
+    key = pipeline.embedder.info.embedding_key
+    return write_shard(path, reads, dimension=spec.dimension, embedding_key=key), timings

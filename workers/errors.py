@@ -1,0 +1,30 @@
+"""Errors of the work itself, one small tree.
+
+    WorkerError
+    ├── RootNotVisible     this machine does not see the archive: a missing mount, not missing pictures
+    ├── WrongWeights       the weights in the store are not those that the run was made with
+    ├── NotReady           the pass cannot be reduced: chunks are missing, or no reference picture can be read
+    └── UndoRefused        undoing this run would break what a later run did
+
+A picture that cannot be read is no error of this tree; it is an outcome, a row in the shard.
+"""
+
+
+class WorkerError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class RootNotVisible(WorkerError):
+    """The archive's root folder does not exist on this machine."""
+
+
+class WrongWeights(WorkerError):
+    """The weights file is missing or has another digest than the run asks for."""
+
+
+class NotReady(WorkerError):
+    """The pass cannot be reduced yet, or not at all."""
+
+
+class UndoRefused(WorkerError):
+    """A later run stands on what this run did."""

@@ -1,0 +1,130 @@
+"""Reader, decoder and network in a row: threads read and decode ahead while the network runs.
+
+One outcome per file, in order; a bad file is an outcome, never an end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.embedder import Embedder
+from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
+from model.picture import Limits, decode
+from model.preprocessing import Preprocessing
+from store.listing import Kind, Listed
+from store.shard import Read
+from workers.reading import PassingFailure, Sources
+
+__all__ = ["Pipeline", "Timings"]
+
+
+@dataclass
+class Timings:
+    """Where the time of a chunk went, in seconds summed over threads."""
+
+    read_s: float = 0.0
+    decode_s: float = 0.0
+    infer_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """How a worker process turns files into outcomes.
+
+    Attributes:
+        embedder: The loaded network.
+        threads: How many files are read and decoded at once.
+        limits: What a single picture may ask of the machine.
+    """
+
+    embedder: Embedder
+    threads: int = 1
+    limits: Limits = field(default_factory=Limits)
+
+    def run(self, sources: Sources, files: Iterable[tuple[int, Listed]]) -> tuple[list[Read], Timings]:
+        """Read, decode and embed files.
+
+        Args:
+            sources: Opens them.
+            files: Index in the listing, and the file.
+
+        Returns:
+            One outcome per file, in order, and where the time went.
+        """
+        timings = Timings()
+        reads: list[Read] = []
+        waiting: list[tuple[int, NDArray[np.uint8]]] = []  # position in reads, prepared pixels
+        for prepared in self._prepare_all(sources, files, timings):
+            if prepared.pixels is not None:
+                waiting.append((len(reads), prepared.pixels))
+            reads.append(prepared.read)
+            if len(waiting) == self.embedder.batch:
+                self._embed(waiting, reads, timings)
+        self._embed(waiting, reads, timings)
+        return reads, timings
+
+    def _prepare_all(
+        self, sources: Sources, files: Iterable[tuple[int, Listed]], timings: Timings
+    ) -> Iterator[_Prepared]:
+        """Prepare files in order, a bounded number ahead: at most a batch of squares and a picture per thread."""
+        ahead: deque[Future[_Prepared]] = deque()
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="decode") as pool:
+            for row, listed in files:
+                ahead.append(pool.submit(self._prepare, sources, row, listed, timings))
+                if len(ahead) > self.embedder.batch + self.threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _prepare(self, sources: Sources, row: int, listed: Listed, timings: Timings) -> _Prepared:
+        digest: bytes | None = None
+        start = time.perf_counter()
+        try:
+            data = sources.read(listed)
+            digest = hashlib.sha256(data).digest()
+            read_done = time.perf_counter()
+            timings.read_s += read_done - start
+            pixels = self._preprocessing(decode(data, limits=self.limits))
+            timings.decode_s += time.perf_counter() - read_done
+        except PassingFailure as error:
+            return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error), passing=True))
+        except UnsupportedPicture as error:
+            return _Prepared(Read(row, Kind.UNSUPPORTED, digest, None, str(error)))
+        except (PictureError, UnreadablePicture) as error:
+            return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error)))
+        except MemoryError:
+            return _Prepared(
+                Read(row, Kind.UNREADABLE, digest, None, "too large for this machine's memory", passing=True)
+            )
+        return _Prepared(Read(row, Kind.EMBEDDED, digest), pixels)
+
+    @property
+    def _preprocessing(self) -> Preprocessing:
+        return self.embedder.info.preprocessing
+
+    def _embed(self, waiting: list[tuple[int, NDArray[np.uint8]]], reads: list[Read], timings: Timings) -> None:
+        """Put the waiting squares through the network and complete their outcomes."""
+        if not waiting:
+            return
+        start = time.perf_counter()
+        vectors = self.embedder.embed(np.stack([pixels for _, pixels in waiting]))
+        for (position, _), vector in zip(waiting, vectors, strict=True):
+            reads[position] = replace(reads[position], embedding=vector)
+        waiting.clear()
+        timings.infer_s += time.perf_counter() - start
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A file's outcome so far, and its square of pixels if it has one."""
+
+    read: Read
+    pixels: NDArray[np.uint8] | None = None

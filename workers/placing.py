@@ -1,0 +1,240 @@
+"""Place images in the folders of their characters, a batch at a time, through the journal.
+
+The journal is written and on disk before the first operation of a batch, and settled after the last; whatever dies in
+between is finished by the next process that opens the journal (`recover`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from store.files import sync_folder
+from store.journal import Action, Image, Journal, Operation, Placement
+from store.run import Mode
+from workers.naming import numbered
+from workers.operations import Failed, Taken, finish, perform, stands_already
+
+__all__ = ["Placer", "Tally", "Wanted", "recover"]
+
+_TRIES = 5
+"""How often a file gets another name when others keep appearing at its target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An image and the folders in which it belongs.
+
+    Attributes:
+        image: The image.
+        folders: Names of folders below the output; none for a duplicate of a file that is placed itself.
+        digest: sha256 of its bytes.
+        keep: Place a copy even by `move`: the original is a link, or lies inside an archive file.
+    """
+
+    image: Image
+    folders: tuple[str, ...]
+    digest: bytes
+    keep: bool = False
+
+
+@dataclass
+class Tally:
+    """What the placing did, in files.
+
+    Attributes:
+        done: By action.
+        copied_instead: Hard links that had to become copies.
+        already: Files that stood where they belong.
+        left_alone: Files that a person had moved or deleted from the output; that decision stays.
+        problems: What could not be done, one line each.
+    """
+
+    done: Counter[str] = field(default_factory=Counter)
+    copied_instead: int = 0
+    already: int = 0
+    left_alone: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def recover(journal: Journal) -> int:
+    """Finish what a process that died had planned; return how many operations that were."""
+    planned = journal.open_operations()
+    finished = [finish(op) for op in planned]
+    journal.settle(
+        [op for op in finished if op is not None],
+        [op for op, end in zip(planned, finished, strict=True) if end is None],
+    )
+    return len(planned)
+
+
+@dataclass(frozen=True, slots=True)
+class _Todo:
+    """An operation, and the index of its image in the batch (None for a folder)."""
+
+    image: int | None
+    op: Operation
+
+
+class Placer:
+    """Places the images of one pass. Memory grows with the number of equal file names only."""
+
+    def __init__(self, journal: Journal, output: Path, run_id: str, mode: Mode) -> None:
+        self.tally = Tally()
+        self._journal = journal
+        self._output = os.fsencode(output)
+        self._run = run_id
+        self._mode = Action(mode)
+        self._next_number: dict[bytes, int] = {}
+
+    def place(self, batch: list[Wanted]) -> list[list[bytes]]:
+        """Bring the images of a batch to their folders, and say for each where it stands now (absolute paths).
+
+        Images that stand there already are left alone. One that a person has moved out of its folder, or deleted
+        there, is not placed again.
+        """
+        stands: list[list[bytes]] = [[] for _ in batch]
+        claimed: set[bytes] = set()
+        todo: list[_Todo] = []
+        for index, wanted in enumerate(batch):
+            operations, stands[index] = self._plan_image(wanted, claimed)
+            todo += [_Todo(index, op) for op in operations]
+        todo = self._with_folders(todo)
+        for _ in range(_TRIES):
+            taken = self._carry_out(todo, stands)
+            if not taken:
+                break
+            todo = [self._renamed(item, claimed) for item in taken]
+        return stands
+
+    def _plan_image(self, wanted: Wanted, claimed: set[bytes]) -> tuple[list[Operation], list[bytes]]:
+        """What has to be done for one image, and where it stands already."""
+        placements = self._journal.placements(wanted.image)
+        present = [placement for placement in placements if os.path.lexists(placement.target)]
+        if len(present) < len(placements):
+            self.tally.left_alone += 1
+            return [], [placement.target for placement in present]
+        folders = [os.path.join(self._output, os.fsencode(folder)) for folder in wanted.folders]
+        right = {os.path.dirname(p.target): p.target for p in placements if os.path.dirname(p.target) in folders}
+        wrong = [p for p in placements if os.path.dirname(p.target) not in folders]
+        self.tally.already += len(right)
+        standing = list(right.values())
+        operations: list[Operation] = []
+        for folder in folders:
+            if folder in right:
+                continue
+            if wrong:
+                operations.append(self._moving_on(wanted, wrong.pop(0), folder, claimed))
+            else:
+                made_from = standing[0] if standing else operations[0].target if operations else None
+                self._create(wanted, folder, made_from, claimed, operations, standing)
+        spare = [old for old in wrong if old.action is not Action.MOVE]
+        operations += [self._removal(wanted, old, standing) for old in spare]
+        return operations, standing + [old.target for old in wrong if old.action is Action.MOVE]
+
+    def _moving_on(self, wanted: Wanted, old: Placement, folder: bytes, claimed: set[bytes]) -> Operation:
+        """An image that stands in a folder where it no longer belongs goes to one where it does."""
+        name = os.path.basename(wanted.image.member or wanted.image.path)
+        return Operation(Action.RENAME, wanted.image, old.target, self._free_name(folder, name, claimed), wanted.digest)
+
+    def _create(
+        self,
+        wanted: Wanted,
+        folder: bytes,
+        made_from: bytes | None,
+        claimed: set[bytes],
+        operations: list[Operation],
+        standing: list[bytes],
+    ) -> None:
+        """Plan the operation that places an image in a folder, unless exactly that stands there already."""
+        action, source = self._mode, wanted.image.path
+        if wanted.image.member or (action is Action.MOVE and wanted.keep):
+            action = Action.COPY
+        elif action is Action.MOVE and made_from is not None:
+            # Moved to its first folder, it stands under the further ones as a link.
+            action, source = Action.HARDLINK, made_from
+        name = os.path.basename(wanted.image.member or wanted.image.path)
+        plain = Operation(action, wanted.image, source, os.path.join(folder, name), wanted.digest)
+        if action is not Action.MOVE and plain.target not in claimed and stands_already(plain):
+            claimed.add(plain.target)
+            self.tally.already += 1
+            standing.append(plain.target)
+        else:
+            operations.append(replace(plain, target=self._free_name(folder, name, claimed)))
+
+    def _removal(self, wanted: Wanted, old: Placement, standing: list[bytes]) -> Operation:
+        """A link or copy that no longer belongs there goes; it can be made again from the original."""
+        original = wanted.image.path
+        source = original if os.path.exists(original) or not standing else standing[0]
+        return Operation(Action.REMOVE, wanted.image, source, old.target, wanted.digest, placed=old.action)
+
+    def _free_name(self, folder: bytes, name: bytes, claimed: set[bytes]) -> bytes:
+        """The first of `name`, `name (2)`, … that nothing bears, on disk or in this batch."""
+        plain = os.path.join(folder, name)
+        n = self._next_number.get(plain, 1)
+        while (target := os.path.join(folder, numbered(name, n))) in claimed or os.path.lexists(target):
+            n += 1
+        if n > 1:
+            self._next_number[plain] = n + 1
+        claimed.add(target)
+        return target
+
+    def _with_folders(self, todo: list[_Todo]) -> list[_Todo]:
+        """Put the making of missing folders first; drop what would go into something that is no folder of ours."""
+        making: list[_Todo] = []
+        blocked: set[bytes] = set()
+        for folder in sorted({os.path.dirname(item.op.target) for item in todo}):
+            if not os.path.lexists(folder):
+                making.append(_Todo(None, Operation(Action.FOLDER, Image(b""), b"", folder)))
+            elif not stat.S_ISDIR(os.lstat(folder).st_mode):
+                # A symbolic link too: it could lead anywhere.
+                blocked.add(folder)
+                self.tally.problems.append(f"{os.fsdecode(folder)} is not a folder; nothing can be placed in it")
+        return making + [item for item in todo if os.path.dirname(item.op.target) not in blocked]
+
+    def _renamed(self, item: _Todo, claimed: set[bytes]) -> _Todo:
+        """Another name for a file whose name was taken at the last moment."""
+        name = os.path.basename(item.op.image.member or item.op.image.path)
+        target = self._free_name(os.path.dirname(item.op.target), name, claimed)
+        return replace(item, op=replace(item.op, target=target, id=0))
+
+    def _carry_out(self, todo: list[_Todo], stands: list[list[bytes]]) -> list[_Todo]:
+        """Journal, do, make durable, settle; return what found its name taken."""
+        if not todo:
+            return []
+        planned = self._journal.plan(self._run, [item.op for item in todo], _times_before(todo))
+        done: list[Operation] = []
+        dropped: list[Operation] = []
+        taken: list[_Todo] = []
+        for item, op in zip(todo, planned, strict=True):
+            try:
+                result = perform(op)
+            except Taken:
+                dropped.append(op)
+                taken.append(item)
+            except Failed as error:
+                dropped.append(op)
+                self.tally.problems.append(str(error))
+            else:
+                done.append(result)
+                self._count(op, result)
+                if item.image is not None and op.action is not Action.REMOVE:
+                    stands[item.image].append(op.target)
+        for folder in {os.path.dirname(op.target) for op in done}:
+            sync_folder(Path(os.fsdecode(folder)))
+        self._journal.settle(done, dropped)
+        return taken
+
+    def _count(self, op: Operation, result: Operation) -> None:
+        if result.action is not Action.FOLDER:
+            self.tally.done[result.action.value] += 1
+            self.tally.copied_instead += op.action is Action.HARDLINK and result.action is Action.COPY
+
+
+def _times_before(todo: list[_Todo]) -> list[tuple[bytes, int]]:
+    """The times of the folders that moves will change, for undo to give back."""
+    folders = {os.path.dirname(item.op.source) for item in todo if item.op.action is Action.MOVE}
+    return [(folder, os.stat(folder).st_mtime_ns) for folder in sorted(folders) if os.path.isdir(folder)]

@@ -1,0 +1,127 @@
+"""From a listed file to its bytes, wherever they are: a plain file, or a member of a .zip or .cbz."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+import zipfile
+import zlib
+from dataclasses import dataclass
+from types import TracebackType
+
+from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
+from model.picture import SNIFF_BYTES, picture_suffixes, sniff
+from store.listing import Listed
+
+__all__ = ["PassingFailure", "Sources"]
+
+_LASTING = {errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR}
+"""Errors of opening that will be the same next time, unless the file changes."""
+
+
+class PassingFailure(UnreadablePicture):
+    """The file cannot be read now, and may be readable next time although it has not changed."""
+
+
+@dataclass
+class Sources:
+    """Opens the files of one part. Threads may share it; each archive file is opened once.
+
+    Attributes:
+        root: Absolute path of the part's root.
+        max_bytes: Files larger than this are refused before they are read.
+    """
+
+    root: bytes
+    max_bytes: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        self._zips: dict[bytes, zipfile.ZipFile] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Sources:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._zips.values():
+            file.close()
+        self._zips.clear()
+
+    def read(self, listed: Listed) -> bytes:
+        """The whole content of a file that shows itself to be a picture.
+
+        Of anything else only the first bytes are read: an archive holds films too.
+
+        Raises:
+            UnsupportedPicture: Its content is no picture, nor does its name claim so.
+            UnreadablePicture: It claims to be a picture and is none, or cannot be opened, or is too large.
+            PassingFailure: It cannot be opened now.
+        """
+        try:
+            data = self._member(listed) if listed.member else self._plain(listed)
+        except PictureError:
+            raise
+        except OSError as error:
+            kind = UnreadablePicture if error.errno in _LASTING else PassingFailure
+            raise kind(_say(error)) from error
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError, ValueError) as error:
+            raise UnreadablePicture(f"cannot be read from the archive file: {error}") from error
+        return data
+
+    def _plain(self, listed: Listed) -> bytes:
+        # O_NONBLOCK: a pipe that took the file's place since the scan must not hang the worker.
+        descriptor = os.open(os.path.join(self.root, listed.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb", buffering=0) as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise UnsupportedPicture("not a regular file")
+            self._check_size(status.st_size)
+            head = file.read(SNIFF_BYTES)
+            _need_picture(head, listed.path)
+            return head + file.readall()
+
+    def _member(self, listed: Listed) -> bytes:
+        archive = self._zip(listed.path)
+        with self._lock:
+            info = archive.getinfo(listed.member.decode("utf-8", "surrogateescape"))
+        self._check_size(info.file_size)
+        if info.flag_bits & 0x1:
+            raise UnreadablePicture("it is encrypted in the archive file")
+        with archive.open(info) as file:
+            head = file.read(SNIFF_BYTES)
+            _need_picture(head, listed.member)
+            # One byte more than promised is enough to see that the entry lies about its size.
+            data = head + file.read(max(0, info.file_size - len(head)) + 1)
+        if len(data) > info.file_size:
+            raise UnreadablePicture("its size is not what the archive file says")
+        return data
+
+    def _zip(self, path: bytes) -> zipfile.ZipFile:
+        with self._lock:
+            if path not in self._zips:
+                self._zips[path] = zipfile.ZipFile(os.fsdecode(os.path.join(self.root, path)))
+            return self._zips[path]
+
+    def _check_size(self, size: int) -> None:
+        if size > self.max_bytes:
+            raise UnreadablePicture(f"{size:,} bytes: more than the limit of {self.max_bytes:,} bytes")
+
+
+def _need_picture(head: bytes, name: bytes) -> None:
+    """Tell a picture by its first bytes; a file that only claims to be one deserves a person's attention."""
+    if sniff(head) is not None:
+        return
+    suffix = os.path.splitext(name)[1].lower().decode("ascii", "replace")
+    if suffix not in picture_suffixes():
+        raise UnsupportedPicture("not a picture of a known format")
+    raise UnreadablePicture(f"no picture inside, although its name ends in {suffix}" if head else "the file is empty")
+
+
+def _say(error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return "it was there at the scan and is gone"
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,235 @@
+"""Reduce a run: assign every embedded image, place it, report every file.
+
+Streams chunk by chunk. Doing it twice changes nothing; a reducer that died is continued by the next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.assignment import Decision, Gallery, Rule, Verdict, assign
+from model.distance import MATCHES
+from store.assignments import Assigned, FinalOutcome, write_assignments
+from store.journal import Image, Journal
+from store.listing import Kind
+from store.outcomes import ChunkOutcomes, Outcome, Outcomes
+from store.run import Pass, PassSpec, Run
+from store.store import Store
+from workers.duplicates import Duplicates
+from workers.errors import NotReady
+from workers.naming import REVIEW, UNKNOWN, folder_names
+from workers.placing import Placer, Wanted, recover
+from workers.report import ReportWriter, publish
+
+__all__ = ["NEGATIVE_PREFIX", "SHOWN", "reduce_run"]
+
+NEGATIVE_PREFIX = "_not"
+"""A reference folder whose name begins so holds what the collector does not want."""
+
+SHOWN = 10
+"""How many failed files a summary names."""
+
+Progress = Callable[[int, int], None]
+
+
+def reduce_run(
+    store: Store, run: Run, pass_number: int, *, wait_s: float = 5.0, progress: Progress = lambda done, total: None
+) -> dict[str, Any]:
+    """Assign, place and report; return the summary that the pass keeps.
+
+    Args:
+        store: The store.
+        run: The run.
+        pass_number: Which pass.
+        wait_s: How long to wait for another process that places files in the same output folder.
+        progress: Called with the numbers of chunks done and in all.
+
+    Raises:
+        NotReady: Chunks are missing, or no reference picture can be read.
+        JournalBusy: The output folder is still held by another process.
+        StoreError: The store or the output folder cannot be used.
+    """
+    pass_ = run.pass_(pass_number)
+    unread = sum(1 for part in (run.archive, pass_.references) for _ in part.unread_chunks())
+    if unread:
+        raise NotReady(f"run {run.id}: {unread} chunks are not embedded yet; `producer resume {run.id}` sends them")
+    with Journal(Path(run.spec.output), wait_s=wait_s) as journal:
+        done = pass_.summary
+        if done is not None:
+            return done
+        recover(journal)
+        reducer = _Reducer(store, run, pass_, journal)
+        summary = reducer.reduce(progress)
+        pass_.finish(summary)
+    return summary
+
+
+@dataclass
+class _Totals:
+    """What the summary counts."""
+
+    outcomes: Counter[FinalOutcome] = field(default_factory=Counter)
+    characters: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, rows: Sequence[Assigned]) -> None:
+        for row in rows:
+            self.outcomes[row.outcome] += 1
+            self.characters.update(row.characters)
+            if row.outcome is FinalOutcome.UNREADABLE and len(self.failed) < SHOWN:
+                self.failed.append(f"{row.path}: {row.reason}")
+
+
+class _Reducer:
+    """One reduction under way."""
+
+    def __init__(self, store: Store, run: Run, pass_: Pass, journal: Journal) -> None:
+        self._store = store
+        self._run = run
+        self._pass = pass_
+        self._spec: PassSpec = pass_.spec
+        self._output = Path(run.spec.output)
+        self._root = os.fsencode(run.archive.spec.root)
+        self._journal = journal
+        self._placer = Placer(journal, self._output, run.id, self._spec.mode)
+        self._gallery, self._bad_references = load_gallery(store, pass_)
+        self._folders = folder_names(name for name in self._gallery.names if not name.startswith(NEGATIVE_PREFIX))
+
+    def reduce(self, progress: Progress) -> dict[str, Any]:
+        """All chunks, the report, the summary."""
+        chunks = self._run.archive.listed_chunks()
+        duplicates = self._find_duplicates()
+        totals = _Totals()
+        outcomes = Outcomes(self._store)
+        report = ReportWriter(self._journal.folder, self._run.id)
+        try:
+            for number, chunk in enumerate(chunks):
+                rows = self._reduce_chunk(outcomes.chunk(self._run.archive, chunk), duplicates)
+                write_assignments(self._pass.assignments_path(chunk), rows)
+                report.write(rows)
+                totals.add(rows)
+                progress(number + 1, len(chunks))
+            report.close()
+        finally:
+            report.discard()
+        published = publish(self._output, report.path)
+        return self._summary(totals, published)
+
+    def _find_duplicates(self) -> Duplicates:
+        outcomes = Outcomes(self._store, vectors=False)
+        return Duplicates(
+            outcome.digest
+            for chunk in outcomes.chunks(self._run.archive)
+            for outcome in chunk.outcomes
+            if outcome.kind is Kind.EMBEDDED and outcome.digest
+        )
+
+    def _reduce_chunk(self, chunk: ChunkOutcomes, duplicates: Duplicates) -> list[Assigned]:
+        """Assign and place one chunk."""
+        decisions = iter(assign(chunk.embeddings, self._gallery, self._rule))
+        rows: list[Assigned] = []
+        batch: list[Wanted] = []
+        placed_rows: list[int] = []
+        for outcome in chunk.outcomes:
+            if outcome.kind is not Kind.EMBEDDED:
+                rows.append(_failed(outcome))
+                continue
+            decision = next(decisions)
+            assert outcome.digest is not None  # an embedded file was read, so its digest is known
+            first = duplicates.first_of(outcome.digest, outcome.listed.name)
+            rows.append(_decided(outcome, decision, first))
+            placed_rows.append(len(rows) - 1)
+            batch.append(self._wanted(outcome, decision, first is not None))
+        for row, targets in zip(placed_rows, self._placer.place(batch), strict=True):
+            rows[row] = self._with_places(rows[row], targets)
+        return rows
+
+    @property
+    def _rule(self) -> Rule:
+        spec = self._spec
+        match = next(match for match in MATCHES if match == spec.match)
+        return Rule(spec.threshold, match, spec.margin, spec.band, spec.multiple)
+
+    def _wanted(self, outcome: Outcome, decision: Decision, duplicate: bool) -> Wanted:
+        path = os.path.join(self._root, outcome.listed.path)
+        keep = self._spec.mode == "move" and os.path.realpath(path) != path
+        image = Image(path, outcome.listed.member)
+        folders = () if duplicate else self._folders_of(decision)
+        return Wanted(image, folders, outcome.digest or b"", keep)
+
+    def _folders_of(self, decision: Decision) -> tuple[str, ...]:
+        if decision.verdict is Verdict.ASSIGNED:
+            return tuple(self._folders[name] for name in decision.characters)
+        return (REVIEW,) if decision.verdict is Verdict.REVIEW else (UNKNOWN,)
+
+    def _with_places(self, row: Assigned, targets: list[bytes]) -> Assigned:
+        output = os.fsencode(self._output)
+        places = (os.path.relpath(target, output).decode("utf-8", "backslashreplace") for target in sorted(targets))
+        return Assigned(**{name: getattr(row, name) for name in Assigned.__slots__} | {"placed": tuple(places)})
+
+    def _summary(self, totals: _Totals, report: Path) -> dict[str, Any]:
+        tally = self._placer.tally
+        return {
+            "files": sum(totals.outcomes.values()),
+            "outcomes": {outcome.value: totals.outcomes[outcome] for outcome in FinalOutcome},
+            "characters": dict(sorted(totals.characters.items())),
+            "failed": totals.failed,
+            "bad_references": self._bad_references,
+            "placed": dict(sorted(tally.done.items())),
+            "copied_instead": tally.copied_instead,
+            "already": tally.already,
+            "left_alone": tally.left_alone,
+            "problems": tally.problems[:SHOWN],
+            "problem_count": len(tally.problems),
+            "report": str(report),
+        }
+
+
+def load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str]]:
+    """The reference embeddings of a pass, and the references that cannot be used, one line each.
+
+    Raises:
+        NotReady: Not one reference picture of a character can be read.
+    """
+    vectors: dict[str, list[NDArray[np.float32]]] = {}
+    bad: list[str] = []
+    for chunk in Outcomes(store).chunks(pass_.references):
+        rows = iter(chunk.embeddings)
+        for outcome in chunk.outcomes:
+            if outcome.kind is Kind.EMBEDDED:
+                vectors.setdefault(outcome.listed.label, []).append(next(rows))
+            elif outcome.kind is Kind.UNREADABLE:
+                bad.append(f"{outcome.listed.name}: {outcome.reason}")
+    bad += [f"{name}: no picture of it can be read" for name in pass_.spec.characters if name not in vectors]
+    if all(name.startswith(NEGATIVE_PREFIX) for name in vectors):
+        raise NotReady(f"no reference picture of any character can be read; the first: {(bad or ['none listed'])[0]}")
+    groups = [(name, name.startswith(NEGATIVE_PREFIX), np.stack(rows)) for name, rows in sorted(vectors.items())]
+    return Gallery.build(groups), bad
+
+
+def _failed(outcome: Outcome) -> Assigned:
+    digest = outcome.digest.hex() if outcome.digest else None
+    return Assigned(outcome.listed.name, FinalOutcome(outcome.kind.value), digest=digest, reason=outcome.reason)
+
+
+def _decided(outcome: Outcome, decision: Decision, first: str | None) -> Assigned:
+    duplicate = first is not None
+    return Assigned(
+        path=outcome.listed.name,
+        outcome=FinalOutcome.DUPLICATE if duplicate else FinalOutcome(decision.verdict.value),
+        characters=() if duplicate else decision.characters,
+        nearest=decision.nearest,
+        distance=decision.distance,
+        runner_up=decision.runner_up,
+        runner_up_distance=decision.runner_up_distance,
+        digest=outcome.digest.hex() if outcome.digest else None,
+        reason=f"same content as {first}" if duplicate else decision.reason,
+    )

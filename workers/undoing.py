@@ -1,0 +1,99 @@
+"""Undo a run: every file goes back to where it was."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from store.files import sync_folder
+from store.journal import JOURNAL_FOLDER, Action, Journal, Operation
+from store.run import Run
+from workers.errors import UndoRefused
+from workers.operations import Failed, reverse
+from workers.placing import recover
+from workers.report import withdraw
+
+__all__ = ["Undone", "undo_run"]
+
+_BATCH = 1000
+
+
+@dataclass
+class Undone:
+    """What an undo did.
+
+    Attributes:
+        reversed: File operations taken back (folders not counted).
+        left: What could not be taken back without losing something, one line each.
+    """
+
+    reversed: int = 0
+    left: list[str] = field(default_factory=list)
+
+
+def undo_run(run: Run) -> Undone:
+    """Take back everything that a run did in its output folder, the newest first.
+
+    May be interrupted and done again.
+
+    Raises:
+        UndoRefused: A later run changed what this run had placed.
+        JournalBusy: Another process is placing files in the output folder.
+    """
+    output = Path(run.spec.output)
+    result = Undone()
+    if (output / JOURNAL_FOLDER / "journal.sqlite").exists():
+        with Journal(output) as journal:
+            later = journal.later_run(run.id)
+            if later is not None:
+                raise UndoRefused(f"run {later} came later and moved files of run {run.id}; undo {later} first")
+            recover(journal)
+            _reverse_all(journal, run.id, result)
+            _restore_times(journal, run.id)
+            withdraw(output, journal.folder, run.id)
+            empty = journal.end_run(run.id)
+            made_output = bool(journal.meta("made_output"))
+        if empty:
+            _clear(output, made_output)
+    run.mark("undone")
+    return result
+
+
+def _reverse_all(journal: Journal, run_id: str, result: Undone) -> None:
+    while batch := journal.newest_operations(run_id, _BATCH):
+        done: list[Operation] = []
+        left: list[Operation] = []
+        for op in batch:
+            try:
+                reverse(op)
+            except Failed as error:
+                left.append(op)
+                result.left.append(str(error))
+            else:
+                done.append(op)
+                result.reversed += op.action is not Action.FOLDER
+        for folder in {os.path.dirname(op.source) for op in done if op.action in (Action.MOVE, Action.RENAME)}:
+            sync_folder(Path(os.fsdecode(folder)))
+        journal.forget(done, left)
+
+
+def _restore_times(journal: Journal, run_id: str) -> None:
+    """Give the folders of moved originals the times they had."""
+    for folder, mtime_ns in journal.folder_times(run_id):
+        try:
+            os.utime(folder, ns=(os.stat(folder).st_atime_ns, mtime_ns))
+        except OSError:
+            continue  # gone, or not ours: there is nothing to restore
+
+
+def _clear(output: Path, made_output: bool) -> None:
+    """Leave no trace of an output folder in which nothing of ours remains."""
+    folder = output / JOURNAL_FOLDER
+    for path in [*folder.glob("reports/*"), *folder.glob("journal.sqlite*")]:
+        path.unlink()
+    for place in (folder / "reports", folder, *([output] if made_output else [])):
+        try:
+            place.rmdir()
+        except OSError:
+            break  # something of the person's own is in it
