@@ -7,17 +7,18 @@ from model.synthesis.clothes import Figure
 from model.synthesis.face import draw_brows, draw_ears, draw_features, draw_skin
 from model.synthesis.hair import draw_ahoge, draw_back, draw_cap, draw_fringe, draw_locks, fringe_shadow
 from model.synthesis.identity import Identity
-from model.synthesis.ornaments import BEHIND, HATS, Worn, draw_ornament
+from model.synthesis.ornament import Ornament
+from model.synthesis.ornaments import BEHIND, COVERING, ON_BODY, ON_FACE, draw_ornament
 from model.synthesis.pen import Pen
-from model.synthesis.pose import Pose
+from model.synthesis.pose import Arm, Pose
 from model.synthesis.tails import draw_buns, draw_tails
-from model.synthesis.traits import Ornament
+from model.synthesis.worn import Worn
 
 __all__ = ["draw_figure"]
 
 _NECK_Y = 1.1
-_SKIN_KINDS = frozenset({"mole", "scar", "freckles", "blush", "face_mark", "fang", "eyepatch"})
-_BODY_KINDS = frozenset({"choker", "scarf"})
+_HANGING = frozenset({"pony", "side", "half_up", "twin", "low_twin", "drills"})
+_BEFORE_FACE = frozenset({"braid", "twin_braids", "bun_tails"})
 
 
 def draw_figure(pen: Pen, identity: Identity, pose: Pose) -> None:
@@ -37,36 +38,41 @@ def draw_figure(pen: Pen, identity: Identity, pose: Pose) -> None:
             draw_ornament(body, one)
     draw_cape(body, figure)
     draw_back(head, hair, colours, sway)
-    if hair.tail in ("pony", "side", "half_up", "twin", "low_twin", "drills"):
+    if hair.tail in _HANGING:
         draw_tails(head, hair, colours, sway)
-    behind = {-1.0: pose.left[0] > 0 > pose.left[1] + 1.0, 1.0: pose.right[0] > 0 > pose.right[1] + 1.0}
     if body.floor > figure.hem - 0.9:
         draw_legs(body, figure)
-    for side, arm in ((-1.0, pose.left), (1.0, pose.right)):
-        if not behind[side]:
+    arms = ((-1.0, pose.left), (1.0, pose.right))
+    for side, arm in arms:
+        if not _before(arm):
             draw_arm(body, figure, side, arm)
     draw_body(body, figure)
     for one in worn:
-        if one.ornament.kind in _BODY_KINDS:
+        if one.ornament.kind in ON_BODY:
             draw_ornament(body, one)
     _draw_head(head, identity, pose, worn, sway)
-    for side, arm in ((-1.0, pose.left), (1.0, pose.right)):
-        if behind[side]:
+    for side, arm in arms:
+        if _before(arm):
             draw_arm(body, figure, side, arm)
+
+
+def _before(arm: Arm) -> bool:
+    """Whether the forearm folds inwards, before the body."""
+    return arm[1] < -1.0
 
 
 def _draw_head(head: Pen, identity: Identity, pose: Pose, worn: list[Worn], sway: float) -> None:
     colours, hair, build = identity.colours, identity.hair, identity.build
     kinds = {one.ornament.kind for one in worn}
-    hatted = bool(kinds & HATS)
+    hatted = bool(kinds & COVERING)
     draw_cap(head, hair, colours)
     draw_ears(head, colours.skin, 0.5 if "elf_ears" in kinds else 0.0)
     draw_skin(head, build, colours.skin, *fringe_shadow(hair))
     draw_features(head, identity.eyes, colours, pose.expression)
     for one in worn:
-        if one.ornament.kind in _SKIN_KINDS or one.ornament.kind == "glasses":
+        if one.ornament.kind in ON_FACE:
             draw_ornament(head, one)
-    if hair.tail in ("braid", "twin_braids", "bun_tails"):
+    if hair.tail in _BEFORE_FACE:
         draw_tails(head, hair, colours, sway)
     draw_buns(head, hair, colours)
     draw_fringe(head, hair, colours)
@@ -75,7 +81,7 @@ def _draw_head(head: Pen, identity: Identity, pose: Pose, worn: list[Worn], sway
     if not hatted:
         draw_ahoge(head, hair, colours, sway)
     for one in worn:
-        if one.ornament.kind not in _SKIN_KINDS | _BODY_KINDS | BEHIND and one.ornament.kind != "glasses":
+        if one.ornament.kind not in ON_FACE | ON_BODY | BEHIND:
             draw_ornament(head, one)
 
 

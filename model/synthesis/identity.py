@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from model.synthesis.ornament import Ornament, core_ornaments
 from model.synthesis.outfit import Outfit
 from model.synthesis.palette import Scheme, seeded
-from model.synthesis.traits import Build, Eyes, Hair, Ornament, core_ornaments
+from model.synthesis.traits import Build, Eyes, Hair
 
 __all__ = ["Identity"]
 

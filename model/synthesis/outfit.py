@@ -1,12 +1,12 @@
-"""What a character wears, and how the body under it is drawn."""
+"""What a character wears: one set of clothes."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
+from model.synthesis.ornament import Ornament, spare_ornaments
 from model.synthesis.palette import Cloth
-from model.synthesis.traits import Ornament, spare_ornaments
 
 __all__ = ["Outfit"]
 

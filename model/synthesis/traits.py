@@ -1,11 +1,11 @@
-"""The shapes that make a character: hair, eyes, build and ornaments."""
+"""The shapes that make a character: hair, eyes and build."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
-__all__ = ["Build", "Eyes", "Hair", "Ornament", "core_ornaments", "spare_ornaments"]
+__all__ = ["Build", "Eyes", "Hair", "weighted"]
 
 _FRINGES = {
     "blunt": 14,
@@ -32,63 +32,10 @@ _TAILS = {
     "half_up": 4,
 }
 _MASCULINE_TAILS = {"none": 85, "pony": 6, "braid": 5, "side": 4}
-_CORE = {
-    "cat_ears": 11,
-    "fox_ears": 8,
-    "dog_ears": 5,
-    "rabbit_ears": 5,
-    "bear_ears": 3,
-    "elf_ears": 7,
-    "horns": 6,
-    "ram_horns": 4,
-    "unicorn": 3,
-    "antlers": 3,
-    "halo": 5,
-    "glasses": 9,
-    "eyepatch": 2,
-    "headphones": 4,
-    "band": 6,
-    "head_ribbon": 8,
-    "hair_clip": 10,
-    "flower": 5,
-    "tiara": 2,
-    "mole": 8,
-    "scar": 2,
-    "fang": 4,
-    "freckles": 2,
-    "earrings": 8,
-    "choker": 5,
-    "wings": 3,
-    "tail": 5,
-    "blush": 5,
-    "face_mark": 3,
-    "goggles": 2,
-}
-_SPARE = {
-    "beret": 5,
-    "cap": 4,
-    "straw_hat": 3,
-    "witch_hat": 3,
-    "peaked_cap": 4,
-    "top_hat": 2,
-    "hood": 4,
-    "flower": 9,
-    "head_ribbon": 6,
-    "tiara": 4,
-    "band": 4,
-    "hair_clip": 6,
-    "earrings": 5,
-    "choker": 5,
-    "scarf": 5,
-    "headphones": 3,
-    "glasses": 3,
-    "veil": 2,
-    "goggles": 2,
-    "cat_ears": 1,
-}
 
 
-def _weighted(rng: random.Random, table: dict[str, int]) -> str:
+def weighted(rng: random.Random, table: dict[str, int]) -> str:
+    """One of the table's keys, as often as its value says."""
     return rng.choices(list(table), weights=list(table.values()))[0]
 
 
@@ -145,7 +92,7 @@ class Hair:
     @classmethod
     def draw(cls, rng: random.Random, masculine: bool) -> Hair:
         """Choose a hairdo."""
-        tail = _weighted(rng, _MASCULINE_TAILS if masculine else _TAILS)
+        tail = weighted(rng, _MASCULINE_TAILS if masculine else _TAILS)
         if masculine or tail not in ("none", "half_up"):
             length = rng.uniform(0.85, 1.3) if rng.random() < 0.85 else rng.uniform(1.5, 4.0)
         else:
@@ -159,7 +106,7 @@ class Hair:
             wave=rng.choice((0.0, 0.0, rng.uniform(0.04, 0.1), rng.uniform(0.08, 0.2))),
             waves=rng.uniform(1.5, 4.0),
             tips=rng.choice((1, 5, 7, 9)) if not masculine else rng.choice((5, 7, 9)),
-            fringe=_weighted(rng, _FRINGES),
+            fringe=weighted(rng, _FRINGES),
             strands=rng.randint(4, 8),
             reach=rng.uniform(-0.16, 0.26),
             part=rng.choice((-1, 1)) * rng.uniform(0.12, 0.55),
@@ -270,51 +217,3 @@ class Build:
             torso=1.95 + 0.65 * tall,
             bust=0.0 if masculine else rng.uniform(0.0, 1.0),
         )
-
-
-@dataclass(frozen=True)
-class Ornament:
-    """One thing worn on or growing from the head (or behind the body).
-
-    Attributes:
-        kind: What it is.
-        side: -1 left, 1 right.
-        size: Scale, about 1.
-        lift: Irregularity of its place or shape, -1..1.
-        paint: Which colour it takes: hair, second, horn, jewel, accent, main or dark.
-    """
-
-    kind: str
-    side: int
-    size: float
-    lift: float
-    paint: str
-
-
-_GROWN = ("cat_ears", "fox_ears", "dog_ears", "bear_ears", "tail")
-_HORN = ("horns", "ram_horns", "unicorn", "antlers")
-
-
-def _ornament(rng: random.Random, kind: str) -> Ornament:
-    if kind in _GROWN:
-        paint = rng.choices(("hair", "second", "dark"), (80, 12, 8))[0]
-    elif kind in _HORN:
-        paint = "horn"
-    else:
-        paint = rng.choice(("jewel", "accent", "main", "dark", "emblem"))
-    return Ornament(kind, rng.choice((-1, 1)), rng.uniform(0.75, 1.3), rng.uniform(-1.0, 1.0), paint)
-
-
-def core_ornaments(rng: random.Random) -> tuple[Ornament, ...]:
-    """Choose what a character nearly always wears: none to four different things."""
-    count = rng.choices((0, 1, 2, 3, 4), (14, 34, 30, 16, 6))[0]
-    kinds = dict.fromkeys(_weighted(rng, _CORE) for _ in range(count))
-    heads = [kind for kind in kinds if kind.endswith("_ears") and kind != "elf_ears"]
-    return tuple(_ornament(rng, kind) for kind in kinds if kind not in heads[1:])
-
-
-def spare_ornaments(rng: random.Random) -> tuple[Ornament, ...]:
-    """Choose what comes with one outfit: none to two things."""
-    count = rng.choices((0, 1, 2), (45, 38, 17))[0]
-    kinds = dict.fromkeys(_weighted(rng, _SPARE) for _ in range(count))
-    return tuple(_ornament(rng, kind) for kind in kinds)
