@@ -46,6 +46,14 @@ class Session:
         """
         return self.store.latest() if run_id is None else self.store.run(run_id)
 
+    def newest_not_undone(self) -> Run:
+        """The newest run that was not undone.
+
+        Raises:
+            RunNotFound: There is none.
+        """
+        return next((run for run in self.store.newest_first() if not run.marked("undone")), None) or self.store.latest()
+
     def queue(self, run: Run) -> Queue | None:
         """Where a run's chunks wait; None for a private run that nobody works on now."""
         if run.spec.queue == "shared":

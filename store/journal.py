@@ -253,6 +253,11 @@ class Journal:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def runs(self) -> list[str]:
+        """The runs with operations that still stand, the newest last."""
+        rows = self._db.execute("SELECT run FROM operation GROUP BY run ORDER BY max(id)")
+        return [str(run) for (run,) in rows]
+
     def folder_times(self, run: str) -> Iterator[tuple[bytes, int]]:
         """The folders that moves of this run changed, with their times before, the deepest first."""
         yield from self._db.execute(

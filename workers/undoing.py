@@ -26,10 +26,12 @@ class Undone:
     Attributes:
         reversed: File operations taken back (folders not counted).
         left: What could not be taken back without losing something, one line each.
+        others: Other runs that placed what still stands in the output folder.
     """
 
     reversed: int = 0
     left: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
 
 
 def undo_run(run: Run) -> Undone:
@@ -53,6 +55,11 @@ def undo_run(run: Run) -> Undone:
             _restore_times(journal, run.id)
             withdraw(output, journal.folder, run.id)
             empty = journal.end_run(run.id)
+            if empty:
+                # Runs that only found everything in its place have reports too; what they tell of is gone now.
+                for report in sorted((journal.folder / "reports").glob("*.csv")):
+                    withdraw(output, journal.folder, report.stem)
+            result.others = journal.runs()
             made_output = bool(journal.meta("made_output"))
         if empty:
             _clear(output, made_output)

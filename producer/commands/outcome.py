@@ -55,7 +55,7 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
     from workers.undoing import undo_run
 
     session = Session(store)
-    found = session.run(run)
+    found = session.run(run) if run else session.newest_not_undone()
     result = undo_run(found)
     if json:
         print_json({"run": found.id, "reversed": result.reversed, "left": result.left}, session.out)
@@ -63,6 +63,8 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
         session.say(f"run {found.id} undone: {result.reversed:,} file operations taken back")
         for line in result.left:
             session.say(f"left as it is: {line}")
+        if result.others and not result.reversed:
+            session.say(f"what stands in {found.spec.output} was placed by run {', '.join(result.others)}")
     raise typer.Exit(1 if result.left else 0)
 
 
