@@ -60,7 +60,7 @@ def _leg(pen: Pen, figure: Figure, side: float, top: float) -> None:
     if clad or outfit.legs == "tights":
         tone = cloth.second if clad else cloth.legs
     pen.fill(_limb(spine, thick), tone)
-    pen.shade(_limb(moved(spine, 0.12 * side, 0.0), thick * 0.45), darker(tone, 0.22))
+    pen.shade(_limb(moved(spine, 0.12 * pen.ink.shadow, 0.0), thick * 0.45), darker(tone, 0.22))
     if outfit.legs in ("socks", "high") and not clad:
         start = 0.35 if outfit.legs == "high" else 0.72
         worn = np.interp([start, 0.75, 1.0], [0.0, 0.5, 1.0], thick) * 1.06
@@ -124,9 +124,12 @@ def draw_body(pen: Pen, figure: Figure) -> None:
     if bare:
         _dress(pen, figure, lean)
     else:
-        flank = points((0.55, 0.1), (1.0, 0.4), (0.8, 1.0)) * (wide, 1.0)
+        flank = points((0.55, 0.1), (1.0, 0.4), (0.8, 1.0)) * (wide * pen.ink.shadow, 1.0)
         side = np.concatenate(
-            (moved(flank, 0.0, TOP), points((figure.waist * 1.2, figure.hem), (figure.waist * 0.4, figure.hem)))
+            (
+                moved(flank, 0.0, TOP),
+                points((1.2, figure.hem), (0.4, figure.hem)) * (figure.waist * pen.ink.shadow, 1.0),
+            )
         )
         pen.shade_within(torso, 0.0, side, 0.0, darker(figure.tone, 0.24))
     if figure.build.bust > 0.3 and outfit.collar != "armour":
@@ -194,7 +197,9 @@ def draw_arm(pen: Pen, figure: Figure, side: float, arm: Arm) -> None:
     if outfit.sleeve != "long":
         bare = np.concatenate((_CAP, [0.82, 0.6])) * thick
         pen.fill(_limb(spine, bare), figure.colours.skin)
-        pen.shade(_limb(moved(spine[1:], 0.07 * side, 0.0), bare[1:] * 0.4), blushing(figure.colours.skin, 0.3))
+        pen.shade(
+            _limb(moved(spine[1:], 0.07 * pen.ink.shadow, 0.0), bare[1:] * 0.4), blushing(figure.colours.skin, 0.3)
+        )
     if outfit.sleeve == "none":
         return
     shape = {"long": [1.0, 0.9], "wide": [1.3, 2.2], "short": [1.4]}[outfit.sleeve]
@@ -202,7 +207,7 @@ def draw_arm(pen: Pen, figure: Figure, side: float, arm: Arm) -> None:
     widths = np.concatenate((_CAP * 1.2, shape)) * thick
     tone = figure.tone if outfit.collar != "bare" else cloth.second
     pen.fill(_limb(way, widths), tone)
-    pen.shade(_limb(moved(way[1:], 0.08 * side, 0.0), widths[1:] * 0.38), darker(tone, 0.22))
+    pen.shade(_limb(moved(way[1:], 0.08 * pen.ink.shadow, 0.0), widths[1:] * 0.38), darker(tone, 0.22))
     end, reach = way[-1], float(widths[-1]) * 0.92
     rim = across if outfit.sleeve != "short" else np.array([-along[1], along[0]])
     pen.band(np.stack((end - rim * reach, end + rim * reach)), cloth.trim, 0.1)

@@ -49,6 +49,11 @@ def draw_skin(pen: Pen, build: Build, skin: Colour, shadow: Points, shadow_z: Po
     outline = face_outline(build)
     depth = np.clip(outline[:, 1] * 0.42, 0.05, 0.5)
     pen.fill(outline, skin, depth)
+    if pen.ink.strands > 0.35:
+        cheek = outline[(outline[:, 0] * pen.ink.shadow > 0.05) & (outline[:, 1] > -0.1)]
+        inner = moved(cheek, -0.16 * pen.ink.shadow, -0.05)
+        side_z = np.full(2 * len(cheek), 0.3)
+        pen.shade(np.concatenate((cheek, inner[::-1])), blushing(skin, 0.2), side_z)
     pen.shade_within(outline, depth, shadow, shadow_z, blushing(skin, 0.26))
 
 
@@ -125,7 +130,7 @@ def _eye(pen: Pen, eyes: Eyes, side: int, opening: float, iris: Colour, colours:
     swell = (
         np.concatenate((0.35 + 0.65 * _FLOOR, [0.05])) if side > 0 else np.concatenate(([0.05], 0.35 + 0.65 * _FLOOR))
     )
-    pen.dot(ribbon(_rolled(lid, tilt) + centre, swell * eyes.lash), lash, _EYE_Z)
+    pen.dot(ribbon(_rolled(lid, tilt) + centre, swell * (eyes.lash * (0.5 + 0.5 * opening))), lash, _EYE_Z)
     low = _rolled(floor[3:8] if side > 0 else floor[1:6], tilt) + centre
     pen.stroke(low, mix(colours.skin, lash, 0.6), _EYE_Z, width=0.6)
     fold = _rolled(top[2:7] * (0.95, 1.0) + (0.0, -0.085), tilt) + centre
@@ -146,10 +151,10 @@ def _iris(pen: Pen, eyes: Eyes, centre: Points, narrow: float, height: float, co
         shape[:, 1] = np.clip(shape[:, 1], top, low)
         return shape
 
-    pen.dot(cut(ellipse(x, y, rx, ry)), darker(colour, 0.62), _EYE_Z)
-    pen.dot(cut(ellipse(x, y + ry * 0.06, rx * 0.84, ry * 0.86)), colour, _EYE_Z)
-    pen.shade(cut(ellipse(x, y, rx * 0.84, ry * 0.86), max(top, y - ry * 0.12)), darker(colour, 0.45), _EYE_Z)
-    pen.gleam(cut(ellipse(x, y + ry * 0.52, rx * 0.58, ry * 0.34)), lighter(colour, 0.42), _EYE_Z)
+    pen.dot(cut(ellipse(x, y, rx, ry)), darker(colour, 0.58), _EYE_Z)
+    pen.dot(cut(ellipse(x, y + ry * 0.05, rx * 0.86, ry * 0.88)), lighter(colour, 0.08), _EYE_Z)
+    pen.shade(cut(ellipse(x, y, rx * 0.86, ry * 0.9), max(top, y - ry * 0.2)), darker(colour, 0.42), _EYE_Z)
+    pen.gleam(cut(ellipse(x, y + ry * 0.5, rx * 0.62, ry * 0.36)), lighter(colour, 0.45), _EYE_Z)
     _pupil(pen, eyes.pupil, x, y, rx, ry, darker(colour, 0.8), cut)
     glint = ellipse(x + eyes.glint * rx * 0.38, y - ry * 0.4, rx * 0.32, ry * 0.25)
     pen.dot(cut(glint), WHITE, _EYE_Z)

@@ -21,8 +21,9 @@ def draw_back(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
     if hair.tone == "tips":
         pen.fill(_mane(hair, sway, 0.62, 1.0), colours.hair_second, -0.35, line=0.0)
     pen.shade(_mane(hair, sway * 0.9, 0.0, 0.7), darker(tone, 0.28), -0.35)
-    for place in (-0.7, 0.7, -0.3, 0.35):
-        pen.stroke(_strand(hair, sway, place), tone, -0.35, width=0.6)
+    fine = 0.5 + pen.ink.strands
+    for number, place in enumerate((-0.72, 0.7, -0.35, 0.4, -0.86, 0.88)[: 2 + int(5 * pen.ink.strands)]):
+        pen.stroke(_strand(hair, sway, place), tone if number % 3 else darker(tone, 0.2), -0.35, width=0.4 * fine)
 
 
 def _edge(hair: Hair, sway: float, t: Points) -> tuple[Points, Points]:
@@ -106,10 +107,18 @@ def _fringe_edge(hair: Hair) -> tuple[Points, Points]:
         if kind == "veil":
             far = (u * -np.sign(part) > 0.05) & (u * -np.sign(part) < 0.75)
             tip = np.where(far, 0.72 + 0.1 * jitter, tip)
-    valleys = pair(cuts * 0.97, np.minimum(valley, 0.35))
-    tips = pair(u * 0.94 + lean, np.minimum(tip, 0.95))
-    valleys[0, 1] = valleys[-1, 1] = max(0.12, float(valleys[0, 1]))
-    return valleys, tips
+    valleys = pair(cuts * 0.9, np.minimum(valley, 0.3))
+    tips = pair(u * 0.88 + lean, np.minimum(tip, 0.95))
+    return _with_temples(hair, valleys, tips)
+
+
+def _with_temples(hair: Hair, valleys: Points, tips: Points) -> tuple[Points, Points]:
+    """The row of blades with one more at each temple, so that the fringe runs into the hair beside the face."""
+    far, low = 1.03 + hair.volume, 0.42 + 0.14 * hair.jitter[1]
+    valleys[0, 1] = valleys[-1, 1] = min(0.1, max(float(valleys[0, 1]), -0.25))
+    outer, end = points((-far, 0.05), (far, 0.05)), points((-far * 0.95, low), (far * 0.95, low))
+    valleys = np.concatenate((outer[:1], valleys, outer[1:]))
+    return valleys, np.concatenate((end[:1], tips, end[1:]))
 
 
 def _depth(edge: Points) -> Points:
@@ -129,7 +138,7 @@ def draw_fringe(pen: Pen, hair: Hair, colours: Scheme) -> None:
     base = colours.hair
     valleys, tips = _fringe_edge(hair)
     edge = blades(valleys, tips)
-    top = _dome(hair, -1.04 * np.pi, 0.04 * np.pi, 36)
+    top = _dome(hair, -1.01 * np.pi, 0.01 * np.pi, 36)
     shape = np.concatenate((top, edge[::-1]))
     depth = np.concatenate((np.full(len(top), -0.05), _depth(edge)[::-1]))
     pen.fill(shape, base, depth)
@@ -140,13 +149,16 @@ def draw_fringe(pen: Pen, hair: Hair, colours: Scheme) -> None:
         split = np.concatenate((half, inner[::-1]))
         pen.fill(split, colours.hair_second, np.concatenate((np.full(18, -0.05), _depth(inner)[::-1])), line=0.0)
     if hair.tone == "streak":
-        pick = hair.strands // 3
+        pick = 1 + hair.strands // 3
         _blade(pen, valleys, tips, crown, pick, colours.hair_second)
     if hair.tone == "tips":
-        for pick in range(hair.strands):
+        for pick in range(len(tips)):
             ends = np.stack((tips[pick], *(tips[pick] * 0.55 + valleys[pick : pick + 2] * 0.45)))
             pen.dot(ends, colours.hair_second, _depth(ends))
+    if pen.ink.strands > 0.25:
+        _flank(pen, hair, base)
     _strands(pen, valleys, crown, base)
+    _fine_strands(pen, tips, crown, base)
     _gloss(pen, hair, base)
 
 
@@ -168,6 +180,25 @@ def _strands(pen: Pen, valleys: Points, crown: Points, base: Colour) -> None:
         pen.stroke(line, base, _depth(line), width=0.6)
 
 
+def _flank(pen: Pen, hair: Hair, base: Colour) -> None:
+    """Shade the side of the head that the light does not reach."""
+    side = pen.ink.shadow
+    outer = _dome(hair, -0.42 * np.pi, 0.02 * np.pi, 14) * (side, 1.0)
+    inner = _dome(hair, -0.42 * np.pi, 0.02 * np.pi, 14) * (0.72 * side, 0.9)
+    pen.shade(np.concatenate((outer, inner[::-1])), darker(base, 0.2), -0.05)
+
+
+def _fine_strands(pen: Pen, tips: Points, crown: Points, base: Colour) -> None:
+    """Draw fine hairs up the middle of each blade, light and dark in turn."""
+    count = round(len(tips) * pen.ink.strands)
+    for number, tip in enumerate(tips[:count]):
+        up = tip + (crown - tip) * (0.5 + 0.04 * (number % 3))
+        low = tip + (crown - tip) * 0.12
+        middle = (low + up) / 2 + np.array([0.09 * tip[0], -0.02])
+        hairline = np.stack((low, middle, up, middle + np.array([0.035, 0.0])))
+        pen.shade(hairline, lighter(base, 0.16) if number % 2 else darker(base, 0.18), _depth(hairline))
+
+
 def _gloss(pen: Pen, hair: Hair, base: Colour) -> None:
     jitter = np.resize(np.asarray(hair.jitter), 9)
     x = np.linspace(-0.72, 0.72, 9)
@@ -186,10 +217,10 @@ def draw_locks(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
     for side in (-1.0, 1.0):
         if hair.lock_lean and side != hair.lock_lean:
             continue
-        y = -0.25 + (hair.locks + 0.25) * _T
+        y = -0.45 + (hair.locks + 0.45) * _T
         bend = 0.08 * np.sin(np.pi * _T) + hair.wave * 0.6 * np.sin(2 * np.pi * hair.waves * _T)
         x = side * (0.93 + hair.volume * 0.5 + bend - 0.1 * _T) + 0.12 * sway * _T**2 * hair.locks
-        width = hair.lock_width * np.array([0.7, 1.0, 1.05, 1.0, 0.9, 0.72, 0.45, 0.03])
+        width = hair.lock_width * np.array([0.15, 0.75, 1.0, 1.0, 0.9, 0.72, 0.45, 0.03])
         outer = flowing(pair(x + width, y))
         inner = flowing(pair(x - width, y))
         pen.fill(np.concatenate((outer, inner[::-1])), colours.hair, 0.25)

@@ -6,7 +6,7 @@ import colorsys
 import random
 from dataclasses import dataclass
 
-__all__ = ["Cloth", "Colour", "Scheme", "blushing", "darker", "lighter", "luma", "mix", "seeded", "vivid"]
+__all__ = ["Cloth", "Colour", "Scheme", "blushing", "darker", "lighter", "luma", "mix", "near", "seeded", "vivid"]
 
 Colour = tuple[int, int, int]
 """Red, green and blue, 0..255 each."""
@@ -76,6 +76,16 @@ def vivid(hue: float, saturation: float, value: float) -> Colour:
     """A colour by hue (any number, one turn per 1), saturation and value (clipped to 0..1)."""
     red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0))
     return (int(red * 255), int(green * 255), int(blue * 255))
+
+
+def near(rng: random.Random, colour: Colour, free: float) -> Colour:
+    """A colour that another illustrator would take for this one; `free` lies in 0..1."""
+    hue, saturation, value = colorsys.rgb_to_hsv(colour[0] / 255, colour[1] / 255, colour[2] / 255)
+    return vivid(
+        hue + rng.gauss(0.0, 0.012) * free,
+        saturation * (1.0 + rng.gauss(0.0, 0.12) * free),
+        value * (1.0 + rng.gauss(0.0, 0.06) * free),
+    )
 
 
 @dataclass(frozen=True)

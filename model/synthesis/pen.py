@@ -28,6 +28,8 @@ class Ink:
         lit: Highlights are drawn.
         wobble: How far lines stray, in head units.
         phase: Where the straying starts, radians.
+        shadow: Which side lies in shadow: -1 left, 1 right.
+        strands: How many fine hairs are drawn beside the necessary ones, 0..1.
     """
 
     width: float = 0.008
@@ -37,6 +39,8 @@ class Ink:
     lit: bool = True
     wobble: float = 0.0
     phase: float = 0.0
+    shadow: float = 1.0
+    strands: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from PIL import Image
 from model.synthesis import background, finish
 from model.synthesis.curve import ellipse
 from model.synthesis.figure import draw_figure
+from model.synthesis.hand import redrawn
 from model.synthesis.identity import Identity
 from model.synthesis.palette import seeded, vivid
 from model.synthesis.pen import Frame, Ink, Pen
@@ -62,12 +63,13 @@ def draw(
     picture = background.draw_background(rng, (width, size_px), kinds, identity.colours.emblem[0])
     if style.name == "sketch" and rng.random() < 0.8:
         picture.paste(vivid(rng.random(), 0.03, rng.uniform(0.9, 1.0)), (0, 0, width, size_px))
+    seen = redrawn(identity, rng, 1.0 if full else 0.35)
     layer = Image.new("RGBA", (width * _FINER, size_px * _FINER), (40, 30, 44, 0))
-    pen = Pen(layer, _camera(rng, layer.size, identity, full), style.ink)
+    pen = Pen(layer, _camera(rng, layer.size, seen, full), style.ink)
     if full and rng.random() < 0.08:
         _company(pen, rng)
     pose = Pose.draw(rng, len(identity.outfits), len(identity.ornaments), 1.0 if full else 0.75)
-    draw_figure(pen, identity, pose)
+    draw_figure(pen, seen, pose)
     if full and rng.random() < 0.12:
         _occlude(pen, rng)
     drawn = layer.reduce(_FINER)
@@ -81,14 +83,22 @@ def _style(rng: random.Random, full: bool) -> _Style:
     names = ("cel", "flat", "painterly", "monochrome", "sketch", "pixel")
     name = rng.choices(names, (46, 15, 24, 5, 5, 5) if full else (60, 12, 28, 0, 0, 0))[0]
     wobble = rng.choice((0.0, 0.0, rng.uniform(0.01, 0.035)))
+    shadow, strands = rng.choice((-1.0, 1.0)), rng.random()
     if name == "flat":
         lined = rng.random() < 0.6
-        return _Style(name, Ink(width if lined else 0.0, True, True, False, rng.random() < 0.5, wobble, phase))
+        return _Style(
+            name, Ink(width if lined else 0.0, True, True, False, rng.random() < 0.5, wobble, phase, shadow, strands)
+        )
     if name == "painterly":
-        return _Style(name, Ink(rng.choice((0.0, 0.004, 0.006)), True, True, True, True, wobble, phase))
+        return _Style(
+            name, Ink(rng.choice((0.0, 0.004, 0.006)), True, True, True, True, wobble, phase, shadow, strands)
+        )
     if name == "sketch":
-        return _Style(name, Ink(rng.uniform(0.004, 0.009), False, False, False, False, rng.uniform(0.01, 0.05), phase))
-    return _Style(name, Ink(width, rng.random() < 0.75, True, True, rng.random() < 0.9, wobble, phase))
+        return _Style(
+            name,
+            Ink(rng.uniform(0.004, 0.009), False, False, False, False, rng.uniform(0.01, 0.05), phase, shadow, strands),
+        )
+    return _Style(name, Ink(width, rng.random() < 0.75, True, True, rng.random() < 0.9, wobble, phase, shadow, strands))
 
 
 def _camera(rng: random.Random, size: tuple[int, int], identity: Identity, full: bool) -> Frame:

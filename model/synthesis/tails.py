@@ -69,9 +69,11 @@ def _smooth(spine: Points, widths: Points) -> Points:
 
 def _braid(pen: Pen, spine: Points, width: float, colour: Colour) -> None:
     line = flowing(spine)
-    for number, place in enumerate(np.linspace(0, len(line) - 1, 11).astype(int)):
+    long = float(np.abs(np.diff(line, axis=0)).sum())
+    count = max(5, round(long / (1.1 * width)))
+    for number, place in enumerate(np.linspace(0, len(line) - 1, count).astype(int)):
         x, y = (float(value) for value in line[place])
-        size = width * (1.0 - 0.05 * number)
+        size = width * (1.0 - 0.4 * number / count)
         tilt = 0.5 if number % 2 else -0.5
         pen.fill(ellipse(x, y, size, size * 0.82, tilt), colour if number % 2 else darker(colour, 0.1), -0.1)
 

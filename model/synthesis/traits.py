@@ -174,7 +174,7 @@ class Eyes:
             flick=rng.uniform(0.0, 0.06) if masculine else rng.uniform(0.03, 0.15),
             brow=rng.uniform(0.025, 0.06) if masculine else rng.uniform(0.012, 0.04),
             brow_tilt=rng.gauss(0.05, 0.12),
-            lid=rng.choice((0.0, 0.0, 0.0, rng.uniform(0.1, 0.35))),
+            lid=rng.choice((0.0, 0.0, 0.0, rng.uniform(0.08, 0.25))),
             glint=rng.choice((-1, 1)),
         )
 
