@@ -193,7 +193,10 @@ def draw_arm(pen: Pen, figure: Figure, side: float, arm: Arm) -> None:
     wrist = elbow + fore * ahead
     thick = 0.15 + 0.06 * build.shoulders
     spine = np.stack((shoulder - 0.16 * along, shoulder, elbow, wrist))
-    _hand(pen, figure, wrist, ahead, across)
+    if not pen.sees(spine, 0.6):
+        return
+    if pen.sees(wrist[None], 0.6):
+        _hand(pen, figure, wrist, ahead, across)
     if outfit.sleeve != "long":
         bare = np.concatenate((_CAP, [0.82, 0.6])) * thick
         pen.fill(_limb(spine, bare), figure.colours.skin)
@@ -216,7 +219,7 @@ def draw_arm(pen: Pen, figure: Figure, side: float, arm: Arm) -> None:
 def _hand(pen: Pen, figure: Figure, wrist: Points, ahead: Points, across: Points) -> None:
     tone = figure.outfit.cloth.trim if figure.outfit.gloves else figure.colours.skin
     palm = wrist + 0.16 * ahead
-    for spread in _FINGERS:
+    for spread in () if pen.coarse else _FINGERS:
         finger = np.stack((palm + across * spread, palm + across * spread * 1.5 + ahead * (0.32 - abs(spread))))
         pen.fill(ribbon(finger, np.array([0.055, 0.04])), tone, line=0.7)
     thumb = np.stack((palm - across * 0.1, palm - across * 0.24 + ahead * 0.08))

@@ -131,6 +131,8 @@ def _eye(pen: Pen, eyes: Eyes, side: int, opening: float, iris: Colour, colours:
         np.concatenate((0.35 + 0.65 * _FLOOR, [0.05])) if side > 0 else np.concatenate(([0.05], 0.35 + 0.65 * _FLOOR))
     )
     pen.dot(ribbon(_rolled(lid, tilt) + centre, swell * (eyes.lash * (0.5 + 0.5 * opening))), lash, _EYE_Z)
+    if pen.coarse:
+        return
     low = _rolled(floor[3:8] if side > 0 else floor[1:6], tilt) + centre
     pen.stroke(low, mix(colours.skin, lash, 0.6), _EYE_Z, width=0.6)
     fold = _rolled(top[2:7] * (0.95, 1.0) + (0.0, -0.085), tilt) + centre

@@ -5,7 +5,8 @@ from __future__ import annotations
 from model.synthesis.body import draw_arm, draw_body, draw_cape, draw_legs
 from model.synthesis.clothes import Figure
 from model.synthesis.face import draw_brows, draw_ears, draw_features, draw_skin
-from model.synthesis.hair import draw_ahoge, draw_back, draw_cap, draw_fringe, draw_locks, fringe_shadow
+from model.synthesis.fringe import Fringe, draw_fringe
+from model.synthesis.hair import draw_ahoge, draw_back, draw_cap, draw_locks
 from model.synthesis.identity import Identity
 from model.synthesis.ornament import Ornament
 from model.synthesis.ornaments import BEHIND, COVERING, ON_BODY, ON_FACE, draw_ornament
@@ -65,9 +66,10 @@ def _draw_head(head: Pen, identity: Identity, pose: Pose, worn: list[Worn], sway
     colours, hair, build = identity.colours, identity.hair, identity.build
     kinds = {one.ornament.kind for one in worn}
     hatted = bool(kinds & COVERING)
+    fringe = Fringe.of(hair)
     draw_cap(head, hair, colours)
     draw_ears(head, colours.skin, 0.5 if "elf_ears" in kinds else 0.0)
-    draw_skin(head, build, colours.skin, *fringe_shadow(hair))
+    draw_skin(head, build, colours.skin, *fringe.shadow())
     draw_features(head, identity.eyes, colours, pose.expression)
     for one in worn:
         if one.ornament.kind in ON_FACE:
@@ -75,7 +77,7 @@ def _draw_head(head: Pen, identity: Identity, pose: Pose, worn: list[Worn], sway
     if hair.tail in _BEFORE_FACE:
         draw_tails(head, hair, colours, sway)
     draw_buns(head, hair, colours)
-    draw_fringe(head, hair, colours)
+    draw_fringe(head, hair, fringe, colours)
     draw_locks(head, hair, colours, sway)
     draw_brows(head, identity.eyes, colours.hair, pose.expression)
     if not hatted:

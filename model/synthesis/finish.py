@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from model.synthesis.palette import vivid
+from model.synthesis.palette import Colour, vivid
 
 __all__ = ["Light", "add_frame", "add_text", "bloom", "compress", "grain", "monochrome", "pixelate", "soften"]
 
@@ -27,7 +27,7 @@ class Light:
         saturation: 0 grey, 1 as painted.
         gain: Contrast around the middle.
         lift: Brightness added, 0..255 scale.
-        glow: Colour of a light from one side, factors on 255.
+        glow: Colour of a light from one side.
         angle: Where it comes from, radians.
         strength: How strong it is, 0..1.
     """
@@ -36,7 +36,7 @@ class Light:
     saturation: float
     gain: float
     lift: float
-    glow: tuple[float, float, float]
+    glow: Colour
     angle: float
     strength: float
 
@@ -52,24 +52,26 @@ class Light:
             saturation=1.0 + strong * rng.gauss(0.0, 0.18),
             gain=1.0 + strong * rng.gauss(0.0, 0.1),
             lift=strong * (rng.gauss(0.0, 12.0) - (25.0 if heavy and rng.random() < 0.5 else 0.0)),
-            glow=(float(glow[0]), float(glow[1]), float(glow[2])),
+            glow=glow,
             angle=rng.uniform(0.0, 2 * np.pi),
             strength=strong * (rng.uniform(0.1, 0.45) if rng.random() < 0.35 else 0.0),
         )
 
     def shine(self, picture: Image.Image) -> Image.Image:
         """The picture in this light, new."""
-        pixels: NDArray[np.float32] = np.asarray(picture, dtype=np.float32)
         if self.strength:
-            height, width = pixels.shape[:2]
-            x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :] * np.float32(np.cos(self.angle))
-            y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None] * np.float32(np.sin(self.angle))
-            share = np.clip((x + y) * 0.5 + 0.2, 0.0, 1.0)[..., None] * np.float32(self.strength)
-            pixels = np.asarray(pixels + (np.array(self.glow) - pixels) * share, dtype=np.float32)
-        matrix = self.saturation * np.eye(3) + (1.0 - self.saturation) * _LUMA[:, None]
-        matrix = matrix * (np.array(self.tint) * self.gain)[None, :]
-        lit = pixels @ matrix.astype(np.float32) + np.float32(self.lift + 110.0 * (1.0 - self.gain))
-        return _picture(lit)
+            picture = picture.copy()
+            x, y = 0.5 * float(np.cos(self.angle)), 0.5 * float(np.sin(self.angle))
+            corners = [
+                self.strength * min(max(across + down + 0.2, 0.0), 1.0) for down in (-y, y) for across in (-x, x)
+            ]
+            tiny = Image.new("L", (2, 2))
+            tiny.putdata([round(255 * share) for share in corners])
+            picture.paste(self.glow, (0, 0), tiny.resize(picture.size, Image.Resampling.BICUBIC))
+        matrix = self.saturation * np.eye(3) + (1.0 - self.saturation) * _LUMA[None, :]
+        matrix = matrix * (np.array(self.tint) * self.gain)[:, None]
+        rows = np.concatenate((matrix, np.full((3, 1), self.lift + 110.0 * (1.0 - self.gain))), axis=1)
+        return picture.convert("RGB", tuple(rows.ravel().tolist()))
 
 
 def _picture(pixels: NDArray[np.float32]) -> Image.Image:

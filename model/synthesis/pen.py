@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = ["Frame", "Ink", "Pen"]
 
 _PAPER: Colour = (252, 250, 246)
 _BLACK: Colour = (34, 28, 36)
+_COARSE_PX = 26
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,17 @@ class Pen:
         area = frame.xx * frame.yy - frame.xy * frame.yx
         return max((frame.xx * y - frame.yx * x) / area for x, y in corners)
 
+    @property
+    def coarse(self) -> bool:
+        """Whether the figure is so small that fine detail would be lost."""
+        return self._scale < _COARSE_PX
+
+    def sees(self, shape: Points, reach: float) -> bool:
+        """Whether anything within `reach` units of the points may lie on the picture."""
+        placed, far = self._placing.place(shape, 0.0), reach * self._scale
+        low, high = placed.min(axis=0) - far, placed.max(axis=0) + far
+        return bool(high[0] > 0 and high[1] > 0 and low[0] < self.layer.width and low[1] < self.layer.height)
+
     def on(self, frame: Frame) -> Pen:
         """A pen on the same layer with another frame."""
         return Pen(self.layer, frame, self.ink)
@@ -167,8 +180,13 @@ class Pen:
 
     def stroke(self, line: Points, colour: Colour, z: float | Points = 0.0, *, width: float = 1.0) -> None:
         """Draw an open line in a dark tone of `colour`, `width` times the style's (at least a hair)."""
-        tone = self._tone(colour) if self.ink.width else darker(colour, 0.4)
+        tone = self._line_tone(colour)
         self._draw.line(self._flat(line, z), fill=tone, width=self._width(width), joint=self._joint(width))
+
+    def trace(self, line: Points, colour: Colour, z: float | Points = 0.0) -> None:
+        """Draw an open line only in styles that draw outlines."""
+        if self.ink.width:
+            self.stroke(line, colour, z)
 
     def band(self, line: Points, colour: Colour, breadth: float, z: float | Points = 0.0) -> None:
         """Draw an open line in `colour` itself, `breadth` head units broad."""
@@ -181,6 +199,20 @@ class Pen:
         """Fill an untraced shadow that lies within what was drawn; nothing in styles without shadows."""
         if self.ink.shaded and self.ink.filled:
             self._draw.polygon(self._flat(shape, z), fill=colour)
+
+    def shade_all(self, shapes: Points, colours: Sequence[Colour], z: Points) -> None:
+        """Shade `k` outlines of equally many points at once: `(k, n, 2)` points, `(k, n)` depths, k colours."""
+        if self.ink.shaded and self.ink.filled:
+            placed = self._placing.place(shapes.reshape(-1, 2), z.reshape(-1)).reshape(len(shapes), -1)
+            for flat, colour in zip(placed.tolist(), colours, strict=True):
+                self._draw.polygon(flat, fill=colour)
+
+    def stroke_all(self, lines: Points, colour: Colour, z: Points, *, width: float = 1.0) -> None:
+        """Draw `k` open lines of equally many points: `(k, n, 2)` points, `(k, n)` depths."""
+        tone, breadth = self._line_tone(colour), self._width(width)
+        placed = self._placing.place(lines.reshape(-1, 2), z.reshape(-1)).reshape(len(lines), -1)
+        for flat in placed.tolist():
+            self._draw.line(flat, fill=tone, width=breadth)
 
     def gleam(self, shape: Points, colour: Colour, z: float | Points = 0.0) -> None:
         """Fill an untraced highlight; nothing in styles without highlights."""
@@ -217,6 +249,9 @@ class Pen:
         if not (self.ink.traced and self.ink.filled):
             return _BLACK
         return mix(darker(colour, 0.62 if luma(colour) > 90 else 0.75), _BLACK, 0.3)
+
+    def _line_tone(self, colour: Colour) -> Colour:
+        return self._tone(colour) if self.ink.width else darker(colour, 0.4)
 
     def _width(self, times: float) -> int:
         return max(1, round(self._line_px * times))
