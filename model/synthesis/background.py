@@ -13,6 +13,8 @@ from model.synthesis.palette import Colour, darker, lighter, mix, vivid
 __all__ = ["GENTLE", "KINDS", "draw_background"]
 
 Size = tuple[int, int]
+_SMOOTH_PX = 200
+"""Height from which steps at slanting edges would be seen."""
 
 KINDS = {
     "white": 20,
@@ -49,6 +51,12 @@ GENTLE = {
 
 def draw_background(rng: random.Random, size: Size, kinds: dict[str, int], theme: Colour) -> Image.Image:
     """Draw a background of `(width, height)` pixels; `theme` is a colour that some of them take up."""
+    if size[1] < _SMOOTH_PX:
+        return _drawn(rng, size, kinds, theme)
+    return _drawn(rng, (2 * size[0], 2 * size[1]), kinds, theme).reduce(2)
+
+
+def _drawn(rng: random.Random, size: Size, kinds: dict[str, int], theme: Colour) -> Image.Image:
     kind = rng.choices(list(kinds), weights=list(kinds.values()))[0]
     first = _tone(rng, theme)
     if kind == "white":

@@ -43,9 +43,9 @@ class Light:
     @classmethod
     def draw(cls, rng: random.Random, strong: float = 1.0) -> Light:
         """Choose a light; `strong` (0..1) scales how far it strays from white daylight."""
-        heavy = rng.random() < 0.3
+        heavy = rng.random() < 0.25
         hue = rng.choice((rng.uniform(0.04, 0.14), rng.uniform(0.55, 0.72), rng.uniform(0.75, 0.95), rng.random()))
-        cast = vivid(hue, rng.uniform(0.15, 0.55) * strong if heavy else rng.uniform(0.0, 0.14) * strong, 1.0)
+        cast = vivid(hue, rng.uniform(0.12, 0.45) * strong if heavy else rng.uniform(0.0, 0.14) * strong, 1.0)
         glow = vivid(rng.random(), 0.6, 1.0)
         return cls(
             tint=(cast[0] / 255, cast[1] / 255, cast[2] / 255),

@@ -128,19 +128,19 @@ class Pose:
             ornaments: How many ornaments the character has.
             lively: Scale of turns and tilts.
         """
-        yaw = max(-0.8, min(0.8, rng.gauss(0.0, 0.34) * lively))
+        yaw = max(-0.85, min(0.85, rng.gauss(0.0, 0.4) * lively))
         kinds, weights = zip(*_ARMS, strict=True)
         left, right = rng.choices(kinds, weights, k=2)
         return cls(
             yaw=yaw,
             pitch=max(-0.45, min(0.45, rng.gauss(0.02, 0.16) * lively)),
-            roll=rng.gauss(0.0, 0.13) * lively,
+            roll=rng.gauss(0.0, 0.15) * lively,
             lean=rng.gauss(0.0, 0.07) * lively,
             turn=max(-0.8, min(0.8, yaw * 0.7 + rng.gauss(0.0, 0.2) * lively)),
             left=_bent(rng, left),
             right=_bent(rng, right),
             stride=rng.gauss(0.0, 0.4),
-            sway=rng.gauss(0.0, 0.5) * lively,
+            sway=rng.gauss(0.0, 0.65) * lively,
             outfit=min(int(rng.random() * rng.random() * outfits * 1.35), outfits - 1),
             spare=rng.random() < 0.6,
             core=tuple(rng.random() < 0.93 for _ in range(ornaments)),

@@ -9,10 +9,10 @@ from typing import Literal
 from PIL import Image
 
 from model.synthesis import background, finish
-from model.synthesis.curve import ellipse
 from model.synthesis.figure import draw_figure
 from model.synthesis.hand import redrawn
 from model.synthesis.identity import Identity
+from model.synthesis.occlusion import occlude
 from model.synthesis.palette import seeded, vivid
 from model.synthesis.pen import Frame, Ink, Pen
 from model.synthesis.pose import Pose
@@ -71,7 +71,7 @@ def draw(
     pose = Pose.draw(rng, len(identity.outfits), len(identity.ornaments), 1.0 if full else 0.75)
     draw_figure(pen, seen, pose)
     if full and rng.random() < 0.12:
-        _occlude(pen, rng)
+        occlude(pen, seen.colours.skin, rng)
     drawn = layer.reduce(_FINER)
     picture.paste(drawn, (0, 0), drawn)
     return _finished(picture, rng, style, full)
@@ -105,9 +105,13 @@ def _camera(rng: random.Random, size: tuple[int, int], identity: Identity, full:
     """Choose how near the figure is and where it stands."""
     width, height = size
     tall = 4.4 + identity.build.torso + identity.build.legs
-    crop = rng.choices(("face", "bust", "half", "full", "far"), (30, 36, 14, 14, 6) if full else (16, 40, 22, 20, 2))[0]
+    crop = rng.choices(
+        ("close", "face", "bust", "half", "full", "far"), (6, 28, 34, 14, 13, 5) if full else (0, 16, 40, 22, 20, 2)
+    )[0]
     short = min(height, width * 1.25)
-    if crop == "face":
+    if crop == "close":
+        scale, y = short * rng.uniform(0.52, 0.68), height * rng.uniform(0.32, 0.52)
+    elif crop == "face":
         scale, y = short * rng.uniform(0.36, 0.52), height * rng.uniform(0.42, 0.56)
     elif crop == "bust":
         scale, y = short * rng.uniform(0.22, 0.33), height * rng.uniform(0.36, 0.5)
@@ -117,9 +121,9 @@ def _camera(rng: random.Random, size: tuple[int, int], identity: Identity, full:
         share = rng.uniform(0.82, 0.97) if crop == "full" else rng.uniform(0.5, 0.8)
         scale = min(height * share / tall, width * 0.3)
         y = scale * 1.9 + (height - scale * tall) * rng.uniform(0.2, 0.8)
-    drift = {"face": 0.06, "bust": 0.09, "half": 0.12, "full": 0.1, "far": 0.22}[crop]
+    drift = {"close": 0.12, "face": 0.06, "bust": 0.09, "half": 0.12, "full": 0.1, "far": 0.22}[crop]
     x = width * (0.5 + rng.uniform(-drift, drift))
-    tilt = rng.gauss(0.0, 0.14) if rng.random() < 0.4 and crop in ("face", "bust", "half") else 0.0
+    tilt = rng.gauss(0.0, 0.14) if rng.random() < 0.4 and crop in ("close", "face", "bust", "half") else 0.0
     return Frame.at(x, y, scale, tilt if full else tilt * 0.4, mirrored=rng.random() < 0.15)
 
 
@@ -131,33 +135,12 @@ def _company(pen: Pen, rng: random.Random) -> None:
     draw_figure(pen.on(frame), other, Pose.draw(rng, len(other.outfits), len(other.ornaments)))
 
 
-def _occlude(pen: Pen, rng: random.Random) -> None:
-    """Put something before the figure: a bar, a disc or a few petals."""
-    width, height = pen.layer.size
-    draw_on = pen.layer
-    tone = vivid(rng.random(), rng.uniform(0.1, 0.8), rng.uniform(0.2, 1.0))
-    kind = rng.random()
-    if kind < 0.4:
-        thick = rng.uniform(0.05, 0.22)
-        edge = rng.choice(
-            ((0.0, 0.0, 1.0, thick), (0.0, 1.0 - thick, 1.0, 1.0), (0.0, 0.0, thick, 1.0), (1.0 - thick, 0.0, 1.0, 1.0))
-        )
-        box = (int(edge[0] * width), int(edge[1] * height), int(edge[2] * width), int(edge[3] * height))
-        draw_on.paste((*tone, 255), box)
-        return
-    unit = pen.on(Frame.at(0.0, 0.0, float(height)))
-    for _ in range(1 if kind < 0.6 else 7):
-        r = rng.uniform(0.08, 0.16) if kind < 0.6 else rng.uniform(0.015, 0.05)
-        x, y = rng.random() * width / height, rng.uniform(0.0, 1.0)
-        unit.fill(ellipse(x, y, r, r * rng.uniform(0.5, 1.0), rng.uniform(0, 3)), tone)
-
-
 def _finished(picture: Image.Image, rng: random.Random, style: _Style, full: bool) -> Image.Image:
     """Apply light, style and the marks of saving."""
     picture = finish.Light.draw(rng, 1.0 if full else 0.45).shine(picture)
     if style.name == "painterly":
         picture = finish.bloom(picture, rng.uniform(0.012, 0.03), rng.uniform(0.25, 0.5))
-        if rng.random() < 0.4:
+        if full and rng.random() < 0.4:
             picture = finish.grain(picture, rng)
     elif style.name == "pixel":
         picture = finish.pixelate(picture, rng)
