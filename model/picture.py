@@ -6,18 +6,20 @@ is applied, transparency is composed on white, and 16-bit, CMYK, palette and gre
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import io
 import struct
+import threading
 import warnings
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from model.errors import UnreadablePicture, UnsupportedPicture
+from model.jxl import jxl_size
 
 __all__ = ["SNIFF_BYTES", "Limits", "decode", "picture_suffixes", "sniff"]
 
@@ -39,6 +41,17 @@ _PLUGINS = {"heic": ("pillow_heif", "register_heif_opener"), "jxl": ("pillow_jxl
 _SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif .jxl".split())
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+Image.MAX_IMAGE_PIXELS = None  # `Limits` decides; Pillow's own fixed limit would refuse below it
 
 
 @dataclass(frozen=True)
@@ -114,13 +127,14 @@ def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
     _need_plugin(name)
     # Pillow's readers meet broken files with errors of many types (struct, index, zlib, even SyntaxError); whatever the
     # type, it is this one file that cannot be read.
+    limits = limits or Limits()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=[_FORMATS[name]]) as image:
-                _check_size(image, limits or Limits())
-                image.load()
-                return _flatten(_upright(image))
+        if name == "jxl" and (size := jxl_size(data)):
+            _check_size(*size, limits)
+        with _silence, Image.open(io.BytesIO(data), formats=[_FORMATS[name]]) as image:
+            _check_size(*image.size, limits)
+            image.load()
+            return _flatten(_upright(image))
     except (UnreadablePicture, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -146,20 +160,50 @@ def _need_plugin(name: str) -> None:
         getattr(plugin, register)()
 
 
-def _check_size(image: Image.Image, limits: Limits) -> None:
-    width, height = image.size
+def _check_size(width: int, height: int, limits: Limits) -> None:
     if width * height > limits.max_pixels:
         raise UnreadablePicture(f"{width} x {height} pixels: more than the limit of {limits.max_pixels:,} pixels")
     if width < 1 or height < 1:
         raise UnreadablePicture("it has no pixels")
 
 
+class _Silence:
+    """No warnings while any thread decodes.
+
+    The filters belong to the whole process: the first thread to come sets them, the last to go puts them back. With
+    `warnings.catch_warnings` in each thread, one would put back what another is still using, or had set.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._filters = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._filters.enter_context(warnings.catch_warnings(action="ignore"))
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._filters.close()
+
+
+_silence = _Silence()
+
+
 def _upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF orientation; a damaged EXIF block means none, as in every viewer."""
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
+        return image  # the decoder has turned it by the codestream's orientation, which overrides EXIF's
     try:
-        return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, TypeError, KeyError, SyntaxError, OverflowError, struct.error, zlib.error):
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # as with broken pixels, the types are many
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _flatten(image: Image.Image) -> Image.Image:
@@ -170,7 +214,7 @@ def _flatten(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return image.convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -186,4 +230,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         full = 1.0 if top <= 1.0 else 255.0 if top <= 255.0 else 65535.0
     else:
         full = 65535.0
-    return Image.fromarray(np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8), mode="L")
+    grey = Image.fromarray(np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8), mode="L")
+    clear = image.info.get("transparency")  # one value that stands for no ink
+    if isinstance(clear, int):
+        grey.putalpha(Image.fromarray(values != clear).convert("L"))
+    return grey
