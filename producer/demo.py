@@ -182,10 +182,8 @@ def print_demo(demo: Demo, status: RunStatus, console: Console) -> None:
 
 def _score(demo: Demo) -> tuple[int, int, int]:
     """How many names are right, how many were given, and how many pictures show a known character."""
-    right = named = 0
-    for identity, name in enumerate(_NAMES):
-        for path in (demo.output / name).glob("*") if (demo.output / name).is_dir() else ():
-            named += 1
-            stem = path.stem
-            right += stem.isdigit() and int(stem) // _PICTURES == identity
-    return right, named, len(_NAMES) * _PICTURES
+    truth = {sheet.path.name: _NAMES[sheet.identity] for sheet in _sheets(demo) if sheet.identity < len(_NAMES)}
+    truth |= {f"page {page}.jpg": _NAMES[0] for page in (1, 2, 3)} | {"on its side.jpg": _NAMES[1]}
+    placed = [(name, path.name) for name in _NAMES for path in (demo.output / name).glob("*")]
+    shown = sum(sheet.identity < len(_NAMES) and sheet.path.is_relative_to(demo.archive) for sheet in _sheets(demo)) + 4
+    return sum(truth.get(file) == name for name, file in placed), len(placed), shown

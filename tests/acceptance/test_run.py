@@ -1,0 +1,115 @@
+"""`producer run`: the main job on one machine."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import signal
+from collections import Counter
+
+from tests.acceptance.conftest import Program, wait_until
+from tests.conftest import FILES, layout, snapshot
+
+
+def test_a_run_accounts_for_every_file_and_changes_no_original(program: Program) -> None:
+    """Every file seen has one row in the report and one outcome, and the archive is byte for byte as before."""
+    c = program.collection
+    before = snapshot(c.archive)
+    status = program.json(*program.sort_args(), rc=1)
+    assert snapshot(c.archive) == before
+    outcomes = status["summary"]["outcomes"]
+    rows = list(csv.DictReader((c.output / "report.csv").read_text(encoding="utf-8").splitlines()))
+    assert status["scanned"] == status["summary"]["files"] == sum(outcomes.values()) == len(rows) == FILES
+    assert len({row["path"] for row in rows}) == FILES
+    assert Counter(row["outcome"] for row in rows) == Counter({k: v for k, v in outcomes.items() if v})
+    assert outcomes["unreadable"] == 2 and outcomes["duplicate"] == 1 and outcomes["unsupported"] == 1
+    placed = [row["placed"] for row in rows if row["placed"]]
+    assert sorted(placed) == sorted(path for path in layout(c.output) if path != "report.csv")
+    assert len(placed) == outcomes["assigned"] + outcomes["unknown"] + outcomes["review"]
+
+
+def test_the_summary_names_unreadable_files_and_where_all_are_listed(program: Program) -> None:
+    """The text names each unreadable file with its reason and the file that lists all."""
+    out = program.sort().stdout
+    assert "broken.png: damaged png" in out
+    assert "no picture.png: no picture inside, although its name ends in .png" in out
+    assert str(program.collection.output / "report.csv") in out
+
+
+def test_a_second_run_embeds_nothing_and_adds_nothing(program: Program) -> None:
+    """The same archive again: everything is reused, nothing is placed, the layout is the same."""
+    c = program.collection
+    program.sort()
+    first = layout(c.output)
+    status = program.json(*program.sort_args(), rc=1)
+    assert layout(c.output) == first
+    assert status["to_read"] == 0 and status["reused"] == FILES
+    assert status["summary"]["placed"] == {}
+
+
+def test_only_new_and_changed_files_are_embedded(program: Program) -> None:
+    """After one file is added and one is changed, the next run reads those two."""
+    c = program.collection
+    program.sort()
+    shutil.copyfile(c.archive / "set 1" / "1-02.webp", c.archive / "added.webp")
+    shutil.copyfile(c.archive / "set 1" / "1-04.png", c.archive / "set 0" / "0-08.png")
+    status = program.json(*program.sort_args(), rc=1)
+    assert status["to_read"] == 2 and status["reused"] == FILES - 1
+
+
+def test_a_clean_archive_exits_with_zero(program: Program) -> None:
+    """Where every file can be read, the exit code is 0."""
+    for name in ("broken.png", "no picture.png"):
+        (program.collection.archive / name).unlink()
+    program.sort(rc=0)
+
+
+def test_two_runs_and_two_undos_leave_no_trace(program: Program) -> None:
+    """After both runs are undone, the output is gone and the archive as it was, with times and permissions."""
+    c = program.collection
+    before = snapshot(c.archive)
+    program.sort()
+    after_first = snapshot(c.output / "_review") if (c.output / "_review").exists() else {}
+    program.sort()
+    program("undo")
+    assert (snapshot(c.output / "_review") if after_first else {}) == after_first
+    program("undo")
+    assert not c.output.exists()
+    assert snapshot(c.archive) == before
+    assert [run["state"] for run in program.json("list")] == ["undone", "undone"]
+
+
+def test_ctrl_c_stops_everything_and_resume_finishes(program: Program) -> None:
+    """An interrupted run leaves no process behind; resumed, it ends with the layout of an undisturbed one."""
+    c = program.collection
+    program.sort()
+    undisturbed = layout(c.output)
+    program("undo")
+    shutil.rmtree(c.store)
+    process = program.start(*program.sort_args())
+    wait_until(lambda: len(program.processes()) > 4, "the workers have started")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "producer resume" in err
+    assert program.processes() == []
+    assert program.status()["state"] == "stopped"
+    program("resume", rc=1)
+    assert layout(c.output) == undisturbed
+
+
+def test_a_killed_producer_takes_its_workers_with_it(program: Program) -> None:
+    """After SIGKILL nothing stays running, and resume finishes the run."""
+    process = program.start(*program.sort_args())
+    wait_until(lambda: len(program.processes()) > 4, "the workers have started")
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not program.processes(), "everything has ended")
+    program("resume", rc=1)
+    assert program.status()["summary"]["files"] == FILES
+
+
+def test_resuming_a_finished_run_says_so(program: Program) -> None:
+    """A run that is done is not done again."""
+    program.sort()
+    assert "is done already" in program("resume", rc=1).stderr

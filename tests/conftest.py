@@ -1,0 +1,122 @@
+"""What all tiers share: small weights, small archives, the data beside the project where it is there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from model.synthesis import Identity, draw
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a real network with random numbers: 32 pixels, 16 dimensions, loaded in a moment."""
+    import torch
+
+    from model.network import Network
+    from model.preprocessing import Preprocessing
+    from model.weights import save_network
+
+    torch.manual_seed(20261123)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_network(path, Network(16), preprocessing=Preprocessing("pad", 32), threshold=0.02)
+    return path
+
+
+@dataclass(frozen=True)
+class Collection:
+    """An archive with its references, and room for the output and the store."""
+
+    archive: Path
+    references: Path
+    output: Path
+    store: Path
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn collection to copy from: 3 characters, 48 pictures, strangers, and what every real archive has."""
+    root = tmp_path_factory.mktemp("drawn")
+    for identity, name in enumerate(("Akari", "桜 ひな", "Dahlia")):
+        folder = root / "references" / name
+        folder.mkdir(parents=True)
+        for n in range(2):
+            draw(Identity.from_seed(identity), n, size_px=64, variety="gentle").save(folder / f"{n}.png")
+        for n in range(16):
+            place = root / "archive" / ("お気に入り" if n % 2 else f"set {identity}")
+            place.mkdir(parents=True, exist_ok=True)
+            suffix = ("png", "jpg", "webp", "gif")[n % 4]
+            picture = draw(Identity.from_seed(identity), 100 + n, size_px=96, variety="gentle")
+            picture.save(place / f"{identity}-{n:02d}.{suffix}")
+    _add_oddities(root / "archive")
+    return root
+
+
+def _add_oddities(archive: Path) -> None:
+    whole = archive / "set 0" / "0-00.png"
+    shutil.copyfile(whole, archive / "same again.png")
+    (archive / "broken.png").write_bytes(whole.read_bytes()[:900])
+    (archive / "no picture.png").write_text("not found")
+    (archive / "notes.txt").write_text("notes")
+    (archive / "other").mkdir()
+    draw(Identity.from_seed(77), 5, size_px=96).save(archive / "other" / "0-00.png")
+    with zipfile.ZipFile(archive / "volume.cbz", "w") as comic:
+        for page in range(2):
+            picture = archive / "other" / f"page {page}.png"
+            draw(Identity.from_seed(page), 300 + page, size_px=96).save(picture)
+            comic.write(picture, f"pages/{page}.png")
+            picture.unlink()
+
+
+FILES = 48 + 4 + 1 + 2
+"""Files in the drawn archive: pictures of characters, oddities, a stranger, pages of the comic."""
+
+
+@pytest.fixture
+def collection(drawn: Path, tmp_path: Path) -> Collection:
+    """A collection of one's own."""
+    shutil.copytree(drawn / "archive", tmp_path / "archive")
+    shutil.copytree(drawn / "references", tmp_path / "references")
+    return Collection(tmp_path / "archive", tmp_path / "references", tmp_path / "sorted", tmp_path / "store")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What must not change about a file or folder."""
+
+    digest: str
+    mode: int
+    mtime_ns: int
+
+
+def snapshot(root: Path) -> dict[str, Entry]:
+    """Every file and folder below a root: content, permissions, time of last change."""
+    return {os.fsdecode(os.path.relpath(path, root)): _entry(path) for path in [root, *root.rglob("*")]}
+
+
+def _entry(path: Path) -> Entry:
+    status = path.lstat()
+    if path.is_symlink():
+        content = os.readlink(path).encode()
+    else:
+        content = path.read_bytes() if path.is_file() else b""
+    digest = hashlib.sha256(content).hexdigest()
+    return Entry(digest, stat.S_IMODE(status.st_mode), 0 if path.is_symlink() else status.st_mtime_ns)
+
+
+def layout(output: Path) -> dict[str, str]:
+    """The placed files below an output folder and their content, without the journal."""
+    return {
+        str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(output.rglob("*"))
+        if path.is_file() and ".oshiwake" not in path.parts
+    }
