@@ -70,7 +70,7 @@ def _smooth(spine: Points, widths: Points) -> Points:
 def _braid(pen: Pen, spine: Points, width: float, colour: Colour) -> None:
     line = flowing(spine)
     long = float(np.abs(np.diff(line, axis=0)).sum())
-    count = max(5, round(long / (1.1 * width)))
+    count = max(5, round(long / (0.8 * width)))
     for number, place in enumerate(np.linspace(0, len(line) - 1, count).astype(int)):
         x, y = (float(value) for value in line[place])
         size = width * (1.0 - 0.4 * number / count)
