@@ -114,7 +114,8 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
 
     The nearest character is accepted when its distance is at most the threshold and the next character is farther by
     the margin. Nearest to a negative, or beyond the threshold: unknown. Two characters within the margin of each other:
-    review. Equal distances count as within any margin, so that no name is given by the order of folders.
+    review. Equal distances count as within any margin, and a negative wins against a character as near, so that no name
+    is given by the order of folders. Distances and threshold are compared as float32, in which distances are made.
 
     Args:
         embeddings: `(n, dim)` float32, unit length.
@@ -125,9 +126,10 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
         return []
     distances = character_distances(cosine_distances(embeddings, gallery.embeddings), gallery.starts, rule.match)
     rows = np.arange(len(distances))
-    nearest = distances.argmin(axis=1)  # (n,), the first of equals
+    nearest = np.where(gallery.negative, distances - _TIE, distances).argmin(axis=1)  # (n,), the first of equals
     nearest_distance = distances[rows, nearest]
-    within = distances <= rule.threshold  # (n, c)
+    within = distances <= np.float32(rule.threshold)  # (n, c)
+    just_beyond = nearest_distance <= np.float32(rule.threshold + rule.band)  # (n,), where not within
     others = np.where(gallery.negative, np.float32(np.inf), distances)
     others[rows, nearest] = np.inf
     runner_up = others.argmin(axis=1)
@@ -140,6 +142,7 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
             runner_up.tolist(),
             runner_up_distance.tolist(),
             within,
+            just_beyond.tolist(),
             strict=True,
         )
     ]
@@ -153,6 +156,7 @@ def _decide(
     next_: int,
     next_distance: float,
     within: NDArray[np.bool_],
+    just_beyond: bool,
 ) -> Decision:
     """Decide one picture; `next_distance` is infinite where there is no other character."""
     has_next = next_distance != np.inf
@@ -170,8 +174,8 @@ def _decide(
 
     if gallery.negative[nearest]:
         return decision(Verdict.UNKNOWN, f"nearest to the negatives in {gallery.names[nearest]}")
-    if distance > rule.threshold:
-        if distance <= rule.threshold + rule.band:
+    if not within[nearest]:
+        if just_beyond:
             return decision(Verdict.REVIEW, "just beyond the threshold")
         return decision(Verdict.UNKNOWN, "no character within the threshold")
     if rule.multiple:
