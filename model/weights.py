@@ -91,12 +91,14 @@ def read_info(path: Path) -> WeightsInfo:
         raise WeightsError(f"{path}: weights version {metadata.get('version')}; this program reads {_VERSION}")
     try:
         return _parse(metadata)
-    except (KeyError, ValueError) as error:
-        raise WeightsError(f"{path}: its metadata is incomplete ({error})") from error
+    except (KeyError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: its metadata is incomplete or damaged ({error})") from error
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
 
 
 def _parse(metadata: dict[str, str]) -> WeightsInfo:
-    return WeightsInfo(
+    info = WeightsInfo(
         digest=metadata["digest"],
         architecture=metadata["architecture"],
         dimension=int(metadata["dimension"]),
@@ -105,6 +107,11 @@ def _parse(metadata: dict[str, str]) -> WeightsInfo:
         measured=json.loads(metadata.get("measured", "{}")),
         recipe=json.loads(metadata.get("recipe", "{}")),
     )
+    if info.dimension < 1 or not 0.0 <= info.threshold <= 2.0:
+        raise ValueError(f"dimension {info.dimension}, threshold {info.threshold}")
+    if not (isinstance(info.measured, dict) and isinstance(info.recipe, dict)):
+        raise ValueError("measured and recipe must be JSON objects")
+    return info
 
 
 def load_network(path: Path) -> tuple[Network, WeightsInfo]:
@@ -121,12 +128,12 @@ def load_network(path: Path) -> tuple[Network, WeightsInfo]:
     if info.architecture != ARCHITECTURE:
         raise WeightsError(f"{path}: made for the architecture {info.architecture!r}, not {ARCHITECTURE!r}")
     tensors = load_file(path)
-    if _digest((name, tensor.numpy()) for name, tensor in tensors.items()) != info.digest:
-        raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
-    network = Network(info.dimension)
     try:
+        if _digest((name, tensor.numpy()) for name, tensor in tensors.items()) != info.digest:
+            raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
+        network = Network(info.dimension)
         network.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:  # TypeError: numbers of a kind that numpy does not know
         raise WeightsError(f"{path}: its tensors do not fit {ARCHITECTURE} ({str(error).splitlines()[0]})") from error
     return network.eval(), info
 
