@@ -24,7 +24,7 @@ class Scan:
     """A scan of one tree.
 
     A symbolic link to a folder is followed only when it leads out of the tree (what is inside is seen at its own
-    place), and each such folder is entered once; so there are no loops.
+    place), and each folder out there is entered once; so there are no loops.
 
     Attributes:
         root: Absolute path without symbolic links.
@@ -33,13 +33,23 @@ class Scan:
 
     root: bytes
     excluded: tuple[bytes, ...] = ()
-    _outside: set[tuple[int, int]] = field(default_factory=set)
+    _closed: set[tuple[int, int]] = field(default_factory=set)  # folders not to be entered (again)
 
     def __iter__(self) -> Iterator[Listed]:
-        self._outside = {_identity(path) for path in self.excluded if os.path.isdir(path)}
-        yield from self._folder(b"")
+        self._closed = {_identity(path) for path in self.excluded if os.path.isdir(path)}
+        # One iterator per folder on the way down; recursion would end at a depth that file systems allow.
+        way = [self._folder(b"", outside=False)]
+        while way:
+            found = next(way[-1], None)
+            if found is None:
+                way.pop()
+            elif isinstance(found, Listed):
+                yield found
+            else:
+                way.append(self._folder(found.path, outside=found.outside))
 
-    def _folder(self, path: bytes) -> Iterator[Listed]:
+    def _folder(self, path: bytes, *, outside: bool) -> Iterator[Listed | _Enter]:
+        """The files of one folder, and the folders to be entered, in order."""
         try:
             with os.scandir(os.path.join(self.root, path)) as entries:
                 ordered = sorted(entries, key=lambda entry: entry.name)
@@ -47,21 +57,20 @@ class Scan:
             yield Listed(path or b".", 0, 0, kind=Kind.UNREADABLE, reason=f"folder cannot be listed: {_say(error)}")
             return
         for entry in ordered:
-            yield from self._entry(entry, os.path.join(path, entry.name))
+            yield from self._entry(entry, os.path.join(path, entry.name), outside)
 
-    def _entry(self, entry: os.DirEntry[bytes], path: bytes) -> Iterator[Listed]:
+    def _entry(self, entry: os.DirEntry[bytes], path: bytes, outside: bool) -> Iterator[Listed | _Enter]:
         try:
             if entry.is_symlink():
                 yield from self._link(entry, path)
-            elif entry.is_dir():
-                if not self._outside or _identity(entry.path) not in self._outside:
-                    yield from self._folder(path)
-            else:
+            elif not entry.is_dir():
                 yield from _file(path, entry.stat(), self.root)
+            elif self._may_enter(entry.path, once=outside):
+                yield _Enter(path, outside)
         except OSError as error:
             yield Listed(path, 0, 0, kind=Kind.UNREADABLE, reason=_say(error))
 
-    def _link(self, entry: os.DirEntry[bytes], path: bytes) -> Iterator[Listed]:
+    def _link(self, entry: os.DirEntry[bytes], path: bytes) -> Iterator[Listed | _Enter]:
         try:
             status = entry.stat()
         except OSError as error:
@@ -70,10 +79,35 @@ class Scan:
         if not stat.S_ISDIR(status.st_mode):
             yield from _file(path, status, self.root)
             return
-        identity = (status.st_dev, status.st_ino)
-        if not _is_inside(os.path.realpath(entry.path), self.root) and identity not in self._outside:
-            self._outside.add(identity)
-            yield from self._folder(path)
+        target = os.path.realpath(entry.path)
+        if any(_is_inside(target, os.path.realpath(folder)) for folder in (self.root, *self.excluded)):
+            return
+        if self._may_enter(target, once=True):
+            yield _Enter(path, outside=True)
+
+    def _may_enter(self, folder: bytes, *, once: bool) -> bool:
+        """Whether a folder is open; with `once`, it is closed from now on. The tree itself is closed from outside."""
+        if not once and not self._closed:
+            return True  # spares a system call per folder
+        identity = _identity(folder)
+        if identity in self._closed or (once and identity == _identity(self.root)):
+            return False
+        if once:
+            self._closed.add(identity)
+        return True
+
+
+@dataclass(frozen=True)
+class _Enter:
+    """A folder to go down into.
+
+    Attributes:
+        path: Path below the root.
+        outside: Whether the way there leads through a symbolic link.
+    """
+
+    path: bytes
+    outside: bool
 
 
 def _file(path: bytes, status: os.stat_result, root: bytes) -> Iterator[Listed]:
@@ -90,13 +124,15 @@ def _members(path: bytes, size: int, mtime_ns: int, root: bytes) -> Iterator[Lis
     """The files inside a .zip or .cbz; the archive file itself is listed only when it holds none."""
     try:
         with zipfile.ZipFile(os.fsdecode(os.path.join(root, path))) as archive:
-            names = {info.filename for info in archive.infolist() if not info.is_dir()}
+            # Not `is_dir`, which fails on an entry without a name; such an entry cannot be asked for either.
+            names = {info.filename for info in archive.infolist()}
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeError) as error:
         yield Listed(path, size, mtime_ns, kind=Kind.UNREADABLE, reason=f"archive file cannot be opened: {error}")
         return
-    if not names:
+    files = sorted(name.encode("utf-8", "surrogateescape") for name in names if name and not name.endswith("/"))
+    if not files:
         yield Listed(path, size, mtime_ns, kind=Kind.UNSUPPORTED, reason="an archive file with no file inside")
-    for name in sorted(name.encode("utf-8", "surrogateescape") for name in names):
+    for name in files:
         yield Listed(path, size, mtime_ns, member=name)
 
 
