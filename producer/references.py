@@ -61,13 +61,17 @@ def find_references(source: Path) -> References:
         files += pictures
     if all(listed.label.startswith(_NEGATIVE_PREFIX) for listed in files):
         raise BadRequest(f"no character in {source}: make a folder per character with a picture or more in it")
+    files = list(dict.fromkeys(files))  # a list may name a file twice
     return References(str(source.absolute()), root, sorted(files, key=lambda listed: (listed.sort_key, listed.label)))
 
 
 def _from_folder(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
     root = os.fsencode(source.resolve())
-    with os.scandir(root) as entries:
-        folders = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(b"."))
+    try:
+        with os.scandir(root) as entries:
+            folders = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(b"."))
+    except OSError as error:
+        raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
     labelled = []
     for folder in folders:
         below = Scan(os.path.join(root, folder))
@@ -79,7 +83,7 @@ def _from_folder(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
 def _from_json(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
     try:
         value = json.loads(source.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadRequest(f"{source} cannot be read as JSON: {error}") from error
     if not isinstance(value, dict) or not value:
         raise BadRequest(f'{source}: expected {{"name": "folder or list of files", …}}')
@@ -92,18 +96,26 @@ def _json_entry(source: Path, name: str, entry: Any) -> Iterator[Listed]:
     paths = [entry] if isinstance(entry, str) else entry
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise BadRequest(f"{source}: {name!r} must be a folder or a list of files")
+    if not name or not all(paths):
+        raise BadRequest(f"{source}: {name!r}: a name and a path need a letter at least")
     for path in paths:
-        # The seed tool resolved against the working folder; beside the file is what a person expects.
-        beside, here = source.parent / path, Path(path)
-        found = (beside if beside.exists() else here).resolve()
-        if found.is_dir():
-            folder = os.fsencode(found)
-            yield from (replace(x, path=os.path.join(folder, x.path).lstrip(b"/")) for x in Scan(folder))
-        elif found.is_file():
-            status = found.stat()
-            yield Listed(os.fsencode(found).lstrip(b"/"), status.st_size, status.st_mtime_ns)
-        else:
-            raise BadRequest(f"{source}: {name!r} names {path}, which does not exist")
+        try:
+            yield from _json_path(source.parent, path)
+        except (OSError, ValueError) as error:
+            raise BadRequest(f"{source}: {name!r} names {path!r}, which does not exist or cannot be reached") from error
+
+
+def _json_path(beside: Path, path: str) -> Iterator[Listed]:
+    # The seed tool resolved against the working folder; beside the file is what a person expects.
+    found = (beside / path if (beside / path).exists() else Path(path)).resolve(strict=True)
+    if found.is_dir():
+        folder = os.fsencode(found)
+        yield from (replace(x, path=os.path.join(folder, x.path).lstrip(b"/")) for x in Scan(folder))
+    elif found.is_file():
+        status = found.stat()
+        yield Listed(os.fsencode(found).lstrip(b"/"), status.st_size, status.st_mtime_ns)
+    else:
+        raise ValueError("neither a folder nor a file")
 
 
 def _is_picture(root: bytes, listed: Listed) -> bool:
