@@ -43,12 +43,12 @@ class Lister:
         self._chunks_to_read = 0
         self._rows: list[Listed] = []
         self._waiting = 0
-        self._after: SortKey | None = None
+        self._after: tuple[SortKey, str] | None = None
         for chunk in part.listed_chunks():
             rows = part.listing(chunk)
             self._count(rows)
             self._chunk = chunk + 1
-            self._after = rows[-1].sort_key
+            self._after = _position(rows[-1])
 
     def write(self, files: Iterable[Listed], on_chunk: Callable[[int], None]) -> ScanTotals:
         """List files, given in the order of the scan; call `on_chunk` for each chunk with something to read.
@@ -56,7 +56,7 @@ class Lister:
         The listing of a chunk is on disk before `on_chunk` hears of it.
         """
         for listed in files:
-            if self._after is not None and listed.sort_key <= self._after:
+            if self._after is not None and _position(listed) <= self._after:
                 continue
             if listed.kind is Kind.PENDING:
                 listed = replace(listed, known=self._known.find(listed))
@@ -86,3 +86,8 @@ class Lister:
         self.to_read += to_read
         self.reused += sum(row.known is not None for row in rows)
         self._chunks_to_read += to_read > 0
+
+
+def _position(listed: Listed) -> tuple[SortKey, str]:
+    """A reference picture may stand under two names, one after the other."""
+    return listed.sort_key, listed.label
