@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from model.assignment import Rule
-from model.distance import MATCHES
+from model.distance import Match
 from model.weights import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
 from producer.references import References, find_references
@@ -32,11 +33,11 @@ class RuleOptions:
         Raises:
             BadRequest: A value lies outside its range.
         """
-        rule = Rule(threshold) if default is None else _rule_of(default)
         try:
+            rule = Rule(threshold) if default is None else _rule_of(default)
             chosen = Rule(
                 threshold=rule.threshold if self.threshold is None else self.threshold,
-                match=next((match for match in MATCHES if match == self.match), rule.match),
+                match=rule.match if self.match is None else cast(Match, self.match),
                 margin=rule.margin if self.margin is None else self.margin,
                 band=rule.band if self.band is None else self.band,
                 multiple=rule.multiple if self.multiple is None else self.multiple,
@@ -56,8 +57,7 @@ class RuleOptions:
 
 
 def _rule_of(spec: PassSpec) -> Rule:
-    match = next(match for match in MATCHES if match == spec.match)
-    return Rule(spec.threshold, match, spec.margin, spec.band, spec.multiple)
+    return Rule(spec.threshold, cast(Match, spec.match), spec.margin, spec.band, spec.multiple)
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,13 @@ def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:
         raise BadRequest(f"no archive at {archive}: the folder does not exist")
     if not archive.is_dir():
         raise BadRequest(f"the archive {archive} is not a folder")
-    archive, output = archive.resolve(), output.resolve()
-    if output.exists() and not output.is_dir():
-        raise BadRequest(f"the output {output} is not a folder")
+    try:
+        archive, output = archive.resolve(), output.resolve()
+        nearest = next(path for path in (output, *output.parents) if path.exists())
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links, before Python 3.13
+        raise BadRequest(f"the output {output} cannot be reached: {error}") from error
+    if not nearest.is_dir():
+        raise BadRequest(f"the output {output} cannot be made: {nearest} is not a folder")
     _apart(archive, "the archive", output, "the output")
     return archive, output
 
