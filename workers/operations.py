@@ -2,23 +2,26 @@
 
 The rules that keep a collector's only copy safe:
   - a target that exists is never replaced, also not when it appears at the last moment;
-  - an original goes only by MOVE, and only after the target was read back and has the original's digest;
+  - an original goes only by MOVE, and only after the target was read back and has the original's digest; a file that
+    took its place meanwhile stays;
   - what is taken back is looked at first: a file that a person changed, or the last name of a picture, stays.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import shutil
 import stat
-import zipfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from store.files import TEMPORARY_PREFIX, sync_folder
 from store.journal import Action, Image, Operation
+from workers.opening import BROKEN_ARCHIVE, find_member, open_archive, open_regular
 
 __all__ = ["Failed", "Taken", "file_digest", "finish", "perform", "reverse", "stands_already"]
 
@@ -45,8 +48,8 @@ def perform(op: Operation) -> Operation:
         return _DO[op.action](op)
     except FileExistsError as error:
         raise Taken(str(error)) from error
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, KeyError) as error:
-        raise Failed(f"{os.fsdecode(op.target)}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise Failed(f"{os.fsdecode(op.target)}: {error.strerror or error}") from error
 
 
 def _hardlink(op: Operation) -> Operation:
@@ -68,12 +71,13 @@ def _symlink(op: Operation) -> Operation:
 
 def _copy(op: Operation) -> Operation:
     """Copy to a temporary name, make it durable, check it, then give it its name."""
-    temporary = _temporary(op)
+    temporary = _temporary(op.target, op.id)
+    _unlink(temporary)  # left by a crash, it may be a second name of a picture: nothing must be written into it
     try:
         if op.image.member:
             _extract(op, temporary)
         else:
-            shutil.copy2(op.source, temporary)
+            _duplicate(op, temporary)
         _sync_file(temporary)
         if file_digest(temporary) != op.digest:
             raise Failed(f"{os.fsdecode(op.source)} has changed since it was read")
@@ -83,15 +87,32 @@ def _copy(op: Operation) -> Operation:
     return op
 
 
+def _duplicate(op: Operation, temporary: bytes) -> None:
+    with open_regular(op.source) as original, open(temporary, "xb") as file:
+        shutil.copyfileobj(original, file)
+    if op.action is Action.MOVE:
+        status = os.stat(op.source)
+        with contextlib.suppress(PermissionError):  # only root can give files away
+            os.chown(temporary, status.st_uid, status.st_gid)
+    shutil.copystat(op.source, temporary)
+
+
 def _extract(op: Operation, temporary: bytes) -> None:
-    with zipfile.ZipFile(os.fsdecode(op.source)) as archive:
-        info = archive.getinfo(op.image.member.decode("utf-8", "surrogateescape"))
-        with archive.open(info) as member, open(temporary, "xb") as file:
-            shutil.copyfileobj(member, file)
+    try:
+        with open_archive(op.source) as archive:
+            info = find_member(archive, op.image.member)
+            with archive.open(info) as member, open(temporary, "xb") as file:
+                shutil.copyfileobj(member, file)
+    except BROKEN_ARCHIVE as error:
+        raise Failed(f"{os.fsdecode(op.source)} has changed since it was read: {error}") from error
+    with contextlib.suppress(ValueError, OverflowError):  # a date that no clock has shown
+        written_s = time.mktime((*info.date_time, 0, 0, -1))
+        os.utime(temporary, (written_s, written_s))
 
 
 def _move(op: Operation) -> Operation:
     """Link the original to its new name (or copy it to another file system), read it back, then let the old name go."""
+    before = os.lstat(op.source)
     if _digest_or_none(op.source) != op.digest:
         raise Failed(f"{os.fsdecode(op.source)} has changed since it was read; it stays where it is")
     try:
@@ -102,13 +123,21 @@ def _move(op: Operation) -> Operation:
         if error.errno not in _NO_LINK:
             raise
         _copy(op)
-    sync_folder(Path(os.fsdecode(os.path.dirname(op.target))))
-    os.unlink(op.source)
+    _let_go(op.source, op.target, before)
     return op
 
 
+def _let_go(source: bytes, target: bytes, before: os.stat_result) -> None:
+    """Make the new name durable, then take the old one away; if it still means the file that it meant before."""
+    sync_folder(Path(os.fsdecode(os.path.dirname(target))))
+    now = os.lstat(source)
+    unchanged = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    if os.path.samestat(now, os.lstat(target)) or (os.path.samestat(now, before) and unchanged):
+        os.unlink(source)
+
+
 def _rename(op: Operation) -> Operation:
-    _shift(op.source, op.target)
+    _shift(op.source, op.target, op.id)
     return op
 
 
@@ -141,29 +170,30 @@ _DO = {
 
 def finish(op: Operation) -> Operation | None:
     """Settle an operation whose process died: what was done if it happened (now whole), None if it did not."""
-    _unlink(_temporary(op))
+    _unlink(_temporary(op.target, op.id))
     if op.action is Action.FOLDER:
         return op if os.path.isdir(op.target) and not os.path.islink(op.target) else None
     if op.action is Action.REMOVE:
         return None if os.path.lexists(op.target) else op
     if not os.path.lexists(op.target):
         return None
-    if op.action is Action.RENAME:
-        if os.path.lexists(op.source):
-            if not os.path.samestat(os.lstat(op.source), os.lstat(op.target)):
-                return None
-            os.unlink(op.source)
-        return op
-    if op.action is Action.MOVE:
-        if _digest_or_none(op.target) != op.digest:
-            return None
-        if os.path.lexists(op.source):
-            os.unlink(op.source)
-        return op
+    if op.action in (Action.RENAME, Action.MOVE):
+        return _finish_shift(op)
     for action in (op.action, Action.COPY):
         if stands_already(replace(op, action=action)):
             return replace(op, action=action)
     return None
+
+
+def _finish_shift(op: Operation) -> Operation | None:
+    """Settle a MOVE or RENAME whose target exists: the old name goes, if it means the same file or the same bytes."""
+    if not os.path.lexists(op.source):
+        return op
+    if _same(op.source, op.target):
+        _let_go(op.source, op.target, os.lstat(op.source))
+        return op
+    # Moved, and then another picture took the old place; or never moved, and another one stands at the target.
+    return op if op.action is Action.MOVE and _digest_or_none(op.target) == op.digest else None
 
 
 def stands_already(op: Operation) -> bool:
@@ -190,10 +220,8 @@ def reverse(op: Operation) -> None:
     try:
         if op.action is Action.FOLDER:
             _remove_folder(op.target)
-        elif op.action is Action.RENAME:
-            _reverse_rename(op)
-        elif op.action is Action.MOVE:
-            _reverse_move(op)
+        elif op.action in (Action.RENAME, Action.MOVE):
+            _reverse_shift(op)
         elif op.action is Action.REMOVE:
             _reverse_remove(op)
         else:
@@ -213,29 +241,19 @@ def _remove_folder(path: bytes) -> None:
             raise
 
 
-def _reverse_rename(op: Operation) -> None:
-    if os.path.lexists(op.target):
-        os.makedirs(os.path.dirname(op.source), exist_ok=True)
-        try:
-            _shift(op.target, op.source)
-        except FileExistsError:
-            raise Failed(f"{os.fsdecode(op.source)} is taken; {os.fsdecode(op.target)} stays") from None
-    elif not os.path.lexists(op.source):
-        raise Failed(f"{os.fsdecode(op.target)} is gone; it was moved or deleted by someone else")
-
-
-def _reverse_move(op: Operation) -> None:
+def _reverse_shift(op: Operation) -> None:
     if not os.path.lexists(op.target):
         if os.path.lexists(op.source):
             return
         raise Failed(f"{os.fsdecode(op.target)} is gone; it was moved or deleted by someone else")
     os.makedirs(os.path.dirname(op.source), exist_ok=True)
+    _unlink(_temporary(op.source, op.id))
     try:
-        _shift(op.target, op.source)
+        _shift(op.target, op.source, op.id)
     except FileExistsError:
-        if not os.path.samestat(os.lstat(op.target), os.lstat(op.source)):
+        if not _same(op.target, op.source):
             raise Failed(f"{os.fsdecode(op.source)} is taken; {os.fsdecode(op.target)} stays") from None
-        os.unlink(op.target)
+        _let_go(op.target, op.source, os.lstat(op.target))
 
 
 def _reverse_remove(op: Operation) -> None:
@@ -250,23 +268,46 @@ def _reverse_placing(op: Operation) -> None:
 
 
 def _unlink_spare(op: Operation) -> None:
-    """Take a placed file away, if it is still what was placed and what it was made from is still there.
+    """Take a placed file away, if it is still what was placed and the same bytes are still where it was made from.
 
     Raises:
         Failed: It is not; it stays.
     """
-    if not (stands_already(op) and (op.action is Action.SYMLINK or os.path.exists(op.source))):
+    if not (stands_already(op) and _original_stands(op)):
         raise Failed(f"{os.fsdecode(op.target)} was changed, or is the last copy; it stays")
     os.unlink(op.target)
 
 
-def _shift(source: bytes, target: bytes) -> None:
+def _original_stands(op: Operation) -> bool:
+    """Whether what was placed can go because its original is there, elsewhere, with the same bytes."""
+    if op.action is Action.SYMLINK:
+        return True
+    if os.path.realpath(op.source) == os.path.realpath(op.target):
+        return False  # the original's place only leads here
+    if op.action is Action.HARDLINK:
+        return os.path.exists(op.source)
+    try:
+        return (_member_digest(op) if op.image.member else file_digest(op.source)) == op.digest
+    except OSError:
+        return False
+
+
+def _member_digest(op: Operation) -> bytes | None:
+    try:
+        with open_archive(op.source) as archive, archive.open(find_member(archive, op.image.member)) as member:
+            return hashlib.file_digest(member, "sha256").digest()  # type: ignore[arg-type]
+    except BROKEN_ARCHIVE:
+        return None
+
+
+def _shift(source: bytes, target: bytes, number: int) -> None:
     """Give a file another name without ever replacing one, across file systems too.
 
     Raises:
         FileExistsError: Something stands at the target.
         Failed: The copy to another file system came out wrong; the source stays.
     """
+    before = os.lstat(source)
     try:
         os.link(source, target, follow_symlinks=False)
     except FileExistsError:
@@ -274,10 +315,11 @@ def _shift(source: bytes, target: bytes) -> None:
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
-        copy = Operation(Action.COPY, Image(source), source, target, file_digest(source))
-        _symlink(replace(copy, source=os.readlink(source))) if os.path.islink(source) else _copy(copy)
-    sync_folder(Path(os.fsdecode(os.path.dirname(target))))
-    os.unlink(source)
+        if os.path.islink(source):
+            os.symlink(os.readlink(source), target)
+        else:
+            _copy(Operation(Action.MOVE, Image(source), source, target, file_digest(source), id=number))
+    _let_go(source, target, before)
 
 
 def _publish(temporary: bytes, target: bytes) -> None:
@@ -296,8 +338,18 @@ def _publish(temporary: bytes, target: bytes) -> None:
 
 def file_digest(path: bytes) -> bytes:
     """sha256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    """Whether two names mean one file, or the same bytes, or are links to the same place."""
+    if os.path.samestat(os.lstat(one), os.lstat(other)):
+        return True
+    if os.path.islink(one) and os.path.islink(other):
+        return os.readlink(one) == os.readlink(other)
+    digest = _digest_or_none(one)
+    return digest is not None and digest == _digest_or_none(other)
 
 
 def _digest_or_none(path: bytes) -> bytes | None:
@@ -307,9 +359,9 @@ def _digest_or_none(path: bytes) -> bytes | None:
         return None
 
 
-def _temporary(op: Operation) -> bytes:
-    """The unfinished form of the target: named by the journal's number, so that it is found after a crash."""
-    return os.path.join(os.path.dirname(op.target), b"%s%d.part" % (os.fsencode(TEMPORARY_PREFIX), op.id))
+def _temporary(target: bytes, number: int) -> bytes:
+    """The unfinished form of a target: named by the journal's number, so that it is found after a crash."""
+    return os.path.join(os.path.dirname(target), b"%s%d.part" % (os.fsencode(TEMPORARY_PREFIX), number))
 
 
 def _sync_file(path: bytes) -> None:
