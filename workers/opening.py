@@ -8,12 +8,18 @@ import lzma
 import os
 import stat
 import struct
+import threading
 import zipfile
 import zlib
+from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["BROKEN_ARCHIVE", "NotAFile", "find_member", "open_archive", "open_regular"]
+__all__ = ["BROKEN_ARCHIVE", "ArchiveFiles", "NotAFile", "find_member", "open_archive", "open_regular"]
+
+_OPEN_ARCHIVES = 8
+"""Archive files kept open: their members follow one another in a listing, and a descriptor each is not to be had."""
 
 BROKEN_ARCHIVE = (
     zipfile.BadZipFile,
@@ -65,3 +71,56 @@ def find_member(archive: zipfile.ZipFile, member: bytes) -> zipfile.ZipInfo:
         KeyError: There is none.
     """
     return archive.getinfo(member.decode("utf-8", "surrogateescape"))
+
+
+@dataclass
+class _Opened:
+    """An open archive file, and how many readers use it now."""
+
+    closing: contextlib.ExitStack
+    archive: zipfile.ZipFile
+    users: int = 0
+
+
+class ArchiveFiles:
+    """Keeps the archive files used last open. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._opened: OrderedDict[bytes, _Opened] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def use(self, path: bytes) -> Iterator[zipfile.ZipFile]:
+        """An archive file, open as long as the block lasts.
+
+        Raises:
+            OSError, BROKEN_ARCHIVE: As `open_archive`.
+        """
+        with self._lock:
+            opened = self._get(path)
+            opened.users += 1
+        try:
+            yield opened.archive
+        finally:
+            with self._lock:
+                opened.users -= 1
+
+    def close(self) -> None:
+        """Close them all."""
+        with self._lock:
+            for opened in self._opened.values():
+                opened.closing.close()
+            self._opened.clear()
+
+    def _get(self, path: bytes) -> _Opened:
+        if path not in self._opened:
+            closing = contextlib.ExitStack()
+            self._opened[path] = _Opened(closing, closing.enter_context(open_archive(path)))
+            self._close_oldest()
+        self._opened.move_to_end(path)
+        return self._opened[path]
+
+    def _close_oldest(self) -> None:
+        idle = [path for path, opened in self._opened.items() if not opened.users]
+        for path in idle[: max(0, len(self._opened) - _OPEN_ARCHIVES)]:
+            self._opened.pop(path).closing.close()

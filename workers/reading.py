@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-import threading
-import zipfile
-import zlib
 from dataclasses import dataclass
 from types import TracebackType
 
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from model.picture import SNIFF_BYTES, picture_suffixes, sniff
 from store.listing import Listed
+from workers.opening import BROKEN_ARCHIVE, ArchiveFiles, find_member, open_regular
 
 __all__ = ["PassingFailure", "Sources"]
 
-_LASTING = {errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR}
-"""Errors of opening that will be the same next time, unless the file changes."""
+_LASTING = {errno.ENAMETOOLONG, None}
+"""Errors that will be the same next time, unless the file changes; None: bad data in an archive file. All others may
+pass although it has not changed: a share is mounted again, a file comes back."""
+
+_GONE = {errno.ENOENT, errno.ENOTDIR}
+"""The file was moved or deleted, or it lies on a share that this machine has not mounted now."""
 
 
 class PassingFailure(UnreadablePicture):
@@ -38,8 +39,7 @@ class Sources:
     max_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
-        self._zips: dict[bytes, zipfile.ZipFile] = {}
-        self._lock = threading.Lock()
+        self._archives = ArchiveFiles()
 
     def __enter__(self) -> Sources:
         return self
@@ -47,9 +47,7 @@ class Sources:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in self._zips.values():
-            file.close()
-        self._zips.clear()
+        self._archives.close()
 
     def read(self, listed: Listed) -> bytes:
         """The whole content of a file that shows itself to be a picture.
@@ -68,43 +66,31 @@ class Sources:
         except OSError as error:
             kind = UnreadablePicture if error.errno in _LASTING else PassingFailure
             raise kind(_say(error)) from error
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError, ValueError) as error:
+        except BROKEN_ARCHIVE as error:
             raise UnreadablePicture(f"cannot be read from the archive file: {error}") from error
         return data
 
     def _plain(self, listed: Listed) -> bytes:
-        # O_NONBLOCK: a pipe that took the file's place since the scan must not hang the worker.
-        descriptor = os.open(os.path.join(self.root, listed.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise UnsupportedPicture("not a regular file")
-            self._check_size(status.st_size)
+        with open_regular(os.path.join(self.root, listed.path)) as file:
+            self._check_size(os.fstat(file.fileno()).st_size)
             head = file.read(SNIFF_BYTES)
             _need_picture(head, listed.path)
-            return head + file.readall()
+            return head + file.read()
 
     def _member(self, listed: Listed) -> bytes:
-        archive = self._zip(listed.path)
-        with self._lock:
-            info = archive.getinfo(listed.member.decode("utf-8", "surrogateescape"))
-        self._check_size(info.file_size)
-        if info.flag_bits & 0x1:
-            raise UnreadablePicture("it is encrypted in the archive file")
-        with archive.open(info) as file:
-            head = file.read(SNIFF_BYTES)
-            _need_picture(head, listed.member)
-            # One byte more than promised is enough to see that the entry lies about its size.
-            data = head + file.read(max(0, info.file_size - len(head)) + 1)
-        if len(data) > info.file_size:
-            raise UnreadablePicture("its size is not what the archive file says")
-        return data
-
-    def _zip(self, path: bytes) -> zipfile.ZipFile:
-        with self._lock:
-            if path not in self._zips:
-                self._zips[path] = zipfile.ZipFile(os.fsdecode(os.path.join(self.root, path)))
-            return self._zips[path]
+        with self._archives.use(os.path.join(self.root, listed.path)) as archive:
+            info = find_member(archive, listed.member)
+            self._check_size(info.file_size)
+            if info.flag_bits & 0x1:
+                raise UnreadablePicture("it is encrypted in the archive file")
+            with archive.open(info) as file:
+                head = file.read(SNIFF_BYTES)
+                _need_picture(head, listed.member)
+                # One byte more than promised is enough to see that the entry lies about its size.
+                data = head + file.read(max(0, info.file_size - len(head)) + 1)
+            if len(data) > info.file_size:
+                raise UnreadablePicture("its size is not what the archive file says")
+            return data
 
     def _check_size(self, size: int) -> None:
         if size > self.max_bytes:
@@ -122,6 +108,6 @@ def _need_picture(head: bytes, name: bytes) -> None:
 
 
 def _say(error: OSError) -> str:
-    if error.errno == errno.ENOENT:
+    if error.errno in _GONE:
         return "it was there at the scan and is gone"
     return (error.strerror or str(error)).lower()

@@ -1,0 +1,240 @@
+"""From a listed file to its bytes, when it is not, or no longer, what the scan saw."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image as Pillow
+
+from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
+from store.listing import Listed
+from tests.unit.trees import put
+from workers.reading import PassingFailure, Sources
+
+
+def png(colour: str = "red") -> bytes:
+    """A small picture's bytes."""
+    data = io.BytesIO()
+    Pillow.new("RGB", (9, 7), colour).save(data, "PNG")
+    return data.getvalue()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The root of a part."""
+    return tmp_path
+
+
+@pytest.fixture
+def sources(root: Path) -> Iterator[Sources]:
+    """Opens the files below the root."""
+    with Sources(bytes(root)) as sources:
+        yield sources
+
+
+def listed(name: str, member: str = "") -> Listed:
+    """A file as the scan lists it."""
+    return Listed(os.fsencode(name), 1, 1, member.encode())
+
+
+def book(root: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    """An archive file with members."""
+    path = root / "book.cbz"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_picture_s_bytes_are_read_whole(root: Path, sources: Sources) -> None:
+    """Of a plain file and of a member of an archive file alike."""
+    put(root / "a.png", png("red"))
+    book(root, {"1.png": png("blue")})
+    assert sources.read(listed("a.png")) == png("red")
+    assert sources.read(listed("book.cbz", "1.png")) == png("blue")
+
+
+def test_names_that_are_no_utf8_are_read(root: Path, sources: Sources) -> None:
+    """The path is bytes, whatever they are."""
+    (root / os.fsdecode(b"\xff\xfe.png")).write_bytes(png())
+    assert sources.read(Listed(b"\xff\xfe.png", 1, 1)) == png()
+
+
+def test_of_what_is_no_picture_only_the_beginning_is_read(root: Path, sources: Sources) -> None:
+    """A film of any length costs nothing."""
+    with put(root / "film.mkv", b"film").open("r+b") as file:
+        file.truncate(1 << 29)
+    with pytest.raises(UnsupportedPicture):
+        sources.read(listed("film.mkv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "reason"),
+    [
+        ("empty.png", b"", UnreadablePicture, "the file is empty"),
+        ("text.png", b"not found", UnreadablePicture, "no picture inside, although its name ends in .png"),
+        ("text.PNG", b"not found", UnreadablePicture, "ends in .png"),
+        ("notes.txt", b"notes", UnsupportedPicture, "not a picture"),
+        ("empty", b"", UnsupportedPicture, "not a picture"),
+    ],
+)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_what_is_no_picture(
+    root: Path, sources: Sources, name: str, content: bytes, error: type[PictureError], reason: str, zipped: bool
+) -> None:
+    """What claims by its name to be a picture deserves a person's attention; the rest does not."""
+    book(root, {name: content}) if zipped else put(root / name, content)
+    with pytest.raises(error, match=reason):
+        sources.read(listed("book.cbz", name) if zipped else listed(name))
+
+
+@pytest.mark.parametrize("member", ["", "1.png"])
+def test_a_file_that_is_gone_may_come_back(sources: Sources, member: str) -> None:
+    """A share that is not mounted here looks just so; it must not stay unreadable for ever."""
+    with pytest.raises(PassingFailure, match="gone"):
+        sources.read(listed("a.png", member))
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("member", ["", "1.png"])
+@pytest.mark.parametrize("make", [_folder, _pipe, _socket, _loop])
+def test_something_else_in_the_file_s_place(
+    root: Path, sources: Sources, make: Callable[[Path], None], member: str
+) -> None:
+    """A folder, a pipe, a socket, a loop: an outcome that may pass, without hanging, and no descriptor stays open."""
+    make(root / "x")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(PassingFailure):
+        sources.read(listed("x", member))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission_may_pass(root: Path, sources: Sources) -> None:
+    """A file that may not be read now is tried again in the next run."""
+    put(root / "a.png", png(), mode=0)
+    with pytest.raises(PassingFailure, match="permission"):
+        sources.read(listed("a.png"))
+
+
+def test_a_name_too_long_stays_unreadable(sources: Sources) -> None:
+    """The file system will say the same next time."""
+    with pytest.raises(UnreadablePicture) as caught:
+        sources.read(listed("x" * 300))
+    assert not isinstance(caught.value, PassingFailure)
+
+
+def test_files_beyond_the_limit_are_refused(root: Path) -> None:
+    """By their size, before they are read; in an archive file too."""
+    big = png() + bytes(1000)
+    put(root / "a.png", big)
+    book(root, {"1.png": big})
+    with Sources(bytes(root), max_bytes=len(big) - 1) as sources:
+        for file in (listed("a.png"), listed("book.cbz", "1.png")):
+            with pytest.raises(UnreadablePicture, match="limit"):
+                sources.read(file)
+    with Sources(bytes(root), max_bytes=len(big)) as sources:
+        assert sources.read(listed("a.png")) == sources.read(listed("book.cbz", "1.png")) == big
+
+
+def _patch(path: Path, at: bytes, offset: int, value: bytes) -> None:
+    """Overwrite bytes of an archive file, counted from the last occurrence of a mark."""
+    data = bytearray(path.read_bytes())
+    start = data.rindex(at) + offset
+    data[start : start + len(value)] = value
+    path.write_bytes(data)
+
+
+def _encrypted(path: Path) -> None:
+    _patch(path, b"PK\x01\x02", 8, b"\x01\x00")
+
+
+def _says_less(path: Path) -> None:
+    _patch(path, b"PK\x01\x02", 24, (70).to_bytes(4, "little"))
+
+
+def _unknown_compression(path: Path) -> None:
+    _patch(path, b"PK\x01\x02", 10, (97).to_bytes(2, "little"))
+
+
+def _begins_nowhere(path: Path) -> None:
+    _patch(path, b"PK\x01\x02", 42, (len(path.read_bytes()) - 5).to_bytes(4, "little"))
+
+
+def _data_destroyed(path: Path) -> None:
+    _patch(path, b"PK\x03\x04", 36, b"\xff" * 20)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:50])
+
+
+def _member_gone(path: Path) -> None:
+    book(path.parent, {"2.png": png()})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_encrypted, _says_less, _unknown_compression, _begins_nowhere, _data_destroyed, _cut, _member_gone],
+)
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_file_is_an_outcome(
+    root: Path, sources: Sources, damage: Callable[[Path], None], compression: int
+) -> None:
+    """Whatever is wrong in it, the one picture is unreadable and the others go on."""
+    path = book(root, {"1.png": png() + bytes(range(256)) * 4}, compression)
+    damage(path)
+    with pytest.raises(UnreadablePicture) as caught:
+        sources.read(listed("book.cbz", "1.png"))
+    assert str(caught.value) and not isinstance(caught.value, PassingFailure)
+    put(root / "a.png", png())
+    assert sources.read(listed("a.png")) == png()
+
+
+def test_a_member_that_lies_about_its_size_costs_no_more_than_it_says(root: Path, sources: Sources) -> None:
+    """An entry that unpacks to more than it says is cut off there and refused."""
+    path = book(root, {"1.png": png() + bytes(50_000_000)})
+    _says_less(path)
+    with pytest.raises(UnreadablePicture):
+        sources.read(listed("book.cbz", "1.png"))
+
+
+def test_names_in_an_archive_file_lead_nowhere(root: Path, sources: Sources) -> None:
+    """A member named like a path outside is only the member's name."""
+    names = ["../../etc/1.png", "/etc/2.png"]
+    book(root, {name: png() for name in names})
+    for name in names:
+        assert sources.read(listed("book.cbz", name)) == png()
+
+
+def test_many_archive_files_need_few_descriptors(root: Path, sources: Sources) -> None:
+    """However many archive files a chunk touches, few of them are open at once."""
+    for n in range(40):
+        book(root, {"1.png": png()}).rename(root / f"{n}.cbz")
+    before = len(os.listdir("/proc/self/fd"))
+    for n in range(40):
+        assert sources.read(listed(f"{n}.cbz", "1.png")) == png()
+    assert len(os.listdir("/proc/self/fd")) - before <= 16
