@@ -115,7 +115,7 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
     The nearest character is accepted when its distance is at most the threshold and the next character is farther by
     the margin. Nearest to a negative, or beyond the threshold: unknown. Two characters within the margin of each other:
     review. Equal distances count as within any margin, and a negative wins against a character as near, so that no name
-    is given by the order of folders. Distances and threshold are compared as float32, in which distances are made.
+    is given by the order of folders. A distance of exactly the threshold is accepted, whatever its rounding.
 
     Args:
         embeddings: `(n, dim)` float32, unit length.
@@ -128,8 +128,8 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
     rows = np.arange(len(distances))
     nearest = np.where(gallery.negative, distances - _TIE, distances).argmin(axis=1)  # (n,), the first of equals
     nearest_distance = distances[rows, nearest]
-    within = distances <= np.float32(rule.threshold)  # (n, c)
-    just_beyond = nearest_distance <= np.float32(rule.threshold + rule.band)  # (n,), where not within
+    within = distances <= rule.threshold + _TIE  # (n, c)
+    just_beyond = nearest_distance <= rule.threshold + rule.band + _TIE  # (n,), where not within
     others = np.where(gallery.negative, np.float32(np.inf), distances)
     others[rows, nearest] = np.inf
     runner_up = others.argmin(axis=1)
