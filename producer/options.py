@@ -103,5 +103,11 @@ RunId = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Processes = Annotated[
-    int, typer.Option("--processes", min=0, help="Embedding processes on a machine without GPU; 0: one per core.")
+    int,
+    typer.Option(
+        "--processes",
+        min=0,
+        envvar="OSHIWAKE_PROCESSES",
+        help="Embedding processes on a machine without GPU; 0: one per core.",
+    ),
 ]

@@ -234,6 +234,17 @@ class Journal:
             self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
         self._db.execute("COMMIT")
 
+    def hand_over(self, op: Operation) -> bool:
+        """Let another run that uses a folder take it away in its turn; tell whether there is one."""
+        row = self._db.execute(
+            "SELECT run FROM operation WHERE target >= ? AND target < ?"
+            " AND run <> (SELECT run FROM operation WHERE id = ?) ORDER BY id DESC LIMIT 1",
+            (op.target + b"/", op.target + b"0", op.id),  # all that begins with the folder and a slash
+        ).fetchone()
+        if row is not None:
+            self._db.execute("UPDATE operation SET run = ? WHERE id = ?", (row[0], op.id))
+        return row is not None
+
     def open_operations(self) -> list[Operation]:
         """What was planned and not settled: the process that planned it died. In order."""
         return [_operation(row) for row in self._db.execute(f"{_SELECT} WHERE done = 0 ORDER BY id")]

@@ -105,12 +105,14 @@ def snapshot(root: Path) -> dict[str, Entry]:
 
 def _entry(path: Path) -> Entry:
     status = path.lstat()
-    if path.is_symlink():
-        content = os.readlink(path).encode()
-    else:
-        content = path.read_bytes() if path.is_file() else b""
-    digest = hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256(_content(path)).hexdigest()
     return Entry(digest, stat.S_IMODE(status.st_mode), 0 if path.is_symlink() else status.st_mtime_ns)
+
+
+def _content(path: Path) -> bytes:
+    if path.is_symlink():
+        return os.readlink(path).encode()
+    return path.read_bytes() if path.is_file() else b""
 
 
 def layout(output: Path) -> dict[str, str]:

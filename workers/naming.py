@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-__all__ = ["OWN_FOLDERS", "REVIEW", "UNKNOWN", "folder_names", "numbered", "safe_name"]
+from store.files import TEMPORARY_PREFIX
+
+__all__ = ["OWN_FOLDERS", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]
 
 UNKNOWN = "_unknown"
 REVIEW = "_review"
@@ -16,6 +19,8 @@ OWN_FOLDERS = (UNKNOWN, REVIEW)
 
 _MAX_BYTES = 200
 """Of a name; file systems take 255, and room is left for a number and a temporary suffix."""
+
+_MAX_FILE_BYTES = 255
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
@@ -40,12 +45,30 @@ def folder_names(names: Iterable[str]) -> dict[str, str]:
     taken = {_fold(own) for own in OWN_FOLDERS}
     folders: dict[str, str] = {}
     for name in names:
-        folder = safe_name(name)
-        if _fold(folder) in taken:
-            folder = f"{folder}~{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+        folder = next(folder for folder in _candidates(name) if _fold(folder) not in taken)
         taken.add(_fold(folder))
         folders[name] = folder
     return folders
+
+
+def _candidates(name: str) -> Iterator[str]:
+    """The folders that a character may have, the best first."""
+    safe = safe_name(name)
+    yield safe
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    for length in range(8, len(digest) + 1, 8):
+        yield f"{_cut(safe, 254 - length)}~{digest[:length]}"
+
+
+def file_name(path: bytes) -> bytes:
+    """The name under which a picture is placed: its own, made fit where an archive file gave it one that is not."""
+    name = os.path.basename(path)
+    if name in (b".", b"..") or name.startswith(os.fsencode(TEMPORARY_PREFIX)):
+        name = b"_" + name
+    if len(name) > _MAX_FILE_BYTES:
+        stem, suffix = _split(name)
+        name = _cut_bytes(stem, _MAX_FILE_BYTES - len(suffix)) + suffix
+    return name
 
 
 def numbered(name: bytes, n: int) -> bytes:
@@ -55,13 +78,22 @@ def numbered(name: bytes, n: int) -> bytes:
     """
     if n == 1:
         return name
+    stem, suffix = _split(name)
+    tail = b" (%d)" % n + suffix
+    return _cut_bytes(stem, _MAX_FILE_BYTES - len(tail)) + tail
+
+
+def _split(name: bytes) -> tuple[bytes, bytes]:
+    """A file name as its stem and its suffix with the dot, where it has one."""
     stem, dot, suffix = name.rpartition(b".")
-    if not stem or len(suffix) > 16:
-        stem, dot, suffix = name, b"", b""
-    tail = b" (%d)" % n + dot + suffix
-    if len(stem) + len(tail) > 255:
-        stem = stem[: 255 - len(tail)].decode("utf-8", "ignore").encode() or stem[: 255 - len(tail)]
-    return stem + tail
+    return (name, b"") if not stem or len(suffix) > 16 else (stem, dot + suffix)
+
+
+def _cut_bytes(name: bytes, limit: int) -> bytes:
+    """A name's first bytes, without half a character at the end."""
+    if len(name) <= limit:
+        return name
+    return name[:limit].decode("utf-8", "ignore").encode() or name[:limit]
 
 
 def _fold(name: str) -> str:

@@ -109,7 +109,7 @@ class _Reducer:
         duplicates = self._find_duplicates()
         totals = _Totals()
         outcomes = Outcomes(self._store)
-        report = ReportWriter(self._journal.folder, self._run.id)
+        report = ReportWriter(self._journal.folder, self._run.id, self._pass.number)
         try:
             for number, chunk in enumerate(chunks):
                 rows = self._reduce_chunk(outcomes.chunk(self._run.archive, chunk), duplicates)

@@ -1,6 +1,6 @@
 """OUT/report.csv: every file of the archive and its outcome, for a person's spreadsheet.
 
-Each run's report is kept beside the journal; OUT/report.csv is a copy of the newest. So an undo can bring back the one
+Each pass's report is kept beside the journal; OUT/report.csv is a copy of the newest. So an undo can bring back the one
 before, and a report.csv that is not ours is known and left alone.
 """
 
@@ -37,8 +37,8 @@ SEPARATOR = " | "
 class ReportWriter:
     """Writes a run's report row by row beside the journal; in place of the earlier one when all rows are written."""
 
-    def __init__(self, journal_folder: Path, run_id: str) -> None:
-        self.path = journal_folder / "reports" / f"{run_id}.csv"
+    def __init__(self, journal_folder: Path, run_id: str, pass_number: int) -> None:
+        self.path = journal_folder / "reports" / f"{run_id}-pass{pass_number}.csv"
         self.path.parent.mkdir(exist_ok=True)
         self._temporary = temporary_beside(self.path)
         self._file = self._temporary.open("w", encoding="utf-8", newline="")
@@ -90,17 +90,17 @@ def publish(output: Path, report: Path) -> Path:
     return target
 
 
-def withdraw(output: Path, journal_folder: Path, run_id: str) -> None:
-    """Take a run's report out of OUT and bring back the newest of the others."""
+def withdraw(output: Path, journal_folder: Path, run_id: str | None = None) -> None:
+    """Take a run's reports (or all, for None) out of OUT, and bring back the newest of the others."""
     reports = journal_folder / "reports"
-    own = reports / f"{run_id}.csv"
-    if not own.exists():
-        return
-    others = sorted((path for path in reports.glob("*.csv") if path != own), key=lambda path: path.stat().st_mtime_ns)
-    for target in (output / "report.csv", output / f"report-{run_id}.csv"):
-        if _exists(target) and file_digest(bytes(target)) == file_digest(bytes(own)):
-            target.unlink()
-    own.unlink()
+    own = list(reports.glob("*.csv" if run_id is None else f"{run_id}-pass*.csv"))
+    for report in own:
+        for target in (output / "report.csv", output / f"report-{report.stem}.csv"):
+            if _exists(target) and not target.is_symlink() and _same(target, report):
+                target.unlink()
+    for report in own:
+        report.unlink()
+    others = sorted(reports.glob("*.csv"), key=lambda path: path.stat().st_mtime_ns)
     if others and not _exists(output / "report.csv"):
         publish(output, others[-1])
 
@@ -110,7 +110,9 @@ def _exists(path: Path) -> bool:
 
 
 def _is_ours(target: Path, reports: Path) -> bool:
-    if target.is_symlink() or not target.is_file():
-        return False
-    digest = file_digest(bytes(target))
-    return any(file_digest(bytes(path)) == digest for path in reports.glob("*.csv"))
+    regular = target.is_file() and not target.is_symlink()
+    return regular and any(_same(target, report) for report in reports.glob("*.csv"))
+
+
+def _same(one: Path, other: Path) -> bool:
+    return file_digest(bytes(one)) == file_digest(bytes(other))

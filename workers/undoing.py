@@ -57,8 +57,7 @@ def undo_run(run: Run) -> Undone:
             empty = journal.end_run(run.id)
             if empty:
                 # Runs that only found everything in its place have reports too; what they tell of is gone now.
-                for report in sorted((journal.folder / "reports").glob("*.csv")):
-                    withdraw(output, journal.folder, report.stem)
+                withdraw(output, journal.folder)
             result.others = journal.runs()
             made_output = bool(journal.meta("made_output"))
         if empty:
@@ -81,8 +80,14 @@ def _reverse_all(journal: Journal, run_id: str, result: Undone) -> None:
                 done.append(op)
                 result.reversed += op.action is not Action.FOLDER
         for folder in {os.path.dirname(op.source) for op in done if op.action in (Action.MOVE, Action.RENAME)}:
-            sync_folder(Path(os.fsdecode(folder)))
-        journal.forget(done, left)
+            if os.path.isdir(folder):  # else it was ours, and went in this batch
+                sync_folder(Path(os.fsdecode(folder)))
+        journal.forget([op for op in done if not _still_used(journal, op)], left)
+
+
+def _still_used(journal: Journal, op: Operation) -> bool:
+    """Whether this is a folder that stays because another run has files in it; that run takes it away in its turn."""
+    return op.action is Action.FOLDER and os.path.isdir(op.target) and journal.hand_over(op)
 
 
 def _restore_times(journal: Journal, run_id: str) -> None:

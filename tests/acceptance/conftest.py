@@ -83,10 +83,15 @@ class Program:
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                    if not (entry / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                        found.append(int(entry.name))
+                ours = entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0")
+                if ours and _state(entry) != "Z":
+                    found.append(int(entry.name))
         return found
+
+
+def _state(process: Path) -> str:
+    """The letter that Linux gives a process; Z has ended and waits to be noticed."""
+    return (process / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 @pytest.fixture
@@ -97,6 +102,7 @@ def program(collection: Collection, small_weights: Path) -> Iterator[Program]:
         "OSHIWAKE_STORE": str(collection.store),
         "OSHIWAKE_WEIGHTS": str(small_weights),
         "OSHIWAKE_BROKER_URL": "redis://127.0.0.1:1/0",
+        "OSHIWAKE_PROCESSES": "1",
         "COLUMNS": "200",
     }
     one = Program(collection, env)

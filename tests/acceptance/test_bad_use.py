@@ -79,7 +79,7 @@ def test_a_queue_that_nobody_listens_on_is_refused(farm: Farm) -> None:
     """Without a worker nothing is sent, and the line says how to start one."""
     line = refused(farm.program, *farm.program.sort_args("enqueue"))
     assert "producer worker" in line
-    assert not [key for key in farm.client().keys() if not key.startswith(b"oshiwake:worker")]
+    assert not [key for key in farm.client().scan_iter() if not key.startswith(b"oshiwake:worker")]
 
 
 def test_a_broker_that_forgets_is_refused(farm: Farm) -> None:

