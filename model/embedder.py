@@ -57,7 +57,7 @@ class Embedder:
 
     @torch.inference_mode()
     def _embed_batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        batch = torch.from_numpy(np.ascontiguousarray(pictures)).to(self._device, non_blocking=True)
+        batch = torch.from_numpy(np.require(pictures, requirements=("C", "W"))).to(self._device, non_blocking=True)
         floats = batch.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)  # (n, 3, size, size), 0..1
         vectors: NDArray[np.float32] = self._network(floats).float().cpu().numpy()
         return vectors

@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,7 +154,7 @@ def save_network(
         half: Store the numbers in half precision: half the size; they are widened again when loaded.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from model.network import ARCHITECTURE
 
@@ -173,15 +173,16 @@ def save_network(
         recipe=recipe or {},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
-        save_file(tensors, temporary, metadata=_metadata(info))
-        with open(temporary, "rb") as file:
+        # Neither mkstemp nor safetensors' own writing: both hide the file from everybody else.
+        with open(temporary, "xb") as file:
+            file.write(save(tensors, metadata=_metadata(info)))
+            file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return info
 
