@@ -1,0 +1,469 @@
+"""The scan: every file exactly once, in a fixed order, whatever stands in the tree."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from producer.scan import Scan
+from store.listing import Kind, Listed
+
+
+def scan(root: Path | bytes, *excluded: Path) -> list[Listed]:
+    """Scan a tree."""
+    return list(Scan(os.path.realpath(os.fsencode(root)), tuple(os.fsencode(path) for path in excluded)))
+
+
+def names(root: Path, *excluded: Path) -> list[str]:
+    """The files of a tree, as a person reads them."""
+    return [listed.name for listed in scan(root, *excluded)]
+
+
+def forbid(folder: Path, mode: int) -> None:
+    """Take permissions from a folder, or skip the test where that means nothing."""
+    folder.chmod(mode)
+    if os.access(folder, os.X_OK):
+        pytest.skip("the superuser may read every folder")
+
+
+def fill(root: Path, *paths: str) -> None:
+    """Make files, and the folders on the way; each holds its own path."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(path)
+
+
+def make_zip(path: Path, *members: str) -> None:
+    """An archive file; each member holds its own name."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for member in members:
+            archive.writestr(member, b"" if member.endswith("/") else member.encode())
+
+
+# Names that sort differently as text, as paths and as bytes; ends of names that matter; bytes that are no UTF-8.
+name_parts = st.sampled_from([b"a", b"b", b"A", b".", b"-", b" ", b"/", b"\xff", "絵".encode(), b"0", b"~", b"\n"])
+file_names = st.lists(name_parts.filter(lambda part: part != b"/"), min_size=1, max_size=4).map(b"".join)
+tree_paths = st.lists(
+    st.lists(file_names.filter(lambda name: name not in (b".", b"..")), min_size=1, max_size=4), max_size=25
+)
+
+
+class TestOrder:
+    @given(tree_paths)
+    @settings(deadline=None, derandomize=True, max_examples=150)
+    def test_any_tree(self, paths: list[list[bytes]]) -> None:
+        """Every file once, in the order of the sort key, which is strict; another scan gives the same."""
+        with tempfile.TemporaryDirectory() as folder:
+            root = os.fsencode(os.path.realpath(folder))
+            made = set()
+            for parts in paths:
+                try:
+                    os.makedirs(os.path.join(root, *parts[:-1]), exist_ok=True)
+                    with open(os.path.join(root, *parts), "xb") as file:
+                        made.add((b"/".join(parts), file.write(b"x" * len(parts))))
+                except OSError:
+                    continue  # a file stands where this path needs a folder, or the reverse
+            found = scan(root)
+            assert {(listed.path, listed.size) for listed in found} == made
+            assert len(found) == len(made)
+            keys = [listed.sort_key for listed in found]
+            assert all(before < after for before, after in itertools.pairwise(keys))
+            assert scan(root) == found
+            assert list(Scan(root)) == found
+
+    def test_one_object_scans_twice(self, tmp_path: Path) -> None:
+        """A scan may be begun again, and the second is as whole as the first."""
+        fill(tmp_path / "in", "x")
+        fill(tmp_path / "out", "y")
+        (tmp_path / "in" / "link").symlink_to(tmp_path / "out")
+        twice = Scan(os.fsencode(tmp_path / "in"))
+        assert [listed.name for listed in twice] == [listed.name for listed in twice] == ["link/y", "x"]
+
+    def test_folders_stand_among_files(self, tmp_path: Path) -> None:
+        """`a/b` comes before `a.b` and after nothing: by the name of the folder, not by the path as text."""
+        fill(tmp_path, "a/b", "a.b", "a-b", "B/x", "b/z", "b/y/1", "c")
+        assert names(tmp_path) == ["B/x", "a/b", "a-b", "a.b", "b/y/1", "b/z", "c"]
+
+    def test_members_stand_at_their_archive_file(self, tmp_path: Path) -> None:
+        """What is inside an archive file comes where that file is, in the order of names."""
+        fill(tmp_path, "a", "c")
+        make_zip(tmp_path / "b.cbz", "2/page", "10", "2.png")
+        found = scan(tmp_path)
+        assert [listed.name for listed in found] == ["a", "b.cbz!/10", "b.cbz!/2.png", "b.cbz!/2/page", "c"]
+        assert sorted(found, key=lambda listed: listed.sort_key) == found
+
+    def test_streams(self, tmp_path: Path) -> None:
+        """The first file is given before the rest of the tree is looked at."""
+        fill(tmp_path, "a/1", "b/1")
+        files = iter(Scan(os.fsencode(tmp_path)))
+        assert next(files).name == "a/1"
+        fill(tmp_path, "b/2")
+        assert [listed.name for listed in files] == ["b/1", "b/2"]
+
+    def test_empty_tree(self, tmp_path: Path) -> None:
+        """A tree of empty folders holds nothing."""
+        (tmp_path / "a" / "b").mkdir(parents=True)
+        assert scan(tmp_path) == []
+
+    def test_very_deep_tree(self, tmp_path: Path) -> None:
+        """Folders six hundred deep are walked to the end."""
+        here = os.open(tmp_path, os.O_RDONLY)
+        depth = 600
+        for _ in range(depth):
+            os.mkdir("d", dir_fd=here)
+            below = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+        os.close(os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+        try:
+            assert [listed.path for listed in scan(tmp_path)] == [b"d/" * depth + b"x"]
+        finally:  # no library function takes away so deep a tree
+            os.unlink("x", dir_fd=here)
+            for _ in range(depth):
+                above = os.open("..", os.O_RDONLY, dir_fd=here)
+                os.close(here)
+                os.rmdir("d", dir_fd=above)
+                here = above
+            os.close(here)
+
+    def test_path_too_long_to_open(self, tmp_path: Path) -> None:
+        """A folder whose path is longer than the system opens is said to be unreadable; the rest is listed."""
+        here = os.open(tmp_path, os.O_RDONLY)
+        name = "n" * 250
+        for _ in range(17):
+            os.mkdir(name, dir_fd=here)
+            below = os.open(name, os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+        os.close(here)
+        fill(tmp_path, "z")
+        deep, last = scan(tmp_path)
+        assert (deep.kind, last.name) == (Kind.UNREADABLE, "z")
+        assert "too long" in deep.reason
+
+
+class TestFiles:
+    def test_size_and_time(self, tmp_path: Path) -> None:
+        """A plain file waits to be read, with its size and its time to the nanosecond."""
+        fill(tmp_path, "x")
+        os.utime(tmp_path / "x", ns=(0, 1_700_000_000_123_456_789))
+        assert scan(tmp_path) == [Listed(b"x", 1, 1_700_000_000_123_456_789)]
+
+    def test_empty_file(self, tmp_path: Path) -> None:
+        """An empty file is a file."""
+        (tmp_path / "x.png").touch()
+        assert [(listed.path, listed.size, listed.to_read) for listed in scan(tmp_path)] == [(b"x.png", 0, True)]
+
+    def test_hidden_files_and_folders(self, tmp_path: Path) -> None:
+        """Nothing is left out for its name."""
+        fill(tmp_path, ".x", ".d/y", "__MACOSX/._z")
+        assert names(tmp_path) == [".d/y", ".x", "__MACOSX/._z"]
+
+    def test_names_that_are_no_text(self, tmp_path: Path) -> None:
+        """Any bytes may be a name; they are kept as they are, and shown escaped."""
+        odd = b"\xff\xfe \n\x1b[31m"
+        with open(os.path.join(os.fsencode(tmp_path), odd), "wb"):
+            pass
+        (listed,) = scan(tmp_path)
+        assert listed.path == odd
+        assert listed.name.encode()
+
+    def test_longest_name(self, tmp_path: Path) -> None:
+        """A name of 255 bytes is a name."""
+        name = "絵" * 85
+        fill(tmp_path, name)
+        assert names(tmp_path) == [name]
+
+    def test_pipe_and_socket(self, tmp_path: Path) -> None:
+        """What is no regular file is unsupported, and is not waited for, even when it is called .zip."""
+        os.mkfifo(tmp_path / "pipe")
+        os.mkfifo(tmp_path / "pipe.zip")
+        (tmp_path / "to-pipe").symlink_to("pipe")
+        with tempfile.TemporaryDirectory(dir="/tmp") as short, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"{short}/socket")
+            found = scan(tmp_path) + scan(Path(short))
+        assert [listed.name for listed in found] == ["pipe", "pipe.zip", "to-pipe", "socket"]
+        assert {(listed.kind, listed.reason) for listed in found} == {(Kind.UNSUPPORTED, "not a regular file")}
+
+    def test_folder_named_like_a_picture(self, tmp_path: Path) -> None:
+        """A folder is a folder, whatever its name ends in."""
+        fill(tmp_path, "x.png/y", "b.zip/z")
+        assert names(tmp_path) == ["b.zip/z", "x.png/y"]
+
+    def test_folder_without_permission(self, tmp_path: Path) -> None:
+        """A folder that may not be listed is one unreadable row with the reason; the rest is listed."""
+        fill(tmp_path, "a/x", "b/x", "c")
+        try:
+            forbid(tmp_path / "a", 0)
+            found = scan(tmp_path)
+        finally:
+            (tmp_path / "a").chmod(0o700)
+        assert [(listed.name, listed.kind) for listed in found] == [
+            ("a", Kind.UNREADABLE),
+            ("b/x", Kind.PENDING),
+            ("c", Kind.PENDING),
+        ]
+        assert found[0].reason == "folder cannot be listed: permission denied"
+
+    def test_folder_that_may_be_listed_only(self, tmp_path: Path) -> None:
+        """Files whose size may not be asked are unreadable, one row each."""
+        fill(tmp_path, "a/x", "a/y")
+        try:
+            forbid(tmp_path / "a", 0o400)
+            found = scan(tmp_path)
+        finally:
+            (tmp_path / "a").chmod(0o700)
+        assert [(listed.name, listed.kind) for listed in found] == [("a/x", Kind.UNREADABLE), ("a/y", Kind.UNREADABLE)]
+
+    def test_missing_root(self, tmp_path: Path) -> None:
+        """A tree that is gone is one unreadable row, not an error in the middle."""
+        (listed,) = scan(tmp_path / "none")
+        assert (listed.path, listed.kind) == (b".", Kind.UNREADABLE)
+
+    def test_folder_vanishes(self, tmp_path: Path) -> None:
+        """A folder taken away during the scan is an unreadable row; the scan goes on."""
+        fill(tmp_path, "a/x", "b/x", "c")
+        files = iter(Scan(os.fsencode(tmp_path)))
+        next(files)
+        (tmp_path / "b" / "x").unlink()
+        (tmp_path / "b").rmdir()
+        gone, last = files
+        assert (gone.path, gone.kind, last.path) == (b"b", Kind.UNREADABLE, b"c")
+
+
+class TestLinks:
+    def test_to_a_file(self, tmp_path: Path) -> None:
+        """A link to a file is a file with the size of what it leads to, inside the tree and outside."""
+        fill(tmp_path, "in/x", "out/longer")
+        (tmp_path / "in" / "a").symlink_to("x")
+        (tmp_path / "in" / "b").symlink_to(tmp_path / "out" / "longer")
+        assert [(listed.name, listed.size) for listed in scan(tmp_path / "in")] == [("a", 4), ("b", 10), ("x", 4)]
+
+    def test_to_a_folder_inside(self, tmp_path: Path) -> None:
+        """A folder inside is listed at its own place only."""
+        fill(tmp_path, "a/x")
+        (tmp_path / "b").symlink_to("a")
+        (tmp_path / "a" / "c").symlink_to("../a")
+        assert names(tmp_path) == ["a/x"]
+
+    def test_to_a_folder_outside(self, tmp_path: Path) -> None:
+        """A folder outside is entered once, by the first link to it."""
+        fill(tmp_path, "in/x", "out/y", "out/d/z")
+        (tmp_path / "in" / "a").symlink_to(tmp_path / "out")
+        (tmp_path / "in" / "b").symlink_to(tmp_path / "out")
+        assert names(tmp_path / "in") == ["a/d/z", "a/y", "x"]
+
+    @pytest.mark.parametrize(("first", "second"), [("out", "out/d"), ("out/d", "out")])
+    def test_to_a_folder_and_one_in_it(self, first: str, second: str, tmp_path: Path) -> None:
+        """Two links outside, one below the other: every file once, whichever comes first."""
+        fill(tmp_path, "in/x", "out/y", "out/d/z")
+        (tmp_path / "in" / "a").symlink_to(tmp_path / first)
+        (tmp_path / "in" / "b").symlink_to(tmp_path / second)
+        found = names(tmp_path / "in")
+        assert sorted(name.rpartition("/")[2] for name in found) == ["x", "y", "z"]
+
+    def test_to_the_folder_above(self, tmp_path: Path) -> None:
+        """A link to a folder that holds the tree: what is beside the tree is listed, the tree itself not again."""
+        fill(tmp_path, "in/x", "in/d/y", "beside/z")
+        (tmp_path / "in" / "up").symlink_to(tmp_path)
+        assert names(tmp_path / "in") == ["d/y", "up/beside/z", "x"]
+
+    def test_back_into_the_tree(self, tmp_path: Path) -> None:
+        """A link outside that leads back is not followed."""
+        fill(tmp_path, "in/x", "out/y")
+        (tmp_path / "in" / "a").symlink_to(tmp_path / "out")
+        (tmp_path / "out" / "back").symlink_to(tmp_path / "in")
+        assert names(tmp_path / "in") == ["a/y", "x"]
+
+    def test_loop_outside(self, tmp_path: Path) -> None:
+        """Loops outside end, and each file there is listed once."""
+        fill(tmp_path, "in/x", "out/d/y")
+        (tmp_path / "in" / "a").symlink_to(tmp_path / "out")
+        (tmp_path / "out" / "d" / "self").symlink_to(tmp_path / "out" / "d")
+        (tmp_path / "out" / "top").symlink_to(tmp_path / "out")
+        assert names(tmp_path / "in") == ["a/d/y", "x"]
+
+    def test_that_lead_nowhere(self, tmp_path: Path) -> None:
+        """A broken link and a link to itself are unreadable rows with the reason."""
+        (tmp_path / "gone").symlink_to("nowhere")
+        (tmp_path / "self").symlink_to("self")
+        found = scan(tmp_path)
+        assert [(listed.name, listed.kind) for listed in found] == [
+            ("gone", Kind.UNREADABLE),
+            ("self", Kind.UNREADABLE),
+        ]
+        assert all(listed.reason.startswith("a symbolic link that leads nowhere: ") for listed in found)
+
+    def test_to_an_archive_file(self, tmp_path: Path) -> None:
+        """A link to an archive file shows what is inside, by the name of the link."""
+        make_zip(tmp_path / "book", "page")
+        (tmp_path / "in").mkdir()
+        (tmp_path / "in" / "b.zip").symlink_to(tmp_path / "book")
+        assert names(tmp_path / "in") == ["b.zip!/page"]
+
+    @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7)), max_size=8))
+    @settings(deadline=None, derandomize=True, max_examples=100)
+    def test_any_links(self, links: list[tuple[int, int]]) -> None:
+        """Whatever links lead where between folders inside and outside: it ends, and every file comes at most once."""
+        with tempfile.TemporaryDirectory() as folder:
+            top = Path(os.path.realpath(folder))
+            places = [top / path for path in ("in", "in/a", "in/a/b", "out", "out/c", "out/c/d")]
+            fill(top, *(f"{place.relative_to(top)}/file" for place in places))
+            for number, (here, there) in enumerate(links):
+                (places[here] / f"link{number}").symlink_to([*places, top, top / "out/.."][there])
+            found = scan(top / "in")
+            real = [os.path.realpath(os.path.join(os.fsencode(top / "in"), listed.path)) for listed in found]
+            assert len(set(real)) == len(real)
+            assert {os.fsencode(place / "file") for place in places[:3]} <= set(real)
+            assert [listed.sort_key for listed in found] == sorted(listed.sort_key for listed in found)
+
+
+class TestExcluded:
+    def test_folder_inside(self, tmp_path: Path) -> None:
+        """An excluded folder inside the tree is not entered; one with a similar name is."""
+        fill(tmp_path, "out/x", "out.d/x", "output/x", "z")
+        assert names(tmp_path, tmp_path / "out") == ["out.d/x", "output/x", "z"]
+
+    def test_through_links(self, tmp_path: Path) -> None:
+        """No link leads into an excluded folder, or to a folder in it."""
+        fill(tmp_path, "in/x", "out/y", "out/Akari/z")
+        (tmp_path / "in" / "a").symlink_to(tmp_path / "out")
+        (tmp_path / "in" / "b").symlink_to(tmp_path / "out" / "Akari")
+        (tmp_path / "in" / "c").symlink_to(tmp_path)
+        assert names(tmp_path / "in", tmp_path / "out") == ["x"]
+
+    def test_named_through_a_link(self, tmp_path: Path) -> None:
+        """An excluded folder may be named by a link to it."""
+        fill(tmp_path, "in/x", "in/out/y")
+        (tmp_path / "elsewhere").symlink_to(tmp_path / "in" / "out")
+        assert names(tmp_path / "in", tmp_path / "elsewhere") == ["x"]
+
+    def test_that_does_not_exist(self, tmp_path: Path) -> None:
+        """An excluded folder need not be there, and a file may have its name."""
+        fill(tmp_path, "x", "out")
+        assert names(tmp_path, tmp_path / "none", tmp_path / "out") == ["out", "x"]
+
+
+class TestArchiveFiles:
+    @pytest.mark.parametrize("suffix", [".zip", ".cbz", ".ZIP", ".Cbz"])
+    def test_members(self, suffix: str, tmp_path: Path) -> None:
+        """The files inside are listed with the size and time of the archive file; that itself is not."""
+        path = tmp_path / f"book{suffix}"
+        make_zip(path, "1.png", "folder/", "folder/2.png", "桜/三.png")
+        status = path.stat()
+        assert scan(tmp_path) == [
+            Listed(os.fsencode(path.name), status.st_size, status.st_mtime_ns, member=member.encode())
+            for member in ("1.png", "folder/2.png", "桜/三.png")
+        ]
+
+    def test_same_name_twice(self, tmp_path: Path) -> None:
+        """A name that stands twice inside can be asked for once only, and is listed once."""
+        with pytest.warns(UserWarning, match="Duplicate"):
+            make_zip(tmp_path / "a.zip", "x", "x")
+        assert names(tmp_path) == ["a.zip!/x"]
+
+    @pytest.mark.parametrize("members", [(), ("folder/",)])
+    def test_nothing_inside(self, members: tuple[str, ...], tmp_path: Path) -> None:
+        """An archive file without a file inside is accounted for itself."""
+        make_zip(tmp_path / "a.zip", *members)
+        (listed,) = scan(tmp_path)
+        assert (listed.name, listed.kind, listed.reason) == (
+            "a.zip",
+            Kind.UNSUPPORTED,
+            "an archive file with no file inside",
+        )
+
+    @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\3\4" + bytes(100), b"PK\5\6" + b"\xff" * 18])
+    def test_broken(self, content: bytes, tmp_path: Path) -> None:
+        """A broken archive file is one unreadable row."""
+        (tmp_path / "a.zip").write_bytes(content)
+        (listed,) = scan(tmp_path)
+        assert (listed.name, listed.kind) == ("a.zip", Kind.UNREADABLE)
+        assert listed.reason.startswith("archive file cannot be opened: ")
+
+    def test_entry_without_a_name(self, tmp_path: Path) -> None:
+        """An entry without a name cannot be asked for and does not end the scan; nor does one that begins with NUL."""
+        make_zip(tmp_path / "a.zip", "x", "y")
+        content = (tmp_path / "a.zip").read_bytes()
+        at = content.rindex(b"PK\1\2")  # the directory's entry for y: its name is the byte 46 after
+        (tmp_path / "a.zip").write_bytes(content[: at + 46] + b"\0" + content[at + 47 :])
+        assert names(tmp_path) == ["a.zip!/x"]
+
+    def test_names_that_lead_out(self, tmp_path: Path) -> None:
+        """Names with `..` or absolute ones are names, no paths: they are listed and nothing is looked up by them."""
+        make_zip(tmp_path / "a.zip", "../x", "/etc/passwd", "a/../../y")
+        assert [listed.member for listed in scan(tmp_path)] == [b"../x", b"/etc/passwd", b"a/../../y"]
+
+    def test_name_in_an_old_encoding(self, tmp_path: Path) -> None:
+        """A Japanese name without the mark of UTF-8 is listed by the name that opens it."""
+        make_zip(tmp_path / "a.zip", "xxxx.png")
+        content = (tmp_path / "a.zip").read_bytes().replace(b"xxxx", "桜絵".encode("shift_jis"))
+        (tmp_path / "a.zip").write_bytes(content)
+        (listed,) = scan(tmp_path)
+        with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+            assert archive.getinfo(listed.member.decode()).file_size == 8
+
+    def test_archive_file_with_an_odd_name(self, tmp_path: Path) -> None:
+        """The archive file's own name may be no UTF-8."""
+        make_zip(tmp_path / "a.zip", "x")
+        os.rename(os.fsencode(tmp_path / "a.zip"), os.path.join(os.fsencode(tmp_path), b"\xff.zip"))
+        (listed,) = scan(tmp_path)
+        assert (listed.path, listed.member) == (b"\xff.zip", b"x")
+
+    @given(st.data())
+    @settings(deadline=None, derandomize=True, max_examples=300)
+    def test_any_damage(self, data: st.DataObject) -> None:
+        """Wrong or missing bytes in an archive file never end the scan; it is accounted for by a row at least."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "a.zip")
+            make_zip(path, "a", "b/c", "絵.png")
+            content = bytearray(path.read_bytes())
+            directory = content.index(b"PK\1\2")
+            for _ in range(data.draw(st.integers(1, 4))):
+                content[data.draw(st.integers(directory, len(content) - 1))] = data.draw(st.integers(0, 255))
+            cut = data.draw(st.integers(0, len(content)))
+            del content[cut : cut + data.draw(st.integers(0, 5))]
+            path.write_bytes(content)
+            found = scan(Path(folder))
+            assert found
+            assert {listed.path for listed in found} == {b"a.zip"}
+            assert len({listed.member for listed in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("program", "never"),
+    [
+        ("import producer.cli", "torch torchvision celery kombu pyarrow PIL"),
+        ("import producer.scan, producer.chunks, producer.references, producer.request", "torch torchvision celery"),
+        ("import producer.status, producer.show", "torch torchvision celery"),
+    ],
+)
+def test_light_imports(program: str, never: str) -> None:
+    """The command line starts without the heavy packages; scanning and status never load torch or Celery."""
+    check = f"import sys; {program}; print([name for name in {never.split()!r} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_light_help() -> None:
+    """`producer --help` loads none of the heavy packages."""
+    program = (
+        "import sys; from producer.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = [name for name in ('torch', 'celery', 'pyarrow', 'PIL') if name in sys.modules]\n"
+        "assert not heavy, heavy"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert "enqueue" in found.stdout
