@@ -9,6 +9,8 @@ present state that the log adds up to: which image stands where.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +25,9 @@ __all__ = ["JOURNAL_FOLDER", "Action", "Image", "Journal", "Operation", "Placeme
 
 JOURNAL_FOLDER = ".oshiwake"
 """Name of the folder in OUT that holds the journal."""
+
+_TRIES = 10
+"""How often the journal is opened anew when its holder takes it away just then."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -86,7 +91,7 @@ class Operation:
             of a RENAME. For a REMOVE, where undo can make it from again.
         target: The file or folder that comes into being (REMOVE: goes).
         digest: sha256 of the image's bytes.
-        placed: For a REMOVE, how the target had been placed.
+        placed: For a REMOVE, how the target had been placed. A MOVE goes only when another name shows the same bytes.
         id: Number in the journal; 0 before it is planned.
     """
 
@@ -127,35 +132,62 @@ class Journal:
             StoreError: The output folder cannot be written, or something else stands where the journal should.
         """
         self.folder = output / JOURNAL_FOLDER
-        path = self.folder / "journal.sqlite"
+        self._path = self.folder / "journal.sqlite"
+        for _ in range(_TRIES):
+            made_output = self._make_folders(output)
+            try:
+                if self._open(made_output, wait_s):
+                    return
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    raise JournalBusy(f"another process is placing files in {output}; wait for it to finish") from error
+                raise StoreError(f"{self._path}: {error}") from error
+            except sqlite3.DatabaseError as error:
+                raise DamagedStore(f"{self._path}: {error}") from error
+        raise JournalBusy(f"{output} is being made and taken away by other processes")
+
+    def _make_folders(self, output: Path) -> bool:
+        """Make the output folder and the journal's where they are missing; tell whether the first was."""
         made_output = not output.exists()
         try:
             output.mkdir(parents=True, exist_ok=True)
             self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot write the output folder {output}: {error.strerror}") from error
-        if self.folder.is_symlink() or path.is_symlink():
-            raise StoreError(f"{path}: a symbolic link stands where the journal should be; remove it")
-        try:
-            self._db = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
-            self._prepare(path, made_output)
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise JournalBusy(f"another process is placing files in {output}; wait for it to finish") from error
-            raise StoreError(f"{path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise DamagedStore(f"{path}: {error}") from error
+        if self.folder.is_symlink() or self._path.is_symlink():
+            raise StoreError(f"{self._path}: a symbolic link stands where the journal should be; remove it")
+        return made_output
 
-    def _prepare(self, path: Path, made_output: bool) -> None:
-        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        self._db.execute("PRAGMA synchronous = EXTRA")  # also syncs the folder when its rollback file goes
-        self._db.execute("BEGIN EXCLUSIVE")
+    def _open(self, made_output: bool, wait_s: float) -> bool:
+        """Open and lock the file; False when the process that held it has taken it away meanwhile."""
+        try:
+            file = _make_or_find(self._path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StoreError(f"{self._path}: {error.strerror}") from error
+        self._db = sqlite3.connect(self._path, timeout=wait_s, isolation_level=None)
+        try:
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("PRAGMA synchronous = EXTRA")  # also syncs the folder when its rollback file goes
+            self._db.execute("BEGIN EXCLUSIVE")
+            if found := _identity(self._path) == file:
+                self._prepare(made_output)
+        except BaseException:
+            self.close()
+            raise
+        if not found:
+            self.close()
+        return found
+
+    def _prepare(self, made_output: bool) -> None:
+        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            check_schema(int(self.meta("schema") or 0), self._path)
         for statement in _TABLES.split(";"):
             self._db.execute(statement)
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('made_output', ?)", (int(made_output),))
         self._db.execute("COMMIT")
-        check_schema(int(self.meta("schema") or 0), path)
 
     def __enter__(self) -> Journal:
         return self
@@ -169,6 +201,28 @@ class Journal:
         """Let go of the journal."""
         self._db.close()
 
+    def remove(self) -> None:
+        """Take the journal away and let go of it; who waits for it makes a new one."""
+        for path in self.folder.glob(f"{self._path.name}*"):
+            path.unlink()
+        self.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All that happens in the block, durably, or nothing of it.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StoreError(f"{self._path}: {error}") from error
+
     def meta(self, key: str) -> bytes | int | str | None:
         """A noted value, or None."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -176,10 +230,11 @@ class Journal:
 
     def note(self, key: str, value: bytes | int | str | None) -> None:
         """Note a value durably; None takes it away."""
-        if value is None:
-            self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
-        else:
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        with self._transaction():
+            if value is None:
+                self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def placements(self, image: Image) -> list[Placement]:
         """Where an image stands now, in the order of the targets."""
@@ -200,39 +255,37 @@ class Journal:
             folder_times: Folders of originals that a move is about to change, with their times in nanoseconds.
         """
         planned: list[Operation] = []
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(
-            "INSERT OR IGNORE INTO folder_time VALUES (?, ?, ?)", [(run, path, mtime) for path, mtime in folder_times]
-        )
-        for op in operations:
-            cursor = self._db.execute(
-                "INSERT INTO operation (run, action, path, member, source, target, digest, placed)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (run, op.action, op.image.path, op.image.member, op.source, op.target, op.digest, op.placed or ""),
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO folder_time VALUES (?, ?, ?)",
+                [(run, path, mtime) for path, mtime in folder_times],
             )
-            planned.append(replace(op, id=cursor.lastrowid or 0))
-        self._db.execute("COMMIT")
+            for op in operations:
+                cursor = self._db.execute(
+                    "INSERT INTO operation (run, action, path, member, source, target, digest, placed)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (run, op.action, op.image.path, op.image.member, op.source, op.target, op.digest, op.placed or ""),
+                )
+                planned.append(replace(op, id=cursor.lastrowid or 0))
         return planned
 
     def settle(self, done: Iterable[Operation], dropped: Iterable[Operation] = ()) -> None:
         """Write down, in one transaction, which planned operations have happened and which never will."""
-        self._db.execute("BEGIN IMMEDIATE")
-        for op in done:
-            self._db.execute("UPDATE operation SET done = 1, action = ? WHERE id = ?", (op.action, op.id))
-            self._apply(op)
-        self._db.executemany("DELETE FROM operation WHERE id = ?", [(op.id,) for op in dropped])
-        self._db.execute("COMMIT")
+        with self._transaction():
+            for op in done:
+                self._db.execute("UPDATE operation SET done = 1, action = ? WHERE id = ?", (op.action, op.id))
+                self._apply(op)
+            self._db.executemany("DELETE FROM operation WHERE id = ?", [(op.id,) for op in dropped])
 
     def forget(self, reversed_: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
         """Write down, in one transaction, that operations were reversed, or cannot be and are left as they are."""
-        self._db.execute("BEGIN IMMEDIATE")
-        for op in reversed_:
-            self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
-            self._unapply(op)
-        for op in left:
-            self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
-            self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
-        self._db.execute("COMMIT")
+        with self._transaction():
+            for op in reversed_:
+                self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
+                self._unapply(op)
+            for op in left:
+                self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
+                self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
 
     def hand_over(self, op: Operation) -> bool:
         """Let another run that uses a folder take it away in its turn; tell whether there is one."""
@@ -277,7 +330,8 @@ class Journal:
 
     def end_run(self, run: str) -> bool:
         """Forget a run that was undone; tell whether the journal is empty now."""
-        self._db.execute("DELETE FROM folder_time WHERE run = ?", (run,))
+        with self._transaction():
+            self._db.execute("DELETE FROM folder_time WHERE run = ?", (run,))
         return self._db.execute("SELECT 1 FROM operation LIMIT 1").fetchone() is None
 
     def _apply(self, op: Operation) -> None:
@@ -303,6 +357,22 @@ class Journal:
             )
         elif op.action is not Action.FOLDER:
             self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
+
+
+def _make_or_find(path: Path) -> tuple[int, int]:
+    """Make an empty file where there is none; return which file it is."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 _SELECT = "SELECT id, action, path, member, source, target, digest, placed FROM operation"

@@ -47,7 +47,7 @@ def perform(op: Operation) -> Operation:
     try:
         return _DO[op.action](op)
     except FileExistsError as error:
-        raise Taken(str(error)) from error
+        raise Taken(f"{os.fsdecode(op.target)} is taken by something else") from error
     except OSError as error:
         raise Failed(f"{os.fsdecode(op.target)}: {error.strerror or error}") from error
 
@@ -142,8 +142,12 @@ def _rename(op: Operation) -> Operation:
 
 
 def _remove(op: Operation) -> Operation:
-    """Take away a link or copy that this program had placed, if it is still that."""
-    _unlink_spare(replace(op, action=op.placed or Action.COPY))
+    """Take away what this program had placed, if it is still that and its bytes stand elsewhere."""
+    action = op.placed or Action.COPY
+    if action is Action.MOVE:
+        # It stands under another name too: as a link, or as a copy where links cannot be made.
+        action = Action.HARDLINK if stands_already(replace(op, action=Action.HARDLINK)) else Action.COPY
+    _unlink_spare(replace(op, action=action))
     return op
 
 
@@ -197,7 +201,7 @@ def _finish_shift(op: Operation) -> Operation | None:
 
 
 def stands_already(op: Operation) -> bool:
-    """Whether the target is what a HARDLINK, SYMLINK, COPY or MOVE of the original makes."""
+    """Whether the target is what a HARDLINK, SYMLINK or COPY of the original makes."""
     if op.action is Action.SYMLINK:
         return os.path.islink(op.target) and os.readlink(op.target) == op.source
     try:
@@ -259,7 +263,7 @@ def _reverse_shift(op: Operation) -> None:
 def _reverse_remove(op: Operation) -> None:
     if not os.path.lexists(op.target):
         os.makedirs(os.path.dirname(op.target), exist_ok=True)
-        perform(replace(op, action=op.placed or Action.COPY))
+        perform(replace(op, action=Action.HARDLINK if op.placed is Action.MOVE else op.placed or Action.COPY))
 
 
 def _reverse_placing(op: Operation) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from store.files import sync_folder
+from store.files import TEMPORARY_PREFIX, sync_folder
 from store.journal import Action, Image, Journal, Operation, Placement
 from store.run import Mode
-from workers.naming import numbered
+from workers.naming import file_name, numbered
 from workers.operations import Failed, Taken, finish, perform, stands_already
 
 __all__ = ["Placer", "Tally", "Wanted", "recover"]
@@ -61,7 +62,13 @@ class Tally:
 
 
 def recover(journal: Journal) -> int:
-    """Finish what a process that died had planned; return how many operations that were."""
+    """Finish what a process that died had planned; return how many operations that were.
+
+    Its unfinished reports go as well: nobody else writes in this output folder while the journal is held.
+    """
+    for folder in (journal.folder.parent, journal.folder / "reports"):
+        for path in folder.glob(f"{TEMPORARY_PREFIX}*.part"):
+            path.unlink()
     planned = journal.open_operations()
     finished = [finish(op) for op in planned]
     journal.settle(
@@ -104,15 +111,17 @@ class Placer:
             todo += [_Todo(index, op) for op in operations]
         todo = self._with_folders(todo)
         for _ in range(_TRIES):
-            taken = self._carry_out(todo, stands)
-            if not taken:
-                break
-            todo = [self._renamed(item, claimed) for item in taken]
+            todo = self._renamed(self._carry_out(todo, stands), claimed)
+            if not todo:
+                return stands
+        for item in todo:
+            original = os.fsdecode(item.op.image.path)
+            self.tally.problems.append(f"{original}: others take every name it is given; it stays where it is")
         return stands
 
     def _plan_image(self, wanted: Wanted, claimed: set[bytes]) -> tuple[list[Operation], list[bytes]]:
         """What has to be done for one image, and where it stands already."""
-        placements = self._journal.placements(wanted.image)
+        placements = [found for found in self._journal.placements(wanted.image) if _shows(found, wanted)]
         present = [placement for placement in placements if os.path.lexists(placement.target)]
         if len(present) < len(placements):
             self.tally.left_alone += 1
@@ -120,6 +129,7 @@ class Placer:
         folders = [os.path.join(self._output, os.fsencode(folder)) for folder in wanted.folders]
         right = {os.path.dirname(p.target): p.target for p in placements if os.path.dirname(p.target) in folders}
         wrong = [p for p in placements if os.path.dirname(p.target) not in folders]
+        wrong.sort(key=lambda placement: placement.action is not Action.MOVE)  # a moved original is renamed first
         self.tally.already += len(right)
         standing = list(right.values())
         operations: list[Operation] = []
@@ -131,13 +141,15 @@ class Placer:
             else:
                 made_from = standing[0] if standing else operations[0].target if operations else None
                 self._create(wanted, folder, made_from, claimed, operations, standing)
-        spare = [old for old in wrong if old.action is not Action.MOVE]
-        operations += [self._removal(wanted, old, standing) for old in spare]
-        return operations, standing + [old.target for old in wrong if old.action is Action.MOVE]
+        others = standing + [op.target for op in operations]
+        kept = [old for old in wrong if old.action is Action.MOVE and not others]
+        moved = any(placement.action is Action.MOVE for placement in placements)
+        operations += [self._removal(wanted, old, others, moved) for old in wrong if old not in kept]
+        return operations, standing + [old.target for old in kept]
 
     def _moving_on(self, wanted: Wanted, old: Placement, folder: bytes, claimed: set[bytes]) -> Operation:
         """An image that stands in a folder where it no longer belongs goes to one where it does."""
-        name = os.path.basename(wanted.image.member or wanted.image.path)
+        name = file_name(wanted.image.member or wanted.image.path)
         return Operation(Action.RENAME, wanted.image, old.target, self._free_name(folder, name, claimed), wanted.digest)
 
     def _create(
@@ -156,7 +168,7 @@ class Placer:
         elif action is Action.MOVE and made_from is not None:
             # Moved to its first folder, it stands under the further ones as a link.
             action, source = Action.HARDLINK, made_from
-        name = os.path.basename(wanted.image.member or wanted.image.path)
+        name = file_name(wanted.image.member or wanted.image.path)
         plain = Operation(action, wanted.image, source, os.path.join(folder, name), wanted.digest)
         if action is not Action.MOVE and plain.target not in claimed and stands_already(plain):
             claimed.add(plain.target)
@@ -165,10 +177,11 @@ class Placer:
         else:
             operations.append(replace(plain, target=self._free_name(folder, name, claimed)))
 
-    def _removal(self, wanted: Wanted, old: Placement, standing: list[bytes]) -> Operation:
-        """A link or copy that no longer belongs there goes; it can be made again from the original."""
-        original = wanted.image.path
-        source = original if os.path.exists(original) or not standing else standing[0]
+    def _removal(self, wanted: Wanted, old: Placement, others: list[bytes], moved: bool) -> Operation:
+        """What no longer belongs in a folder goes; it can be made again from the original, or from another place."""
+        source = wanted.image.path
+        if old.action is not Action.SYMLINK and others and (moved or not os.path.exists(source)):
+            source = others[0]
         return Operation(Action.REMOVE, wanted.image, source, old.target, wanted.digest, placed=old.action)
 
     def _free_name(self, folder: bytes, name: bytes, claimed: set[bytes]) -> bytes:
@@ -195,11 +208,20 @@ class Placer:
                 self.tally.problems.append(f"{os.fsdecode(folder)} is not a folder; nothing can be placed in it")
         return making + [item for item in todo if os.path.dirname(item.op.target) not in blocked]
 
-    def _renamed(self, item: _Todo, claimed: set[bytes]) -> _Todo:
-        """Another name for a file whose name was taken at the last moment."""
-        name = os.path.basename(item.op.image.member or item.op.image.path)
-        target = self._free_name(os.path.dirname(item.op.target), name, claimed)
-        return replace(item, op=replace(item.op, target=target, id=0))
+    def _renamed(self, taken: Sequence[_Todo], claimed: set[bytes]) -> list[_Todo]:
+        """Other names for files whose names were taken at the last moment, and for what is made from them."""
+        new_names: dict[bytes, bytes] = {}
+        renamed: list[_Todo] = []
+        for item in taken:
+            op = item.op
+            if op.source in new_names:
+                op = replace(op, source=new_names[op.source])
+            else:
+                name = file_name(op.image.member or op.image.path)
+                new_names[op.target] = self._free_name(os.path.dirname(op.target), name, claimed)
+                op = replace(op, target=new_names[op.target])
+            renamed.append(replace(item, op=op))
+        return renamed
 
     def _carry_out(self, todo: list[_Todo], stands: list[list[bytes]]) -> list[_Todo]:
         """Journal, do, make durable, settle; return what found its name taken."""
@@ -209,18 +231,18 @@ class Placer:
         done: list[Operation] = []
         dropped: list[Operation] = []
         taken: list[_Todo] = []
+        names: set[bytes] = set()  # taken by others; nothing may be made from what stands there
+        missing: set[bytes] = set()  # folders that could not be made
         for item, op in zip(todo, planned, strict=True):
-            try:
-                result = perform(op)
-            except Taken:
+            result = None
+            if op.source not in names and os.path.dirname(op.target) not in missing:
+                result = self._try(op, names, missing)
+            if result is None:
                 dropped.append(op)
-                taken.append(item)
-            except Failed as error:
-                dropped.append(op)
-                self.tally.problems.append(str(error))
+                if names & {op.source, op.target}:
+                    taken.append(item)
             else:
                 done.append(result)
-                self._count(op, result)
                 if item.image is not None and op.action is not Action.REMOVE:
                     stands[item.image].append(op.target)
         for folder in {os.path.dirname(op.target) for op in done}:
@@ -228,10 +250,31 @@ class Placer:
         self._journal.settle(done, dropped)
         return taken
 
-    def _count(self, op: Operation, result: Operation) -> None:
+    def _try(self, op: Operation, names: set[bytes], missing: set[bytes]) -> Operation | None:
+        """Do one operation; None when it cannot be done, then with its target in `names` or `missing`, or reported."""
+        try:
+            result = perform(op)
+        except (Taken, Failed) as error:
+            if isinstance(error, Taken) and op.action is not Action.FOLDER:
+                names.add(op.target)
+                return None
+            if op.action is Action.FOLDER:
+                missing.add(op.target)
+            self.tally.problems.append(str(error))
+            return None
         if result.action is not Action.FOLDER:
             self.tally.done[result.action.value] += 1
             self.tally.copied_instead += op.action is Action.HARDLINK and result.action is Action.COPY
+        return result
+
+
+def _shows(placement: Placement, wanted: Wanted) -> bool:
+    """Whether a placement is one of this image, and not of an earlier picture of the same name."""
+    if placement.digest == wanted.digest:
+        return True
+    # A link shows what the original has become.
+    link = Operation(placement.action, wanted.image, wanted.image.path, placement.target)
+    return placement.action in (Action.HARDLINK, Action.SYMLINK) and stands_already(link)
 
 
 def _times_before(todo: list[_Todo]) -> list[tuple[bytes, int]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from store.files import sync_folder
@@ -55,34 +57,37 @@ def undo_run(run: Run) -> Undone:
             _restore_times(journal, run.id)
             withdraw(output, journal.folder, run.id)
             empty = journal.end_run(run.id)
-            if empty:
-                # Runs that only found everything in its place have reports too; what they tell of is gone now.
-                withdraw(output, journal.folder)
             result.others = journal.runs()
-            made_output = bool(journal.meta("made_output"))
-        if empty:
-            _clear(output, made_output)
+            if empty:
+                _clear(journal, output)
     run.mark("undone")
     return result
 
 
 def _reverse_all(journal: Journal, run_id: str, result: Undone) -> None:
     while batch := journal.newest_operations(run_id, _BATCH):
-        done: list[Operation] = []
-        left: list[Operation] = []
-        for op in batch:
-            try:
-                reverse(op)
-            except Failed as error:
-                left.append(op)
-                result.left.append(str(error))
-            else:
-                done.append(op)
-                result.reversed += op.action is not Action.FOLDER
-        for folder in {os.path.dirname(op.source) for op in done if op.action in (Action.MOVE, Action.RENAME)}:
-            if os.path.isdir(folder):  # else it was ours, and went in this batch
-                sync_folder(Path(os.fsdecode(folder)))
-        journal.forget([op for op in done if not _still_used(journal, op)], left)
+        # A name that a rename or a removal gives back may be that of a later operation. An undo that dies is begun
+        # again, so what is already taken back must be forgotten before such a name means something else.
+        for _, ops in groupby(batch, key=lambda op: op.id if op.action in (Action.RENAME, Action.REMOVE) else 0):
+            _reverse(journal, list(ops), result)
+
+
+def _reverse(journal: Journal, batch: list[Operation], result: Undone) -> None:
+    done: list[Operation] = []
+    left: list[Operation] = []
+    for op in batch:
+        try:
+            reverse(op)
+        except Failed as error:
+            left.append(op)
+            result.left.append(str(error))
+        else:
+            done.append(op)
+            result.reversed += op.action is not Action.FOLDER
+    for folder in {os.path.dirname(op.source) for op in done if op.action in (Action.MOVE, Action.RENAME)}:
+        if os.path.isdir(folder):  # else it was ours, and went in this batch
+            sync_folder(Path(os.fsdecode(folder)))
+    journal.forget([op for op in done if not _still_used(journal, op)], left)
 
 
 def _still_used(journal: Journal, op: Operation) -> bool:
@@ -99,13 +104,12 @@ def _restore_times(journal: Journal, run_id: str) -> None:
             continue  # gone, or not ours: there is nothing to restore
 
 
-def _clear(output: Path, made_output: bool) -> None:
-    """Leave no trace of an output folder in which nothing of ours remains."""
-    folder = output / JOURNAL_FOLDER
-    for path in [*folder.glob("reports/*"), *folder.glob("journal.sqlite*")]:
-        path.unlink()
-    for place in (folder / "reports", folder, *([output] if made_output else [])):
-        try:
+def _clear(journal: Journal, output: Path) -> None:
+    """Leave no trace of an output folder in which nothing of ours remains, the journal included."""
+    made_output = bool(journal.meta("made_output"))
+    # Runs that only found everything in its place have reports too; what they tell of is gone now.
+    withdraw(output, journal.folder)
+    journal.remove()
+    for place in (journal.folder / "reports", journal.folder, *([output] if made_output else [])):
+        with contextlib.suppress(OSError):  # something of the person's own is in it
             place.rmdir()
-        except OSError:
-            break  # something of the person's own is in it

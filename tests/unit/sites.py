@@ -1,0 +1,84 @@
+"""An archive, an output folder and a store: where placing and undoing are tried."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from store.journal import Image, Journal
+from store.run import Mode, Run, RunSpec
+from store.store import Store
+from tests.unit.trees import put, sha
+from workers.placing import Placer, Tally, Wanted, recover
+
+
+@dataclass
+class Site:
+    """Names of pictures are paths below the archive, of members `book.cbz!/page`; places are paths below the output."""
+
+    root: Path
+    outside: Path | None = None
+    digests: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def archive(self) -> Path:
+        """The archive's root."""
+        return self.root / "archive"
+
+    @property
+    def output(self) -> Path:
+        """The output folder; may lie on another file system."""
+        return (self.outside or self.root) / "out"
+
+    def add(self, name: str, content: bytes | None = None) -> Path:
+        """Put a picture into the archive, with its name for content unless told otherwise."""
+        book, _, member = name.partition("!/")
+        content = name.encode() if content is None else content
+        self.digests[name] = sha(content)
+        if not member:
+            return put(self.archive / name, content)
+        self.archive.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(self.archive / book, "a") as archive:
+            archive.writestr(zipfile.ZipInfo(member, (2001, 2, 3, 4, 5, 6)), content)
+        return self.archive / book
+
+    def run(self) -> Run:
+        """A new run over this archive and output."""
+        spec = RunSpec(str(self.archive), str(self.output), 1_700_000_000.0, "digest", "v1-pad-32", 16, "private")
+        return Store(self.root / "store").create_run(spec)
+
+    def wanted(self, name: str, folders: Sequence[str], *, keep: bool = False) -> Wanted:
+        """An image and where it belongs."""
+        book, _, member = name.partition("!/")
+        return Wanted(Image(bytes(self.archive / book), member.encode()), tuple(folders), self.digests[name], keep)
+
+    def place(
+        self, run: Run, mode: Mode, wants: Mapping[str, Sequence[str]], *, batch: int = 100
+    ) -> tuple[dict[str, list[str]], Tally]:
+        """Place pictures as a reducer does; return where each stands, and the tally."""
+        with Journal(self.output) as journal:
+            recover(journal)
+            return self.place_with(journal, run, mode, wants, batch=batch)
+
+    def place_with(
+        self, journal: Journal, run: Run, mode: Mode, wants: Mapping[str, Sequence[str]], *, batch: int = 100
+    ) -> tuple[dict[str, list[str]], Tally]:
+        """The same, with an open journal."""
+        placer = Placer(journal, self.output, run.id, mode)
+        wanted = [self.wanted(name, folders) for name, folders in wants.items()]
+        stands: list[list[bytes]] = []
+        for start in range(0, len(wanted), batch):
+            stands += placer.place(wanted[start : start + batch])
+        places = [sorted(os.path.relpath(os.fsdecode(path), self.output) for path in paths) for paths in stands]
+        return dict(zip(wants, places, strict=True)), placer.tally
+
+    def placed(self) -> dict[str, bytes]:
+        """What stands in the output folder, without what is our own."""
+        return {
+            str(path.relative_to(self.output)): path.read_bytes()
+            for path in sorted(self.output.rglob("*"))
+            if path.is_file() and ".oshiwake" not in path.relative_to(self.output).parts
+        }
