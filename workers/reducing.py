@@ -120,7 +120,7 @@ class _Reducer:
             report.close()
         finally:
             report.discard()
-        published = publish(self._output, report.path)
+        published = publish(self._journal, self._output, report.path)
         return self._summary(totals, published)
 
     def _find_duplicates(self) -> Duplicates:

@@ -1,18 +1,24 @@
 """OUT/report.csv: every file of the archive and its outcome, for a person's spreadsheet.
 
 Each pass's report is kept beside the journal; OUT/report.csv is a copy of the newest. So an undo can bring back the one
-before, and a report.csv that is not ours is known and left alone.
+before. The journal remembers the digest of every report published: a report.csv that is not ours, or that a person has
+written in, is known and left alone.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 import shutil
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 
 from store.assignments import Assigned
 from store.files import new_file, temporary_beside
+from store.journal import Journal
+from workers.naming import numbered
 from workers.operations import file_digest
 
 __all__ = ["COLUMNS", "ReportWriter", "publish", "withdraw"]
@@ -80,39 +86,55 @@ def _number(distance: float | None) -> str:
     return "" if distance is None else f"{distance:.4f}"
 
 
-def publish(output: Path, report: Path) -> Path:
+_PUBLISHED = "published"
+"""Under this key the journal keeps the digests of all reports ever published, one after the other."""
+
+_DIGEST_BYTES = 32
+
+
+def publish(journal: Journal, output: Path, report: Path) -> Path:
     """Copy a finished report to OUT/report.csv, or beside it when something else bears that name; return where."""
-    target = output / "report.csv"
-    if _exists(target) and not _is_ours(target, report.parent):
-        target = output / f"report-{report.stem}.csv"
+    published = _published(journal)
+    target = next(path for path in _targets(output, report) if not os.path.lexists(path) or _digest(path) in published)
+    digest = file_digest(bytes(report))
+    if digest not in published:
+        journal.note(_PUBLISHED, b"".join([*published, digest]))
     with new_file(target) as temporary:
         shutil.copyfile(report, temporary)
     return target
 
 
-def withdraw(output: Path, journal_folder: Path, run_id: str | None = None) -> None:
+def withdraw(journal: Journal, output: Path, run_id: str | None = None) -> None:
     """Take a run's reports (or all, for None) out of OUT, and bring back the newest of the others."""
-    reports = journal_folder / "reports"
+    reports = journal.folder / "reports"
     own = list(reports.glob("*.csv" if run_id is None else f"{run_id}-pass*.csv"))
     for report in own:
-        for target in (output / "report.csv", output / f"report-{report.stem}.csv"):
-            if _exists(target) and not target.is_symlink() and _same(target, report):
+        for target in (output / "report.csv", *output.glob(f"report-{report.stem}*.csv")):
+            if _digest(target) == file_digest(bytes(report)):
                 target.unlink()
     for report in own:
         report.unlink()
     others = sorted(reports.glob("*.csv"), key=lambda path: path.stat().st_mtime_ns)
-    if others and not _exists(output / "report.csv"):
-        publish(output, others[-1])
+    if others and not os.path.lexists(output / "report.csv"):
+        publish(journal, output, others[-1])
 
 
-def _exists(path: Path) -> bool:
-    return path.exists() or path.is_symlink()
+def _targets(output: Path, report: Path) -> Iterator[Path]:
+    """Where a report may stand, the best place first."""
+    yield output / "report.csv"
+    for n in count(1):
+        yield output / os.fsdecode(numbered(os.fsencode(f"report-{report.name}"), n))
 
 
-def _is_ours(target: Path, reports: Path) -> bool:
-    regular = target.is_file() and not target.is_symlink()
-    return regular and any(_same(target, report) for report in reports.glob("*.csv"))
+def _published(journal: Journal) -> list[bytes]:
+    digests = journal.meta(_PUBLISHED) or b""
+    assert isinstance(digests, bytes)  # only `publish` writes it
+    return [digests[at : at + _DIGEST_BYTES] for at in range(0, len(digests), _DIGEST_BYTES)]
 
 
-def _same(one: Path, other: Path) -> bool:
-    return file_digest(bytes(one)) == file_digest(bytes(other))
+def _digest(path: Path) -> bytes | None:
+    """sha256 of a regular file, None for anything else."""
+    try:
+        return file_digest(bytes(path)) if stat.S_ISREG(path.lstat().st_mode) else None
+    except OSError:
+        return None

@@ -55,7 +55,7 @@ def undo_run(run: Run) -> Undone:
             recover(journal)
             _reverse_all(journal, run.id, result)
             _restore_times(journal, run.id)
-            withdraw(output, journal.folder, run.id)
+            withdraw(journal, output, run.id)
             empty = journal.end_run(run.id)
             result.others = journal.runs()
             if empty:
@@ -108,7 +108,7 @@ def _clear(journal: Journal, output: Path) -> None:
     """Leave no trace of an output folder in which nothing of ours remains, the journal included."""
     made_output = bool(journal.meta("made_output"))
     # Runs that only found everything in its place have reports too; what they tell of is gone now.
-    withdraw(output, journal.folder)
+    withdraw(journal, output)
     journal.remove()
     for place in (journal.folder / "reports", journal.folder, *([output] if made_output else [])):
         with contextlib.suppress(OSError):  # something of the person's own is in it

@@ -1,0 +1,162 @@
+"""The report: written row by row, published where nothing else stands, taken back."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from store.assignments import Assigned, FinalOutcome
+from store.journal import Journal
+from tests.unit.trees import put, unfinished
+from workers.report import COLUMNS, ReportWriter, publish, withdraw
+
+RUN = "20261123-0412"
+OTHER = "20261123-0412-2"
+
+
+@pytest.fixture
+def journal(quick_path: Path) -> Iterator[Journal]:
+    """The journal of an output folder."""
+    with Journal(quick_path / "out") as journal:
+        yield journal
+
+
+def output(journal: Journal) -> Path:
+    """The output folder."""
+    return journal.folder.parent
+
+
+def write(journal: Journal, run: str, number: int, *names: str) -> Path:
+    """A pass's report about some files, published."""
+    report = ReportWriter(journal.folder, run, number)
+    report.write([Assigned(name, FinalOutcome.UNKNOWN, reason="far") for name in names])
+    report.close()
+    return publish(journal, output(journal), report.path)
+
+
+def files(journal: Journal) -> dict[str, list[str]]:
+    """The reports in the output folder and the files that each tells of."""
+    return {
+        path.name: [row["path"] for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
+        for path in sorted(output(journal).glob("*.csv"))
+        if path.is_file()
+    }
+
+
+def test_rows_survive_a_spreadsheet(journal: Journal) -> None:
+    """Commas, quotes, line ends, several characters and places: each row is read back as it was."""
+    row = Assigned(
+        'a, "b"\n桜.png',
+        FinalOutcome.ASSIGNED,
+        ("Akari", "桜 ひな"),
+        "Akari",
+        0.12344,
+        "桜 ひな",
+        0.2,
+        "ab" * 32,
+        "",
+        ("Akari/a.png", "桜 ひな/a.png"),
+    )
+    report = ReportWriter(journal.folder, RUN, 1)
+    report.write([row])
+    report.write([Assigned("c.png", FinalOutcome.UNREADABLE, reason="the file is empty")])
+    report.close()
+    with report.path.open(encoding="utf-8", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert tuple(first) == COLUMNS
+    assert first["path"] == row.path and first["character"] == "Akari | 桜 ひな"
+    assert (first["distance"], first["runner_up_distance"]) == ("0.1234", "0.2000")
+    assert first["placed"] == "Akari/a.png | 桜 ひな/a.png"
+    assert (second["outcome"], second["distance"], second["reason"]) == ("unreadable", "", "the file is empty")
+
+
+def test_a_report_is_there_whole_or_not_at_all(journal: Journal) -> None:
+    """What is not closed leaves nothing behind."""
+    report = ReportWriter(journal.folder, RUN, 1)
+    report.write([Assigned("a.png", FinalOutcome.UNKNOWN)])
+    report.discard()
+    assert not report.path.exists() and not unfinished(output(journal) / ".oshiwake")
+
+
+def test_the_newest_report_takes_the_place_of_ours(journal: Journal) -> None:
+    """Of a later pass and of another run, and of a pass reduced again."""
+    for run, number, names in ((RUN, 1, ["a"]), (RUN, 2, ["b"]), (OTHER, 1, ["c"]), (OTHER, 1, ["d", "e"])):
+        assert write(journal, run, number, *names) == output(journal) / "report.csv"
+        assert files(journal) == {"report.csv": names}
+
+
+def test_a_crash_before_publishing_leaves_the_old_one_ours(journal: Journal) -> None:
+    """A pass that is reduced again after a crash replaces the report that it had published."""
+    write(journal, RUN, 1, "a")
+    report = ReportWriter(journal.folder, RUN, 1)
+    report.write([Assigned("b", FinalOutcome.UNKNOWN)])
+    report.close()
+    assert write(journal, RUN, 1, "c") == output(journal) / "report.csv"
+    assert files(journal) == {"report.csv": ["c"]}
+
+
+def _file(path: Path) -> None:
+    put(path, b"mine")
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("make", [_file, _folder, _dangling, _pipe])
+def test_what_is_not_ours_is_never_replaced(journal: Journal, make: Callable[[Path], None]) -> None:
+    """Whatever else is called report.csv stays, and so does what is called as we would call ours then."""
+    make(output(journal) / "report.csv")
+    first = write(journal, RUN, 1, "a")
+    assert first.name == f"report-{RUN}-pass1.csv"
+    first.write_text("path\na, with my notes\n")
+    second = write(journal, RUN, 1, "b")
+    assert second.name == f"report-{RUN}-pass1 (2).csv"
+    assert first.read_text() == "path\na, with my notes\n"
+    withdraw(journal, output(journal), RUN)
+    assert os.path.lexists(output(journal) / "report.csv") and first.exists() and not second.exists()
+
+
+def test_a_report_that_a_person_wrote_in_is_left_alone(journal: Journal) -> None:
+    """It is theirs from then on."""
+    published = write(journal, RUN, 1, "a")
+    published.write_text(published.read_text() + "my remark")
+    assert write(journal, RUN, 2, "b") != published
+    withdraw(journal, output(journal), RUN)
+    assert published.read_text().endswith("my remark")
+    assert len(files(journal)) == 1
+
+
+def test_withdrawing_brings_the_one_before_back(journal: Journal) -> None:
+    """All passes of the run go; without another run, nothing is left."""
+    write(journal, RUN, 1, "a")
+    write(journal, OTHER, 1, "b")
+    write(journal, OTHER, 2, "c")
+    withdraw(journal, output(journal), OTHER)
+    assert files(journal) == {"report.csv": ["a"]}
+    withdraw(journal, output(journal), OTHER)
+    withdraw(journal, output(journal), RUN)
+    assert files(journal) == {}
+
+
+def test_equal_reports_of_two_runs(journal: Journal) -> None:
+    """Withdrawing one leaves the other's."""
+    write(journal, RUN, 1, "a")
+    write(journal, OTHER, 1, "a")
+    withdraw(journal, output(journal), RUN)
+    assert files(journal) == {"report.csv": ["a"]}
+    withdraw(journal, output(journal), OTHER)
+    assert files(journal) == {}
