@@ -31,6 +31,8 @@ def _make_app(settings: Settings) -> Celery:
         # A chunk belongs to the worker only once it is done: a worker that dies gives it back.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
+        # A chunk that failed is sent again by its task; one that ran out of time is delivered again.
+        task_acks_on_failure_or_timeout=False,
         # A busy worker must not hoard chunks that an idle one could take.
         worker_prefetch_multiplier=1,
         worker_concurrency=embed_processes(settings),

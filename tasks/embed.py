@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from typing import Any
 
 from store.errors import NewerSchema
 from tasks.application import app, settings
+from tasks.errors import PoisonousChunk
 from tasks.messages import EmbedMessage, ReduceMessage, decode_message
 from tasks.process import embedders, progress, store
+from workers.errors import PictureStuck
 
 __all__ = ["embed", "send_embed"]
 
 ATTEMPTS = 3
 """How often a chunk is tried, each time by whichever worker takes it, before the run reports it as failed."""
+
+CAREFUL = 3
+"""From this delivery on, each picture of the chunk is tried in a process of its own first: two workers died at it."""
+
+GIVE_UP = 6
+"""After so many deaths the chunk is reported as failed; it is not a picture that kills the workers."""
 
 _PAUSE_S = 1.0
 """A worker that just failed lets another one take the chunk."""
@@ -29,35 +38,43 @@ def send_embed(message: EmbedMessage, attempt: int = 1, through: Any = None) -> 
     )
 
 
-@app.task(  # type: ignore[untyped-decorator]
-    name="oshiwake.embed", bind=True, time_limit=settings.embed_limit_s
-)
+@app.task(name="oshiwake.embed", bind=True, time_limit=settings.embed_limit_s)  # type: ignore[untyped-decorator]
 def embed(self: Any, **fields: Any) -> str:
     """Embed one chunk of a run. May run twice without harm."""
     message = decode_message(EmbedMessage, fields)
+    at = (message.run, message.number, message.what)
     try:
-        return _embed(message)
+        deliveries = progress().delivered(*at)
+        if deliveries > GIVE_UP:
+            raise PoisonousChunk(f"{deliveries - 1} workers died at it")
+        return _embed(message, careful=deliveries >= CAREFUL)
+    except PictureStuck as error:
+        # No thread can be stopped from outside. The process ends; the chunk goes back to the queue and is counted.
+        _log.error("action=stuck run=%s what=%s error=%s", message.run, message.what, error)
+        os._exit(1)
     except Exception as error:
         # Whatever it is (a mount missing on this machine, a full disk, a bug), another worker may fare better. The
         # failure stands in Flower, the chunk goes back to the queue, and the last one is told to the run.
+        progress().answered(*at)
         attempt = int(self.request.get("attempt") or 1)
-        if attempt < ATTEMPTS and not isinstance(error, NewerSchema):
+        if attempt < ATTEMPTS and not isinstance(error, (NewerSchema, PoisonousChunk)):
             time.sleep(_PAUSE_S)
             send_embed(message, attempt + 1)
         else:
-            progress().failed(message.run, message.number, message.what, f"{type(error).__name__}: {error}")
+            progress().failed(*at, f"{type(error).__name__}: {error}")
         raise
 
 
-def _embed(message: EmbedMessage) -> str:
+def _embed(message: EmbedMessage, *, careful: bool) -> str:
     from tasks.reduce import send_reduce
     from workers.embedding import embed_chunk
 
     run = store().run(message.run)
     if run.marked("cancelled"):
+        progress().answered(run.id, message.number, message.what)
         return f"run {run.id} {message.what}: cancelled"
     start = time.perf_counter()
-    counts, timings = embed_chunk(store(), run, message.part, message.chunk, embedders())
+    counts, timings = embed_chunk(store(), run, message.part, message.chunk, embedders(), careful=careful)
     _log.info(
         "action=embed run=%s part=%s chunk=%d images=%d wall_s=%.3f read_s=%.3f decode_s=%.3f infer_s=%.3f",
         *(run.id, message.part, message.chunk, counts.images, time.perf_counter() - start),

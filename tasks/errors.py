@@ -17,6 +17,10 @@ class BadMessage(QueueError):
     """A message of an unknown version or form."""
 
 
+class PoisonousChunk(QueueError):
+    """Worker after worker has died at a chunk, also when its pictures were tried elsewhere first."""
+
+
 class BadSettings(QueueError):
     """Settings that cannot work."""
 

@@ -58,5 +58,6 @@ def embedders() -> Embedders:
             network_threads=settings.network_threads or share,
             max_pixels=settings.max_pixels,
             max_bytes=settings.max_bytes,
+            picture_limit_s=settings.picture_limit_s,
         )
     )

@@ -26,8 +26,9 @@ if redis.call('HSETNX', KEYS[1], ARGV[1], 1) == 1 then
   redis.call('LPUSH', KEYS[3], ARGV[6] .. ' ' .. redis.call('HGET', KEYS[2], 'images'))
   redis.call('LTRIM', KEYS[3], 0, 63)
   redis.call('HDEL', KEYS[4], ARGV[1])
+  redis.call('HDEL', KEYS[5], ARGV[1])
 end
-for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[7]) end
+for i = 1, 5 do redis.call('EXPIRE', KEYS[i], ARGV[7]) end
 local expected = redis.call('HGET', KEYS[2], 'expected')
 if expected and redis.call('HLEN', KEYS[1]) >= tonumber(expected) then return 1 end
 return 0
@@ -77,14 +78,23 @@ class Progress:
 
     def chunk_done(self, run: str, number: int, chunk: str, counts: Counts) -> bool:
         """Count a finished chunk, the first time only; tell whether all expected chunks are done."""
-        done, totals, recent, errors = self._keys(run, number)
         numbers = [counts.images, counts.embedded, counts.unreadable, counts.unsupported]
         args = [chunk, *numbers, time.time(), self._keep_s]
-        return bool(self._mark_done(keys=[done, totals, recent, errors], args=args))
+        return bool(self._mark_done(keys=self._keys(run, number), args=args))
+
+    def delivered(self, run: str, number: int, chunk: str) -> int:
+        """Count a delivery of a chunk that nobody has answered for yet; more than one: a worker died at it."""
+        key = self._keys(run, number)[4]
+        with self._redis.pipeline() as pipe:
+            return int(pipe.hincrby(key, chunk, 1).expire(key, self._keep_s).execute()[0])
+
+    def answered(self, run: str, number: int, chunk: str) -> None:
+        """A worker lived to say how a chunk went."""
+        self._redis.hdel(self._keys(run, number)[4], chunk)
 
     def expect(self, run: str, number: int, chunks: int) -> bool:
         """Say how many chunks a pass has, once all are sent; tell whether all are done already."""
-        done, totals, _, _ = self._keys(run, number)
+        done, totals, *_ = self._keys(run, number)
         with self._redis.pipeline() as pipe:
             pipe.hset(totals, "expected", chunks).expire(totals, self._keep_s).hlen(done)
             return int(pipe.execute()[-1]) >= chunks
@@ -121,7 +131,7 @@ class Progress:
 
     def read(self, run: str, number: int) -> PassProgress | None:
         """How far a pass is, or None where Redis knows nothing of it."""
-        done, totals, recent, errors = self._keys(run, number)
+        done, totals, recent, errors, _ = self._keys(run, number)
         with self._redis.pipeline() as pipe:
             pipe.hlen(done).hgetall(totals).lrange(recent, 0, -1).hgetall(errors)
             chunks, raw, samples, failures = pipe.execute()
@@ -143,9 +153,9 @@ class Progress:
             to_reduce=values.get("to_reduce", 0),
         )
 
-    def _keys(self, run: str, number: int) -> tuple[str, str, str, str]:
+    def _keys(self, run: str, number: int) -> tuple[str, str, str, str, str]:
         stem = f"oshiwake:run:{run}:{number}"
-        return f"{stem}:done", f"{stem}:totals", f"{stem}:recent", f"{stem}:errors"
+        return f"{stem}:done", f"{stem}:totals", f"{stem}:recent", f"{stem}:errors", f"{stem}:deliveries"
 
 
 def _rate(samples: list[str]) -> float | None:

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
         network_threads: Threads of the network on a CPU; 0 chooses for the machine.
         max_pixels: Larger pictures count as unreadable.
         max_bytes: Larger files count as unreadable.
+        picture_limit_s: Reading and decoding one picture may take so long.
         chunk_images: Images that one embed task handles at most.
         embed_limit_s: An embed task that takes longer is killed.
         reduce_limit_s: A reduce task that takes longer is killed; the next one continues.
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     network_threads: int = Field(0, ge=0)
     max_pixels: int = Field(200_000_000, ge=1)
     max_bytes: int = Field(1 << 30, ge=1)
+    picture_limit_s: float = Field(120.0, gt=0)
     chunk_images: int = Field(256, ge=1, le=65536)
     embed_limit_s: int = Field(1800, ge=1)
     reduce_limit_s: int = Field(3300, ge=1)

@@ -14,6 +14,7 @@ import pytest
 
 from model.synthesis import Identity, draw
 
+PLUGINS = Path(__file__).parent / "plugins"
 SHARED = Path(__file__).parents[1].parent / "shared"
 
 

@@ -29,6 +29,7 @@ class WorkOptions:
         network_threads: Threads of the network on a CPU; 0 leaves torch's default.
         max_pixels: Larger pictures are refused.
         max_bytes: Larger files are refused.
+        picture_limit_s: How long reading and decoding one picture may take.
     """
 
     device: str = "cpu"
@@ -37,6 +38,7 @@ class WorkOptions:
     network_threads: int = 1
     max_pixels: int = 200_000_000
     max_bytes: int = 1 << 30
+    picture_limit_s: float = 120.0
 
 
 @dataclass
@@ -71,14 +73,25 @@ class Embedders:
         return embedder
 
 
-def embed_chunk(store: Store, run: Run, part_name: str, chunk: int, embedders: Embedders) -> tuple[Counts, Timings]:
+def embed_chunk(
+    store: Store, run: Run, part_name: str, chunk: int, embedders: Embedders, *, careful: bool = False
+) -> tuple[Counts, Timings]:
     """Read every file of a chunk that has to be read and write the chunk's shard.
 
     Doing it twice does no harm: where the shard stands already, nothing is read.
 
+    Args:
+        store: The store.
+        run: The run.
+        part_name: Which of its parts, e.g. `archive`.
+        chunk: The number of the chunk.
+        embedders: The networks of this process.
+        careful: Workers have died at this chunk: find the picture that kills them and report it as unreadable.
+
     Raises:
         RootNotVisible: The root of the part is not there on this machine.
         WrongWeights: The network cannot be loaded.
+        PictureStuck: A picture hangs its reader; this process should end.
         DamagedStore: The listing cannot be read.
     """
     part = store.part(f"{run.id}/{part_name}")
@@ -92,7 +105,11 @@ def embed_chunk(store: Store, run: Run, part_name: str, chunk: int, embedders: E
     options = embedders.options
     files = [(row, listed) for row, listed in enumerate(part.listing(chunk)) if listed.to_read]
     pipeline = Pipeline(
-        embedders.get(store, spec.weights_digest), options.decode_threads, Limits(max_pixels=options.max_pixels)
+        embedders.get(store, spec.weights_digest),
+        options.decode_threads,
+        Limits(max_pixels=options.max_pixels),
+        options.picture_limit_s,
+        careful,
     )
     with Sources(os.fsencode(root), options.max_bytes) as sources:
         reads, timings = pipeline.run(sources, files)

@@ -3,6 +3,7 @@
     WorkerError
     ├── RootNotVisible     this machine does not see the archive: a missing mount, not missing pictures
     ├── WrongWeights       the weights in the store are not those that the run was made with
+    ├── PictureStuck       a picture hangs its reader; the process has to end to be rid of it
     ├── NotReady           the pass cannot be reduced: chunks are missing, or no reference picture can be read
     └── UndoRefused        undoing this run would break what a later run did
 
@@ -20,6 +21,10 @@ class RootNotVisible(WorkerError):
 
 class WrongWeights(WorkerError):
     """The weights file is missing or has another digest than the run asks for."""
+
+
+class PictureStuck(WorkerError):
+    """Reading or decoding a picture takes longer than it may, in a thread that nobody can stop."""
 
 
 class NotReady(WorkerError):

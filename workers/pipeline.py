@@ -21,6 +21,8 @@ from model.picture import Limits, decode
 from model.preprocessing import Preprocessing
 from store.listing import Kind, Listed
 from store.shard import Read
+from workers.errors import PictureStuck
+from workers.probe import try_picture
 from workers.reading import PassingFailure, Sources
 
 __all__ = ["Pipeline", "Timings"]
@@ -43,11 +45,15 @@ class Pipeline:
         embedder: The loaded network.
         threads: How many files are read and decoded at once.
         limits: What a single picture may ask of the machine.
+        picture_limit_s: How long reading and decoding one picture may take.
+        careful: Try each picture in a process of its own first; for a chunk at which workers have died.
     """
 
     embedder: Embedder
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
+    picture_limit_s: float = 120.0
+    careful: bool = False
 
     def run(self, sources: Sources, files: Iterable[tuple[int, Listed]]) -> tuple[list[Read], Timings]:
         """Read, decode and embed files.
@@ -76,13 +82,25 @@ class Pipeline:
     ) -> Iterator[_Prepared]:
         """Prepare files in order, a bounded number ahead: at most a batch of squares and a picture per thread."""
         ahead: deque[Future[_Prepared]] = deque()
-        with ThreadPoolExecutor(self.threads, thread_name_prefix="decode") as pool:
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decode")
+        try:
             for row, listed in files:
                 ahead.append(pool.submit(self._prepare, sources, row, listed, timings))
                 if len(ahead) > self.embedder.batch + self.threads:
-                    yield ahead.popleft().result()
+                    yield self._result(ahead.popleft())
             while ahead:
-                yield ahead.popleft().result()
+                yield self._result(ahead.popleft())
+        finally:
+            # Not waiting: a thread that hangs in a decoder would hold the process for ever.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _result(self, future: Future[_Prepared]) -> _Prepared:
+        """The oldest picture's outcome; as the pool works in order, it is at work on it, or done."""
+        limit_s = self.picture_limit_s * (3 if self.careful else 1)
+        try:
+            return future.result(limit_s)
+        except TimeoutError as error:
+            raise PictureStuck(f"a picture was not read within {limit_s:.0f} s") from error
 
     def _prepare(self, sources: Sources, row: int, listed: Listed, timings: Timings) -> _Prepared:
         digest: bytes | None = None
@@ -92,6 +110,8 @@ class Pipeline:
             digest = hashlib.sha256(data).digest()
             read_done = time.perf_counter()
             timings.read_s += read_done - start
+            if self.careful:
+                try_picture(data, limits=self.limits, limit_s=self.picture_limit_s)
             pixels = self._preprocessing(decode(data, limits=self.limits))
             timings.decode_s += time.perf_counter() - read_done
         except PassingFailure as error:
