@@ -80,7 +80,9 @@ def network_embed(embedder: Embedder) -> Embed:
 
     def embed(pictures: list[Image.Image]) -> NDArray[np.float32]:
         prepare = embedder.info.preprocessing
-        parts = [embedder.embed(np.stack([prepare(p) for p in pictures[i : i + 64]])) for i in range(0, len(pictures), 64)]
+        parts = [
+            embedder.embed(np.stack([prepare(p) for p in pictures[i : i + 64]])) for i in range(0, len(pictures), 64)
+        ]
         return np.concatenate(parts)
 
     return embed
@@ -125,7 +127,9 @@ def measure(
 
 def print_table(rows: list[dict[str, object]], methods: list[str]) -> None:
     """Print the figures in percent."""
-    print(f"{'set':8}{'pictures':>9}{'chars':>7}" + "".join(f"{m:>22}" for m in methods) + "   threshold: equal, FAR, FRR")
+    print(
+        f"{'set':8}{'pictures':>9}{'chars':>7}" + "".join(f"{m:>22}" for m in methods) + "   threshold: equal, FAR, FRR"
+    )
     for row in rows:
         cells = ""
         for method in methods:

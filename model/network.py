@@ -1,7 +1,8 @@
-"""The network: a ResNet18 trunk, a linear layer, unit length."""
+"""The network: a ResNet18 trunk, a linear layer, unit length; beside it, where wanted, the colours."""
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 import torch
@@ -9,10 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import resnet18
 
+from model.colours import Colours
+
 __all__ = ["ARCHITECTURE", "Network"]
 
 ARCHITECTURE = "resnet18-linear"
-"""Name of this architecture in a weights file; the dimension stands beside it."""
+"""Name of this architecture in a weights file; the dimension stands beside it.
+
+With colours it is followed by how many numbers of the embedding are theirs, e.g. `resnet18-linear-colours128`.
+"""
+
+_COLOURS = re.compile(re.escape(ARCHITECTURE) + r"(?:-colours([1-9][0-9]{0,3}))?")
 
 _MEAN = (
     0.485,
@@ -26,15 +34,20 @@ class Network(nn.Module):
     """Pictures in, points on the unit sphere out.
 
     The colour normalisation is part of the network, so that no caller can forget it.
+
+    Attributes:
+        dimension: Length of an embedding.
+        colours: The part of the embedding that no gradient has learned, the last numbers of it, or None.
     """
 
-    def __init__(self, dimension: int = 500) -> None:
+    def __init__(self, dimension: int = 500, colours: int = 0) -> None:
         super().__init__()
         self.dimension = dimension
+        self.colours = Colours(colours) if colours else None
         self.trunk = resnet18(weights=None)
         features = self.trunk.fc.in_features
         self.trunk.fc = nn.Identity()
-        self.head = nn.Linear(features, dimension)
+        self.head = nn.Linear(features, dimension - colours)
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 
@@ -47,5 +60,26 @@ class Network(nn.Module):
         Returns:
             `(n, dimension)` float, each row of unit length.
         """
+        learned = self.project(self.features(pictures))
+        return learned if self.colours is None else self.colours.join(learned, pictures)
+
+    @property
+    def architecture(self) -> str:
+        """Name of this architecture in a weights file."""
+        return ARCHITECTURE if self.colours is None else f"{ARCHITECTURE}-colours{self.colours.axes.out_features}"
+
+    @classmethod
+    def of(cls, architecture: str, dimension: int) -> Network | None:
+        """Make the network of an architecture's name, at random weights; None where the name is not known here."""
+        match = _COLOURS.fullmatch(architecture)
+        colours = int(match[1] or 0) if match else 0
+        return cls(dimension, colours) if match and colours < dimension else None
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """What the trunk sees in pictures, `(n, 512)` float, each number >= 0."""
         normal = (pictures - cast(Tensor, self.mean)) / cast(Tensor, self.std)
-        return functional.normalize(self.head(self.trunk(normal)), dim=1)
+        return cast(Tensor, self.trunk(normal))
+
+    def project(self, features: Tensor) -> Tensor:
+        """From features to the learned part, on the unit sphere: `(n, 512)` to `(n, dimension without colours)`."""
+        return functional.normalize(self.head(features), dim=1)

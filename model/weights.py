@@ -125,16 +125,18 @@ def load_network(path: Path) -> tuple[Network, WeightsInfo]:
     from model.network import ARCHITECTURE, Network
 
     info = read_info(path)
-    if info.architecture != ARCHITECTURE:
-        raise WeightsError(f"{path}: made for the architecture {info.architecture!r}, not {ARCHITECTURE!r}")
     tensors = load_file(path)
     try:
         if _digest((name, tensor.numpy()) for name, tensor in tensors.items()) != info.digest:
             raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
-        network = Network(info.dimension)
+        network = Network.of(info.architecture, info.dimension)
+        if network is None:
+            raise WeightsError(f"{path}: made for the architecture {info.architecture!r}, not {ARCHITECTURE!r}")
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError) as error:  # TypeError: numbers of a kind that numpy does not know
-        raise WeightsError(f"{path}: its tensors do not fit {ARCHITECTURE} ({str(error).splitlines()[0]})") from error
+        raise WeightsError(
+            f"{path}: its tensors do not fit {info.architecture} ({str(error).splitlines()[0]})"
+        ) from error
     return network.eval(), info
 
 
@@ -156,8 +158,6 @@ def save_network(
     import torch
     from safetensors.torch import save
 
-    from model.network import ARCHITECTURE
-
     narrow = torch.float16 if half else torch.float32
     tensors = {
         name: (tensor.to(narrow) if tensor.is_floating_point() else tensor).contiguous().cpu()
@@ -165,7 +165,7 @@ def save_network(
     }
     info = WeightsInfo(
         digest=_digest((name, tensor.numpy()) for name, tensor in tensors.items()),
-        architecture=ARCHITECTURE,
+        architecture=network.architecture,
         dimension=network.dimension,
         preprocessing=preprocessing,
         threshold=threshold,

@@ -42,5 +42,3 @@ def bootstrap_eer(
     tail = 100 * (1 - share) / 2
     low, high = np.percentile(rates, [tail, 100 - tail]) if rates else (0.0, 1.0)
     return float(low), float(high)
-
-

@@ -84,9 +84,7 @@ def error_rates(genuine: NDArray[np.floating], impostor: NDArray[np.floating]) -
     return weighted_rates(distances[order], same[order], np.ones(len(distances), np.int64))
 
 
-def weighted_rates(
-    distances: NDArray[np.floating], same: NDArray[np.bool_], weights: NDArray[np.int64]
-) -> ErrorRates:
+def weighted_rates(distances: NDArray[np.floating], same: NDArray[np.bool_], weights: NDArray[np.int64]) -> ErrorRates:
     """The error rates of pairs that count several times, or not at all.
 
     Args:

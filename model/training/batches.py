@@ -62,7 +62,7 @@ class DrawnPlan:
 class CharactersPlan:
     """Batches of so many characters with so many pictures each; characters with fewer give what they have.
 
-    An epoch shows every character once, every picture of large characters over several epochs.
+    An epoch shows every character once (the last few, too few for a batch, another time), and as many pictures of it.
 
     Attributes:
         labels: `(n,)` int64, the character of each picture.
@@ -77,7 +77,7 @@ class CharactersPlan:
     def batches(self, start: int) -> Iterator[Batch]:
         """See `Plan`."""
         groups = _groups(self.labels)
-        per_epoch = max(1, len(groups) // self.config.characters)
+        per_epoch = self.batches_per_epoch
         number = start
         while True:
             epoch, place = divmod(number, per_epoch)
@@ -86,6 +86,11 @@ class CharactersPlan:
             rng = np.random.default_rng([self.seed, epoch, place])
             yield [pair for group in chosen for pair in self._pictures(groups[group], rng)]
             number += 1
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches that show every character once."""
+        return max(1, len(_groups(self.labels)) // self.config.characters)
 
     def _pictures(self, group: NDArray[np.int64], rng: np.random.Generator) -> Batch:
         rows = rng.permutation(group)[: self.config.pictures]
@@ -119,6 +124,11 @@ class ArticlePlan:
         while True:
             yield from self.epoch(epoch)
             epoch += 1
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of the first epoch; the number differs by a few from epoch to epoch, with the order of groups."""
+        return len(self._grouped(np.random.default_rng([self.seed, 0])))
 
     def epoch(self, epoch: int) -> list[Batch]:
         """The batches of one epoch."""

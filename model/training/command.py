@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -10,15 +11,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from model.errors import ConfigurationError
+from model.network import Network
+from model.preprocessing import Preprocessing
 from model.training.config import Config
-from model.training.data import open_data
+from model.training.data import TrainingData, open_data
 from model.training.export import export
-from model.training.initial import initial_network
+from model.training.fit_colours import fit_colours
+from model.training.initial import initial_network, is_new
 from model.training.trainer import CHECKPOINT, Trainer, steps_of
 
 __all__ = ["run_training"]
 
 WEIGHTS = "weights.safetensors"
+
+_FITTED = 2_000
+"""Pictures by which the colours of a new network are fitted."""
 
 
 def run_training(
@@ -37,7 +44,10 @@ def run_training(
     checkpoint = output / CHECKPOINT
     if checkpoint.exists() and not resume:
         raise ConfigurationError(f"{checkpoint} exists: go on with --resume, or choose another output folder")
-    trainer = Trainer(config, data, output, initial_network(config), _device(device))
+    network = initial_network(config)
+    if not checkpoint.exists():
+        _fit(network, config, data)
+    trainer = Trainer(config, data, output, network, _device(device))
     if checkpoint.exists():
         trainer.resume(checkpoint, changed=changed)
     _train(trainer)
@@ -50,6 +60,15 @@ def run_training(
         command=" ".join(["reid", *sys.argv[1:]]),
     )
     Console().print(f"{output / WEIGHTS}: threshold {info.threshold:.3f}, {info.measured}")
+
+
+def _fit(network: Network, config: Config, data: TrainingData) -> None:
+    """Fit the colours of a new network to the first training pictures."""
+    if network.colours is None or not is_new(config):
+        return
+    pictures = islice((pair for batch in data.plan.batches(0) for pair in batch), _FITTED)
+    preprocessing = Preprocessing(config.network.fit, config.network.size_px)
+    fit_colours(network.colours, data.source, list(pictures), preprocessing)
 
 
 def _train(trainer: Trainer) -> None:
@@ -71,5 +90,3 @@ def _device(name: str) -> str:
     if name != "auto":
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.errors import ConfigurationError
 from model.preprocessing import Fit
@@ -47,6 +47,8 @@ class DataConfig(_Section):
         block: Characters are drawn into a batch in blocks of so many neighbours.
         schemes_shared: Share of blocks whose characters all have one colour scheme, 0..1.
         draw_px: Side at which characters are drawn, before augmentation; 0 means the side of the preprocessing.
+        aspect: Largest ratio of a drawn picture's sides; every other one is a square.
+        gentle: Share of drawn pictures as a clean collection would hold them; the rest vary in everything.
         development_identities: Drawn characters to measure on; their seeds begin at 1,000,000,000.
         development_pictures: Pictures of each.
     """
@@ -58,6 +60,8 @@ class DataConfig(_Section):
     block: int = Field(4, ge=1)
     schemes_shared: float = Field(0.2, ge=0, le=1)
     draw_px: int = Field(0, ge=0)
+    aspect: float = Field(1.0, ge=1)
+    gentle: float = Field(0.0, ge=0, le=1)
     development_identities: int = Field(200, ge=2)
     development_pictures: int = Field(5, ge=2)
 
@@ -122,7 +126,10 @@ class NetworkConfig(_Section):
 
     Attributes:
         dimension: Length of an embedding.
-        init: `scratch`, `imagenet` (torchvision's weights), `default` (the shipped weights) or a weights file.
+        colours: How many of its numbers tell colours, fitted in closed form before the training; 0 for none.
+        colour_share: Their share of the squared length, 0..1.
+        init: `scratch`, `imagenet` (torchvision's weights), `default` (the shipped weights) or a weights file. A file
+            brings its own dimension and colours.
         size_px: Side of the square picture that the finished network takes.
         fit: How a picture becomes a square.
         small_px: Side for the first part of the training, 0 for none: small pictures teach the coarse things faster.
@@ -130,11 +137,19 @@ class NetworkConfig(_Section):
     """
 
     dimension: int = Field(500, ge=1)
+    colours: int = Field(0, ge=0, le=512)
+    colour_share: float = Field(0.3, ge=0, le=1)
     init: str = "scratch"
     size_px: int = Field(128, ge=16, le=1024)
     fit: Fit = "pad"
     small_px: int = Field(0, ge=0)
     small_share: float = Field(0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> NetworkConfig:
+        if self.colours >= self.dimension:
+            raise ValueError(f"colours {self.colours} leave nothing of dimension {self.dimension} to learn")
+        return self
 
 
 class LossConfig(_Section):
@@ -146,6 +161,7 @@ class LossConfig(_Section):
         parameters: Keyword arguments of the loss.
         miner_parameters: Keyword arguments of the miner.
         lr_factor: Learning rate of the loss's own weights (proxies) against that of the network.
+        traits: Weight of a second loss, on what drawn characters look like; 0 for none. Needs `data.kind = synthesis`.
     """
 
     name: LossName = "triplet"
@@ -153,6 +169,7 @@ class LossConfig(_Section):
     parameters: dict[str, float] = {}
     miner_parameters: dict[str, float] = {}
     lr_factor: float = Field(10.0, gt=0)
+    traits: float = Field(0.0, ge=0)
 
 
 class OptimizerConfig(_Section):
@@ -194,6 +211,8 @@ class RunConfig(_Section):
         checkpoint_steps: Steps between checkpoints.
         evaluate_steps: Steps between measurements on the development set.
         patience: Measurements without improvement before the training stops early; 0 for never.
+        threshold_far: The stored threshold is that of this false accept rate on the development set; 0 stores that of
+            the equal error rate.
         average: Decay of the running mean of the weights that is measured and shipped; 0 uses the last weights.
     """
 
@@ -203,6 +222,7 @@ class RunConfig(_Section):
     checkpoint_steps: int = Field(200, ge=1)
     evaluate_steps: int = Field(500, ge=1)
     patience: int = Field(0, ge=0)
+    threshold_far: float = Field(0.0, ge=0, lt=1)
     average: float = Field(0.0, ge=0, lt=1)
 
 

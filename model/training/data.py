@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from model.dataset.manifest import Entry, read_manifest
 from model.errors import ConfigurationError
 from model.training.batches import ArticlePlan, Batch, CharactersPlan, DrawnPlan, Plan
 from model.training.config import Config
 from model.training.source import DEVELOPMENT_SEED, DrawnSource, FileSource, Source
 
-__all__ = ["PictureSet", "TrainingData", "open_data"]
+__all__ = ["PictureSet", "TrainingData", "drawn_set", "listed_set", "open_data"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,13 @@ class PictureSet:
         source: Loads them.
         pictures: `(label, picture)` of each, as the source numbers them.
         name: For people.
+        characters: Names by label; empty for drawn characters.
     """
 
     source: Source
     pictures: Batch
     name: str
+    characters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,4 +85,41 @@ def drawn_set(config: Config, first: int) -> PictureSet:
 
 
 def _listed(config: Config) -> TrainingData:
-    raise ConfigurationError("data.manifest: not yet")
+    if config.data.manifest is None:
+        raise ConfigurationError("data.manifest: no manifest is named; `reid dataset scan` makes one")
+    entries = read_manifest(config.data.manifest)
+    training = [entry for entry in entries if entry.split in ("training", "")]
+    rows = [(entry.path, name) for entry in training for name in entry.characters]
+    if not rows:
+        raise ConfigurationError(f"{config.data.manifest}: it lists no picture for training")
+    names, labels = np.unique([name for _, name in rows], return_inverse=True)
+    if np.bincount(labels).max() < 2:
+        raise ConfigurationError(f"{config.data.manifest}: no character has two pictures to train on")
+    plan = _plan(config, labels.astype(np.int64))
+    return TrainingData(
+        source=FileSource([Path(path) for path, _ in rows]),
+        plan=plan,
+        characters=len(names),
+        batches_per_epoch=plan.batches_per_epoch,
+        development=listed_set(entries, "development"),
+    )
+
+
+def _plan(config: Config, labels: NDArray[np.int64]) -> ArticlePlan | CharactersPlan:
+    kind = ArticlePlan if config.batch.kind == "article" else CharactersPlan
+    return kind(labels, config.batch, config.seed)
+
+
+def listed_set(entries: Sequence[Entry], split: str) -> PictureSet | None:
+    """The pictures of one split of a manifest, or None where it has no two of one character."""
+    rows = [(entry.path, name) for entry in entries if entry.split == split for name in entry.characters]
+    names = sorted({name for _, name in rows})
+    if len(names) < 2 or len(rows) <= len(names):
+        return None
+    number = {name: i for i, name in enumerate(names)}
+    return PictureSet(
+        source=FileSource([Path(path) for path, _ in rows]),
+        pictures=[(number[name], place) for place, (_, name) in enumerate(rows)],
+        name=f"{split}: {len(names)} characters, {len(rows)} pictures",
+        characters=tuple(names),
+    )

@@ -16,6 +16,7 @@ from model.weights import WeightsInfo, save_network
 __all__ = ["export"]
 
 _FAR = 0.01
+_GUESS = 0.5
 
 
 def export(
@@ -30,7 +31,8 @@ def export(
 ) -> WeightsInfo:
     """Measure the network on characters that it has never seen and write it.
 
-    The stored threshold is the one of the equal error rate there; that of FAR 1 % stands beside it in `measured`.
+    The stored threshold is that of `run.threshold_far` there, or that of the equal error rate; `measured` tells both,
+    and which it is.
 
     Args:
         path: The weights file.
@@ -42,7 +44,7 @@ def export(
         half: Store half precision.
     """
     preprocessing = Preprocessing(config.network.fit, config.network.size_px)
-    threshold, measured = _measured(network, preprocessing, measured_on, config.run.workers)
+    threshold, measured = _measured(network, preprocessing, measured_on, config)
     recipe = {"command": command, "seed": config.seed, "steps": steps, "config_digest": config.digest}
     return save_network(
         path,
@@ -56,21 +58,25 @@ def export(
 
 
 def _measured(
-    network: Network, preprocessing: Preprocessing, pictures: PictureSet | None, workers: int
+    network: Network, preprocessing: Preprocessing, pictures: PictureSet | None, config: Config
 ) -> tuple[float, dict[str, Any]]:
     if pictures is None:
-        return 0.5, {"note": "nothing measured; the threshold is a guess"}
-    embeddings, labels = embed_set(network, pictures, preprocessing, workers=workers)
+        return _GUESS, {"note": "nothing measured; the threshold is a guess"}
+    embeddings, labels = embed_set(network, pictures, preprocessing, workers=config.run.workers)
     try:
         equal, rates = measure(embeddings, labels)
     except EvaluationError as error:
-        return 0.5, {"note": f"nothing measured ({error}); the threshold is a guess"}
-    strict = rates.threshold_at_far(_FAR)
-    return equal.threshold, {
+        return _GUESS, {"note": f"nothing measured ({error}); the threshold is a guess"}
+    far = config.run.threshold_far
+    strict = rates.threshold_at_far(far or _FAR)
+    return strict if far else equal.threshold, {
         "set": pictures.name,
         "eer": round(equal.rate, 6),
         "eer_threshold": round(equal.threshold, 6),
-        "far_1_percent_threshold": round(strict, 6),
-        "far_1_percent_frr": round(rates.frr_at_far(_FAR), 6),
-        "threshold_is": "that of the equal error rate on this set",
+        "far": far or _FAR,
+        "far_threshold": round(strict, 6),
+        "far_frr": round(rates.frr_at_far(far or _FAR), 6),
+        "threshold_is": f"that of FAR {100 * far:g} % on this set"
+        if far
+        else "that of the equal error rate on this set",
     }

@@ -7,12 +7,17 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from model.errors import ConfigurationError, WeightsError
+from model.errors import WeightsError
 from model.network import Network
 from model.training.config import Config
 from model.weights import DEFAULT_WEIGHTS, load_network
 
-__all__ = ["initial_network"]
+__all__ = ["initial_network", "is_new"]
+
+
+def is_new(config: Config) -> bool:
+    """Whether the network does not come from a weights file, so that its colours are still to be fitted."""
+    return config.network.init in ("scratch", "imagenet")
 
 
 def initial_network(config: Config) -> Network:
@@ -20,7 +25,6 @@ def initial_network(config: Config) -> Network:
 
     Raises:
         WeightsError: A weights file cannot be used, or ImageNet's weights cannot be had.
-        ConfigurationError: The file's network has another dimension.
     """
     match config.network.init:
         case "scratch":
@@ -31,15 +35,15 @@ def initial_network(config: Config) -> Network:
             path = DEFAULT_WEIGHTS
         case other:
             path = Path(other)
-    network, info = load_network(path)
-    if info.dimension != config.network.dimension:
-        raise ConfigurationError(f"{path}: dimension {info.dimension}, but network.dimension={config.network.dimension}")
+    network, _ = load_network(path)
     return network
 
 
 def _scratch(config: Config) -> Network:
     torch.manual_seed(config.seed)
-    network = Network(config.network.dimension)
+    network = Network(config.network.dimension, config.network.colours)
+    if network.colours is not None:
+        network.colours.share.fill_(config.network.colour_share)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
@@ -14,12 +14,14 @@ from model.errors import UnreadablePicture
 from model.picture import decode
 from model.training.config import DataConfig
 
+if TYPE_CHECKING:
+    from model.synthesis import Identity
+    from model.synthesis.scene import Variety
+
 __all__ = ["DEVELOPMENT_SEED", "DrawnSource", "FileSource", "Source"]
 
 DEVELOPMENT_SEED = 1_000_000_000
 """Seeds of the drawn characters to measure on begin here; training characters lie below."""
-
-_TEST_SEED = 1_500_000_000
 
 
 class Source(Protocol):
@@ -57,25 +59,44 @@ class DrawnSource:
         first: Seed of the character number 0.
         block: So many neighbours may share a colour scheme.
         schemes_shared: Share of the blocks that do.
-        size_px: Side of the drawn square.
+        size_px: The longer side.
+        aspect: Largest ratio of the sides; every other picture is a square.
+        gentle: Share of pictures drawn as a clean collection would hold them, the rest in full variety.
     """
 
     first: int
     block: int
     schemes_shared: float
     size_px: int
+    aspect: float = 1.0
+    gentle: float = 0.0
 
     @classmethod
     def from_config(cls, config: DataConfig, size_px: int, *, first: int | None = None) -> DrawnSource:
         """The training characters, or with `first` others made in the same way."""
         first = config.first_identity if first is None else first
-        return cls(first, config.block, config.schemes_shared, config.draw_px or size_px)
+        return cls(first, config.block, config.schemes_shared, config.draw_px or size_px, config.aspect, config.gentle)
 
     def load(self, label: int, picture: int) -> Image.Image:
         """Draw one picture; the same numbers give the same pixels."""
-        from model.synthesis import Identity, draw
+        from model.synthesis import draw
 
-        return draw(Identity.from_seed(self.first + label, scheme=self._scheme(label)), picture, size_px=self.size_px)
+        aspect = self._aspect(picture)
+        height = self.size_px if aspect <= 1 else round(self.size_px / aspect)
+        variety: Variety = "gentle" if np.random.default_rng([picture, 13]).random() < self.gentle else "full"
+        return draw(self.identity(label), picture, size_px=height, aspect=aspect, variety=variety)
+
+    def identity(self, label: int) -> Identity:
+        """The character number `label`."""
+        from model.synthesis import Identity
+
+        return Identity.from_seed(self.first + label, scheme=self._scheme(label))
+
+    def _aspect(self, picture: int) -> float:
+        """Width divided by height."""
+        rng = np.random.default_rng([picture, 11])
+        free = float(self.aspect ** rng.uniform(-1, 1))
+        return free if rng.random() < 0.5 else 1.0
 
     def _scheme(self, label: int) -> int | None:
         number = self.first // self.block + label // self.block

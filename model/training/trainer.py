@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from model.errors import CheckpointError
+from model.errors import CheckpointError, ConfigurationError
 from model.network import Network
 from model.preprocessing import Preprocessing
 from model.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -20,6 +20,8 @@ from model.training.loader import LoadedBatch, load_batches
 from model.training.losses import build_loss, build_miner
 from model.training.measure import embed_set, measure, to_network
 from model.training.optimizer import build_optimizer, learning_rate, set_learning_rate
+from model.training.source import DrawnSource
+from model.training.traits import TraitLoss, Traits
 
 __all__ = ["CHECKPOINT", "Trainer", "steps_of"]
 
@@ -59,7 +61,9 @@ class Trainer:
         torch.manual_seed(config.seed)
         self._loss = build_loss(config.loss, characters=data.characters, dimension=network.dimension).to(self._device)
         self._miner = build_miner(config.loss)
-        self._optimizer = build_optimizer(network, self._loss, config.optimizer, config.loss.lr_factor)
+        self._traits = trait_loss(config, data, network)
+        helpers = nn.ModuleList([self._loss] if self._traits is None else [self._loss, self._traits])
+        self._optimizer = build_optimizer(network, helpers, config.optimizer, config.loss.lr_factor)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.run.precision == "float16")
         self.progress = Progress(0, config.plain(), config.digest)
 
@@ -89,9 +93,7 @@ class Trainer:
         if left <= 0:
             return
         first = self.progress.step * accumulate
-        loaded = load_batches(
-            self._data.plan, self._data.source, self.config, first=first, count=left * accumulate
-        )
+        loaded = load_batches(self._data.plan, self._data.source, self.config, first=first, count=left * accumulate)
         while self.progress.step < steps:
             figures = self._step(loaded)
             self.progress.step += 1
@@ -111,7 +113,8 @@ class Trainer:
 
     def _modules(self) -> dict[str, nn.Module]:
         averaged: dict[str, nn.Module] = {"average": self.average} if self.config.run.average else {}
-        return {"network": self.network, "loss": self._loss} | averaged
+        traits: dict[str, nn.Module] = {} if self._traits is None else {"traits": self._traits}
+        return {"network": self.network, "loss": self._loss} | averaged | traits
 
     def _step(self, loaded: Iterator[LoadedBatch]) -> dict[str, float]:
         """One optimiser step over `accumulate` batches."""
@@ -133,10 +136,13 @@ class Trainer:
             self.progress.failures[str(picture)] = reason
         labels = batch.labels.to(self._device)
         with self._autocast():
-            embeddings = self.network(to_network(batch.pictures, self._device))
+            features = self.network.features(to_network(batch.pictures, self._device))
+            embeddings = self.network.project(features)
         embeddings = embeddings.float()
         mined = self._miner(embeddings, labels) if self._miner else None
         loss: Tensor = self._loss(embeddings, labels, mined)
+        if self._traits is not None:
+            loss = loss + self.config.loss.traits * self._traits(features.float(), labels)
         return loss
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
@@ -188,9 +194,20 @@ class Trainer:
         return bool(patience) and len(rates) > patience and min(rates[-patience:]) >= min(rates[:-patience])
 
 
+def trait_loss(config: Config, data: TrainingData, network: Network) -> TraitLoss | None:
+    """The loss on traits, where the configuration wants it.
+
+    Raises:
+        ConfigurationError: The pictures are not drawn, so that nothing is known of them.
+    """
+    if not config.loss.traits:
+        return None
+    if not isinstance(data.source, DrawnSource):
+        raise ConfigurationError("loss.traits: only drawn characters (data.kind = 'synthesis') have known traits")
+    return TraitLoss(Traits(data.source), network.head.in_features)
+
+
 def steps_of(config: Config, data: TrainingData) -> int:
     """The length of the run in steps."""
     epochs = config.schedule.epochs
     return config.schedule.steps or max(1, epochs * data.batches_per_epoch // config.batch.accumulate)
-
-

@@ -1,0 +1,119 @@
+"""The manifest: one Parquet file that lists pictures and the characters they show.
+
+Columns: `path` (absolute, text), `characters` (list of text), `digest` (sha256 of the file, hexadecimal), `split`
+(`training`, `development`, `test`, or empty before the split).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.errors import DatasetError
+
+__all__ = ["SEVERAL", "SPLITS", "Entry", "Several", "read_manifest", "settle", "write_manifest"]
+
+SPLITS = ("training", "development", "test")
+Several = Literal["drop", "first", "keep"]
+SEVERAL: tuple[Several, ...] = ("drop", "first", "keep")
+
+_FORMAT = b"oshiwake-manifest"
+_VERSION = b"1"
+_SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("characters", pa.list_(pa.string())),
+        ("digest", pa.string()),
+        ("split", pa.string()),
+    ],
+    metadata={b"format": _FORMAT, b"version": _VERSION},
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture.
+
+    Attributes:
+        path: Where it lies.
+        characters: Whom it shows, at least one.
+        digest: sha256 of the file's content.
+        split: For what it is used; empty before the split.
+    """
+
+    path: str
+    characters: tuple[str, ...]
+    digest: str
+    split: str = ""
+
+
+def settle(entries: Iterable[Entry], several: Several) -> list[Entry]:
+    """Make one entry per picture, and leave out characters with fewer than two pictures.
+
+    Files with the same content are one picture: the first path stands for it, and it shows everyone any of them shows.
+
+    Args:
+        entries: As found, in any number per content.
+        several: What becomes of a picture under several characters: `drop` leaves it out, `first` takes the first
+            name in the order found, `keep` lists it under all.
+    """
+    pictures: dict[str, Entry] = {}
+    for entry in entries:
+        known = pictures.get(entry.digest)
+        names = entry.characters if known is None else tuple(dict.fromkeys(known.characters + entry.characters))
+        pictures[entry.digest] = Entry(entry.path if known is None else known.path, names, entry.digest)
+    kept = [_one(entry, several) for entry in pictures.values() if len(entry.characters) == 1 or several != "drop"]
+    counts = Counter(name for entry in kept for name in entry.characters)
+    named = ((entry, tuple(name for name in entry.characters if counts[name] >= 2)) for entry in kept)
+    return [Entry(entry.path, names, entry.digest, entry.split) for entry, names in named if names]
+
+
+def _one(entry: Entry, several: Several) -> Entry:
+    return Entry(entry.path, entry.characters[:1], entry.digest) if several == "first" else entry
+
+
+def write_manifest(path: Path, entries: Sequence[Entry]) -> None:
+    """Write the manifest atomically."""
+    columns = {
+        "path": [entry.path for entry in entries],
+        "characters": [list(entry.characters) for entry in entries],
+        "digest": [entry.digest for entry in entries],
+        "split": [entry.split for entry in entries],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            pq.write_table(pa.table(columns, schema=_SCHEMA), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_manifest(path: Path) -> list[Entry]:
+    """Read a manifest.
+
+    Raises:
+        DatasetError: It is missing, damaged, or no manifest.
+    """
+    try:
+        table = pq.read_table(path)
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror or error}") from error
+    except pa.ArrowException as error:
+        raise DatasetError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
+    if (table.schema.metadata or {}).get(b"format") != _FORMAT:
+        raise DatasetError(f"{path}: not a manifest; `reid dataset scan` makes one")
+    rows = zip(*(table.column(name).to_pylist() for name in _SCHEMA.names), strict=True)
+    return [Entry(where, tuple(names), digest, split) for where, names, digest, split in rows]

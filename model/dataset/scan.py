@@ -1,0 +1,76 @@
+"""Finding labelled pictures: folders named after characters."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.dataset.manifest import Entry
+from model.errors import DatasetError, PictureError
+from model.picture import SNIFF_BYTES, decode, picture_suffixes, sniff
+
+__all__ = ["Found", "describe", "scan_folders"]
+
+
+@dataclass
+class Found:
+    """What a search gave.
+
+    Attributes:
+        entries: Pictures, possibly several of one content.
+        failures: `(path, reason)` for each that was meant to be a picture and cannot be one.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+
+def scan_folders(folder: Path, *, check: bool = False) -> Found:
+    """List the pictures below `folder/<character>/`, at any depth, in the order of their names.
+
+    Hidden files and folders are passed over, links are followed to files only, and files that neither are nor claim to
+    be pictures do not count.
+
+    Args:
+        folder: A folder per character.
+        check: Decode every picture, to find damaged ones now instead of in training.
+
+    Raises:
+        DatasetError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder")
+    found = Found()
+    for character in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        for path in _files(character):
+            describe(path, (character.name,), found, check=check)
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(where, name) for name in sorted(names) if not name.startswith("."))
+
+
+def describe(path: Path, characters: tuple[str, ...], found: Found, *, check: bool) -> None:
+    """Add a file to what was found: as an entry, as a failure, or not at all where it is no picture."""
+    try:
+        data = path.read_bytes()
+        if sniff(data[:SNIFF_BYTES]) is None:
+            if path.suffix.lower() in picture_suffixes():
+                found.failures.append(
+                    (str(path), "not a picture, in spite of its name" if data else "the file is empty")
+                )
+            return
+        if check:
+            decode(data)
+    except OSError as error:
+        found.failures.append((str(path), error.strerror or str(error)))
+    except PictureError as error:
+        found.failures.append((str(path), str(error)))
+    else:
+        found.entries.append(Entry(str(path.absolute()), characters, hashlib.sha256(data).hexdigest()))

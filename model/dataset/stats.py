@@ -1,0 +1,55 @@
+"""The article's table of a dataset, and its histogram."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.dataset.manifest import Entry
+from model.plot import Axis, Chart, Series
+
+__all__ = ["Stats", "histogram", "stats_of"]
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What the article tells of its data.
+
+    Attributes:
+        pictures: Pictures of characters with two or more.
+        characters: Characters with two or more pictures.
+        mean: Pictures per such character.
+        exactly_two: Characters with exactly two.
+        largest: Name and number of pictures of the largest; empty and 0 where there is none.
+        counts: How many characters have so many pictures.
+    """
+
+    pictures: int
+    characters: int
+    mean: float
+    exactly_two: int
+    largest: tuple[str, int]
+    counts: dict[int, int]
+
+
+def stats_of(entries: Sequence[Entry]) -> Stats:
+    """Count. A picture of several characters counts for each of them, in the mean too, but is one picture."""
+    each = Counter(name for entry in entries for name in entry.characters)
+    two = {name: count for name, count in each.items() if count >= 2}
+    return Stats(
+        pictures=sum(1 for entry in entries if any(name in two for name in entry.characters)),
+        characters=len(two),
+        mean=sum(two.values()) / len(two) if two else 0.0,
+        exactly_two=sum(1 for count in two.values() if count == 2),
+        largest=max(two.items(), key=lambda item: (item[1], item[0]), default=("", 0)),
+        counts=dict(sorted(Counter(two.values()).items())),
+    )
+
+
+def histogram(stats: Stats) -> Chart:
+    """Characters by their number of pictures, both axes logarithmic."""
+    points = [(float(count), float(characters)) for count, characters in stats.counts.items()]
+    x = Axis("pictures of a character", 1, max(10.0, max((x for x, _ in points), default=10.0) * 1.2), "log")
+    y = Axis("characters", 0.8, max(10.0, max((y for _, y in points), default=10.0) * 1.2), "log")
+    return Chart("Characters by number of pictures", x, y, [Series("", points, "bars")])

@@ -1,0 +1,148 @@
+"""Everything that `reid evaluate` measures, from embeddings and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import EvaluationError
+from model.evaluation.identification import Identification, identify, map_at_r
+from model.evaluation.interval import Interval, bootstrap_eer
+from model.evaluation.pairs import Pairs, all_pairs, sampled_pairs
+from model.evaluation.rates import EqualError, ErrorRates, equal_error, error_rates
+
+__all__ = ["COUNT_GROUPS", "GroupFigures", "Evaluation", "EvaluationOptions", "evaluate"]
+
+COUNT_GROUPS = (("2-4", 2, 4), ("5-9", 5, 9), ("10-49", 10, 49), ("50+", 50, 10**9))
+"""The article's groups of characters by their number of pictures."""
+
+REFERENCES = (1, 3, 5, 10)
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to measure.
+
+    Attributes:
+        pairs: Genuine and impostor pairs to draw, each.
+        all_pairs_up_to: Up to so many pictures every pair is compared instead.
+        draws: Bootstrap draws.
+        seed: Any number.
+    """
+
+    pairs: int = 10_000
+    all_pairs_up_to: int = 2_000
+    draws: int = 200
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class GroupFigures:
+    """Figures of the characters with a certain number of pictures, compared among themselves.
+
+    Attributes:
+        name: The number of pictures, e.g. `5-9`.
+        characters: How many there are.
+        pictures: Their pictures.
+        equal: Equal error rate, or None where there are too few.
+    """
+
+    name: str
+    characters: int
+    pictures: int
+    equal: EqualError | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All figures of one network on one set.
+
+    Attributes:
+        pictures: Pictures measured.
+        characters: Characters among them.
+        pairs: The pairs compared.
+        every_pair: Whether these are all pairs.
+        rates: The error rates at every threshold.
+        equal: Where they are equal.
+        interval: 95 % interval of the equal error rate.
+        groups: By number of pictures.
+        identification: By number of references; counts that the set cannot give are missing.
+        map_at_r: Mean average precision at R.
+    """
+
+    pictures: int
+    characters: int
+    pairs: Pairs
+    every_pair: bool
+    rates: ErrorRates
+    equal: EqualError
+    interval: Interval
+    groups: list[GroupFigures]
+    identification: list[Identification]
+    map_at_r: float
+
+
+def evaluate(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64], options: EvaluationOptions | None = None
+) -> Evaluation:
+    """Measure a network by its embeddings of labelled pictures.
+
+    Args:
+        embeddings: `(n, dim)` float32, unit length.
+        labels: `(n,)` int64, the character of each.
+        options: How.
+
+    Raises:
+        EvaluationError: There are not two characters, or none has two pictures.
+    """
+    options = options or EvaluationOptions()
+    pairs = _pairs(embeddings, labels, options)
+    rates = error_rates(pairs.genuine, pairs.impostor)
+    return Evaluation(
+        pictures=len(labels),
+        characters=len(np.unique(labels)),
+        pairs=pairs,
+        every_pair=len(labels) <= options.all_pairs_up_to,
+        rates=rates,
+        equal=equal_error(rates),
+        interval=bootstrap_eer(pairs, labels, draws=options.draws, seed=options.seed),
+        groups=_groups(embeddings, labels, options),
+        identification=_possible([lambda k=k: identify(embeddings, labels, k, seed=options.seed) for k in REFERENCES]),
+        map_at_r=map_at_r(embeddings, labels),
+    )
+
+
+def _pairs(embeddings: NDArray[np.float32], labels: NDArray[np.int64], options: EvaluationOptions) -> Pairs:
+    if len(labels) <= options.all_pairs_up_to:
+        return all_pairs(embeddings, labels)
+    return sampled_pairs(embeddings, labels, options.pairs, np.random.default_rng(options.seed))
+
+
+def _groups(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64], options: EvaluationOptions
+) -> list[GroupFigures]:
+    characters, counts = np.unique(labels, return_counts=True)
+    found = []
+    for name, low, high in COUNT_GROUPS:
+        chosen = characters[(counts >= low) & (counts <= high)]
+        rows = np.flatnonzero(np.isin(labels, chosen))
+        equal = None
+        if len(chosen) > 1:
+            pairs = _pairs(embeddings[rows], labels[rows], options)
+            equal = equal_error(error_rates(pairs.genuine, pairs.impostor))
+        found.append(GroupFigures(name, len(chosen), len(rows), equal))
+    return found
+
+
+def _possible(measurements: list[Callable[[], Identification]]) -> list[Identification]:
+    """The measurements that the set can give."""
+    found = []
+    for measurement in measurements:
+        try:
+            found.append(measurement())
+        except EvaluationError:
+            continue
+    return found

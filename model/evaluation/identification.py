@@ -1,0 +1,132 @@
+"""Retrieval and identification: naming a picture from references, and knowing when not to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.distance import Match, character_distances, cosine_distances
+from model.errors import EvaluationError
+
+__all__ = ["Identification", "identify", "map_at_r"]
+
+Vectors = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Identification:
+    """How well characters are named from so many references each.
+
+    Attributes:
+        references: References per known character.
+        known: Pictures of known characters that were to be named.
+        strangers: Pictures of characters without references.
+        top1: Share of `known` whose nearest character is the right one, whatever the distance.
+        thresholds: `(k,)` float64, rising.
+        strangers_named: `(k,)` share of `strangers` given a name at each threshold.
+        known_missed: `(k,)` share of `known` not given their right name at each threshold.
+    """
+
+    references: int
+    known: int
+    strangers: int
+    top1: float
+    thresholds: NDArray[np.float64]
+    strangers_named: NDArray[np.float64]
+    known_missed: NDArray[np.float64]
+
+    def missed_at(self, strangers_named: float) -> float:
+        """Share of known ones missed at the largest threshold that names no more strangers than this share."""
+        last = int(np.searchsorted(self.strangers_named, strangers_named, side="right")) - 1
+        return float(self.known_missed[max(0, last)])
+
+    def at(self, threshold: float) -> tuple[float, float]:
+        """`(strangers_named, known_missed)` when distances up to `threshold` are accepted."""
+        index = int(np.searchsorted(self.thresholds, threshold, side="right")) - 1
+        return float(self.strangers_named[index]), float(self.known_missed[index])
+
+
+def identify(
+    embeddings: Vectors, labels: Labels, references: int, *, match: Match = "max", seed: int = 0
+) -> Identification:
+    """Name pictures by `references` references per character; half of the characters have none and are strangers.
+
+    Characters with more pictures than `references` may be known; of those (drawn by the seed) half are, the references
+    are drawn too, and what is left of their pictures is to be named. All other characters are strangers.
+
+    Args:
+        embeddings: `(n, dim)` float32, unit length.
+        labels: `(n,)` int64.
+        references: References per known character, >= 1.
+        match: How the distances to a character's references become one.
+        seed: Any number.
+
+    Raises:
+        EvaluationError: Fewer than two characters have enough pictures.
+    """
+    rng = np.random.default_rng(seed)
+    gallery, probes = _split(labels, references, rng)
+    known = np.unique(labels[gallery])
+    starts = np.arange(len(known), dtype=np.int64) * references
+    distances = character_distances(cosine_distances(embeddings[probes], embeddings[gallery]), starts, match)
+    nearest = distances.argmin(axis=1)
+    distance = distances[np.arange(len(probes)), nearest].astype(np.float64)
+    right = known[nearest] == labels[probes]
+    is_known = np.isin(labels[probes], known)
+    thresholds = np.append(-np.inf, np.unique(distance))
+    named = np.searchsorted(np.sort(distance[~is_known]), thresholds, side="right") / max(1, (~is_known).sum())
+    found = np.searchsorted(np.sort(distance[is_known & right]), thresholds, side="right") / is_known.sum()
+    top1 = float(right[is_known].mean())
+    return Identification(references, int(is_known.sum()), int((~is_known).sum()), top1, thresholds, named, 1.0 - found)
+
+
+def _split(labels: Labels, references: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the gallery, those of one character side by side and in the order of labels, and of the probes."""
+    characters, counts = np.unique(labels, return_counts=True)
+    able = characters[counts > references]
+    if len(able) < 2:
+        raise EvaluationError(f"fewer than two characters have more than {references} pictures")
+    known = np.sort(rng.permutation(able)[: (len(able) + 1) // 2])
+    rows = [rng.permutation(np.flatnonzero(labels == one))[:references] for one in known]
+    gallery = np.concatenate(rows).astype(np.int64)
+    return gallery, np.setdiff1d(np.arange(len(labels)), gallery)
+
+
+def map_at_r(embeddings: Vectors, labels: Labels) -> float:
+    """Mean average precision at R, where R is the number of other pictures of the query's character.
+
+    By Musgrave et al., "A Metric Learning Reality Check" (2020), equation 4: the mean over queries of the mean, over
+    the R nearest, of the precision at each place that holds a right answer. Queries without a partner are left out;
+    equal distances stand in the order of rows.
+
+    Raises:
+        EvaluationError: No character has two pictures.
+    """
+    _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    partners = counts[codes] - 1
+    queries = np.flatnonzero(partners > 0)
+    if len(queries) == 0:
+        raise EvaluationError("no character has two pictures")
+    total = 0.0
+    for start in range(0, len(queries), 1024):
+        rows = queries[start : start + 1024]
+        total += _average_precisions(embeddings, codes, partners, rows)
+    return total / len(queries)
+
+
+def _average_precisions(
+    embeddings: Vectors, codes: Labels, partners: NDArray[np.int64], rows: NDArray[np.int64]
+) -> float:
+    """Sum over the queries `rows` of their average precision at R."""
+    distances = cosine_distances(embeddings[rows], embeddings)
+    distances[np.arange(len(rows)), rows] = np.inf
+    most = int(partners[rows].max())
+    order = np.argsort(distances, axis=1, kind="stable")[:, :most]
+    right = codes[order] == codes[rows][:, None]  # (q, most)
+    places = np.arange(1, most + 1)
+    right &= places <= partners[rows][:, None]
+    precision = np.cumsum(right, axis=1) / places
+    return float(((precision * right).sum(axis=1) / partners[rows]).sum())

@@ -1,0 +1,114 @@
+"""A chart: axes and series, drawn on any canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from model.plot.axis import Axis
+
+__all__ = ["COLOURS", "Canvas", "Chart", "Point", "Series"]
+
+Point = tuple[float, float]
+COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#805ad5", "#b83280", "#4a5568")
+_GRID, _TEXT = "#d9dee5", "#2d3748"
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 34, 48
+
+
+class Canvas(Protocol):
+    """What charts are drawn on; coordinates in pixels from the top left."""
+
+    def line(self, points: Sequence[Point], colour: str, width: float = 1.0) -> None:
+        """Connect the points."""
+        ...
+
+    def box(self, start: Point, end: Point, colour: str) -> None:
+        """Fill a rectangle."""
+        ...
+
+    def text(self, at: Point, words: str, colour: str, anchor: Literal["start", "middle", "end"] = "start") -> None:
+        """Write with the baseline at the point."""
+        ...
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of one kind, joined or as bars from the bottom.
+
+    Attributes:
+        name: For the legend; empty for none.
+        points: `(x, y)`.
+        kind: How they are shown.
+    """
+
+    name: str
+    points: Sequence[Point]
+    kind: Literal["line", "dots", "bars"] = "line"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture of figures.
+
+    Attributes:
+        title: Above the chart.
+        x: The horizontal axis.
+        y: The vertical axis.
+        series: What is shown.
+        width_px: Width.
+        height_px: Height.
+    """
+
+    title: str
+    x: Axis
+    y: Axis
+    series: Sequence[Series]
+    width_px: int = 520
+    height_px: int = 360
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw it all."""
+        canvas.text((_LEFT, 20), self.title, _TEXT)
+        self._grid(canvas)
+        for number, series in enumerate(self.series):
+            self._series(canvas, series, COLOURS[number % len(COLOURS)])
+        self._legend(canvas)
+
+    def at(self, x: float, y: float) -> Point:
+        """Where a point lies in pixels."""
+        wide = self.width_px - _LEFT - _RIGHT
+        high = self.height_px - _TOP - _BOTTOM
+        return _LEFT + self.x.place(x) * wide, _TOP + (1 - self.y.place(y)) * high
+
+    def _grid(self, canvas: Canvas) -> None:
+        bottom, right = self.height_px - _BOTTOM, self.width_px - _RIGHT
+        for value, label in self.x.ticks():
+            place, _ = self.at(value, self.y.low)
+            canvas.line([(place, _TOP), (place, bottom)], _GRID)
+            canvas.text((place, bottom + 16), label, _TEXT, "middle")
+        for value, label in self.y.ticks():
+            _, place = self.at(self.x.low, value)
+            canvas.line([(_LEFT, place), (right, place)], _GRID)
+            canvas.text((_LEFT - 6, place + 4), label, _TEXT, "end")
+        canvas.text(((_LEFT + right) / 2, self.height_px - 10), self.x.name, _TEXT, "middle")
+        canvas.text((right, 20), self.y.name, _TEXT, "end")
+
+    def _series(self, canvas: Canvas, series: Series, colour: str) -> None:
+        points = [self.at(x, y) for x, y in series.points]
+        if series.kind == "bars":
+            for (x, _), (left, top) in zip(series.points, points, strict=True):
+                canvas.box((left - 2, top), (left + 2, self.at(x, self.y.low)[1]), colour)
+        elif series.kind == "dots":
+            for left, top in points:
+                canvas.box((left - 2.5, top - 2.5), (left + 2.5, top + 2.5), colour)
+        elif points:
+            canvas.line(points, colour, 2.0)
+
+    def _legend(self, canvas: Canvas) -> None:
+        named = [(i, one.name) for i, one in enumerate(self.series) if one.name]
+        for row, (number, name) in enumerate(named):
+            top = _TOP + 16 + 16 * row
+            right = self.width_px - _RIGHT - 8
+            canvas.box((right - 10, top - 8), (right, top), COLOURS[number % len(COLOURS)])
+            canvas.text((right - 16, top), name, _TEXT, "end")

@@ -1,0 +1,46 @@
+"""The sets of pictures that a command can measure on: a folder, a split of a manifest, or drawn characters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model.dataset.manifest import Entry, read_manifest
+from model.dataset.scan import scan_folders
+from model.errors import DatasetError
+from model.training.config import Config, DataConfig, NetworkConfig
+from model.training.data import PictureSet, drawn_set, listed_set
+
+__all__ = ["TEST_SEED", "drawn_test_set", "open_set"]
+
+TEST_SEED = 1_500_000_000
+"""Seeds of drawn characters that neither training nor development uses begin here."""
+
+
+def open_set(path: Path, split: str) -> tuple[PictureSet, list[tuple[str, str]]]:
+    """Open a folder with a folder per character, or one split of a manifest.
+
+    Returns:
+        The set, and `(path, reason)` for each file that cannot be read.
+
+    Raises:
+        DatasetError: There is nothing to measure.
+    """
+    failures: list[tuple[str, str]] = []
+    if path.is_dir():
+        found = scan_folders(path)
+        failures = found.failures
+        entries = [Entry(entry.path, entry.characters, entry.digest, split) for entry in found.entries]
+    else:
+        entries = read_manifest(path)
+    pictures = listed_set(entries, split)
+    if pictures is None:
+        raise DatasetError(f"{path}: no two characters, one with two pictures, in the split {split!r}")
+    return pictures, failures
+
+
+def drawn_test_set(characters: int, pictures: int, size_px: int) -> PictureSet:
+    """Drawn characters for a test."""
+    data = DataConfig(
+        kind="synthesis", schemes_shared=0.0, development_identities=characters, development_pictures=pictures
+    )
+    return drawn_set(Config(data=data, network=NetworkConfig(size_px=size_px)), TEST_SEED)
