@@ -1,0 +1,52 @@
+"""Listings, shards and parts as hypothesis makes them, and parts made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from store.listing import Kind, KnownAt, Listed
+from store.part import Part, PartSpec
+from store.shard import Read, write_shard
+
+KEY = "digest-v1-pad-32"
+DIMENSION = 4
+
+NAMES = st.binary(min_size=1, max_size=6).map(lambda name: name.replace(b"/", b"_").replace(b"\0", b"_"))
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map(b"/".join)
+TIMES = st.integers(-(2**62), 2**62)
+LISTED = st.builds(
+    Listed,
+    path=PATHS,
+    size=st.integers(0, 2**62),
+    mtime_ns=TIMES,
+    member=st.just(b"") | st.binary(max_size=6),
+    kind=st.sampled_from([Kind.PENDING, Kind.UNREADABLE, Kind.UNSUPPORTED]),
+    reason=st.text(max_size=6),
+    known=st.none() | st.builds(KnownAt, st.text(max_size=6), st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)),
+    label=st.text(max_size=6),
+)
+
+
+def vector(seed: int) -> NDArray[np.float32]:
+    """A unit vector."""
+    values = np.random.default_rng(seed).normal(size=DIMENSION).astype(np.float32)
+    return values / np.linalg.norm(values)
+
+
+def make_part(folder: Path, name: str, chunks: Sequence[Sequence[Listed]], root: str = "/archive") -> Part:
+    """A part with listings and no shard yet."""
+    part = Part(folder, name)
+    part.begin(PartSpec(root, KEY))
+    for number, rows in enumerate(chunks):
+        part.add_listing(number, list(rows))
+    return part
+
+
+def add_shard(part: Part, chunk: int, reads: Sequence[Read]) -> None:
+    """Write a chunk's shard."""
+    write_shard(part.shard_path(chunk), reads, dimension=DIMENSION, embedding_key=KEY)
