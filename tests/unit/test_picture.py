@@ -542,14 +542,19 @@ class TestDamage:
     def test_no_filter_is_left_behind_by_threads(self) -> None:
         """Threads that decode at once leave the process's filters of warnings as they were."""
         data = example("png")
-        with warnings.catch_warnings():
-            before = list(warnings.filters)
-            threads = [threading.Thread(target=lambda: [decode(data) for _ in range(100)]) for _ in range(4)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert list(warnings.filters) == before
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)  # so that threads meet in the middle of a picture
+        try:
+            with warnings.catch_warnings():
+                before = list(warnings.filters)
+                threads = [threading.Thread(target=lambda: [decode(data) for _ in range(150)]) for _ in range(4)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                assert list(warnings.filters) == before
+        finally:
+            sys.setswitchinterval(interval)
 
 
 def tiff_header(width: int, height: int) -> bytes:
