@@ -142,10 +142,11 @@ class Placer:
                 made_from = standing[0] if standing else operations[0].target if operations else None
                 self._create(wanted, folder, made_from, claimed, operations, standing)
         others = standing + [op.target for op in operations]
-        kept = [old for old in wrong if old.action is Action.MOVE and not others]
+        kept = [old.target for old in wrong if old.action is Action.MOVE and not others]
         moved = any(placement.action is Action.MOVE for placement in placements)
-        operations += [self._removal(wanted, old, others, moved) for old in wrong if old not in kept]
-        return operations, standing + [old.target for old in kept]
+        spare = [old for old in wrong if old.target not in kept]
+        operations += [self._removal(wanted, old, others + kept, moved) for old in spare]
+        return operations, standing + kept
 
     def _moving_on(self, wanted: Wanted, old: Placement, folder: bytes, claimed: set[bytes]) -> Operation:
         """An image that stands in a folder where it no longer belongs goes to one where it does."""

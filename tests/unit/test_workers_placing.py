@@ -84,6 +84,7 @@ def test_a_changed_assignment_renames(site: Site, mode: Mode) -> None:
         [["A", "B"], ["A"]],
         [["A", "B"], ["B"]],
         [["B"], ["A", "B"], ["A"]],
+        [["B"], ["A", "B"], ["C"]],
         [["A", "B"], ["C"]],
         [["C"], ["A", "B", "C"], ["A", "B"]],
         [["A", "B"], ["C", "D"]],
@@ -264,10 +265,12 @@ def test_a_move_keeps_what_is_only_linked_to(site: Site) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_duplicate_leaves_the_folder_it_had(site: Site, mode: Mode) -> None:
+@pytest.mark.parametrize("folders", [["X"], ["X", "Y", "Z"]])
+def test_a_duplicate_leaves_the_folders_it_had(site: Site, mode: Mode, folders: list[str]) -> None:
     """What belongs nowhere any more goes from the output, but for a moved original."""
-    site.place(site.run(), mode, {"b.png": ["X"]})
-    stands, _ = site.place(site.run(), mode, {"b.png": []})
+    site.place(site.run(), mode, {"b.png": folders})
+    stands, tally = site.place(site.run(), mode, {"b.png": []})
+    assert not tally.problems
     moved = {"X/b.png": b"b.png"}
     assert site.placed() == (moved if mode == "move" else {})
     assert stands["b.png"] == (["X/b.png"] if mode == "move" else [])
