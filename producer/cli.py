@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -52,9 +53,18 @@ for _name, _function, _example in _COMMANDS:
 def main() -> None:
     """Entry point of the `producer` script."""
     # A terminated producer stops what it started, like an interrupted one.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except (ProducerError, QueueError, StoreError, WorkerError, ModelError) as error:
-        print(f"producer: {error}", file=sys.stderr)  # noqa: T201 - the one line that says what to do
-        sys.exit(2)
+        _refuse(str(error))
+    except OSError as error:
+        # A full disk, a folder without permission: the system's own words say what is wrong, and with what.
+        _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _refuse(line: str) -> NoReturn:
+    """Say in one line what is wrong and what to do, and leave."""
+    print(f"producer: {line}", file=sys.stderr)  # noqa: T201
+    sys.exit(2)

@@ -16,6 +16,10 @@ from tasks.settings import Settings
 __all__ = ["Farm", "local_farm"]
 
 
+_GRACE_S = 5.0
+"""What a worker has in hand when the run is stopped, `producer resume` does again; a person waits for the prompt."""
+
+
 @dataclass(frozen=True)
 class Farm:
     """A running broker with its workers.
@@ -43,7 +47,7 @@ def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[
         plans = plan_workers(own, ["embed", "reduce"], processes=processes)
         run.note_broker(url)
         try:
-            with running_workers(plans, own, run.logs) as workers:
+            with running_workers(plans, own, run.logs, logs=True, grace_s=_GRACE_S) as workers:
                 yield Farm(Queue(own), own, [broker, *workers])
         finally:
             run.note_broker(None)

@@ -20,6 +20,7 @@ __all__ = ["View", "watch"]
 
 _POLL_S = 0.25
 _LINE_EVERY_S = 10.0
+_SILENCE_S = 10.0
 
 
 class View:
@@ -79,13 +80,20 @@ def watch(run: Run, queue: Queue, view: View, children: Sequence[Child] = ()) ->
         RunFailed: It ended without an outcome.
         FleetFailed: A process of ours ended by itself.
     """
+    silent_since_s: float | None = None
     while True:
-        status = read_status(run, queue)
-        view.show(status)
-        if status.ended:
-            break
         for child in children:
             child.check()
+        status = read_status(run, queue)
+        view.show(status)
+        if status.state is not RunState.STOPPED:
+            silent_since_s = None
+        elif silent_since_s is None:
+            silent_since_s = time.monotonic()
+        # A broker that restarts is back in a moment; what else has ended stays so.
+        patient = silent_since_s is not None and time.monotonic() - silent_since_s < _SILENCE_S
+        if status.ended and not patient:
+            break
         time.sleep(_POLL_S)
     if status.state is RunState.FAILED:
         chunk, reason = next(iter(status.errors.items()))

@@ -54,7 +54,7 @@ class Store:
 
     @property
     def logs(self) -> Path:
-        """Folder for the logs of this machine's workers, made when asked for.
+        """Folder where workers stand, made when asked for.
 
         Raises:
             StoreError: The store cannot be written.
@@ -144,9 +144,16 @@ class Store:
         return self.root / "weights" / f"{digest}.safetensors"
 
     def keep_weights(self, source: Path, digest: str) -> None:
-        """Copy weights into the store, so that every worker uses exactly the run's."""
+        """Copy weights into the store, so that every worker uses exactly the run's.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
         target = self.weights_path(digest)
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with new_file(target) as temporary:
-                shutil.copyfile(source, temporary)
+        try:
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with new_file(target) as temporary:
+                    shutil.copyfile(source, temporary)
+        except OSError as error:
+            raise StoreError(f"cannot write the store {self.root}: {error.strerror}") from error

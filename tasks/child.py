@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -26,24 +27,32 @@ def _end_with_parent() -> None:
 
 
 class Child:
-    """A running process with a log file.
+    """A running process.
 
     Attributes:
         name: For a person.
-        log: Where its output goes.
+        log: Where its output goes; None for our own standard error.
     """
 
-    def __init__(self, name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
-        """Start it. Its working folder is the log's: a `tasks` folder where the user stands must not be imported."""
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        log: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it in a working folder of ours: a `tasks` folder where the user stands must not be imported."""
         self.name = name
         self.log = log
-        with log.open("ab") as output:
+        with contextlib.ExitStack() as stack:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=stack.enter_context(log.open("ab")) if log else sys.stderr,
                 stderr=subprocess.STDOUT,
-                cwd=log.parent,
+                cwd=folder,
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
@@ -61,13 +70,12 @@ class Child:
             FleetFailed: It has ended; the message shows the end of its log.
         """
         if self.ended:
-            raise FleetFailed(
-                f"{self.name} ended with exit code {self._process.returncode}; {self.log} ends:\n{self.tail()}"
-            )
+            where = f"; {self.log} ends:\n{self.tail()}" if self.log else ""
+            raise FleetFailed(f"{self.name} ended with exit code {self._process.returncode}{where}")
 
     def tail(self) -> str:
         """The last lines of its log."""
-        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:])
+        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]) if self.log else ""
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM."""

@@ -16,8 +16,6 @@ from tasks.settings import Settings
 
 __all__ = ["WorkerPlan", "plan_workers", "running_workers"]
 
-_STOP_S = 5.0
-
 
 @dataclass(frozen=True)
 class WorkerPlan:
@@ -66,21 +64,29 @@ def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 
 
 
 @contextlib.contextmanager
-def running_workers(plans: Sequence[WorkerPlan], settings: Settings, logs: Path) -> Iterator[list[Child]]:
+def running_workers(
+    plans: Sequence[WorkerPlan], settings: Settings, folder: Path, *, logs: bool, grace_s: float
+) -> Iterator[list[Child]]:
     """Start workers; stop them all at the end, also when something goes wrong in between.
 
-    A worker gets a few seconds to finish; what it has not finished goes back to the queue.
+    Args:
+        plans: What to start.
+        settings: The broker and the store that they use.
+        folder: Their working folder.
+        logs: Write a log file for each into the folder, instead of to standard error.
+        grace_s: How long a worker may take to finish what it has in hand before it is killed.
     """
     base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": os.path.abspath(settings.store)}
     children: list[Child] = []
     try:
         for plan in plans:
+            log = folder / f"{plan.name}.log" if logs else None
             env = {**base, **plan.env}
-            children.append(Child(f"worker {plan.name}", plan.command(), log=logs / f"{plan.name}.log", env=env))
+            children.append(Child(f"worker {plan.name}", plan.command(), folder=folder, log=log, env=env))
         yield children
     finally:
         for child in children:
             child.ask_to_stop()
-        deadline = time.monotonic() + _STOP_S
+        deadline = time.monotonic() + grace_s
         for child in children:
             child.stop(deadline)

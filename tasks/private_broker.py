@@ -40,7 +40,8 @@ def private_broker(log: Path) -> Iterator[tuple[Child, str]]:
     if len(bytes(folder / _SOCKET)) > _MAX_SOCKET_PATH:
         folder.rmdir()
         folder = Path(tempfile.mkdtemp(prefix="oshiwake-", dir="/tmp"))
-    child = Child("the private broker", [sys.executable, "-m", "tasks.private_broker", str(folder)], log=log)
+    command = [sys.executable, "-m", "tasks.private_broker", str(folder)]
+    child = Child("the private broker", command, folder=folder, log=log)
     try:
         url = f"redis+socket://{folder / _SOCKET}"
         _wait(child, url)

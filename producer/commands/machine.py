@@ -11,6 +11,9 @@ from producer import options as o
 
 __all__ = ["worker"]
 
+_GRACE_S = 300.0
+"""A chunk takes seconds to minutes; a worker that is killed instead keeps its chunk from others for an hour."""
+
 
 def worker(
     queues: Annotated[
@@ -28,10 +31,10 @@ def worker(
     session.checked_queue()
     chosen = [queue.value for queue in queues or [o.QueueChoice.embed, o.QueueChoice.reduce]]
     plans = plan_workers(session.settings, chosen, processes=processes)
-    logs = session.store.logs
+    folder = session.store.logs
     for plan in plans:
-        session.say(f"worker {plan.name}: queue {plan.queue}, processes {plan.processes}, log {logs}/{plan.name}.log")
-    with running_workers(plans, session.settings, logs) as children:
+        session.say(f"worker {plan.name}: queue {plan.queue}, processes {plan.processes}")
+    with running_workers(plans, session.settings, folder, logs=False, grace_s=_GRACE_S) as children:
         while True:
             for child in children:
                 child.check()
