@@ -7,8 +7,6 @@ learned.
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -75,4 +73,4 @@ def histograms(pictures: Tensor) -> Tensor:
 def _middle(pictures: Tensor) -> Tensor:
     """Weight of each pixel by its distance from the middle, `(height, width)`."""
     y, x = (torch.linspace(-1, 1, length, device=pictures.device) for length in pictures.shape[-2:])
-    return cast(Tensor, torch.exp(-(x**2 + y[:, None] ** 2) / (2 * _SPREAD**2)))
+    return torch.exp(-(x**2 + y[:, None] ** 2) / (2 * _SPREAD**2))

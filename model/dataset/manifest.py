@@ -17,9 +17,9 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.errors import DatasetError
+from model.errors import ConfigurationError, DatasetError
 
-__all__ = ["SEVERAL", "SPLITS", "Entry", "Several", "read_manifest", "settle", "write_manifest"]
+__all__ = ["SEVERAL", "SPLITS", "Entry", "Several", "parse_several", "read_manifest", "settle", "write_manifest"]
 
 SPLITS = ("training", "development", "test")
 Several = Literal["drop", "first", "keep"]
@@ -53,6 +53,18 @@ class Entry:
     characters: tuple[str, ...]
     digest: str
     split: str = ""
+
+
+def parse_several(text: str) -> Several:
+    """Read the option.
+
+    Raises:
+        ConfigurationError: It is none of the three.
+    """
+    for known in SEVERAL:
+        if text == known:
+            return known
+    raise ConfigurationError(f"several {text!r} is not one of {', '.join(SEVERAL)}")
 
 
 def settle(entries: Iterable[Entry], several: Several) -> list[Entry]:

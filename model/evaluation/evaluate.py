@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from model.evaluation.interval import Interval, bootstrap_eer
 from model.evaluation.pairs import Pairs, all_pairs, sampled_pairs
 from model.evaluation.rates import EqualError, ErrorRates, equal_error, error_rates
 
-__all__ = ["COUNT_GROUPS", "GroupFigures", "Evaluation", "EvaluationOptions", "evaluate"]
+__all__ = ["COUNT_GROUPS", "Evaluation", "EvaluationOptions", "GroupFigures", "evaluate"]
 
 COUNT_GROUPS = (("2-4", 2, 4), ("5-9", 5, 9), ("10-49", 10, 49), ("50+", 50, 10**9))
 """The article's groups of characters by their number of pictures."""
@@ -110,7 +109,7 @@ def evaluate(
         equal=equal_error(rates),
         interval=bootstrap_eer(pairs, labels, draws=options.draws, seed=options.seed),
         groups=_groups(embeddings, labels, options),
-        identification=_possible([lambda k=k: identify(embeddings, labels, k, seed=options.seed) for k in REFERENCES]),
+        identification=_identifications(embeddings, labels, options.seed),
         map_at_r=map_at_r(embeddings, labels),
     )
 
@@ -137,12 +136,12 @@ def _groups(
     return found
 
 
-def _possible(measurements: list[Callable[[], Identification]]) -> list[Identification]:
-    """The measurements that the set can give."""
+def _identifications(embeddings: NDArray[np.float32], labels: NDArray[np.int64], seed: int) -> list[Identification]:
+    """Identification by each number of references that the set can give."""
     found = []
-    for measurement in measurements:
+    for references in REFERENCES:
         try:
-            found.append(measurement())
+            found.append(identify(embeddings, labels, references, seed=seed))
         except EvaluationError:
-            continue
+            break
     return found

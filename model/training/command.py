@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from model.training.export import export
 from model.training.fit_colours import fit_colours
 from model.training.initial import initial_network, is_new
 from model.training.trainer import CHECKPOINT, Trainer, steps_of
+from model.weights import WeightsInfo
 
-__all__ = ["run_training"]
+__all__ = ["WEIGHTS", "Request", "device_of", "run_training", "train_by"]
 
 WEIGHTS = "weights.safetensors"
 
@@ -28,38 +30,81 @@ _FITTED = 2_000
 """Pictures by which the colours of a new network are fitted."""
 
 
-def run_training(
-    path: Path | None, overrides: list[str], output: Path, *, resume: bool, changed: bool, device: str
-) -> None:
-    """Train by a configuration file and write `weights.safetensors` beside the checkpoints.
+@dataclass(frozen=True)
+class Request:
+    """What `reid train` was asked.
+
+    Attributes:
+        config: TOML file, or None for the article's recipe.
+        overrides: `section.key=value` each.
+        output: Folder for checkpoints and weights.
+        resume: Go on from the checkpoint there.
+        changed: Go on although the configuration was changed.
+        device: `cpu`, `cuda` or `auto`.
+        half: Write half precision.
+    """
+
+    config: Path | None
+    overrides: list[str]
+    output: Path
+    resume: bool = False
+    changed: bool = False
+    device: str = "auto"
+    half: bool = False
+
+
+def run_training(request: Request) -> WeightsInfo:
+    """Train by a configuration and write `weights.safetensors` beside the checkpoints.
 
     Raises:
         ModelError: The configuration, the data or the checkpoint cannot be used.
     """
-    config = Config.from_toml(path, overrides)
+    config = Config.from_toml(request.config, request.overrides)
+    return train_by(config, request)
+
+
+def train_by(config: Config, request: Request) -> WeightsInfo:
+    """The same by a configuration at hand; that of the request is not read."""
     data = open_data(config)
     config = config.with_steps(steps_of(config, data))
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
-    checkpoint = output / CHECKPOINT
-    if checkpoint.exists() and not resume:
-        raise ConfigurationError(f"{checkpoint} exists: go on with --resume, or choose another output folder")
-    network = initial_network(config)
-    if not checkpoint.exists():
-        _fit(network, config, data)
-    trainer = Trainer(config, data, output, network, _device(device))
-    if checkpoint.exists():
-        trainer.resume(checkpoint, changed=changed)
+    trainer = _trainer(config, data, request)
     _train(trainer)
     info = export(
-        output / WEIGHTS,
+        request.output / WEIGHTS,
         trainer.average,
         config,
         data.development,
         steps=trainer.progress.step,
         command=" ".join(["reid", *sys.argv[1:]]),
+        half=request.half,
     )
-    Console().print(f"{output / WEIGHTS}: threshold {info.threshold:.3f}, {info.measured}")
+    _tell(request.output / WEIGHTS, info, trainer)
+    return info
+
+
+def _trainer(config: Config, data: TrainingData, request: Request) -> Trainer:
+    """A run at its beginning, or where its checkpoint left it."""
+    checkpoint = request.output / CHECKPOINT
+    if checkpoint.exists() and not request.resume:
+        raise ConfigurationError(f"{checkpoint} exists: go on with --resume, or choose another output folder")
+    network = initial_network(config)
+    if not checkpoint.exists():
+        _fit(network, config, data)
+    trainer = Trainer(config, data, request.output, network, device_of(request.device))
+    if checkpoint.exists():
+        trainer.resume(checkpoint, changed=request.changed)
+    return trainer
+
+
+def _tell(path: Path, info: WeightsInfo, trainer: Trainer) -> None:
+    console = Console()
+    for picture, reason in trainer.progress.failures.items():
+        console.print(f"skipped: {picture}: {reason}", highlight=False, markup=False)
+    rate = info.measured.get("eer")
+    text = info.measured.get("note") if rate is None else f"EER {100 * rate:.2f} % on {info.measured['set']}"
+    console.print(f"{path}: threshold {info.threshold:.3f}, {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _fit(network: Network, config: Config, data: TrainingData) -> None:
@@ -86,7 +131,8 @@ def _train(trainer: Trainer) -> None:
         trainer.run(report)
 
 
-def _device(name: str) -> str:
+def device_of(name: str) -> str:
+    """The device that `auto` means here, or the named one."""
     if name != "auto":
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"

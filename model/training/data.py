@@ -34,6 +34,13 @@ class PictureSet:
     name: str
     characters: tuple[str, ...] = ()
 
+    def call(self, one: tuple[int, int]) -> str:
+        """What to call a `(label, picture)` before people."""
+        label, picture = one
+        if isinstance(self.source, FileSource):
+            return str(self.source.paths[picture])
+        return f"drawn character {label}, picture {picture}"
+
 
 @dataclass(frozen=True)
 class TrainingData:

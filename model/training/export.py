@@ -62,9 +62,9 @@ def _measured(
 ) -> tuple[float, dict[str, Any]]:
     if pictures is None:
         return _GUESS, {"note": "nothing measured; the threshold is a guess"}
-    embeddings, labels = embed_set(network, pictures, preprocessing, workers=config.run.workers)
+    found = embed_set(network, pictures, preprocessing, workers=config.run.workers)
     try:
-        equal, rates = measure(embeddings, labels)
+        equal, rates = measure(found.embeddings, found.labels)
     except EvaluationError as error:
         return _GUESS, {"note": f"nothing measured ({error}); the threshold is a guess"}
     far = config.run.threshold_far

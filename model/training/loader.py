@@ -71,7 +71,7 @@ def load_batches(plan: Plan, source: Source, config: Config, *, first: int, coun
     """
     loader: DataLoader[_Loaded] = DataLoader(
         _Pictures(source, config),
-        batch_sampler=_orders(plan, config, first, count),  # type: ignore[arg-type]
+        batch_sampler=_orders(plan, config, first, count),
         num_workers=config.run.workers,
         collate_fn=_collate,
         prefetch_factor=4 if config.run.workers else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from model.network import Network
 from model.preprocessing import Preprocessing
 from model.training.data import PictureSet
 
-__all__ = ["embed_set", "measure", "to_network"]
+__all__ = ["Embedded", "embed_set", "measure", "to_network"]
 
 _ALL_PAIRS = 5_000
 """Up to so many pictures every pair is compared, above it 10,000 + 10,000 are drawn."""
@@ -32,7 +33,10 @@ def to_network(pictures: Tensor, device: torch.device) -> Tensor:
     return moved.permute(0, 3, 1, 2).to(torch.float32).div_(255.0).contiguous(memory_format=torch.channels_last)
 
 
-class _Prepared(Dataset[tuple[Tensor, int] | None]):
+_Loaded = tuple[int, Tensor | None, str]
+
+
+class _Prepared(Dataset[_Loaded]):
     def __init__(self, pictures: PictureSet, preprocessing: Preprocessing) -> None:
         self._set = pictures
         self._preprocessing = preprocessing
@@ -40,38 +44,52 @@ class _Prepared(Dataset[tuple[Tensor, int] | None]):
     def __len__(self) -> int:
         return len(self._set.pictures)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int] | None:
+    def __getitem__(self, index: int) -> _Loaded:
         label, picture = self._set.pictures[index]
         try:
             pixels = self._preprocessing(self._set.source.load(label, picture))
-        except PictureError:
-            return None
-        return torch.from_numpy(np.array(pixels)), label
+        except PictureError as error:
+            return index, None, str(error)
+        return index, torch.from_numpy(np.array(pixels)), ""
 
 
-def embed_set(
-    network: Network, pictures: PictureSet, preprocessing: Preprocessing, *, workers: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Embed a set: `(n, dim)` float32 embeddings and `(n,)` int64 labels; unreadable pictures are left out."""
+@dataclass(frozen=True)
+class Embedded:
+    """A set of pictures as a network sees it.
+
+    Attributes:
+        embeddings: `(n, dim)` float32, unit length.
+        labels: `(n,)` int64.
+        rows: `(n,)` int64, the place of each in the set.
+        failures: `(place, reason)` of those that could not be read; they are missing above.
+    """
+
+    embeddings: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    failures: list[tuple[int, str]]
+
+
+def embed_set(network: Network, pictures: PictureSet, preprocessing: Preprocessing, *, workers: int = 0) -> Embedded:
+    """Embed a set, on the network's device."""
     device = next(network.parameters()).device
     was_training = network.training
     network.eval()
-    embeddings, labels = [], []
-    loader = DataLoader(_Prepared(pictures, preprocessing), _BATCH, num_workers=workers, collate_fn=_collate)
+    parts: list[NDArray[np.float32]] = [np.empty((0, network.dimension), np.float32)]
+    rows: list[int] = []
+    failures: list[tuple[int, str]] = []
+    loader = DataLoader(_Prepared(pictures, preprocessing), _BATCH, num_workers=workers, collate_fn=list)
     with torch.inference_mode():
-        for pixels, some in cast(Iterator[tuple[Tensor, list[int]]], loader):
-            if some:
-                embeddings.append(network(to_network(pixels, device)).float().cpu().numpy())
-                labels += some
+        for loaded in cast(Iterator[list[_Loaded]], loader):
+            good = [(index, pixels) for index, pixels, _ in loaded if pixels is not None]
+            failures += [(index, reason) for index, pixels, reason in loaded if pixels is None]
+            if good:
+                batch = torch.stack([pixels for _, pixels in good])
+                parts.append(network(to_network(batch, device)).float().cpu().numpy())
+                rows += [index for index, _ in good]
     network.train(was_training)
-    if not embeddings:
-        return np.empty((0, network.dimension), np.float32), np.empty(0, np.int64)
-    return np.concatenate(embeddings), np.array(labels, np.int64)
-
-
-def _collate(loaded: list[tuple[Tensor, int] | None]) -> tuple[Tensor, list[int]]:
-    good = [one for one in loaded if one is not None]
-    return (torch.stack([pixels for pixels, _ in good]) if good else torch.empty(0)), [label for _, label in good]
+    labels = np.array([pictures.pictures[row][0] for row in rows], np.int64)
+    return Embedded(np.concatenate(parts), labels, np.array(rows, np.int64), failures)
 
 
 def measure(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[EqualError, ErrorRates]:

@@ -126,7 +126,7 @@ class Trainer:
         total = 0.0
         for _ in range(accumulate):
             loss = self._batch_loss(next(loaded))
-            self._scaler.scale(loss / accumulate).backward()
+            self._scaler.scale(loss / accumulate).backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach()) / accumulate
         self._update()
         return {"step": step + 1, "loss": total, "lr": lr}
@@ -162,7 +162,7 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        """Move the running mean; early on it forgets faster, or the first weights would weigh for thousands of steps."""
+        """Move the running mean; early on it forgets faster, or the first weights would weigh for very long."""
         step = self.progress.step
         decay = min(self.config.run.average, (1 + step) / (10 + step))
         for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
@@ -174,10 +174,8 @@ class Trainer:
     def _evaluate(self, figures: dict[str, float]) -> dict[str, float]:
         if self._data.development is None:
             return {}
-        embeddings, labels = embed_set(
-            self.average, self._data.development, self._preprocessing, workers=self.config.run.workers
-        )
-        equal, _ = measure(embeddings, labels)
+        embedded = embed_set(self.average, self._data.development, self._preprocessing, workers=self.config.run.workers)
+        equal, _ = measure(embedded.embeddings, embedded.labels)
         found = {"eer": equal.rate, "threshold": equal.threshold}
         is_best = all(equal.rate < entry["eer"] for entry in self.progress.history)
         self.progress.history.append(figures | found)

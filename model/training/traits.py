@@ -1,7 +1,7 @@
 """What a drawn character looks like, as numbers: a second thing for the network to learn.
 
-Only comparing pictures teaches a network from scratch slowly; telling it the colour of hair and eyes, the hairdo and the
-ornaments behind each picture teaches it at once where to look.
+Comparing pictures alone teaches a network from scratch slowly; telling it the colour of hair and eyes, the hairdo and
+the ornaments behind each picture teaches it at once where to look.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Traits:
         """`(n, traits)` float32, each column with mean 0 and deviation about 1 over characters."""
         known = {label: self._plain(label) for label in set(labels)}
         table = np.array([[known[label].get(name, 0.0) for name in self.names] for label in labels])
-        return ((table - self._mean) / self._scale).astype(np.float32)
+        scaled: NDArray[np.float32] = ((table - self._mean) / self._scale).astype(np.float32)
+        return scaled
 
     def _plain(self, label: int) -> dict[str, float]:
         identity = self._source.identity(label)

@@ -1,0 +1,1 @@
+"""A threshold from a person's own references, and references that look wrong."""

@@ -1,0 +1,28 @@
+"""`reid calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.cli.failures import end_with
+
+__all__ = ["calibrate"]
+
+
+def calibrate(
+    references: Annotated[Path, typer.Argument(help="Your references: one folder per character.")],
+    weights: Annotated[Path | None, typer.Option(help="The weights; by default the shipped ones.")] = None,
+    far: Annotated[float, typer.Option(min=0, max=1, help="Wanted share of accepted pairs of two characters.")] = 0.01,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write (JSON).")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+) -> None:
+    """Set the threshold by your own references, and name references that look wrong.
+
+    With too few pairs the threshold of the weights is kept, and the output says so.
+    """
+    from model.calibration.command import run_calibration
+
+    end_with(run_calibration(references, weights, far, output, device))

@@ -1,0 +1,113 @@
+"""`reid dataset`: manifests of labelled pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.cli.failures import end_with
+
+__all__ = ["dataset"]
+
+dataset = typer.Typer(no_args_is_help=True, help="List labelled pictures, count them, split them.")
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="The manifest to write (Parquet).")]
+Several = Annotated[str, typer.Option(help="Pictures under several characters: drop, first or keep.")]
+Check = Annotated[bool, typer.Option("--check", help="Decode every picture now, to find damaged ones.")]
+
+
+@dataset.command(epilog="Example: reid dataset scan sorted/ -o faces.parquet")
+def scan(
+    folder: Annotated[Path, typer.Argument(help="A folder with one folder per character.")],
+    output: Output,
+    several: Several = "drop",
+    check: Check = False,
+) -> None:
+    """List the pictures of a folder with one folder per character.
+
+    Files of the same content are one picture; characters with fewer than two pictures drop out.
+    """
+    from model.dataset.manifest import parse_several, settle, write_manifest
+    from model.dataset.scan import scan_folders
+
+    how = parse_several(several)
+    found = scan_folders(folder, check=check)
+    entries = settle(found.entries, how)
+    write_manifest(output, entries)
+    _tell(output, len(entries), len(found.entries))
+    end_with(found.failures)
+
+
+@dataset.command(epilog="Example: reid dataset tags posts.jsonl --summaries tags.json -o faces.parquet")
+def tags(
+    file: Annotated[Path, typer.Argument(help='JSON lines, each {"image": path, "tags": [text, …]}.')],
+    summaries: Annotated[Path, typer.Option(help="JSON object of tag to its summary in an encyclopedia.")],
+    output: Output,
+    images: Annotated[Path | None, typer.Option(help="Where relative images lie; by default beside FILE.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Rules (TOML) that tell a character's summary.")] = None,
+    several: Several = "drop",
+    check: Check = False,
+) -> None:
+    """List pictures by their tags; a tag names a character when rules on its summary say so."""
+    from model.dataset.manifest import parse_several, settle, write_manifest
+    from model.dataset.rules import DEFAULT_RULES, Rules
+    from model.dataset.tags import character_tags, read_summaries, scan_tags
+
+    how = parse_several(several)
+    characters = character_tags(read_summaries(summaries), Rules.read(rules or DEFAULT_RULES))
+    typer.echo(f"{len(characters)} tags name characters")
+    found = scan_tags(file, characters, images or file.parent, check=check)
+    entries = settle(found.entries, how)
+    write_manifest(output, entries)
+    _tell(output, len(entries), len(found.entries))
+    end_with(found.failures)
+
+
+@dataset.command(epilog="Example: reid dataset stats faces.parquet --plot faces.svg")
+def stats(
+    manifest: Annotated[Path, typer.Argument(help="A manifest.")],
+    plot: Annotated[Path | None, typer.Option(help="Also draw the histogram here (.png or .svg).")] = None,
+) -> None:
+    """Print the article's table of a manifest, and draw how many pictures characters have."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from model.dataset.manifest import read_manifest
+    from model.dataset.stats import histogram, stats_of
+    from model.plot import save_chart
+
+    found = stats_of(read_manifest(manifest))
+    table = Table("figure", "value")
+    table.add_row("images", f"{found.pictures:,}")
+    table.add_row("characters with two or more", f"{found.characters:,}")
+    table.add_row("images per character, mean", f"{found.mean:.1f}")
+    table.add_row("characters with exactly two", f"{found.exactly_two:,}")
+    table.add_row("the largest", f"{found.largest[0]}: {found.largest[1]:,}")
+    Console().print(table)
+    if plot is not None:
+        save_chart(histogram(found), plot)
+
+
+@dataset.command(epilog="Example: reid dataset split faces.parquet --ratio 3:1:1 --seed 1")
+def split(
+    manifest: Annotated[Path, typer.Argument(help="The manifest; it is rewritten with the split.")],
+    ratio: Annotated[str, typer.Option(help="Training : development : test, in characters.")] = "3:1:1",
+    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 1,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead.")] = None,
+) -> None:
+    """Split a manifest by character; no character and no picture is in two parts."""
+    from model.dataset.manifest import SPLITS, read_manifest, write_manifest
+    from model.dataset.split import parse_ratio, split_entries
+
+    entries = split_entries(read_manifest(manifest), parse_ratio(ratio), seed)
+    write_manifest(output or manifest, entries)
+    for name in SPLITS:
+        part = [entry for entry in entries if entry.split == name]
+        characters = {one for entry in part for one in entry.characters}
+        typer.echo(f"{name}: {len(characters)} characters, {len(part)} pictures")
+
+
+def _tell(output: Path, kept: int, found: int) -> None:
+    typer.echo(f"{output}: {kept} pictures of {found} files")

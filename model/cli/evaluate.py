@@ -1,0 +1,31 @@
+"""`reid evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.cli.failures import end_with
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    data: Annotated[Path | None, typer.Argument(help="A manifest, or a folder with one folder per character.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="The weights; by default the shipped ones.")] = None,
+    split: Annotated[str, typer.Option(help="Which part of a manifest: training, development or test.")] = "test",
+    drawn: Annotated[int, typer.Option(help="Measure on so many drawn characters instead of DATA.")] = 0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for report.html, report.json.")] = None,
+    pairs: Annotated[int, typer.Option(help="Genuine and impostor pairs to draw, each.")] = 10_000,
+    all_pairs_up_to: Annotated[int, typer.Option(help="Compare all pairs of up to so many pictures.")] = 2_000,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+) -> None:
+    """Measure how well weights tell apart characters that they have not been trained on."""
+    from model.evaluation.command import EvaluationRequest, run_evaluation
+    from model.evaluation.evaluate import EvaluationOptions
+
+    options = EvaluationOptions(pairs=pairs, all_pairs_up_to=all_pairs_up_to, seed=seed)
+    end_with(run_evaluation(EvaluationRequest(data, weights, split, drawn, output, options, device)))

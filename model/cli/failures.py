@@ -1,0 +1,17 @@
+"""How files that failed are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+__all__ = ["end_with"]
+
+
+def end_with(failures: Sequence[tuple[str, str]]) -> None:
+    """List `(path, reason)` on standard error and end with code 1; do nothing when there are none."""
+    for path, reason in failures:
+        typer.echo(f"failed: {path}: {reason}", err=True)
+    if failures:
+        raise typer.Exit(1)

@@ -1,0 +1,45 @@
+"""The entry point of `reid`, and how its errors end."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from model.cli.calibrate import calibrate
+from model.cli.dataset import dataset
+from model.cli.evaluate import evaluate
+from model.cli.sweep import sweep
+from model.cli.train import adapt, train
+from model.cli.weights import weights
+from model.errors import ModelError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+@app.callback(epilog="Example: reid train --manifest faces.parquet --output runs/faces")
+def _reid() -> None:
+    """Train, measure and inspect the network that tells characters apart."""
+
+
+app.add_typer(dataset, name="dataset")
+app.command(epilog="Example: reid train --manifest faces.parquet --output runs/faces")(train)
+app.command(epilog="Example: reid adapt sorted/ --output runs/mine")(adapt)
+app.command(epilog="Example: reid evaluate faces.parquet --split test --output report/")(evaluate)
+app.command(epilog="Example: reid calibrate references/ --far 0.01")(calibrate)
+app.command(epilog="Example: reid sweep --manifest faces.parquet --output runs/sweep --trials 12")(sweep)
+app.add_typer(weights, name="weights")
+
+
+def main() -> None:
+    """Run the command line.
+
+    Exit codes: 0 done; 1 done, but some files failed (they are listed); 2 wrong use or bad configuration.
+    """
+    try:
+        app()
+    except ModelError as error:
+        print(f"reid: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
+        sys.exit(2)

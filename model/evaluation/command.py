@@ -1,0 +1,85 @@
+"""What `reid evaluate` does: open pictures, embed, measure, and write the report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from rich.console import Console
+
+from model.errors import ConfigurationError
+from model.evaluation.evaluate import EvaluationOptions, evaluate
+from model.evaluation.html import report_page
+from model.evaluation.report import plain, print_evaluation
+from model.files import write_text
+from model.training.command import device_of
+from model.training.data import PictureSet
+from model.training.measure import embed_set
+from model.training.pictures import drawn_test_set, open_set
+from model.weights import DEFAULT_WEIGHTS, load_network
+
+__all__ = ["EvaluationRequest", "run_evaluation"]
+
+_DRAWN_PICTURES = 12
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What `reid evaluate` was asked.
+
+    Attributes:
+        data: A manifest or a folder; None for drawn characters.
+        weights: The weights, or None for the shipped ones.
+        split: Which part of a manifest.
+        drawn: How many drawn characters.
+        output: Folder for the report, or None.
+        options: How to measure.
+        device: `cpu`, `cuda` or `auto`.
+    """
+
+    data: Path | None
+    weights: Path | None
+    split: str
+    drawn: int
+    output: Path | None
+    options: EvaluationOptions
+    device: str
+
+
+def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
+    """Measure, print, and write the report; return `(path, reason)` of pictures that could not be read.
+
+    Raises:
+        ModelError: The weights or the data cannot be used.
+    """
+    path = request.weights or DEFAULT_WEIGHTS
+    network, info = load_network(path)
+    pictures, failures = _open(request, info.preprocessing.size_px)
+    found = embed_set(network.to(torch.device(device_of(request.device))), pictures, info.preprocessing)
+    evaluation = evaluate(found.embeddings, found.labels, request.options)
+    values = {"weights": info.digest, "set": pictures.name} | plain(evaluation, info.threshold)
+    failures += [(pictures.call(pictures.pictures[row]), reason) for row, reason in found.failures]
+    print_evaluation(values, Console())
+    if request.output is not None:
+        rows = found.rows
+
+        def show(row: int) -> tuple[Image.Image, str]:
+            label, picture = pictures.pictures[int(rows[row])]
+            return pictures.source.load(label, picture), pictures.call((label, picture))
+
+        title = f"{path.name} on {pictures.name}"
+        write_text(request.output / "report.html", report_page(evaluation, values, title, show))
+        write_text(request.output / "report.json", json.dumps(values, ensure_ascii=False, indent=1))
+        Console().print(f"{request.output / 'report.html'}", soft_wrap=True)
+    return failures
+
+
+def _open(request: EvaluationRequest, size_px: int) -> tuple[PictureSet, list[tuple[str, str]]]:
+    if request.data is not None:
+        return open_set(request.data, request.split)
+    if not request.drawn:
+        raise ConfigurationError("evaluate: name a manifest or a folder, or --drawn with a number of characters")
+    return drawn_test_set(request.drawn, _DRAWN_PICTURES, max(128, size_px)), []
