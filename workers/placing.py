@@ -129,7 +129,6 @@ class Placer:
         folders = [os.path.join(self._output, os.fsencode(folder)) for folder in wanted.folders]
         right = {os.path.dirname(p.target): p.target for p in placements if os.path.dirname(p.target) in folders}
         wrong = [p for p in placements if os.path.dirname(p.target) not in folders]
-        wrong.sort(key=lambda placement: placement.action is not Action.MOVE)  # a moved original is renamed first
         self.tally.already += len(right)
         standing = list(right.values())
         operations: list[Operation] = []

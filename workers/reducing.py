@@ -61,12 +61,13 @@ def reduce_run(
     unread = sum(1 for part in (run.archive, pass_.references) for _ in part.unread_chunks())
     if unread:
         raise NotReady(f"run {run.id}: {unread} chunks are not embedded yet; `producer resume {run.id}` sends them")
+    references = load_gallery(store, pass_)  # before anything is made in the output folder: it may refuse
     with Journal(Path(run.spec.output), wait_s=wait_s) as journal:
         done = pass_.summary
         if done is not None:
             return done
         recover(journal)
-        reducer = _Reducer(store, run, pass_, journal)
+        reducer = _Reducer(store, run, pass_, journal, references)
         summary = reducer.reduce(progress)
         pass_.finish(summary)
     return summary
@@ -91,7 +92,9 @@ class _Totals:
 class _Reducer:
     """One reduction under way."""
 
-    def __init__(self, store: Store, run: Run, pass_: Pass, journal: Journal) -> None:
+    def __init__(
+        self, store: Store, run: Run, pass_: Pass, journal: Journal, references: tuple[Gallery, list[str]]
+    ) -> None:
         self._store = store
         self._run = run
         self._pass = pass_
@@ -100,7 +103,7 @@ class _Reducer:
         self._root = os.fsencode(run.archive.spec.root)
         self._journal = journal
         self._placer = Placer(journal, self._output, run.id, self._spec.mode)
-        self._gallery, self._bad_references = load_gallery(store, pass_)
+        self._gallery, self._bad_references = references
         self._folders = folder_names(name for name in self._gallery.names if not name.startswith(NEGATIVE_PREFIX))
 
     def reduce(self, progress: Progress) -> dict[str, Any]:

@@ -1,0 +1,234 @@
+"""The pipeline and a whole chunk: one outcome per file, in order, the same vectors as one picture at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.embedder import Embedder
+from model.picture import Limits, decode
+from model.preprocessing import Preprocessing
+from model.weights import WeightsInfo, read_info
+from store.errors import DamagedStore
+from store.listing import Kind, KnownAt, Listed
+from store.part import PartSpec
+from store.run import Run, RunSpec
+from store.shard import Counts, Read, read_shard
+from store.store import Store
+from tests.unit.trees import look, put, sha
+from workers.embedding import Embedders, WorkOptions, embed_chunk
+from workers.errors import RootNotVisible, WrongWeights
+from workers.pipeline import Pipeline
+from workers.reading import Sources
+
+
+class MeanColour:
+    """Stands in for the network: a picture's vector is its mean colour, and every batch is remembered."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.info = WeightsInfo("0" * 64, "mean-colour", 3, Preprocessing("stretch", 16), 0.3)
+        self.batches: list[int] = []
+
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """`(n, 3)` float32."""
+        self.batches.append(len(pictures))
+        means: NDArray[np.float32] = pictures.mean(axis=(1, 2), dtype=np.float32)
+        return means
+
+
+def png(colour: tuple[int, int, int], size: tuple[int, int] = (20, 30)) -> bytes:
+    """A picture of one colour."""
+    data = io.BytesIO()
+    Image.new("RGB", size, colour).save(data, "PNG")
+    return data.getvalue()
+
+
+def _pipe(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    os.mkfifo(path)
+
+
+BAD: dict[str, tuple[Callable[[Path], object], Kind, str]] = {
+    "empty.png": (lambda path: put(path, b""), Kind.UNREADABLE, "empty"),
+    "text.png": (lambda path: put(path, b"not found"), Kind.UNREADABLE, "no picture inside"),
+    "cut.png": (lambda path: put(path, png((1, 2, 3))[:60]), Kind.UNREADABLE, "damaged png"),
+    "notes.txt": (lambda path: put(path, b"notes"), Kind.UNSUPPORTED, "not a picture"),
+    "folder.png": (lambda path: path.mkdir(parents=True), Kind.UNREADABLE, "not a regular file"),
+    "pipe.png": (_pipe, Kind.UNREADABLE, "not a regular file"),
+    "gone.png": (lambda path: None, Kind.UNREADABLE, "gone"),
+    "large.png": (lambda path: put(path, png((9, 9, 9), (300, 300))), Kind.UNREADABLE, "limit"),
+    "long.png": (lambda path: put(path, bytes(200_000)), Kind.UNREADABLE, "limit"),
+}
+PASSING = {"folder.png", "pipe.png", "gone.png"}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Listed]:
+    """Good and bad files in turn."""
+    root = tmp_path / "archive"
+    for n in range(14):
+        put(root / f"{n:02d}.png", png((n, 2 * n, 3 * n)))
+    for name, (make, _, _) in BAD.items():
+        make(root / name)
+    names = [f"{n:02d}.png" for n in range(14)]
+    for n, name in enumerate(BAD):
+        names.insert(2 * n, name)
+    return [Listed(os.fsencode(name), 1, 1) for name in names]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("batch", [1, 4, 14, 100])
+def test_one_outcome_per_file_in_order(tmp_path: Path, files: list[Listed], threads: int, batch: int) -> None:
+    """Bad files between good ones: each has its own outcome, and each good one its own vector."""
+    embedder = MeanColour(batch)
+    pipeline = Pipeline(embedder, threads, Limits(max_pixels=80_000))  # type: ignore[arg-type]
+    with Sources(bytes(tmp_path / "archive"), 100_000) as sources:
+        reads, timings = pipeline.run(sources, [(3 * n, listed) for n, listed in enumerate(files)])
+    assert [read.row for read in reads] == [3 * n for n in range(len(files))]
+    for read, listed in zip(reads, files, strict=True):
+        name = os.fsdecode(listed.path)
+        if name in BAD:
+            _, kind, reason = BAD[name]
+            assert (read.kind, read.embedding, read.passing) == (kind, None, name in PASSING)
+            assert reason in read.reason
+        else:
+            n = int(name[:2])
+            content = (tmp_path / "archive" / name).read_bytes()
+            assert read == Read(read.row, Kind.EMBEDDED, sha(content), read.embedding)
+            assert read.embedding is not None and read.embedding.tolist() == [n, 2 * n, 3 * n]
+    assert sum(embedder.batches) == 14 and max(embedder.batches) <= batch
+    assert len(embedder.batches) == -(-14 // batch)
+    assert timings.read_s > 0 and timings.decode_s > 0 and timings.infer_s >= 0
+
+
+def test_a_damaged_picture_still_has_its_digest(tmp_path: Path) -> None:
+    """What was read is known by its bytes, whether it is a picture or not."""
+    data = png((1, 2, 3))[:60]
+    put(tmp_path / "cut.png", data)
+    with Sources(bytes(tmp_path)) as sources:
+        reads, _ = Pipeline(MeanColour(4)).run(sources, [(0, Listed(b"cut.png", 1, 1))])  # type: ignore[arg-type]
+    assert reads[0].digest == hashlib.sha256(data).digest()
+
+
+def test_nothing_to_read() -> None:
+    """No files, no outcomes, no call of the network."""
+    embedder = MeanColour(4)
+    with Sources(b"/") as sources:
+        assert Pipeline(embedder).run(sources, [])[0] == []  # type: ignore[arg-type]
+    assert embedder.batches == []
+
+
+@pytest.fixture
+def run(tmp_path: Path, small_weights: Path) -> Run:
+    """A run with the small weights and an archive of some files, listed in one chunk."""
+    archive = tmp_path / "archive"
+    put(archive / "a.png", png((200, 10, 10)))
+    put(archive / "broken.png", b"broken")
+    put(archive / "notes.txt", b"notes")
+    with zipfile.ZipFile(archive / "book.cbz", "w") as book:
+        book.writestr("1.png", png((10, 200, 10)))
+    info = read_info(small_weights)
+    store = Store(tmp_path / "store")
+    store.keep_weights(small_weights, info.digest)
+    spec = RunSpec(str(archive), "/out", 1.0, info.digest, info.preprocessing.version, info.dimension, "private")
+    run = store.create_run(spec)
+    run.archive.begin(PartSpec(str(archive), info.embedding_key))
+    run.archive.add_listing(
+        0,
+        [
+            Listed(b"a.png", 1, 1),
+            Listed(b"book.cbz", 1, 1, b"1.png"),
+            Listed(b"broken.png", 1, 1),
+            Listed(b"known.png", 1, 1, known=KnownAt("old/archive", 0, 0)),
+            Listed(b"notes.txt", 1, 1),
+            Listed(b"x", 1, 1, kind=Kind.UNREADABLE, reason="a symbolic link that leads nowhere"),
+        ],
+    )
+    return run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """The run's store."""
+    return Store(tmp_path / "store")
+
+
+def test_a_chunk_is_embedded(store: Store, run: Run, small_weights: Path) -> None:
+    """The shard has a row for each file that had to be read, with the vector that a plain call gives."""
+    before = look(Path(run.spec.archive))
+    counts, _ = embed_chunk(store, run, "archive", 0, Embedders())
+    assert counts == Counts(4, 2, 1, 1) == run.archive.counts()
+    shard = read_shard(run.archive.shard_path(0))
+    assert set(shard.rows) == {0, 1, 2, 4}
+    embedder = Embedder.load(small_weights)
+    for row, colour in ((0, (200, 10, 10)), (1, (10, 200, 10))):
+        plain = embedder.embed(embedder.info.preprocessing(decode(png(colour)))[np.newaxis])[0]
+        np.testing.assert_allclose(shard.embeddings[shard.rows[row]], plain, atol=1e-5)
+        assert shard.digests[shard.rows[row]] == sha(png(colour))
+    assert list(run.archive.unread_chunks()) == [] and look(Path(run.spec.archive)) == before
+
+
+def test_a_chunk_is_embedded_once(store: Store, run: Run) -> None:
+    """The message that arrives twice reads nothing, not even the weights, and gives the same counts."""
+    first, _ = embed_chunk(store, run, "archive", 0, Embedders())
+    written = run.archive.shard_path(0).read_bytes()
+    shutil.rmtree(run.spec.archive)
+    shutil.rmtree(store.root / "weights")
+    again, timings = embed_chunk(store, run, "archive", 0, Embedders())
+    assert again == first and timings.read_s == 0
+    assert run.archive.shard_path(0).read_bytes() == written
+
+
+def test_an_archive_that_is_not_there_is_no_outcome(store: Store, run: Run) -> None:
+    """A missing mount must not make every picture unreadable."""
+    shutil.rmtree(run.spec.archive)
+    with pytest.raises(RootNotVisible, match="mount"):
+        embed_chunk(store, run, "archive", 0, Embedders())
+    assert run.archive.shard_chunks() == []
+
+
+def test_a_missing_listing_is_no_outcome(store: Store, run: Run) -> None:
+    """The store is damaged: the chunk fails, nothing is written."""
+    with pytest.raises(DamagedStore):
+        embed_chunk(store, run, "archive", 7, Embedders())
+    assert run.archive.shard_chunks() == []
+
+
+@pytest.mark.parametrize("damage", ["missing", "other", "broken"])
+def test_wrong_weights_are_refused(store: Store, run: Run, tmp_path: Path, damage: str) -> None:
+    """Another network's vectors never get into a run's shards."""
+    path = store.weights_path(run.spec.weights_digest)
+    if damage == "missing":
+        path.unlink()
+    elif damage == "broken":
+        path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1")
+    else:
+        from model.network import Network
+        from model.weights import save_network
+
+        save_network(path, Network(16), preprocessing=Preprocessing("pad", 32), threshold=0.3)
+    with pytest.raises(WrongWeights):
+        embed_chunk(store, run, "archive", 0, Embedders())
+    assert run.archive.shard_chunks() == []
+
+
+def test_the_network_is_loaded_once(store: Store, run: Run) -> None:
+    """And kept for the next chunk of a run with the same weights."""
+    embedders = Embedders(WorkOptions(batch=7))
+    first = embedders.get(store, run.spec.weights_digest)
+    store.weights_path(run.spec.weights_digest).unlink()
+    assert embedders.get(store, run.spec.weights_digest) is first and first.batch == 7
+    with pytest.raises(WrongWeights):
+        embedders.get(store, "another")

@@ -1,0 +1,349 @@
+"""Reduce on files, without a queue: every file ends in exactly one outcome, placed and reported once."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from store.assignments import FinalOutcome, read_assignments
+from store.errors import JournalBusy
+from store.journal import Journal
+from store.listing import Kind, Listed
+from store.part import PartSpec
+from store.run import PassSpec, Run, RunSpec
+from store.shard import Read, write_shard
+from store.store import Store
+from tests.unit.parts import DIMENSION, KEY
+from tests.unit.sites import Site
+from tests.unit.trees import folder_times, look, put, sha, unfinished
+from workers.errors import NotReady
+from workers.reducing import reduce_run
+from workers.undoing import undo_run
+
+AXES = {"Akari": 0, "桜 ひな": 1, "_not ads": 2}
+SPEC = PassSpec("/references", sorted(AXES), 0.3, "max", 0.02, 0.0, False, "hardlink")
+
+
+def at(**distances: float) -> NDArray[np.float32]:
+    """A unit vector at these cosine distances from Akari (a), 桜 ひな (s) and the negatives (n); 1 when not given."""
+    vector = np.zeros(DIMENSION, np.float32)
+    for axis, name in enumerate("asn"):
+        vector[axis] = 1 - distances.get(name, 1.0)
+    vector[3] = math.sqrt(max(0.0, 1 - float(vector @ vector)))
+    return vector
+
+
+@dataclass
+class Sorting:
+    """A run whose pictures have the vectors that a test gives them; None means unreadable."""
+
+    site: Site
+    pictures: Mapping[str, NDArray[np.float32] | None]
+    spec: PassSpec = SPEC
+    references: Mapping[str, Sequence[NDArray[np.float32] | None]] = field(
+        default_factory=lambda: {name: [np.eye(DIMENSION, dtype=np.float32)[axis]] for name, axis in AXES.items()}
+    )
+    chunk: int = 3
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.site.root / "store")
+        spec = RunSpec(str(self.site.archive), str(self.site.output), 1e9, "digest", "v1-pad-32", DIMENSION, "private")
+        self.run: Run = self.store.create_run(spec)
+        self.run.archive.begin(PartSpec(str(self.site.archive), KEY))
+        names = sorted(self.pictures, key=lambda name: self._listed(name).sort_key)
+        for number, start in enumerate(range(0, len(names), self.chunk)):
+            self._write_chunk(number, names[start : start + self.chunk])
+        self.begin_pass(1, self.spec)
+
+    def _listed(self, name: str) -> Listed:
+        path, _, member = name.partition("!/")
+        kind = Kind.UNSUPPORTED if name.endswith(".txt") else Kind.PENDING
+        return Listed(path.encode(), 1, 1, member.encode(), kind, "no picture" if kind is Kind.UNSUPPORTED else "")
+
+    def _write_chunk(self, number: int, names: Sequence[str]) -> None:
+        listed = [self._listed(name) for name in names]
+        self.run.archive.add_listing(number, listed)
+        reads = []
+        for row, name in enumerate(names):
+            vector = self.pictures[name]
+            if listed[row].to_read:
+                digest = self.site.digests.get(name)
+                kind = Kind.UNREADABLE if vector is None else Kind.EMBEDDED
+                reads.append(Read(row, kind, digest, vector, "damaged" if vector is None else ""))
+        if reads:
+            write_shard(self.run.archive.shard_path(number), reads, dimension=DIMENSION, embedding_key=KEY)
+
+    def begin_pass(self, number: int, spec: PassSpec) -> None:
+        """A pass with the references."""
+        part = self.run.pass_(number).references
+        part.begin(PartSpec("/references", KEY))
+        pairs = [(name, vector) for name in sorted(self.references) for vector in self.references[name]]
+        part.add_listing(0, [Listed(b"%d.png" % n, 1, 1, label=name) for n, (name, _) in enumerate(pairs)])
+        reads = [
+            Read(
+                n,
+                Kind.UNREADABLE if vector is None else Kind.EMBEDDED,
+                bytes(32),
+                vector,
+                "" if vector is not None else "damaged",
+            )
+            for n, (_, vector) in enumerate(pairs)
+        ]
+        write_shard(part.shard_path(0), reads, dimension=DIMENSION, embedding_key=KEY)
+        self.run.pass_(number).begin(spec)
+
+    def reduce(self, number: int = 1) -> dict[str, Any]:
+        """Reduce a pass."""
+        return reduce_run(self.store, self.run, number, wait_s=0.01)
+
+    def outcomes(self, number: int = 1) -> dict[str, str]:
+        """Outcome and reason of each file, as the store keeps them."""
+        rows = [
+            row
+            for chunk in self.run.archive.listed_chunks()
+            for row in read_assignments(self.run.pass_(number).assignments_path(chunk))
+        ]
+        return {row.path: row.outcome.value for row in rows}
+
+    def report(self) -> dict[str, dict[str, str]]:
+        """The rows of OUT/report.csv by path."""
+        text = (self.site.output / "report.csv").read_text(encoding="utf-8")
+        return {row["path"]: row for row in csv.DictReader(text.splitlines())}
+
+
+PICTURES: dict[str, NDArray[np.float32] | None] = {
+    "a.png": at(a=0.1),
+    "b.png": at(s=0.1),
+    "between.png": at(a=0.25, s=0.26),
+    "book.cbz!/1.png": at(a=0.2),
+    "broken.png": None,
+    "far.png": at(a=0.5),
+    "near an ad.png": at(n=0.1, a=0.28),
+    "notes.txt": None,
+    "same/a.png": at(a=0.1),
+    "z/a.png": at(a=0.15),
+}
+PLACES = {
+    "a.png": "Akari/a.png",
+    "b.png": "桜 ひな/b.png",
+    "between.png": "_review/between.png",
+    "book.cbz!/1.png": "Akari/1.png",
+    "far.png": "_unknown/far.png",
+    "near an ad.png": "_unknown/near an ad.png",
+    "z/a.png": "Akari/a (2).png",
+}
+
+
+@pytest.fixture
+def site(quick_path: Path) -> Site:
+    """The pictures as files; same/a.png has the bytes of a.png."""
+    site = Site(quick_path)
+    for name in PICTURES:
+        site.add(name, b"a.png" if name == "same/a.png" else None)
+    return site
+
+
+def test_every_file_ends_in_one_outcome(site: Site) -> None:
+    """The counts add up, the report has a row for each, and each stands where the report says."""
+    sorting = Sorting(site, PICTURES)
+    summary = sorting.reduce()
+    assert summary["files"] == sum(summary["outcomes"].values()) == len(PICTURES)
+    assert summary["outcomes"] == {
+        "assigned": 4,
+        "unknown": 2,
+        "review": 1,
+        "duplicate": 1,
+        "unreadable": 1,
+        "unsupported": 1,
+    }
+    assert summary["characters"] == {"Akari": 3, "桜 ひな": 1}
+    assert summary["failed"] == ["broken.png: damaged"] and not summary["bad_references"]
+    assert summary["placed"] == {"copy": 1, "hardlink": 6} and summary["problem_count"] == 0
+    report = sorting.report()
+    assert set(report) == set(PICTURES)
+    assert {name: row["placed"] for name, row in report.items() if row["placed"]} == PLACES
+    assert {name: report[name]["outcome"] for name in PICTURES} == sorting.outcomes()
+    assert {f"{PLACES[name]}": site.digests[name] for name in PLACES} == {
+        place: sha(content) for place, content in site.placed().items() if place != "report.csv"
+    }
+    assert not unfinished(site.root)
+
+
+def test_the_report_gives_the_reasons(site: Site) -> None:
+    """What a person needs to judge a row: distances, the next character, what it is a duplicate of, what failed."""
+    report = (sorting := Sorting(site, PICTURES)).reduce() and sorting.report()
+    assert report["a.png"]["character"] == "Akari" and report["a.png"]["distance"] == "0.1000"
+    assert report["a.png"]["digest"] == site.digests["a.png"].hex()
+    assert report["between.png"]["runner_up"] == "桜 ひな" and report["between.png"]["runner_up_distance"] == "0.2600"
+    assert "桜 ひな" in report["between.png"]["reason"] and not report["between.png"]["character"]
+    assert report["same/a.png"]["reason"] == "same content as a.png" and not report["same/a.png"]["character"]
+    assert "_not ads" in report["near an ad.png"]["reason"] and report["near an ad.png"]["nearest"] == "_not ads"
+    assert report["broken.png"]["reason"] == "damaged" and report["notes.txt"]["reason"] == "no picture"
+
+
+def test_a_second_reduce_is_nothing(site: Site) -> None:
+    """The message that arrives twice gives the same summary, and touches no file."""
+    sorting = Sorting(site, PICTURES)
+    first = sorting.reduce()
+    before = look(site.root)
+    assert sorting.reduce() == first
+    assert look(site.root) == before
+
+
+@pytest.mark.parametrize("mode", ["hardlink", "symlink", "copy", "move"])
+def test_reducing_again_after_a_crash_changes_nothing(site: Site, mode: Any) -> None:
+    """A reducer that died before its summary was written is repeated: the same layout, report and counts."""
+    sorting = Sorting(site, PICTURES, replace(SPEC, mode=mode))
+    first = sorting.reduce()
+    before, report = site.placed(), sorting.report()
+    sorting.run.pass_(1).reopen()
+    again = sorting.reduce()
+    assert site.placed() == before and sorting.report() == report
+    assert again["outcomes"] == first["outcomes"] and again["already"] == 7 and not again["placed"]
+
+
+@pytest.mark.parametrize("mode", ["hardlink", "symlink", "copy", "move"])
+def test_another_pass_moves_on_and_undo_takes_both_back(site: Site, mode: Any) -> None:
+    """With another threshold the pictures go to their new folders and the report follows; undo takes both back."""
+    before = look(site.archive), folder_times(site.archive)
+    sorting = Sorting(site, PICTURES, replace(SPEC, mode=mode))
+    sorting.reduce()
+    sorting.begin_pass(2, replace(SPEC, mode=mode, threshold=0.12))
+    summary = sorting.reduce(2)
+    assert summary["placed"] == {"rename": 3}
+    assert sorting.report()["z/a.png"]["placed"] == "_unknown/a.png"
+    assert sorting.report()["between.png"]["placed"] == "_unknown/between.png"
+    assert {path.name for path in site.output.glob("*.csv")} == {"report.csv"}
+    assert undo_run(sorting.run).left == []
+    assert (look(site.archive), folder_times(site.archive)) == before and not site.output.exists()
+
+
+@pytest.mark.parametrize("mode", ["hardlink", "symlink", "copy", "move"])
+def test_multiple_files_a_picture_under_each_character(site: Site, mode: Any) -> None:
+    """Every character within the threshold; the margin is without meaning then."""
+    before = look(site.archive)
+    sorting = Sorting(site, PICTURES, replace(SPEC, multiple=True, mode=mode))
+    summary = sorting.reduce()
+    assert sorting.report()["between.png"]["placed"] == "Akari/between.png | 桜 ひな/between.png"
+    assert sorting.report()["between.png"]["character"] == "Akari | 桜 ひな"
+    assert summary["outcomes"]["review"] == 0 and summary["problem_count"] == 0
+    assert summary["characters"] == {"Akari": 4, "桜 ひな": 2}
+    undo_run(sorting.run)
+    assert look(site.archive) == before
+
+
+def test_duplicates_across_chunks(site: Site) -> None:
+    """The first of the scan is placed, in whatever chunk the others are; unreadable ones are no duplicates."""
+    pictures = {f"{n}/x.png": at(a=0.1) for n in range(9)} | {"9/x.png": None}
+    for name in pictures:
+        site.add(name, b"the same")
+    sorting = Sorting(site, pictures, chunk=2)
+    summary = sorting.reduce()
+    assert summary["outcomes"]["duplicate"] == 8 and summary["outcomes"]["unreadable"] == 1
+    assert site.placed().keys() == {"Akari/x.png", "report.csv"}
+    assert {row["reason"] for name, row in sorting.report().items() if name[0] in "12345678"} == {
+        "same content as 0/x.png"
+    }
+
+
+def test_bad_references_are_told_and_the_others_used(site: Site) -> None:
+    """A reference that cannot be read is named; so is a character that has none left."""
+    eye = np.eye(DIMENSION, dtype=np.float32)
+    references = {"Akari": [None, eye[0]], "桜 ひな": [None]}
+    summary = Sorting(site, PICTURES, references=references).reduce()
+    assert len(summary["bad_references"]) == 4
+    assert sum("damaged" in line for line in summary["bad_references"]) == 2
+    assert "桜 ひな: no picture of it can be read" in summary["bad_references"]
+    assert summary["characters"] == {"Akari": 5}
+
+
+@pytest.mark.parametrize("references", [{"Akari": [None]}, {"_not ads": [np.eye(DIMENSION, dtype=np.float32)[2]]}, {}])
+def test_without_a_character_nothing_is_begun(site: Site, references: Any) -> None:
+    """No reference of any character: one line, and no output folder half-made."""
+    with pytest.raises(NotReady, match="no reference picture"):
+        Sorting(site, PICTURES, references=references).reduce()
+    assert not site.output.exists()
+
+
+def test_a_missing_shard_is_waited_for(site: Site) -> None:
+    """Not every chunk is embedded yet: nothing is placed, and the line says what to do."""
+    sorting = Sorting(site, PICTURES)
+    sorting.run.archive.shard_path(1).unlink()
+    with pytest.raises(NotReady, match="producer resume"):
+        sorting.reduce()
+    assert not site.output.exists()
+
+
+def test_another_reducer_is_waited_for(site: Site) -> None:
+    """Two processes never place in one output folder at once."""
+    sorting = Sorting(site, PICTURES)
+    with Journal(site.output), pytest.raises(JournalBusy):
+        sorting.reduce()
+    assert sorting.reduce()["files"] == len(PICTURES)
+
+
+def test_pictures_changed_since_they_were_read(site: Site) -> None:
+    """They are not moved, and that is told; the others are."""
+    sorting = Sorting(site, PICTURES, replace(SPEC, mode="move"))
+    put(site.archive / "a.png", b"painted over")
+    (site.archive / "b.png").unlink()
+    summary = sorting.reduce()
+    assert summary["problem_count"] == 2 and len(summary["problems"]) == 2
+    assert (site.archive / "a.png").read_bytes() == b"painted over"
+    assert sorting.report()["a.png"]["placed"] == "" and summary["placed"] == {"copy": 1, "move": 4}
+
+
+def test_links_in_the_archive_are_not_moved(site: Site) -> None:
+    """Of a picture that is reached through a link, move places a copy."""
+    outside = put(site.root / "outside" / "l.png", b"l.png")
+    (site.archive / "l.png").symlink_to(outside)
+    site.digests["l.png"] = sha(b"l.png")
+    summary = Sorting(site, {"l.png": at(a=0.1)}, replace(SPEC, mode="move")).reduce()
+    assert summary["placed"] == {"copy": 1}
+    assert outside.exists() and (site.archive / "l.png").is_symlink()
+
+
+def test_only_the_first_failures_are_named(site: Site) -> None:
+    """The summary stays short; the report has them all."""
+    pictures: dict[str, NDArray[np.float32] | None] = {f"{n:02d}.png": None for n in range(25)}
+    sorting = Sorting(site, pictures)
+    summary = sorting.reduce()
+    assert summary["failed"] == [f"{n:02d}.png: damaged" for n in range(10)]
+    assert len(sorting.report()) == 25 and summary["outcomes"]["unreadable"] == 25
+
+
+def test_progress_counts_chunks(site: Site) -> None:
+    """From the first to the last."""
+    sorting = Sorting(site, PICTURES)
+    seen: list[tuple[int, int]] = []
+    reduce_run(sorting.store, sorting.run, 1, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_an_empty_archive_has_an_empty_report(site: Site) -> None:
+    """Nothing to place is no error."""
+    sorting = Sorting(site, {})
+    assert sorting.reduce()["files"] == 0 and sorting.report() == {}
+
+
+def test_assignments_are_kept_for_the_review(site: Site) -> None:
+    """The store holds what the report holds, chunk by chunk, in scan order."""
+    sorting = Sorting(site, PICTURES)
+    sorting.reduce()
+    rows = [
+        row
+        for chunk in sorting.run.archive.listed_chunks()
+        for row in read_assignments(sorting.run.pass_(1).assignments_path(chunk))
+    ]
+    assert [row.path for row in rows] == sorted(PICTURES, key=lambda name: sorting._listed(name).sort_key)
+    assert all(bool(row.placed) is (row.path in PLACES) for row in rows)
+    assert all((row.distance is None) is (row.outcome in ("unreadable", "unsupported")) for row in rows)
+    assert {row.outcome for row in rows} == set(FinalOutcome)
