@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import cast
 
 import torch
@@ -10,17 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import resnet18
 
+from model.architecture import ARCHITECTURE, colours_in
 from model.colours import Colours
 
-__all__ = ["ARCHITECTURE", "Network"]
-
-ARCHITECTURE = "resnet18-linear"
-"""Name of this architecture in a weights file; the dimension stands beside it.
-
-With colours it is followed by how many numbers of the embedding are theirs, e.g. `resnet18-linear-colours128`.
-"""
-
-_COLOURS = re.compile(re.escape(ARCHITECTURE) + r"(?:-colours([1-9][0-9]{0,3}))?")
+__all__ = ["Network"]
 
 _MEAN = (
     0.485,
@@ -71,9 +63,8 @@ class Network(nn.Module):
     @classmethod
     def of(cls, architecture: str, dimension: int) -> Network | None:
         """Make the network of an architecture's name, at random weights; None where the name is not known here."""
-        match = _COLOURS.fullmatch(architecture)
-        colours = int(match[1] or 0) if match else 0
-        return cls(dimension, colours) if match and colours < dimension else None
+        colours = colours_in(architecture)
+        return None if colours is None or colours >= dimension else cls(dimension, colours)
 
     def features(self, pictures: Tensor) -> Tensor:
         """What the trunk sees in pictures, `(n, 512)` float, each number >= 0."""

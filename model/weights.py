@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from model.architecture import ARCHITECTURE, colours_in
 from model.errors import WeightsError
 from model.preprocessing import Preprocessing
 
@@ -107,6 +108,8 @@ def _parse(metadata: dict[str, str]) -> WeightsInfo:
         measured=json.loads(metadata.get("measured", "{}")),
         recipe=json.loads(metadata.get("recipe", "{}")),
     )
+    if colours_in(info.architecture) is None:
+        raise WeightsError(f"made for the architecture {info.architecture!r}, not {ARCHITECTURE!r}")
     if info.dimension < 1 or not 0.0 <= info.threshold <= 2.0:
         raise ValueError(f"dimension {info.dimension}, threshold {info.threshold}")
     if not (isinstance(info.measured, dict) and isinstance(info.recipe, dict)):
@@ -122,7 +125,7 @@ def load_network(path: Path) -> tuple[Network, WeightsInfo]:
     """
     from safetensors.torch import load_file
 
-    from model.network import ARCHITECTURE, Network
+    from model.network import Network
 
     info = read_info(path)
     tensors = load_file(path)
@@ -131,7 +134,7 @@ def load_network(path: Path) -> tuple[Network, WeightsInfo]:
             raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
         network = Network.of(info.architecture, info.dimension)
         if network is None:
-            raise WeightsError(f"{path}: made for the architecture {info.architecture!r}, not {ARCHITECTURE!r}")
+            raise WeightsError(f"{path}: more colours than its {info.dimension} dimensions")
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError) as error:  # TypeError: numbers of a kind that numpy does not know
         raise WeightsError(
