@@ -1,23 +1,14 @@
 # One command each. `make check` is what CI runs, in the environment that is there.
 bin := .venv/bin
 
-.PHONY: install check lint types imports test unit format
+.PHONY: install check test unit format quality
 
 install: ## an environment for working on the project
 	python3 -m venv .venv
 	$(bin)/pip install --editable '.[dev]'
 
-check: lint types imports test ## all that CI runs
-
-lint:
-	$(bin)/ruff check .
-	$(bin)/ruff format --check .
-
-types:
-	$(bin)/mypy
-
-imports:
-	$(bin)/lint-imports
+check: ## all that CI runs: ruff, mypy, import-linter, all tests
+	.ci/check
 
 test:
 	$(bin)/pytest
@@ -28,3 +19,6 @@ unit: ## the fast tier alone
 format:
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
+
+quality: ## error rates of the shipped weights
+	$(bin)/python benchmarks/quality.py
