@@ -46,7 +46,7 @@ def character_distances(distances: NDArray[np.float32], starts: NDArray[np.int64
         return np.minimum.reduceat(distances, starts, axis=1)
     if match == "mean":
         counts = np.diff(np.append(starts, distances.shape[1])).astype(np.float32)
-        return np.add.reduceat(distances, starts, axis=1) / counts
+        return (np.add.reduceat(distances, starts, axis=1) / counts).astype(np.float32, copy=False)
     return np.stack([_mean_of_nearest(part, 3) for part in np.split(distances, starts[1:], axis=1)], axis=1)
 
 

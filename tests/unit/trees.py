@@ -42,7 +42,7 @@ def folder_times(root: Path) -> dict[str, int]:
 
 def unfinished(root: Path) -> list[Path]:
     """Temporary files left below a root."""
-    return [path for path in root.rglob(".oshiwake-*")]
+    return list(root.rglob(".oshiwake-*"))
 
 
 def _entry(path: Path) -> tuple[object, ...]:
