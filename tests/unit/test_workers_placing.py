@@ -11,7 +11,8 @@ import pytest
 from store.journal import Action, Image, Journal, Operation
 from store.run import Mode, Run
 from tests.unit.sites import Site
-from tests.unit.trees import look, put, unfinished
+from tests.unit.trees import look, put, sha, unfinished
+from workers.operations import perform
 from workers.placing import Placer, recover
 from workers.undoing import undo_run
 
@@ -238,7 +239,7 @@ def test_an_original_edited_in_place_keeps_its_link(site: Site) -> None:
     site.place(site.run(), "hardlink", {"b.png": ["X"]})
     with open(site.archive / "b.png", "ab") as file:
         file.write(b"!")
-    site.digests["b.png"] = __import__("hashlib").sha256(b"b.png!").digest()
+    site.digests["b.png"] = sha(b"b.png!")
     stands, tally = site.place(site.run(), "hardlink", {"b.png": ["Y"]})
     assert stands["b.png"] == ["Y/b.png"] and dict(tally.done) == {"rename": 1}
     assert site.placed() == {"Y/b.png": b"b.png!"}
@@ -389,8 +390,6 @@ def test_recovery_settles_what_had_been_done(site: Site, mode: Mode) -> None:
 @pytest.mark.parametrize("steps", range(6))
 def test_a_reducer_that_died_is_continued(site: Site, mode: Mode, steps: int) -> None:
     """Whatever part of a batch had been done, the next reducer comes to the same layout."""
-    from workers.operations import perform
-
     run = site.run()
     batch = [site.wanted(name, folders) for name, folders in ALL.items()]
 

@@ -179,7 +179,9 @@ def test_every_file_ends_in_one_outcome(site: Site) -> None:
 
 def test_the_report_gives_the_reasons(site: Site) -> None:
     """What a person needs to judge a row: distances, the next character, what it is a duplicate of, what failed."""
-    report = (sorting := Sorting(site, PICTURES)).reduce() and sorting.report()
+    sorting = Sorting(site, PICTURES)
+    sorting.reduce()
+    report = sorting.report()
     assert report["a.png"]["character"] == "Akari" and report["a.png"]["distance"] == "0.1000"
     assert report["a.png"]["digest"] == site.digests["a.png"].hex()
     assert report["between.png"]["runner_up"] == "桜 ひな" and report["between.png"]["runner_up_distance"] == "0.2600"
