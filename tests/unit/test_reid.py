@@ -1,0 +1,159 @@
+"""The command line `reid`: exit codes, examples, and what each command writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from model.cli import app, main
+from model.synthesis import Identity, draw
+
+COMMANDS = (
+    [],
+    ["train"],
+    ["adapt"],
+    ["evaluate"],
+    ["calibrate"],
+    ["sweep"],
+    ["dataset", "scan"],
+    ["dataset", "tags"],
+    ["dataset", "stats"],
+    ["dataset", "split"],
+    ["weights", "show"],
+    ["weights", "import"],
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six characters with four pictures each."""
+    root = tmp_path_factory.mktemp("sorted")
+    for character in range(6):
+        (root / f"c{character}").mkdir()
+        for n in range(4):
+            draw(Identity.from_seed(character), n, size_px=48, variety="gentle").save(root / f"c{character}" / f"{n}.png")
+    return root
+
+
+def reid(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    """Run `reid` in this process; return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["reid", *(str(word) for word in words)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return int(stop.value.code or 0)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words) or "reid")
+def test_help_shows_an_example(words: list[str]) -> None:
+    """Every --help ends well and shows how the command is written."""
+    found = CliRunner().invoke(app, [*words, "--help"])
+    assert found.exit_code == 0
+    assert "Example: reid" in found.output
+
+
+def test_help_needs_no_torch() -> None:
+    """The command line starts without loading torch."""
+    program = (
+        "import sys; sys.argv = ['reid', '--help']\n"
+        "from model.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules and 'optuna' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "--output", "x", "--set", "nonsense"],
+        ["train", "--output", "x"],
+        ["evaluate", "none.parquet"],
+        ["evaluate"],
+        ["calibrate", "none"],
+        ["dataset", "scan", "none", "-o", "x"],
+        ["dataset", "stats", "none"],
+        ["sweep", "-o", "x", "--search", "luck"],
+        ["weights", "show", "none"],
+        ["weights", "import", "none", "-o", "x"],
+        ["nonsense"],
+    ],
+    ids=lambda words: " ".join(words),
+)
+def test_wrong_use(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong use ends with code 2 and no traceback."""
+    monkeypatch.chdir(tmp_path)
+    assert reid(monkeypatch, *words) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_from_folders_to_a_report(
+    folder: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Scan, count, split and evaluate: manifest, plot, JSON and a page that needs no other file."""
+    manifest, report = tmp_path / "m.parquet", tmp_path / "report"
+    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
+    assert reid(monkeypatch, "dataset", "stats", manifest, "--plot", tmp_path / "h.svg") == 0
+    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:0:2") == 0
+    assert reid(monkeypatch, "evaluate", manifest, "--weights", small_weights, "-o", report) == 0
+    values = json.loads((report / "report.json").read_text())
+    assert (values["pictures"], values["characters"]) == (16, 4)
+    assert [one["references"] for one in values["identification"]] == [1, 3]
+    page = (report / "report.html").read_text()
+    assert page.count("<svg") == 3
+    assert page.count('src="data:image/jpeg;base64,') == page.count("<img") == 48
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_failed_files_end_with_1(
+    folder: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unreadable pictures are listed, the rest is done, and the code is 1."""
+    (folder / "c0" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    try:
+        for words in (("evaluate", folder), ("calibrate", folder, "-o", tmp_path / "c.json")):
+            assert reid(monkeypatch, *words, "--weights", small_weights) == 1
+            assert "cut.png" in capsys.readouterr().err
+    finally:
+        (folder / "c0" / "cut.png").unlink()
+    assert json.loads((tmp_path / "c.json").read_text())["impostor"] == 15 * 16
+
+
+def test_weights_show(small_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The description of a weights file, for people and as JSON."""
+    assert reid(monkeypatch, "weights", "show", small_weights) == 0
+    assert "v1-pad-32" in capsys.readouterr().out
+    assert reid(monkeypatch, "weights", "show", small_weights, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["dimension"] == 16
+
+
+def test_adapt(folder: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Sorted folders and weights give other weights of the same kind."""
+    from model.weights import read_info
+
+    given = ("--set", "schedule.steps=2", "--set", "run.workers=0", "--set", "batch.characters=3")
+    assert reid(monkeypatch, "adapt", folder, "-o", tmp_path, "--init", small_weights, *given) == 0
+    before, after = read_info(small_weights), read_info(tmp_path / "weights.safetensors")
+    assert (after.dimension, after.preprocessing) == (before.dimension, before.preprocessing)
+    assert after.digest != before.digest
+
+
+def test_sweep_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A sweep of two trials, asked again for three, trains one more."""
+    manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
+    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
+    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
+    small = ["network.size_px=32", "network.dimension=8", "schedule.steps=1", "run.workers=0", "run.evaluate_steps=1"]
+    given = [word for value in small for word in ("--set", value)]
+    for trials in (2, 3):
+        words = ("sweep", "-o", output, "--manifest", manifest, "--trials", trials, *given)
+        assert reid(monkeypatch, *words) == 0
+        assert len(json.loads((output / "sweep.json").read_text())) == trials
+    assert (output / "sweep.svg").read_text().startswith("<svg")

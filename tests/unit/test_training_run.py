@@ -1,0 +1,140 @@
+"""Whole trainings, small: what they write, how they resume, what they refuse."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from model.dataset.manifest import Entry, write_manifest
+from model.errors import CheckpointError, ConfigurationError
+from model.synthesis import Identity, draw
+from model.training.checkpoint import read_progress
+from model.training.command import WEIGHTS, Request, run_training
+from model.training.trainer import CHECKPOINT
+from model.weights import read_info
+
+SMALL = [
+    "run.threads=1",
+    "run.workers=0",
+    "network.size_px=32",
+    "network.dimension=16",
+    "schedule.steps=6",
+    "run.checkpoint_steps=2",
+    "run.evaluate_steps=3",
+    "run.average=0.9",
+]
+DRAWN = [
+    *SMALL,
+    "data.kind=synthesis",
+    "data.identities=40",
+    "data.development_identities=4",
+    "data.development_pictures=2",
+    "batch.kind=characters",
+    "batch.characters=4",
+    "batch.pictures=2",
+    "loss.name=proxy-anchor",
+    "loss.traits=0.5",
+    "optimizer.name=adamw",
+    "network.colours=8",
+]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> object:
+    """Sums of floats depend on the number of threads, so that it is put back as it was."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine characters with four drawn pictures each, two in development, and one damaged file."""
+    root = tmp_path_factory.mktemp("set")
+    entries = []
+    for character in range(9):
+        for n in range(4):
+            path = root / f"{character}-{n}.png"
+            draw(Identity.from_seed(character), n, size_px=48).save(path)
+            split = "development" if character > 6 else "training"
+            entries.append(Entry(str(path), (f"c{character}",), f"{character}{n}", split))
+    (root / "0-0.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    write_manifest(root / "m.parquet", entries)
+    return root / "m.parquet"
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two checkpoints hold exactly the same numbers."""
+    first, second = load_file(one), load_file(other)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_drawn_training_resumes_exactly(tmp_path: Path) -> None:
+    """Stopping after two thirds and going on gives the very weights, averages and optimiser state of no stop."""
+    run_training(Request(None, DRAWN, tmp_path / "whole"))
+    short = [*DRAWN, "schedule.steps=4"]
+    run_training(Request(None, short, tmp_path / "parts"))
+    run_training(Request(None, DRAWN, tmp_path / "parts", resume=True, changed=True))
+    assert same(tmp_path / "whole" / CHECKPOINT, tmp_path / "parts" / CHECKPOINT)
+    assert read_info(tmp_path / "whole" / WEIGHTS).digest == read_info(tmp_path / "parts" / WEIGHTS).digest
+
+
+def test_killed_training_resumes_exactly(tmp_path: Path, manifest: Path) -> None:
+    """kill -9 after a checkpoint, then --resume: the weights are those of a training that was left alone."""
+    given = [*SMALL, f"data.manifest='{manifest}'", "schedule.steps=12", "optimizer.lr=0.01"]
+    settings = [part for value in given for part in ("--set", value)]
+    output = tmp_path / "killed"
+    command = [sys.executable, "-m", "model.cli", "train", "--device", "cpu", "--output", str(output), *settings]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("step=3 "):  # printed at each measurement; a checkpoint was written at step 2
+                os.kill(process.pid, signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+    assert 2 <= read_progress(output / CHECKPOINT).step < 12
+    run_training(Request(None, given, output, resume=True, device="cpu"))
+    run_training(Request(None, given, tmp_path / "whole", device="cpu"))
+    assert same(tmp_path / "whole" / CHECKPOINT, output / CHECKPOINT)
+
+
+def test_unreadable_pictures_are_listed(tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A damaged picture does not stop the training; it stands in the list at the end."""
+    run_training(Request(None, [*SMALL, f"data.manifest='{manifest}'"], tmp_path))
+    assert "0-0.png" in capsys.readouterr().out
+
+
+def test_early_stopping(tmp_path: Path, manifest: Path) -> None:
+    """With a learning rate that changes nothing, the training ends after `patience` measurements more."""
+    given = [*SMALL, f"data.manifest='{manifest}'", "optimizer.lr=1e-30", "schedule.steps=50", "run.patience=2"]
+    run_training(Request(None, [*given, "run.evaluate_steps=1", "run.average=0"], tmp_path))
+    assert read_progress(tmp_path / CHECKPOINT).step < 20
+
+
+def test_refusals(tmp_path: Path, manifest: Path) -> None:
+    """A second training in one folder, another configuration, no data: each is refused in words."""
+    given = [*SMALL, f"data.manifest='{manifest}'", "schedule.steps=1"]
+    run_training(Request(None, given, tmp_path))
+    with pytest.raises(ConfigurationError, match="--resume"):
+        run_training(Request(None, given, tmp_path))
+    with pytest.raises(CheckpointError, match="another configuration"):
+        run_training(Request(None, [*given, "seed=2"], tmp_path, resume=True))
+    with pytest.raises(ConfigurationError, match="manifest"):
+        run_training(Request(None, SMALL, tmp_path / "other"))
+    with pytest.raises(ConfigurationError, match="traits"):
+        run_training(Request(None, [*given, "loss.traits=1"], tmp_path / "traits"))
+
+
+def test_damaged_checkpoint(tmp_path: Path) -> None:
+    """A file that is no checkpoint is refused in one line."""
+    (tmp_path / CHECKPOINT).write_bytes(b"no")
+    for path in (tmp_path / CHECKPOINT, tmp_path / "none"):
+        with pytest.raises(CheckpointError):
+            read_progress(path)
