@@ -13,15 +13,15 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from store.errors import DamagedStore, JournalBusy, StoreError
 from store.files import SCHEMA, check_schema
+from store.operation import Action, Image, Operation, Placement
 
-__all__ = ["JOURNAL_FOLDER", "Action", "Image", "Journal", "Operation", "Placement"]
+__all__ = ["JOURNAL_FOLDER", "Journal"]
 
 JOURNAL_FOLDER = ".oshiwake"
 """Name of the folder in OUT that holds the journal."""
@@ -58,65 +58,6 @@ CREATE TABLE IF NOT EXISTS folder_time (
   run TEXT NOT NULL, path BLOB NOT NULL, mtime_ns INTEGER NOT NULL, PRIMARY KEY (run, path)
 ) WITHOUT ROWID;
 """
-
-
-class Action(StrEnum):
-    """One kind of file operation."""
-
-    HARDLINK = "hardlink"
-    SYMLINK = "symlink"
-    COPY = "copy"
-    MOVE = "move"
-    RENAME = "rename"
-    REMOVE = "remove"
-    FOLDER = "folder"
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image wherever it is placed: the absolute path of its original, and its name inside an archive file."""
-
-    path: bytes
-    member: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One file operation.
-
-    Attributes:
-        action: What is done.
-        image: The image it is done for; of no meaning for FOLDER.
-        source: What the target is made from: the original, or another place where the same bytes stand; the old target
-            of a RENAME. For a REMOVE, where undo can make it from again.
-        target: The file or folder that comes into being (REMOVE: goes).
-        digest: sha256 of the image's bytes.
-        placed: For a REMOVE, how the target had been placed. A MOVE goes only when another name shows the same bytes.
-        id: Number in the journal; 0 before it is planned.
-    """
-
-    action: Action
-    image: Image
-    source: bytes
-    target: bytes
-    digest: bytes = b""
-    placed: Action | None = None
-    id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where an image stands now.
-
-    Attributes:
-        target: Absolute path.
-        action: How it was placed there: HARDLINK, SYMLINK, COPY or MOVE.
-        digest: sha256 of the image's bytes.
-    """
-
-    target: bytes
-    action: Action
-    digest: bytes
 
 
 class Journal:

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from store.files import TEMPORARY_PREFIX, sync_folder
-from store.journal import Action, Image, Journal, Operation, Placement
+from store.journal import Journal
+from store.operation import Action, Image, Operation, Placement
 from store.run import Mode
 from workers.naming import file_name, numbered
-from workers.operations import Failed, Taken, finish, perform, stands_already
+from workers.operations import finish, perform, stands_already
+from workers.shifting import Failed, Taken
 
 __all__ = ["Placer", "Tally", "Wanted", "recover"]
 

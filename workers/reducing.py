@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from model.assignment import Decision, Gallery, Rule, Verdict, assign
 from model.distance import MATCHES
 from store.assignments import Assigned, FinalOutcome, write_assignments
-from store.journal import Image, Journal
+from store.journal import Journal
 from store.listing import Kind
+from store.operation import Image
 from store.outcomes import ChunkOutcomes, Outcome, Outcomes
 from store.run import Pass, PassSpec, Run
 from store.store import Store

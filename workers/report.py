@@ -18,8 +18,8 @@ from pathlib import Path
 from store.assignments import Assigned
 from store.files import new_file, temporary_beside
 from store.journal import Journal
+from workers.digests import file_digest
 from workers.naming import numbered
-from workers.operations import file_digest
 
 __all__ = ["COLUMNS", "ReportWriter", "publish", "withdraw"]
 

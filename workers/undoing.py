@@ -9,12 +9,14 @@ from itertools import groupby
 from pathlib import Path
 
 from store.files import sync_folder
-from store.journal import JOURNAL_FOLDER, Action, Journal, Operation
+from store.journal import JOURNAL_FOLDER, Journal
+from store.operation import Action, Operation
 from store.run import Run
 from workers.errors import UndoRefused
-from workers.operations import Failed, reverse
 from workers.placing import recover
 from workers.report import withdraw
+from workers.reversing import reverse
+from workers.shifting import Failed
 
 __all__ = ["Undone", "undo_run"]
 
@@ -42,12 +44,14 @@ def undo_run(run: Run) -> Undone:
     May be interrupted and done again.
 
     Raises:
-        UndoRefused: A later run changed what this run had placed.
+        UndoRefused: A later run changed what this run had placed, or the output folder is not there with its journal.
         JournalBusy: Another process is placing files in the output folder.
     """
     output = Path(run.spec.output)
     result = Undone()
-    if (output / JOURNAL_FOLDER / "journal.sqlite").exists():
+    if not (output / JOURNAL_FOLDER / "journal.sqlite").exists():
+        _need_nothing_placed(run)
+    else:
         with Journal(output) as journal:
             later = journal.later_run(run.id)
             if later is not None:
@@ -62,6 +66,15 @@ def undo_run(run: Run) -> Undone:
                 _clear(journal, output)
     run.mark("undone")
     return result
+
+
+def _need_nothing_placed(run: Run) -> None:
+    """Without a journal there is nothing to undo, unless the run had placed files: then the folder went elsewhere."""
+    placed = any((run.pass_(number).summary or {}).get("placed") for number in run.passes)
+    if placed and not run.marked("undone"):
+        raise UndoRefused(
+            f"{run.spec.output} is not there with its journal: it was moved or deleted; put it back to undo run {run.id}"
+        )
 
 
 def _reverse_all(journal: Journal, run_id: str, result: Undone) -> None:

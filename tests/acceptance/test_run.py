@@ -113,3 +113,15 @@ def test_resuming_a_finished_run_says_so(program: Program) -> None:
     """A run that is done is not done again."""
     program.sort()
     assert "is done already" in program("resume", rc=1).stderr
+
+
+def test_an_output_that_was_moved_is_not_undone_in_silence(program: Program) -> None:
+    """Undo says that the folder is not there; put back, it is undone."""
+    c = program.collection
+    program.sort()
+    away = c.output.with_name("away")
+    c.output.rename(away)
+    assert "put it back" in program("undo", rc=2).stderr
+    away.rename(c.output)
+    program("undo")
+    assert not c.output.exists()

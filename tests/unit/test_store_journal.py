@@ -12,7 +12,8 @@ import pytest
 
 from store.errors import DamagedStore, JournalBusy, NewerSchema, StoreError
 from store.files import SCHEMA
-from store.journal import Action, Image, Journal, Operation, Placement
+from store.journal import Journal
+from store.operation import Action, Image, Operation, Placement
 
 IMAGE = Image(b"/archive/\xff.png", b"page \xfe.png")
 

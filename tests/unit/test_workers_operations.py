@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from store.journal import Action, Image, Operation
+from store.operation import Action, Image, Operation
 from tests.unit.trees import look, put, sha, unfinished
-from workers.operations import Failed, Taken, finish, perform, reverse, stands_already
+from workers.operations import finish, perform, stands_already
+from workers.reversing import reverse
+from workers.shifting import Failed, Taken
 
 PICTURE = b"the only picture" * 100
 TIME_NS = 1_234_567_890_123_456_789

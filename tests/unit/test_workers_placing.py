@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from store.journal import Action, Image, Journal, Operation
+from store.journal import Journal
+from store.operation import Action, Image, Operation
 from store.run import Mode, Run
 from tests.unit.sites import Site
 from tests.unit.trees import look, put, sha, unfinished

@@ -13,16 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.journal import Journal, Operation
+from store.journal import Journal
+from store.operation import Operation
 from store.run import Mode, Run
 from store.store import Store
 from tests.unit.sites import Site
 from tests.unit.trees import folder_times, look, put, unfinished
 from workers import undoing
 from workers.errors import UndoRefused
-from workers.operations import Failed, perform
+from workers.operations import perform
 from workers.placing import Placer, recover
 from workers.report import ReportWriter, publish
+from workers.shifting import Failed
 from workers.undoing import undo_run
 
 MODES: list[Mode] = ["hardlink", "symlink", "copy", "move"]

@@ -1,0 +1,67 @@
+"""File operations as the journal writes them down, and what they add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Action", "Image", "Operation", "Placement"]
+
+
+class Action(StrEnum):
+    """One kind of file operation."""
+
+    HARDLINK = "hardlink"
+    SYMLINK = "symlink"
+    COPY = "copy"
+    MOVE = "move"
+    RENAME = "rename"
+    REMOVE = "remove"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image wherever it is placed: the absolute path of its original, and its name inside an archive file."""
+
+    path: bytes
+    member: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One file operation.
+
+    Attributes:
+        action: What is done.
+        image: The image it is done for; of no meaning for FOLDER.
+        source: What the target is made from: the original, or another place where the same bytes stand; the old target
+            of a RENAME. For a REMOVE, where undo can make it from again.
+        target: The file or folder that comes into being (REMOVE: goes).
+        digest: sha256 of the image's bytes.
+        placed: For a REMOVE, how the target had been placed. A MOVE goes only when another name shows the same bytes.
+        id: Number in the journal; 0 before it is planned.
+    """
+
+    action: Action
+    image: Image
+    source: bytes
+    target: bytes
+    digest: bytes = b""
+    placed: Action | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an image stands now.
+
+    Attributes:
+        target: Absolute path.
+        action: How it was placed there: HARDLINK, SYMLINK, COPY or MOVE.
+        digest: sha256 of the image's bytes.
+    """
+
+    target: bytes
+    action: Action
+    digest: bytes

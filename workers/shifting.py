@@ -1,0 +1,132 @@
+"""Give a file another name or another place: never in place of something, never half, across file systems too."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import time
+from pathlib import Path
+
+from store.files import TEMPORARY_PREFIX, sync_folder
+from store.operation import Action, Image, Operation
+from workers.digests import file_digest
+from workers.opening import BROKEN_ARCHIVE, find_member, open_archive, open_regular
+
+__all__ = ["NO_LINK", "Failed", "Taken", "copy", "let_go", "shift", "temporary_name", "unlink"]
+
+NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
+"""Errors of link() that mean: not here, or not with this file; a copy may still be made."""
+
+
+class Taken(Exception):
+    """Something stands at the target already; choose another name."""
+
+
+class Failed(Exception):
+    """The operation cannot be done; nothing was changed. `str(error)` is the reason."""
+
+
+def copy(op: Operation) -> Operation:
+    """Copy to a temporary name, make it durable, check it, then give it its name."""
+    temporary = temporary_name(op.target, op.id)
+    unlink(temporary)  # left by a crash, it may be a second name of a picture: nothing must be written into it
+    try:
+        if op.image.member:
+            _extract(op, temporary)
+        else:
+            _duplicate(op, temporary)
+        _sync_file(temporary)
+        if file_digest(temporary) != op.digest:
+            raise Failed(f"{os.fsdecode(op.source)} has changed since it was read")
+        _publish(temporary, op.target)
+    finally:
+        unlink(temporary)
+    return op
+
+
+def _duplicate(op: Operation, temporary: bytes) -> None:
+    with open_regular(op.source) as original, open(temporary, "xb") as file:
+        shutil.copyfileobj(original, file)
+    if op.action is Action.MOVE:
+        status = os.stat(op.source)
+        with contextlib.suppress(PermissionError):  # only root can give files away
+            os.chown(temporary, status.st_uid, status.st_gid)
+    shutil.copystat(op.source, temporary)
+
+
+def _extract(op: Operation, temporary: bytes) -> None:
+    try:
+        with open_archive(op.source) as archive:
+            info = find_member(archive, op.image.member)
+            with archive.open(info) as member, open(temporary, "xb") as file:
+                shutil.copyfileobj(member, file)
+    except BROKEN_ARCHIVE as error:
+        raise Failed(f"{os.fsdecode(op.source)} has changed since it was read: {error}") from error
+    with contextlib.suppress(ValueError, OverflowError):  # a date that no clock has shown
+        written_s = time.mktime((*info.date_time, 0, 0, -1))
+        os.utime(temporary, (written_s, written_s))
+
+
+def shift(source: bytes, target: bytes, number: int) -> None:
+    """Give a file another name without ever replacing one, across file systems too.
+
+    Raises:
+        FileExistsError: Something stands at the target.
+        Failed: The copy to another file system came out wrong; the source stays.
+    """
+    before = os.lstat(source)
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in NO_LINK:
+            raise
+        if os.path.islink(source):
+            os.symlink(os.readlink(source), target)
+        else:
+            copy(Operation(Action.MOVE, Image(source), source, target, file_digest(source), id=number))
+    let_go(source, target, before)
+
+
+def let_go(source: bytes, target: bytes, before: os.stat_result) -> None:
+    """Make the new name durable, then take the old one away; if it still means the file that it meant before."""
+    sync_folder(Path(os.fsdecode(os.path.dirname(target))))
+    now = os.lstat(source)
+    unchanged = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    if os.path.samestat(now, os.lstat(target)) or (os.path.samestat(now, before) and unchanged):
+        os.unlink(source)
+
+
+def _publish(temporary: bytes, target: bytes) -> None:
+    """Give a finished temporary file its name, only if that name is free."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links on this file system (FAT, some network shares): look, then rename. The journal keeps other
+        # processes of ours away in between.
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "exists", target) from None
+        os.rename(temporary, target)
+
+
+def temporary_name(target: bytes, number: int) -> bytes:
+    """The unfinished form of a target: named by the journal's number, so that it is found after a crash."""
+    return os.path.join(os.path.dirname(target), b"%s%d.part" % (os.fsencode(TEMPORARY_PREFIX), number))
+
+
+def _sync_file(path: bytes) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def unlink(path: bytes) -> None:
+    """Take a name away, if it is there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
