@@ -73,7 +73,7 @@ def _need_nothing_placed(run: Run) -> None:
     placed = any((run.pass_(number).summary or {}).get("placed") for number in run.passes)
     if placed and not run.marked("undone"):
         raise UndoRefused(
-            f"{run.spec.output} is not there with its journal: it was moved or deleted; put it back to undo run {run.id}"
+            f"{run.spec.output} has no journal: it was moved or deleted; put it back to undo run {run.id}"
         )
 
 
