@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from model.weights import read_info
 from producer.chunks import Lister
 from producer.errors import BadRequest
 from producer.references import find_references
@@ -100,6 +101,9 @@ class Dispatcher:
         if run.marked("undone"):
             run.mark("undone", on=False)
         found = find_references(references or Path(before.spec.references))
+        if options.threshold == "auto":
+            info = read_info(self._store.weights_path(run.spec.weights_digest))
+            options = options.calibrated(references or Path(before.spec.references), info)
         spec = options.spec(found, before.spec.mode, default=before.spec, threshold=before.spec.threshold)
         pass_ = run.pass_(before.number + 1)
         pass_.references.begin(PartSpec(os.fsdecode(found.root), run.archive.spec.embedding_key))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -75,9 +75,24 @@ Weights = Annotated[
     typer.Option("--weights", envvar="OSHIWAKE_WEIGHTS", help="Weights file; by default the one that is shipped."),
 ]
 Mode = Annotated[ModeChoice, typer.Option("--mode", help="How pictures are placed. Only move changes the archive.")]
+
+
+def _distance_or_auto(text: str) -> float | str:
+    try:
+        return "auto" if text == "auto" else float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a distance (0..2) nor auto") from None
+
+
 Threshold = Annotated[
-    float | None,
-    typer.Option("--threshold", "-t", help="Largest distance (0..2) that still gives a name; default: the weights'."),
+    Any,  # a float, or "auto"
+    typer.Option(
+        "--threshold",
+        "-t",
+        metavar="DISTANCE|auto",
+        parser=_distance_or_auto,
+        help="Largest distance (0..2) that still gives a name; auto: as `reid calibrate` found; default: the weights'.",
+    ),
 ]
 Match = Annotated[
     MatchChoice | None,

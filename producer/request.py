@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from model.assignment import Rule
+from model.calibration.file import calibrated_threshold
 from model.distance import Match
 from model.weights import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
@@ -19,13 +20,26 @@ __all__ = ["RuleOptions", "SortRequest", "check_folders"]
 
 @dataclass(frozen=True)
 class RuleOptions:
-    """The assignment as asked for; None leaves the default (the weights' threshold, or the earlier pass's value)."""
+    """The assignment as asked for; None leaves the default (the weights' threshold, or the earlier pass's value).
 
-    threshold: float | None = None
+    Attributes:
+        threshold: A distance, or `auto` for the one calibrated on the references.
+        remark: Where a calibrated threshold comes from.
+    """
+
+    threshold: float | Literal["auto"] | None = None
     match: str | None = None
     margin: float | None = None
     band: float | None = None
     multiple: bool | None = None
+    remark: str = ""
+
+    def calibrated(self, references: Path, info: WeightsInfo) -> RuleOptions:
+        """With `auto` replaced by what `reid calibrate` found on these references, else by the weights' threshold."""
+        if self.threshold != "auto":
+            return self
+        threshold, remark = calibrated_threshold(references, info)
+        return replace(self, threshold=threshold, remark=remark)
 
     def spec(self, references: References, mode: Mode, *, default: PassSpec | None, threshold: float) -> PassSpec:
         """A pass with these options over the defaults.
@@ -33,6 +47,8 @@ class RuleOptions:
         Raises:
             BadRequest: A value lies outside its range.
         """
+        if self.threshold == "auto":
+            raise BadRequest("the threshold auto must be looked up first")
         try:
             rule = Rule(threshold) if default is None else _rule_of(default)
             chosen = Rule(
@@ -53,6 +69,7 @@ class RuleOptions:
             band=chosen.band,
             multiple=chosen.multiple,
             mode=mode,
+            remark=self.remark,
         )
 
 
@@ -96,7 +113,7 @@ class SortRequest:
         found = find_references(references)
         if found.root != b"/":
             _apart(Path(os.fsdecode(found.root)), "the references", output, "the output")
-        spec = rule.spec(found, mode, default=None, threshold=info.threshold)
+        spec = rule.calibrated(references, info).spec(found, mode, default=None, threshold=info.threshold)
         return cls(archive, output, found, file, info, spec)
 
 

@@ -70,6 +70,7 @@ def print_summary(status: RunStatus, console: Console) -> None:
     summary = status.summary or {}
     console.print()
     console.print(_counts_table(summary), soft_wrap=True)
+    console.print(escape(status.rule), soft_wrap=True, highlight=False)
     for line in _placing_lines(summary, status):
         console.print(line, soft_wrap=True, highlight=False)
     _print_failures(summary, console)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from store.run import Run
+from store.run import PassSpec, Run
 from tasks.alive import WorkerAlive
 from tasks.errors import BrokerUnreachable
 from tasks.progress import PassProgress
@@ -49,6 +49,7 @@ class RunStatus:
         reduced: Chunks assigned and placed, and how many there are.
         workers: Who lives.
         errors: Chunks that failed on every try, with the reason.
+        rule: How the current pass assigns, in words.
         summary: The outcome, when done.
     """
 
@@ -68,6 +69,7 @@ class RunStatus:
     reduced: tuple[int, int] = (0, 0)
     workers: list[WorkerAlive] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+    rule: str = ""
     summary: dict[str, Any] | None = None
 
     @property
@@ -111,7 +113,17 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
         reduced=(live.reduced, live.to_reduce) if live else (0, 0),
         workers=workers,
         errors=live.errors if live and summary is None else {},
+        rule=_rule(pass_.spec),
         summary=summary,
+    )
+
+
+def _rule(spec: PassSpec) -> str:
+    """`threshold 0.3133, match max, margin 0.02`, and where the threshold comes from if it was calibrated."""
+    more = ", several characters a picture" if spec.multiple else f", margin {spec.margin:g}"
+    band = f", band {spec.band:g}" if spec.band else ""
+    return f"threshold {spec.threshold:.4f}, match {spec.match}{more}{band}" + (
+        f" ({spec.remark})" if spec.remark else ""
     )
 
 

@@ -60,6 +60,7 @@ class PassSpec:
         band: Width of the band above the threshold that goes to review.
         multiple: File under every character within the threshold.
         mode: How files are placed.
+        remark: Where the threshold comes from, when it was calibrated.
     """
 
     references: str
@@ -70,6 +71,7 @@ class PassSpec:
     band: float
     multiple: bool
     mode: Mode
+    remark: str = ""
 
 
 class Pass:

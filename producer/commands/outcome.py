@@ -77,10 +77,13 @@ def similarity(
 ) -> None:
     """Print the distance of two pictures and what the threshold says."""
     from model.weights import DEFAULT_WEIGHTS, read_info
+    from producer.errors import BadRequest
     from producer.session import Session
     from producer.show import print_json
     from workers.comparing import distance_between
 
+    if threshold == "auto":
+        raise BadRequest("similarity knows no references; give a distance, or leave --threshold out")
     session = Session()
     file = weights or DEFAULT_WEIGHTS
     limit = read_info(file).threshold if threshold is None else threshold

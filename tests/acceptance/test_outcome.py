@@ -190,3 +190,19 @@ def test_two_archives_share_an_output(farm: Farm) -> None:
     assert len(left) == 3 and left < only_second
     program("undo", ids[1])
     assert not c.output.exists()
+
+
+def test_a_calibrated_threshold_is_used(program: Program) -> None:
+    """`--threshold auto` takes what `reid calibrate` wrote beside the references, and says where it comes from."""
+    c = program.collection
+    out = program.sort("run", "--threshold", "auto").stdout
+    assert "of the weights" in out and "`reid calibrate` makes it" in out
+    calibrate = program.start("calibrate", c.references, "--weights", program.env["OSHIWAKE_WEIGHTS"], program="reid")
+    said, err = calibrate.communicate(timeout=120)
+    assert calibrate.returncode == 0, said + err
+    file = c.references / ".oshiwake-calibration.json"
+    values = json.loads(file.read_text())
+    assert values["source"] == "weights", "six references are too few"
+    file.write_text(json.dumps(values | {"source": "references", "threshold": 1.5}))
+    out = program("reduce", "--threshold", "auto", rc=1).stdout
+    assert "threshold 1.5000" in out and "calibrated on" in out
