@@ -98,7 +98,7 @@ def untrained(like: Embedder) -> Embedder:
 
 
 def histograms(pictures: list[Image.Image]) -> NDArray[np.float32]:
-    """8 x 8 x 8 colour histograms, as unit vectors of square roots: the dot product is the Bhattacharyya coefficient."""
+    """8 x 8 x 8 colour histograms, as unit vectors of square roots: the dot product is Bhattacharyya's."""
     return np.stack([histogram(picture) for picture in pictures])
 
 

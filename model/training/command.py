@@ -16,9 +16,11 @@ from model.network import Network
 from model.preprocessing import Preprocessing
 from model.training.config import Config
 from model.training.data import TrainingData, open_data
+from model.training.distributed import Ranks, join_ranks
 from model.training.export import export
 from model.training.fit_colours import fit_colours
 from model.training.initial import initial_network, is_new
+from model.training.log import open_log
 from model.training.trainer import CHECKPOINT, Trainer, steps_of
 from model.weights import WeightsInfo
 
@@ -53,7 +55,7 @@ class Request:
     half: bool = False
 
 
-def run_training(request: Request) -> WeightsInfo:
+def run_training(request: Request) -> WeightsInfo | None:
     """Train by a configuration and write `weights.safetensors` beside the checkpoints.
 
     Raises:
@@ -63,14 +65,19 @@ def run_training(request: Request) -> WeightsInfo:
     return train_by(config, request)
 
 
-def train_by(config: Config, request: Request) -> WeightsInfo:
-    """The same by a configuration at hand; that of the request is not read."""
+def train_by(config: Config, request: Request) -> WeightsInfo | None:
+    """The same by a configuration at hand; that of the request is not read. Only the first process has the weights."""
     data = open_data(config)
     config = config.with_steps(steps_of(config, data))
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
-    trainer = _trainer(config, data, request)
-    _train(trainer)
+    ranks = join_ranks()
+    trainer = _trainer(config, data, request, ranks)
+    _train(trainer, request.output, ranks)
+    if config.run.patience:
+        trainer.load_best()
+    if not ranks.is_first:
+        return None
     info = export(
         request.output / WEIGHTS,
         trainer.average,
@@ -84,7 +91,7 @@ def train_by(config: Config, request: Request) -> WeightsInfo:
     return info
 
 
-def _trainer(config: Config, data: TrainingData, request: Request) -> Trainer:
+def _trainer(config: Config, data: TrainingData, request: Request, ranks: Ranks) -> Trainer:
     """A run at its beginning, or where its checkpoint left it."""
     checkpoint = request.output / CHECKPOINT
     if checkpoint.exists() and not request.resume:
@@ -92,7 +99,7 @@ def _trainer(config: Config, data: TrainingData, request: Request) -> Trainer:
     network = initial_network(config)
     if not checkpoint.exists():
         _fit(network, config, data)
-    trainer = Trainer(config, data, request.output, network, device_of(request.device))
+    trainer = Trainer(config, data, request.output, network, device_of(request.device), ranks)
     if checkpoint.exists():
         trainer.resume(checkpoint, changed=request.changed)
     return trainer
@@ -116,14 +123,17 @@ def _fit(network: Network, config: Config, data: TrainingData) -> None:
     fit_colours(network.colours, data.source, list(pictures), preprocessing)
 
 
-def _train(trainer: Trainer) -> None:
-    """Run with a progress bar on a terminal, with a line per 50 steps elsewhere."""
-    console = Console(stderr=True)
+def _train(trainer: Trainer, output: Path, ranks: Ranks) -> None:
+    """Run with a progress bar on a terminal, with a line per 50 steps elsewhere, and a TensorBoard log if possible."""
+    console = Console(stderr=True, quiet=not ranks.is_first)
+    log = open_log(output / "tensorboard") if ranks.is_first else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("training", total=trainer.config.schedule.steps, completed=trainer.progress.step)
 
         def report(figures: dict[str, float]) -> None:
+            if log is not None:
+                log(figures)
             bar.update(task, completed=figures["step"], description=f"loss {figures['loss']:.3f}")
             if "eer" in figures or (not console.is_terminal and figures["step"] % 50 == 0):
                 console.print(" ".join(f"{name}={value:.5g}" for name, value in figures.items()), highlight=False)

@@ -15,6 +15,7 @@ from model.preprocessing import Preprocessing
 from model.training.augmentation import augment
 from model.training.batches import Batch, Plan
 from model.training.config import Config
+from model.training.distributed import Ranks
 from model.training.source import Source
 
 __all__ = ["LoadedBatch", "load_batches"]
@@ -64,14 +65,16 @@ class _Pictures(Dataset[_Loaded]):
         return torch.from_numpy(np.array(pixels)), order, ""
 
 
-def load_batches(plan: Plan, source: Source, config: Config, *, first: int, count: int) -> Iterator[LoadedBatch]:
+def load_batches(
+    plan: Plan, source: Source, config: Config, *, first: int, count: int, ranks: Ranks | None = None
+) -> Iterator[LoadedBatch]:
     """Load the batches number `first` to `first + count - 1` of a plan.
 
     What comes out depends on the plan, the source, the configuration and the number alone, not on the workers.
     """
     loader: DataLoader[_Loaded] = DataLoader(
         _Pictures(source, config),
-        batch_sampler=_orders(plan, config, first, count),
+        batch_sampler=_orders(plan, config, first, count, ranks or Ranks()),
         num_workers=config.run.workers,
         collate_fn=_collate,
         prefetch_factor=4 if config.run.workers else None,
@@ -79,9 +82,9 @@ def load_batches(plan: Plan, source: Source, config: Config, *, first: int, coun
     return iter(loader)
 
 
-def _orders(plan: Plan, config: Config, first: int, count: int) -> Iterator[list[_Order]]:
+def _orders(plan: Plan, config: Config, first: int, count: int, ranks: Ranks) -> Iterator[list[_Order]]:
     for number, batch in zip(range(first, first + count), plan.batches(first), strict=False):
-        yield _numbered(batch, config, number)
+        yield ranks.part(_numbered(batch, config, number))
 
 
 def _numbered(batch: Batch, config: Config, number: int) -> list[_Order]:

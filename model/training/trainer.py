@@ -16,6 +16,7 @@ from model.preprocessing import Preprocessing
 from model.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from model.training.config import Config
 from model.training.data import TrainingData
+from model.training.distributed import Ranks
 from model.training.loader import LoadedBatch, load_batches
 from model.training.losses import build_loss, build_miner
 from model.training.measure import embed_set, measure, to_network
@@ -26,7 +27,7 @@ from model.training.traits import TraitLoss, Traits
 __all__ = ["CHECKPOINT", "Trainer", "steps_of"]
 
 CHECKPOINT = "checkpoint.safetensors"
-_BEST = "best.safetensors"
+BEST = "best.safetensors"
 
 Report = Callable[[dict[str, float]], None]
 """Called after each step with `step`, `loss` and `lr`, after a measurement also with `eer` and `threshold`."""
@@ -41,7 +42,15 @@ class Trainer:
         progress: Steps done and figures so far.
     """
 
-    def __init__(self, config: Config, data: TrainingData, output: Path, network: Network, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        config: Config,
+        data: TrainingData,
+        output: Path,
+        network: Network,
+        device: str = "cpu",
+        ranks: Ranks | None = None,
+    ) -> None:
         """Make a run at step 0.
 
         Args:
@@ -50,8 +59,10 @@ class Trainer:
             output: Folder for checkpoints.
             network: At its first weights; trained in place.
             device: Where to train.
+            ranks: Which of how many processes this is.
         """
         self.config = config
+        self._ranks = ranks or Ranks()
         self._data = data
         self._output = output
         self._device = torch.device(device)
@@ -66,6 +77,7 @@ class Trainer:
         self._optimizer = build_optimizer(network, helpers, config.optimizer, config.loss.lr_factor)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.run.precision == "float16")
         self.progress = Progress(0, config.plain(), config.digest)
+        self._ranks.agree(self.network)
 
     def resume(self, path: Path, *, changed: bool = False) -> None:
         """Go on from a checkpoint.
@@ -93,21 +105,26 @@ class Trainer:
         if left <= 0:
             return
         first = self.progress.step * accumulate
-        loaded = load_batches(self._data.plan, self._data.source, self.config, first=first, count=left * accumulate)
+        loaded = load_batches(
+            self._data.plan, self._data.source, self.config, first=first, count=left * accumulate, ranks=self._ranks
+        )
         while self.progress.step < steps:
             figures = self._step(loaded)
             self.progress.step += 1
             step = self.progress.step
             if step % run.evaluate_steps == 0 or step == steps:
                 figures |= self._evaluate(figures)
-            if step % run.checkpoint_steps == 0 or step == steps or self._is_stalled():
+            is_stalled = self._ranks.agree_on(self._is_stalled())
+            if step % run.checkpoint_steps == 0 or step == steps or is_stalled:
                 self.save()
             report(figures)
-            if self._is_stalled():
+            if is_stalled:
                 break
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, in the first process."""
+        if not self._ranks.is_first:
+            return
         self.progress.scaler = self._scaler.state_dict()
         save_checkpoint(self._output / CHECKPOINT, self.progress, self._modules(), self._optimizer)
 
@@ -134,15 +151,15 @@ class Trainer:
     def _batch_loss(self, batch: LoadedBatch) -> Tensor:
         for picture, reason in batch.failures:
             self.progress.failures[str(picture)] = reason
-        labels = batch.labels.to(self._device)
+        part = batch.labels.to(self._device)
         with self._autocast():
             features = self.network.features(to_network(batch.pictures, self._device))
             embeddings = self.network.project(features)
-        embeddings = embeddings.float()
+        embeddings, labels = self._ranks.gather(embeddings.float()), self._ranks.gather(part)
         mined = self._miner(embeddings, labels) if self._miner else None
         loss: Tensor = self._loss(embeddings, labels, mined)
         if self._traits is not None:
-            loss = loss + self.config.loss.traits * self._traits(features.float(), labels)
+            loss = loss + self.config.loss.traits * self._traits(features.float(), part)
         return loss
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
@@ -151,6 +168,7 @@ class Trainer:
         return torch.autocast(self._device.type, dtype=getattr(torch, self.config.run.precision))
 
     def _update(self) -> None:
+        self._ranks.sum_gradients(self._modules().values())
         self._scaler.unscale_(self._optimizer)
         if self.config.optimizer.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimizer.clip)
@@ -172,7 +190,7 @@ class Trainer:
                 mean.copy_(value)
 
     def _evaluate(self, figures: dict[str, float]) -> dict[str, float]:
-        if self._data.development is None:
+        if self._data.development is None or not self._ranks.is_first:
             return {}
         embedded = embed_set(self.average, self._data.development, self._preprocessing, workers=self.config.run.workers)
         equal, _ = measure(embedded.embeddings, embedded.labels)
@@ -180,8 +198,13 @@ class Trainer:
         is_best = all(equal.rate < entry["eer"] for entry in self.progress.history)
         self.progress.history.append(figures | found)
         if is_best:
-            save_checkpoint(self._output / _BEST, self.progress, {"average": self.average}, self._no_optimizer())
+            save_checkpoint(self._output / BEST, self.progress, {"average": self.average}, self._no_optimizer())
         return found
+
+    def load_best(self) -> None:
+        """Put the weights with the smallest development EER in place, after a training that may have passed it."""
+        if (self._output / BEST).exists():
+            load_checkpoint(self._output / BEST, {"average": self.average}, None)
 
     def _no_optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.0)

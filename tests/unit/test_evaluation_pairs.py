@@ -41,7 +41,7 @@ def test_all_pairs_are_all(seed: int, characters: int, pictures: int) -> None:
 
 
 def test_sampled_pairs_are_uniform() -> None:
-    """Genuine pairs are drawn uniformly over pairs: a character with 4 pictures has 6 times the weight of one with 2."""
+    """Genuine pairs are drawn uniformly over pairs: 4 pictures of a character weigh 6 times as much as 2."""
     labels = np.array([0, 0, 1, 1, 1, 1, 2])
     embeddings = np.eye(7, dtype=np.float32)
     pairs = sampled_pairs(embeddings, labels, 7000, np.random.default_rng(0))
@@ -51,7 +51,9 @@ def test_sampled_pairs_are_uniform() -> None:
     assert np.mean(genuine == 1) == pytest.approx(6 / 7, abs=0.02)
     assert (pairs.first != pairs.second).all()
     assert ((labels[pairs.first] == labels[pairs.second]) == pairs.same).all()
-    counts = np.unique(np.sort(np.stack([pairs.first, pairs.second])[:, ~pairs.same], axis=0), axis=1, return_counts=True)
+    counts = np.unique(
+        np.sort(np.stack([pairs.first, pairs.second])[:, ~pairs.same], axis=0), axis=1, return_counts=True
+    )
     assert len(counts[1]) == 21 - 7
     assert counts[1].min() > 0.8 * 7000 / 14
 
@@ -83,7 +85,9 @@ def test_map_at_r_is_its_formula(seed: int) -> None:
         r = int((labels == labels[query]).sum()) - 1
         if r == 0:
             continue
-        order = sorted((i for i in range(len(labels)) if i != query), key=lambda i: -float(embeddings[query] @ embeddings[i]))
+        order = sorted(
+            (i for i in range(len(labels)) if i != query), key=lambda i: -float(embeddings[query] @ embeddings[i])
+        )
         right = [labels[i] == labels[query] for i in order[:r]]
         total += sum(sum(right[: k + 1]) / (k + 1) for k in range(r) if right[k]) / r
         queries += 1

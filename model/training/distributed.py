@@ -1,0 +1,99 @@
+"""Several GPUs under torchrun: every process embeds its part of a batch, and the loss sees the whole batch.
+
+The pairs of a metric loss reach across the batch, so that parts trained alone would be another loss. Embeddings are
+gathered with their gradients, each process computes the whole loss, and gradients are summed; the result is the step
+that one process would have made, apart from batch normalisation, which takes its statistics from each part.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn import functional as gathering
+
+__all__ = ["Ranks", "join_ranks"]
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of how many processes this is.
+
+    Attributes:
+        rank: 0 for the one that writes and measures.
+        count: 1 without torchrun.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes checkpoints."""
+        return self.rank == 0
+
+    def part(self, batch: Sequence[Item]) -> list[Item]:
+        """This process's part of a batch."""
+        return list(batch[self.rank :: self.count])
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """The rows of all processes, `(n_all, …)`, in the order of ranks; gradients flow back to each.
+
+        Parts may differ in length by pictures that could not be read; they travel padded to the longest.
+        """
+        if self.count == 1:
+            return rows
+        counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(self.count)]
+        dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
+        lengths = [int(count) for count in counts]
+        padding = rows.new_zeros((max(lengths) - len(rows), *rows.shape[1:]))
+        padded = torch.cat([rows, padding]).contiguous()
+        if rows.is_floating_point():
+            parts = list(gathering.all_gather(padded))  # type: ignore[no-untyped-call]
+        else:
+            parts = [torch.empty_like(padded) for _ in lengths]
+            dist.all_gather(parts, padded)
+        return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+
+    def sum_gradients(self, modules: Iterable[nn.Module]) -> None:
+        """Make every process's gradient the mean over processes of the gathered losses' gradients."""
+        if self.count == 1:
+            return
+        for module in modules:
+            for parameter in module.parameters():
+                if parameter.grad is not None:
+                    dist.all_reduce(parameter.grad)
+                    parameter.grad /= self.count
+
+    def agree(self, network: nn.Module) -> None:
+        """Give every process the first one's numbers."""
+        if self.count > 1:
+            for value in network.state_dict().values():
+                dist.broadcast(value, 0)
+
+    def agree_on(self, answer: bool) -> bool:
+        """The first process's answer."""
+        if self.count == 1:
+            return answer
+        word = [answer]
+        dist.broadcast_object_list(word, 0)
+        return word[0]
+
+
+def join_ranks() -> Ranks:
+    """Join the processes that torchrun started; alone without it."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return Ranks()
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    return Ranks(dist.get_rank(), count)
