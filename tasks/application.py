@@ -5,6 +5,8 @@ The reasons for the settings stand beside them; where they come from is in docs/
 
 from __future__ import annotations
 
+import os
+
 from celery import Celery
 from kombu.entity import Queue
 
@@ -18,6 +20,9 @@ REDUCE_QUEUE = "reduce"
 
 
 def _make_app(settings: Settings) -> Celery:
+    # Celery lets these go before the address given here; the settings have read them, and a private broker must stand.
+    for variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+        os.environ.pop(variable, None)
     app = Celery("oshiwake", broker=settings.broker_url)
     transport = {"visibility_timeout": settings.visibility_s, "health_check_interval": 10, "socket_keepalive": True}
     app.conf.update(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.store import default_store
@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     """What differs between machines and operators.
 
     Attributes:
-        broker_url: Redis or Valkey: `redis://`, `rediss://` (TLS) or `redis+socket://`.
+        broker_url: Redis or Valkey: `redis://`, `rediss://` (TLS) or `redis+socket://`; Celery's own variable
+            `CELERY_BROKER_URL` is read where ours is not set.
         store: The run directory, the same folder for the producer and all workers.
         device: `cpu`, `cuda`, or `auto` for the GPU where there is one.
         batch: Pictures through the network at once.
@@ -37,9 +38,11 @@ class Settings(BaseSettings):
         keep_s: How long the counters of a run stay in Redis.
     """
 
-    model_config = SettingsConfigDict(env_prefix="OSHIWAKE_", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix="OSHIWAKE_", frozen=True, env_ignore_empty=True, populate_by_name=True)
 
-    broker_url: str = "redis://127.0.0.1:6379/0"
+    broker_url: str = Field(
+        "redis://127.0.0.1:6379/0", validation_alias=AliasChoices("OSHIWAKE_BROKER_URL", "CELERY_BROKER_URL")
+    )
     store: Path = Field(default_factory=default_store)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch: int = Field(32, ge=1)
@@ -75,5 +78,5 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        variable = "".join(f"OSHIWAKE_{str(part).upper()}: " for part in first["loc"][:1])
+        variable = "".join(f"OSHIWAKE_{str(part).upper().removeprefix('OSHIWAKE_')}: " for part in first["loc"][:1])
         raise BadSettings(f"{variable}{first['msg']}") from error

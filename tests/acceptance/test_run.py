@@ -58,7 +58,8 @@ def test_only_new_and_changed_files_are_embedded(program: Program) -> None:
 
 
 def test_a_clean_archive_exits_with_zero(program: Program) -> None:
-    """Where every file can be read, the exit code is 0."""
+    """Where every file can be read, the exit code is 0; a broker in the environment is not a private run's business."""
+    program.env["CELERY_BROKER_URL"] = "redis://127.0.0.1:1/0"
     for name in ("broken.png", "no picture.png"):
         (program.collection.archive / name).unlink()
     program.sort(rc=0)

@@ -22,6 +22,15 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.batch, settings.store, settings.max_pixels) == (8, Path("/runs"), 200_000_000)
 
 
+def test_celerys_own_variable_counts_where_ours_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`CELERY_BROKER_URL` is what every Celery user knows; ours goes before it."""
+    monkeypatch.delenv("OSHIWAKE_BROKER_URL", raising=False)
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://theirs/0")
+    assert read_settings().broker_url == "redis://theirs/0"
+    monkeypatch.setenv("OSHIWAKE_BROKER_URL", "redis://ours/0")
+    assert read_settings().broker_url == "redis://ours/0"
+
+
 def test_the_store_is_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """XDG_DATA_HOME is followed when it is absolute, as the specification says."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
