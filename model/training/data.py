@@ -36,10 +36,7 @@ class PictureSet:
 
     def call(self, one: tuple[int, int]) -> str:
         """What to call a `(label, picture)` before people."""
-        label, picture = one
-        if isinstance(self.source, FileSource):
-            return str(self.source.paths[picture])
-        return f"drawn character {label}, picture {picture}"
+        return self.source.name(*one)
 
 
 @dataclass(frozen=True)

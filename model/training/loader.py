@@ -28,12 +28,12 @@ class LoadedBatch:
     Attributes:
         pictures: `(n, size_px, size_px, 3)` uint8.
         labels: `(n,)` int64.
-        failures: `(picture, reason)` for each that could not be read; they are missing from the rest.
+        failures: `(name, reason)` for each that could not be read; they are missing from the rest.
     """
 
     pictures: Tensor
     labels: Tensor
-    failures: list[tuple[int, str]]
+    failures: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class _Pictures(Dataset[_Loaded]):
         try:
             picture = self._source.load(order.label, order.picture)
         except PictureError as error:
-            return None, order, str(error)
+            return None, order, f"{self._source.name(order.label, order.picture)}\n{error}"
         preprocessing = Preprocessing(self._config.network.fit, order.size_px)
         seed = int(np.random.SeedSequence(order.seed).generate_state(1)[0])
         pixels = augment(picture, self._config.augmentation, preprocessing, seed)
@@ -104,5 +104,10 @@ def _collate(loaded: list[_Loaded]) -> LoadedBatch:
     return LoadedBatch(
         pictures=torch.stack([pixels for pixels, _ in good]) if good else torch.empty(0),
         labels=torch.tensor([label for _, label in good]),
-        failures=[(order.picture, reason) for pixels, order, reason in loaded if pixels is None],
+        failures=[_failure(told) for pixels, _, told in loaded if pixels is None],
     )
+
+
+def _failure(told: str) -> tuple[str, str]:
+    name, _, reason = told.rpartition("\n")
+    return name, reason

@@ -31,8 +31,12 @@ class Source(Protocol):
         """Read or draw it, in mode RGB.
 
         Raises:
-            PictureError: It cannot be read; the message names it.
+            PictureError: It cannot be read.
         """
+        ...
+
+    def name(self, label: int, picture: int) -> str:
+        """What to call it before people."""
         ...
 
 
@@ -49,6 +53,10 @@ class FileSource:
             return decode(path.read_bytes())
         except OSError as error:
             raise UnreadablePicture(error.strerror or str(error)) from error
+
+    def name(self, label: int, picture: int) -> str:
+        """The path."""
+        return str(self.paths[picture])
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,10 @@ class DrawnSource:
     size_px: int
     aspect: float = 1.0
     gentle: float = 0.0
+
+    def name(self, label: int, picture: int) -> str:
+        """The numbers: nothing else is stored."""
+        return f"drawn character {label}, picture {picture}"
 
     @classmethod
     def from_config(cls, config: DataConfig, size_px: int, *, first: int | None = None) -> DrawnSource:

@@ -70,7 +70,9 @@ class Trainer:
         self.network = network.to(self._device).to(memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.network).eval() if config.run.average else self.network
         torch.manual_seed(config.seed)
-        self._loss = build_loss(config.loss, characters=data.characters, dimension=network.dimension).to(self._device)
+        self._loss = build_loss(config.loss, characters=data.characters, dimension=network.head.out_features).to(
+            self._device
+        )
         self._miner = build_miner(config.loss)
         self._traits = trait_loss(config, data, network)
         helpers = nn.ModuleList([self._loss] if self._traits is None else [self._loss, self._traits])
@@ -149,8 +151,7 @@ class Trainer:
         return {"step": step + 1, "loss": total, "lr": lr}
 
     def _batch_loss(self, batch: LoadedBatch) -> Tensor:
-        for picture, reason in batch.failures:
-            self.progress.failures[str(picture)] = reason
+        self.progress.failures |= dict(batch.failures)
         part = batch.labels.to(self._device)
         with self._autocast():
             features = self.network.features(to_network(batch.pictures, self._device))

@@ -89,7 +89,9 @@ def test_other_files(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     torch.save([1, 2], tmp_path / "list")
     torch.save({"a": torch.ones(1)}, tmp_path / "other")
-    torch.save({"trunk": {}, "embedder": {"1.weight": torch.ones(2, 512), "1.bias": torch.ones(2)}}, tmp_path / "hollow")
+    torch.save(
+        {"trunk": {}, "embedder": {"1.weight": torch.ones(2, 512), "1.bias": torch.ones(2)}}, tmp_path / "hollow"
+    )
     torch.save({"trunk": {}, "embedder": {}}, tmp_path / "empty")
     for name in ("text", "list", "other", "hollow", "empty", "none"):
         with pytest.raises(WeightsError, match=name):

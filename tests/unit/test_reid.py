@@ -36,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for character in range(6):
         (root / f"c{character}").mkdir()
         for n in range(4):
-            draw(Identity.from_seed(character), n, size_px=48, variety="gentle").save(root / f"c{character}" / f"{n}.png")
+            draw(Identity.from_seed(character), n, size_px=48, variety="gentle").save(
+                root / f"c{character}" / f"{n}.png"
+            )
     return root
 
 
@@ -113,7 +115,11 @@ def test_from_folders_to_a_report(
 
 
 def test_failed_files_end_with_1(
-    folder: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    small_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Unreadable pictures are listed, the rest is done, and the code is 1."""
     (folder / "c0" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")

@@ -101,7 +101,9 @@ def test_split_keeps_the_ratio() -> None:
     """3:1:1 of 100 characters are 60, 20 and 20; another seed gives others."""
     entries = [entry(f"{c}-{k}", f"c{c}") for c in range(100) for k in range(2)]
     done = split_entries(entries, parse_ratio("3:1:1"), 1)
-    counts = [len({one.characters for one in done if one.split == name}) for name in ("training", "development", "test")]
+    counts = [
+        len({one.characters for one in done if one.split == name}) for name in ("training", "development", "test")
+    ]
     assert counts == [60, 20, 20]
     assert done != split_entries(entries, parse_ratio("3:1:1"), 2)
 

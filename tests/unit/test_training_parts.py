@@ -81,7 +81,9 @@ class TestLosses:
         points = torch.randn(12, 8, requires_grad=True)
         embeddings, labels = functional.normalize(points, dim=1), torch.arange(4).repeat(3)
         found = build_miner(config)
-        value = build_loss(config, characters=4, dimension=8)(embeddings, labels, found(embeddings, labels) if found else None)
+        value = build_loss(config, characters=4, dimension=8)(
+            embeddings, labels, found(embeddings, labels) if found else None
+        )
         value.backward()
         assert value.isfinite()
         assert points.grad is not None
@@ -91,7 +93,9 @@ class TestLosses:
         """The default loss of one triplet is max(0, 0.1 - (anchor . positive - anchor . negative))."""
         rows = functional.normalize(torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.8, -0.59]]), dim=1)
         labels = torch.tensor([0, 0, 1])
-        value = build_loss(LossConfig(), characters=2, dimension=2)(rows, labels, (torch.tensor([0]), torch.tensor([1]), torch.tensor([2])))
+        value = build_loss(LossConfig(), characters=2, dimension=2)(
+            rows, labels, (torch.tensor([0]), torch.tensor([1]), torch.tensor([2]))
+        )
         assert float(value) == pytest.approx(float(0.1 - (rows[0] @ rows[1] - rows[0] @ rows[2])), abs=1e-6)
 
     def test_unknown_parameter(self) -> None:

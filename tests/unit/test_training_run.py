@@ -76,8 +76,10 @@ def same(one: Path, other: Path) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_drawn_training_resumes_exactly(tmp_path: Path) -> None:
+def test_drawn_training_resumes_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopping after two thirds and going on gives the very weights, averages and optimiser state of no stop."""
+    monkeypatch.setattr("model.training.command._FITTED", 20)
+    monkeypatch.setattr("model.training.traits._SAMPLE", 20)
     run_training(Request(None, DRAWN, tmp_path / "whole"))
     short = [*DRAWN, "schedule.steps=4"]
     run_training(Request(None, short, tmp_path / "parts"))
