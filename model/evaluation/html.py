@@ -124,7 +124,9 @@ def charts(found: Evaluation) -> list[Chart]:
     equal = [(found.equal.rate, found.equal.rate)]
     plots = [
         Chart("Error rates by threshold", Axis("cosine distance", 0, top), error, by_threshold),
-        Chart("DET curve", det, other, [Series("", _points(far, frr)), Series("equal error", equal, "dots")]),
+        Chart(
+            "DET curve", det, other, [Series("", _inside(det, _points(far, frr))), Series("equal error", equal, "dots")]
+        ),
     ]
     if found.identification:
         named = [
@@ -134,6 +136,11 @@ def charts(found: Evaluation) -> list[Chart]:
         known = Axis("known ones missed", 0, 1, percent=True)
         plots.append(Chart("Open-set identification", Axis("strangers named", 0, 1, percent=True), known, named))
     return plots
+
+
+def _inside(axis: Axis, points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points that both axes show; outside of them the curve would run along the frame."""
+    return [point for point in points if all(axis.low <= value <= axis.high for value in point)]
 
 
 def _thin(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

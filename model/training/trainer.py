@@ -152,6 +152,8 @@ class Trainer:
 
     def _batch_loss(self, batch: LoadedBatch) -> Tensor:
         self.progress.failures |= dict(batch.failures)
+        if len(batch.labels) < 2 and self._ranks.count == 1:  # all unreadable: batch normalisation needs two
+            return torch.zeros((), device=self._device, requires_grad=True)
         part = batch.labels.to(self._device)
         with self._autocast():
             features = self.network.features(to_network(batch.pictures, self._device))
