@@ -1,0 +1,26 @@
+"""`producer demo`: what a new user sees first."""
+
+from __future__ import annotations
+
+import re
+
+from tests.acceptance.conftest import Program
+from tests.conftest import snapshot
+
+
+def test_the_demo_draws_sorts_and_shows(program: Program) -> None:
+    """Ten characters, their pictures and some strangers are drawn and sorted by the shipped weights, mostly rightly."""
+    folder = program.collection.store.with_name("demo")
+    del program.env["OSHIWAKE_WEIGHTS"]
+    out = program("demo", "--folder", folder).stdout
+    for word in ("Akari", "桜木 ひな", "_unknown", "report.csv", "232  files seen", "download broke off.png"):
+        assert word in out
+    named, right, shown = map(int, re.search(r"of (\d+) pictures .* (\d+) got .*; (\d+) pictures", out).groups())  # type: ignore[union-attr]
+    assert shown == 204
+    assert named > shown / 2, "more than half of the known characters' pictures get a name"
+    assert right > 0.9 * named, "and the name is nearly always right"
+    assert len(list((folder / "references").iterdir())) == 10
+    before = snapshot(folder / "archive")
+    again = program("demo", "--folder", folder).stdout
+    assert "nothing new" in again and "reused 232 embeddings" in again
+    assert snapshot(folder / "archive") == before
