@@ -98,13 +98,12 @@ class Dispatcher:
         before = run.last_pass
         if run.archive.totals is None or any(True for _ in run.archive.unread_chunks()):
             raise BadRequest(f"run {run.id} is not embedded yet; `producer resume {run.id}` goes on with it")
-        if run.marked("undone"):
-            run.mark("undone", on=False)
         found = find_references(references or Path(before.spec.references))
         if options.threshold == "auto":
             info = read_info(self._store.weights_path(run.spec.weights_digest))
             options = options.calibrated(references or Path(before.spec.references), info)
         spec = options.spec(found, before.spec.mode, default=before.spec, threshold=before.spec.threshold)
+        run.mark("undone", on=False)
         pass_ = run.pass_(before.number + 1)
         pass_.references.begin(PartSpec(os.fsdecode(found.root), run.archive.spec.embedding_key))
         pass_.begin(spec)
