@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS placement (
   digest BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS placement_image ON placement (path, member);
+CREATE INDEX IF NOT EXISTS placement_moved ON placement (digest) WHERE action = 'move';
 CREATE TABLE IF NOT EXISTS folder_time (
   run TEXT NOT NULL, path BLOB NOT NULL, mtime_ns INTEGER NOT NULL, PRIMARY KEY (run, path)
 ) WITHOUT ROWID;
@@ -184,6 +185,14 @@ class Journal:
             (image.path, image.member),
         )
         return [Placement(target, Action(action), digest) for target, action, digest in rows]
+
+    def moved_twin(self, image: Image, digest: bytes) -> bytes | None:
+        """Where another original with the same bytes was moved to, or None."""
+        row = self._db.execute(
+            "SELECT target FROM placement WHERE action = 'move' AND digest = ? AND path <> ? ORDER BY target LIMIT 1",
+            (digest, image.path),
+        ).fetchone()
+        return None if row is None else bytes(row[0])
 
     def plan(
         self, run: str, operations: Sequence[Operation], folder_times: Iterable[tuple[bytes, int]] = ()

@@ -148,13 +148,19 @@ class _Reducer:
                 continue
             decision = next(decisions)
             assert outcome.digest is not None  # an embedded file was read, so its digest is known
-            first = duplicates.first_of(outcome.digest, outcome.listed.name)
+            first = duplicates.first_of(outcome.digest, outcome.listed.name) or self._moved_before(outcome)
             rows.append(_decided(outcome, decision, first))
             placed_rows.append(len(rows) - 1)
             batch.append(self._wanted(outcome, decision, first is not None))
         for row, targets in zip(placed_rows, self._placer.place(batch), strict=True):
             rows[row] = self._with_places(rows[row], targets)
         return rows
+
+    def _moved_before(self, outcome: Outcome) -> str | None:
+        """The picture in the output with the same bytes whose original has left the archive by a move, or None."""
+        image = Image(os.path.join(self._root, outcome.listed.path), outcome.listed.member)
+        target = self._journal.moved_twin(image, outcome.digest or b"")
+        return None if target is None else f"{self._place(target)} in the output"
 
     @property
     def _rule(self) -> Rule:
@@ -175,9 +181,12 @@ class _Reducer:
         return (REVIEW,) if decision.verdict is Verdict.REVIEW else (UNKNOWN,)
 
     def _with_places(self, row: Assigned, targets: list[bytes]) -> Assigned:
-        output = os.fsencode(self._output)
-        places = (os.path.relpath(target, output).decode("utf-8", "backslashreplace") for target in sorted(targets))
-        return Assigned(**{name: getattr(row, name) for name in Assigned.__slots__} | {"placed": tuple(places)})
+        places = tuple(self._place(target) for target in sorted(targets))
+        return Assigned(**{name: getattr(row, name) for name in Assigned.__slots__} | {"placed": places})
+
+    def _place(self, target: bytes) -> str:
+        """A placed file's path below the output, for a person."""
+        return os.path.relpath(target, os.fsencode(self._output)).decode("utf-8", "backslashreplace")
 
     def _summary(self, totals: _Totals, report: Path) -> dict[str, Any]:
         tally = self._placer.tally

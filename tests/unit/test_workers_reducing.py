@@ -256,6 +256,21 @@ def test_duplicates_across_chunks(site: Site) -> None:
     }
 
 
+def test_a_duplicate_of_a_moved_picture_stays_a_duplicate(site: Site) -> None:
+    """After a move the twin is all that a later run sees; it is not placed beside the picture that went before."""
+    before = look(site.archive)
+    first = Sorting(site, PICTURES, replace(SPEC, mode="move"))
+    first.reduce()
+    layout = site.placed().keys()
+    later = Sorting(site, {"same/a.png": at(a=0.1)}, replace(SPEC, mode="move"))
+    assert later.reduce()["outcomes"]["duplicate"] == 1
+    assert later.report()["same/a.png"]["reason"] == "same content as Akari/a.png in the output"
+    assert site.placed().keys() == layout and (site.archive / "same" / "a.png").exists()
+    undo_run(later.run)
+    undo_run(first.run)
+    assert look(site.archive) == before
+
+
 def test_bad_references_are_told_and_the_others_used(site: Site) -> None:
     """A reference that cannot be read is named; so is a character that has none left."""
     eye = np.eye(DIMENSION, dtype=np.float32)
