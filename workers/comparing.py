@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from model.distance import cosine_distances
 from model.embedder import Embedder
 from model.errors import PictureError, UnreadablePicture
 from model.picture import decode
+from workers.opening import open_regular
 
 __all__ = ["distance_between"]
 
@@ -30,7 +32,8 @@ def distance_between(a: Path, b: Path, weights: Path) -> float:
 def _prepared(path: Path, embedder: Embedder) -> NDArray[np.uint8]:
     """One picture as a batch: `(1, size, size, 3)` uint8."""
     try:
-        return embedder.info.preprocessing(decode(path.read_bytes()))[np.newaxis]
+        with open_regular(os.fsencode(path)) as file:
+            return embedder.info.preprocessing(decode(file.read()))[np.newaxis]
     except OSError as error:
         raise UnreadablePicture(f"{path}: {(error.strerror or str(error)).lower()}") from error
     except PictureError as error:
