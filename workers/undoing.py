@@ -44,7 +44,8 @@ def undo_run(run: Run) -> Undone:
     May be interrupted and done again.
 
     Raises:
-        UndoRefused: A later run changed what this run had placed, or the output folder is not there with its journal.
+        UndoRefused: A later run changed what this run had placed, the output folder is not there with its journal, or
+            the archive is not there with the originals.
         JournalBusy: Another process is placing files in the output folder.
     """
     output = Path(run.spec.output)
@@ -56,6 +57,7 @@ def undo_run(run: Run) -> Undone:
             later = journal.later_run(run.id)
             if later is not None:
                 raise UndoRefused(f"run {later} came later and moved files of run {run.id}; undo {later} first")
+            _need_originals(journal, run)
             recover(journal)
             _reverse_all(journal, run.id, result)
             _restore_times(journal, run.id)
@@ -74,6 +76,16 @@ def _need_nothing_placed(run: Run) -> None:
     if placed and not run.marked("undone"):
         raise UndoRefused(
             f"{run.spec.output} has no journal: it was moved or deleted; put it back to undo run {run.id}"
+        )
+
+
+def _need_originals(journal: Journal, run: Run) -> None:
+    """Where a whole archive is out of reach, each link and copy would count as the last one, and be forgotten."""
+    actions = {op.action for op in journal.newest_operations(run.id, _BATCH)}
+    if Action.MOVE not in actions and actions & {Action.HARDLINK, Action.COPY} and not os.path.isdir(run.spec.archive):
+        raise UndoRefused(
+            f"the archive {run.spec.archive} is not there, and what stands in {run.spec.output} may be the last copies;"
+            f" bring it back to undo run {run.id}"
         )
 
 

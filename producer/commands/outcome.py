@@ -11,6 +11,9 @@ from producer import options as o
 
 __all__ = ["reduce", "similarity", "undo"]
 
+_SHOWN = 10
+"""How many files that an undo left alone are named; with --json all are."""
+
 
 def reduce(
     run: o.RunId = None,
@@ -61,8 +64,10 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
         print_json({"run": found.id, "reversed": result.reversed, "left": result.left}, session.out)
     else:
         session.say(f"run {found.id} undone: {result.reversed:,} file operations taken back")
-        for line in result.left:
+        for line in result.left[:_SHOWN]:
             session.say(f"left as it is: {line}")
+        if len(result.left) > _SHOWN:
+            session.say(f"… and {len(result.left) - _SHOWN:,} more were left as they are")
         if result.others and not result.reversed:
             session.say(f"what stands in {found.spec.output} was placed by run {', '.join(result.others)}")
     raise typer.Exit(1 if result.left else 0)

@@ -254,6 +254,29 @@ def test_what_would_be_lost_is_left_and_told(site: Site, mode: Mode) -> None:
     assert not (site.output / ".oshiwake").exists()
 
 
+@pytest.mark.parametrize("mode", ["hardlink", "copy"])
+def test_an_archive_out_of_reach_is_waited_for(site: Site, mode: Mode) -> None:
+    """A share that is not mounted: nothing is given up; once it is back, the undo is whole."""
+    run = site.run()
+    site.place(run, mode, {"a.png": ["A"], "b.png": ["A"]})
+    away = site.archive.rename(site.root / "away")
+    with pytest.raises(UndoRefused, match="bring it back"):
+        undo_run(run)
+    assert set(site.placed()) == {"A/a.png", "A/b.png"} and not run.marked("undone")
+    away.rename(site.archive)
+    assert undo_run(run).left == [] and not site.output.exists()
+
+
+@pytest.mark.parametrize("mode", ["symlink", "move"])
+def test_an_archive_that_is_gone_after_all_was_moved(site: Site, mode: Mode) -> None:
+    """Moved pictures bring their folder back with them, and symbolic links keep nothing."""
+    run = site.run()
+    site.place(run, mode, {"a.png": ["A"], "b.png": ["A"]})
+    shutil.rmtree(site.archive)
+    assert undo_run(run).left == [] and not site.output.exists()
+    assert (site.archive / "a.png").exists() == (mode == "move")
+
+
 def test_what_a_person_moved_in_the_output_stays_there(site: Site) -> None:
     """A moved original that was carried elsewhere cannot be found: that is told, and it stays."""
     run = site.run()
