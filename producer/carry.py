@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from producer.dispatch import Dispatcher, create_run
-from producer.local import local_farm
+from producer.local import Farm, local_farm
 from producer.request import RuleOptions, SortRequest
 from producer.session import Session
 from producer.status import RunStatus
@@ -25,23 +27,33 @@ def work_here(session: Session, run: Run, processes: int = 0) -> RunStatus:
 
     When this is interrupted, everything that was started is stopped, and the run can be resumed.
     """
-    view = View(session.err)
-    try:
-        with view.open(), local_farm(run, session.settings, processes=processes) as farm:
-            dispatcher = Dispatcher(session.store, farm.queue, session.settings.chunk_images)
-            dispatcher.send(run, on_scan=view.scanned)
-            return watch(run, farm.queue, view, farm.children)
-    except (KeyboardInterrupt, SystemExit):
-        session.say(f"interrupted; everything is stopped, and `producer resume {run.id}` goes on")
-        raise
+    with _working(session, run, processes) as (farm, view):
+        dispatcher = Dispatcher(session.store, farm.queue, session.settings.chunk_images)
+        dispatcher.send(run, on_scan=view.scanned)
+        return watch(run, farm.queue, view, farm.children)
 
 
 def assign_here(
     session: Session, run: Run, options: RuleOptions, references: Path | None, processes: int = 0
 ) -> RunStatus:
     """Assign a private run again."""
-    view = View(session.err)
-    with view.open(), local_farm(run, session.settings, processes=processes) as farm:
+    with _working(session, run, processes) as (farm, view):
         dispatcher = Dispatcher(session.store, farm.queue, session.settings.chunk_images)
         dispatcher.assign_again(run, options, references)
         return watch(run, farm.queue, view, farm.children)
+
+
+@contextlib.contextmanager
+def _working(session: Session, run: Run, processes: int) -> Iterator[tuple[Farm, View]]:
+    """A farm for a run and the view that shows it; interrupted, it says what it does and how to go on."""
+    view = View(session.err)
+    try:
+        with view.open(), local_farm(run, session.settings, processes=processes) as farm:
+            try:
+                yield farm, view
+            except (KeyboardInterrupt, SystemExit):
+                session.say("stopping; what is in hand is finished if that takes seconds (Ctrl-C again: at once)")
+                raise
+    except (KeyboardInterrupt, SystemExit):
+        session.say(f"interrupted; everything is stopped, and `producer resume {run.id}` goes on")
+        raise

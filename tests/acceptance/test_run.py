@@ -6,9 +6,20 @@ import csv
 import shutil
 import signal
 from collections import Counter
+from pathlib import Path
+
+import pytest
 
 from tests.acceptance.conftest import Program, wait_until
 from tests.conftest import FILES, layout, snapshot
+
+
+@pytest.fixture
+def temporary(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program's own folder for temporary files; its path is short enough for a socket."""
+    folder = tmp_path_factory.mktemp("t")
+    program.env["TMPDIR"] = str(folder)
+    return folder
 
 
 def test_a_run_accounts_for_every_file_and_changes_no_original(program: Program) -> None:
@@ -99,15 +110,31 @@ def test_ctrl_c_stops_everything_and_resume_finishes(program: Program) -> None:
     assert layout(c.output) == undisturbed
 
 
-def test_a_killed_producer_takes_its_workers_with_it(program: Program) -> None:
-    """After SIGKILL nothing stays running, and resume finishes the run."""
+def test_a_second_ctrl_c_stops_at_once(program: Program, temporary: Path) -> None:
+    """The first one says that it stops; the second waits for nothing, and still nothing is left running or lying."""
+    process = program.start(*program.sort_args())
+    wait_until(lambda: len(program.processes()) > 4, "the workers have started")
+    process.send_signal(signal.SIGINT)
+    errors = process.stderr
+    assert errors is not None
+    wait_until(lambda: "stopping" in errors.readline(), "the first is answered")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert program.processes() == [] and list(temporary.iterdir()) == []
+
+
+def test_a_killed_producer_takes_its_workers_with_it(program: Program, temporary: Path) -> None:
+    """After SIGKILL nothing stays running, no folder stays behind, and resume finishes the run."""
     process = program.start(*program.sort_args())
     wait_until(lambda: len(program.processes()) > 4, "the workers have started")
     process.kill()
     process.communicate()
     wait_until(lambda: not program.processes(), "everything has ended")
+    assert list(temporary.iterdir()) == []
     program("resume", rc=1)
     assert program.status()["summary"]["files"] == FILES
+    assert list(temporary.iterdir()) == []
 
 
 def test_resuming_a_finished_run_says_so(program: Program) -> None:
