@@ -138,6 +138,11 @@ class Run:
         return RunSpec(**read_json(self.folder / "run.json"))
 
     @property
+    def whole(self) -> bool:
+        """Whether it was made to the end; a producer that died at the very start leaves half a run."""
+        return (self.folder / "run.json").exists() and bool(self.passes)
+
+    @property
     def passes(self) -> list[int]:
         """The numbers of the passes begun, rising."""
         return sorted(int(path.parent.name) for path in self.folder.glob("passes/*/pass.json"))

@@ -99,7 +99,7 @@ class Store:
             RunNotFound: There is none.
         """
         run = Run(self.runs, run_id)
-        if not (run.folder / "run.json").exists():
+        if not run.whole:
             raise RunNotFound(f"no run {run_id} in the store {self.root}; `producer list` shows the runs")
         return run
 
@@ -109,7 +109,8 @@ class Store:
         for path in self.runs.glob("*/run.json"):
             try:
                 run = Run(self.runs, path.parent.name)
-                found.append((run.spec.created_s, run.id, run))
+                if run.whole:
+                    found.append((run.spec.created_s, run.id, run))
             except (RunNotFound, DamagedStore):
                 continue
         return [run for _, _, run in sorted(found, key=lambda item: item[:2], reverse=True)]

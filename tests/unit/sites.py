@@ -10,7 +10,7 @@ from pathlib import Path
 
 from store.journal import Journal
 from store.operation import Image
-from store.run import Mode, Run, RunSpec
+from store.run import Mode, PassSpec, Run, RunSpec
 from store.store import Store
 from tests.unit.trees import put, sha
 from workers.placing import Placer, Tally, Wanted, recover
@@ -49,7 +49,9 @@ class Site:
     def run(self) -> Run:
         """A new run over this archive and output."""
         spec = RunSpec(str(self.archive), str(self.output), 1_700_000_000.0, "digest", "v1-pad-32", 16, "private")
-        return Store(self.root / "store").create_run(spec)
+        run = Store(self.root / "store").create_run(spec)
+        run.pass_(1).begin(PassSpec("/references", ["A"], 0.3, "max", 0.02, 0.0, False, "hardlink"))
+        return run
 
     def wanted(self, name: str, folders: Sequence[str], *, keep: bool = False) -> Wanted:
         """An image and where it belongs."""

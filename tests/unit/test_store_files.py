@@ -20,6 +20,12 @@ SPEC = RunSpec("/archive", "/out", 1_700_000_000.5, "digest", "v1-pad-32", 16, "
 PASS = PassSpec("/references", ["Akari", "桜"], 0.3, "max", 0.02, 0.0, False, "hardlink")
 
 
+def begun(run: Run) -> Run:
+    """The run, made to the end."""
+    run.pass_(1).begin(PASS)
+    return run
+
+
 def test_a_new_file_appears_whole(tmp_path: Path) -> None:
     """Until the block has ended the old file stands; then the new one."""
     path = put(tmp_path / "a", b"old")
@@ -97,7 +103,7 @@ def test_assignments_come_back(tmp_path_factory: pytest.TempPathFactory, rows: l
 def test_runs_of_one_minute_have_ids_of_their_own(tmp_path: Path) -> None:
     """And are found again, the newest first."""
     store = Store(tmp_path / "store")
-    runs = [store.create_run(SPEC) for _ in range(3)]
+    runs = [begun(store.create_run(SPEC)) for _ in range(3)]
     assert len({run.id for run in runs}) == 3 and all(valid_run_id(run.id) for run in runs)
     assert [run.spec for run in runs] == [SPEC] * 3
     assert store.run(runs[1].id).folder == runs[1].folder
@@ -109,8 +115,9 @@ def test_the_newest_run_is_the_one_made_last(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     with pytest.raises(RunNotFound, match="no run yet"):
         store.latest()
-    late = store.create_run(RunSpec(**{**SPEC.__dict__, "created_s": 1_800_000_000.0}))
-    store.create_run(SPEC)
+    late = begun(store.create_run(RunSpec(**{**SPEC.__dict__, "created_s": 1_800_000_000.0})))
+    begun(store.create_run(SPEC))
+    store.create_run(RunSpec(**{**SPEC.__dict__, "created_s": 1_900_000_000.0}))  # died before its first pass
     put(store.runs / "20991231-2359" / "run.json", b"{")
     (store.runs / "20991231-2358").mkdir()
     assert store.latest().id == late.id
