@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from store.operation import Action, Operation
 from workers.digests import digest_or_none, file_digest, member_digest, same_bytes
-from workers.shifting import NO_LINK, Failed, Taken, copy, let_go, shift, temporary_name, unlink
+from workers.shifting import NO_LINK, Failed, Taken, copy, give_up, let_go, shift, temporary_name, unlink
 
 __all__ = ["finish", "perform", "stands_already", "unlink_spare"]
 
@@ -65,7 +65,7 @@ def _move(op: Operation) -> Operation:
         if error.errno not in NO_LINK:
             raise
         copy(op)
-    let_go(op.source, op.target, before)
+    give_up(op.source, op.target, before)
     return op
 
 

@@ -14,7 +14,7 @@ from store.operation import Action, Image, Operation
 from workers.digests import file_digest
 from workers.opening import BROKEN_ARCHIVE, find_member, open_archive, open_regular
 
-__all__ = ["NO_LINK", "Failed", "Taken", "copy", "let_go", "shift", "temporary_name", "unlink"]
+__all__ = ["NO_LINK", "Failed", "Taken", "copy", "give_up", "let_go", "shift", "temporary_name", "unlink"]
 
 NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
 """Errors of link() that mean: not here, or not with this file; a copy may still be made."""
@@ -88,7 +88,20 @@ def shift(source: bytes, target: bytes, number: int) -> None:
             os.symlink(os.readlink(source), target)
         else:
             copy(Operation(Action.MOVE, Image(source), source, target, file_digest(source), id=number))
-    let_go(source, target, before)
+    give_up(source, target, before)
+
+
+def give_up(source: bytes, target: bytes, before: os.stat_result) -> None:
+    """Let the old name of a file go that was just given a new one; where it cannot go, the new one goes again.
+
+    In a folder that may not be written the file would stand twice else, and nobody would know of the second.
+    """
+    try:
+        let_go(source, target, before)
+    except OSError:
+        if os.path.lexists(source):
+            unlink(target)
+        raise
 
 
 def let_go(source: bytes, target: bytes, before: os.stat_result) -> None:

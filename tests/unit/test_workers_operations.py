@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import zipfile
@@ -143,6 +144,27 @@ def test_a_file_changed_since_it_was_read_is_not_placed(site: Path, action: Acti
     with pytest.raises(Failed, match="changed since it was read"):
         perform(operation(site, action))
     assert look(site) == before
+
+
+@pytest.mark.parametrize("action", [Action.MOVE, Action.RENAME])
+@pytest.mark.parametrize("far", [False, True])
+def test_what_may_not_leave_its_folder_stays_there_alone(
+    site: Path, other_device: Path, monkeypatch: pytest.MonkeyPatch, action: Action, far: bool
+) -> None:
+    """An archive that may only be read: the file is not left standing in both places."""
+    op = operation(site, action, target=other_device / "a.png" if far else None)
+    unlink = os.unlink
+
+    def guarded(path: bytes, **options: object) -> None:
+        if path == op.source:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", guarded)
+    with pytest.raises(Failed, match="Permission denied"):
+        perform(op)
+    assert Path(os.fsdecode(op.source)).read_bytes() == PICTURE
+    assert not os.path.lexists(op.target) and not temporary(op).exists()
 
 
 def test_a_move_takes_no_symbolic_link(site: Path) -> None:
