@@ -17,6 +17,9 @@ from tasks.settings import Settings, read_settings
 
 __all__ = ["Session", "exit_code"]
 
+_UNWRAPPED = 10_000
+"""Columns; longer than two paths."""
+
 
 class Session:
     """One call of the program.
@@ -30,8 +33,8 @@ class Session:
     def __init__(self, store: Path | None = None) -> None:
         settings = read_settings()
         self.settings: Settings = settings if store is None else settings.model_copy(update={"store": store})
-        self.out = Console()
-        self.err = Console(stderr=True)
+        self.out = _console()
+        self.err = _console(stderr=True)
 
     @property
     def store(self) -> Store:
@@ -85,6 +88,12 @@ class Session:
         else:
             self.out.print(f"run {status.run}: {status.state.value}", highlight=False)
         raise typer.Exit(exit_code(status))
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """A console that wraps lines and cuts tables for a person's terminal only, not in a pipe or a file."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=_UNWRAPPED)
 
 
 def exit_code(status: RunStatus) -> int:

@@ -14,6 +14,9 @@ from producer.status import RunState, RunStatus
 
 __all__ = ["duration", "print_json", "print_runs", "print_status", "print_summary"]
 
+_SHOWN = 10
+"""Failures of a kind that are named."""
+
 
 def print_json(value: object, console: Console) -> None:
     """One JSON value on a line of its own."""
@@ -44,6 +47,8 @@ def duration(seconds: float) -> str:
 def print_status(status: RunStatus, console: Console) -> None:
     """A run's state in a few lines."""
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     table.add_row("run", f"[bold]{status.run}[/bold]  {status.state.value}")
     table.add_row("archive", escape(status.archive))
     table.add_row("output", escape(status.output))
@@ -56,11 +61,15 @@ def print_status(status: RunStatus, console: Console) -> None:
     if not status.ended:
         names = ", ".join(f"{worker.name} ({'+'.join(worker.queues)})" for worker in status.workers)
         table.add_row("workers", f"{len(status.workers)} alive{': ' if names else ''}{names}")
-    for chunk, reason in status.errors.items():
+    for chunk, reason in list(status.errors.items())[:_SHOWN]:
         table.add_row("[red]failed[/red]", escape(f"{chunk}: {reason}"))
-    console.print(table, soft_wrap=True)
+    if len(status.errors) > _SHOWN:
+        table.add_row("", f"… and {len(status.errors) - _SHOWN:,} more chunks: all with --json")
+    console.print(table)
     if status.state is RunState.STOPPED:
         console.print(f"nothing works on it now; `producer resume {status.run}` goes on", soft_wrap=True)
+    if status.state is RunState.FAILED:
+        console.print(f"once that is mended, `producer resume {status.run}` goes on", soft_wrap=True)
     if status.summary is not None and status.state is RunState.DONE:
         print_summary(status, console)
 
@@ -127,10 +136,10 @@ def _print_failures(summary: dict[str, object], console: Console) -> None:
         ("not placed", summary["problems"], summary["problem_count"]),  # type: ignore[list-item]
     ]
     for word, lines, count in kinds:
-        for line in lines[:10]:
+        for line in lines[:_SHOWN]:
             console.print(f"[yellow]{word}[/yellow] {escape(line)}", soft_wrap=True, highlight=False)
-        if count > len(lines[:10]):
-            console.print(f"… and {count - len(lines[:10]):,} more: all are in the report", soft_wrap=True)
+        if count > len(lines[:_SHOWN]):
+            console.print(f"… and {count - len(lines[:_SHOWN]):,} more: all are in the report", soft_wrap=True)
 
 
 def print_runs(statuses: Iterable[RunStatus], console: Console) -> None:

@@ -1,0 +1,51 @@
+"""What a person sees: whole paths in a narrow terminal, one line each in a pipe."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from producer.session import Session
+from producer.show import print_json, print_runs, print_status, status_fields
+from producer.status import RunState, RunStatus
+
+ARCHIVE = "/mnt/nas/" + "illustrations " * 20 + "end"
+
+
+def status(state: RunState = RunState.EMBEDDING, errors: int = 0) -> RunStatus:
+    """A run over an archive with a long path."""
+    failures = {f"chunk {n}": "RootNotVisible: this machine does not see the archive" for n in range(errors)}
+    return RunStatus("20261123-0412", state, ARCHIVE, "/sorted", errors=failures)
+
+
+def test_a_narrow_terminal_shows_whole_paths() -> None:
+    """Folded, never cut."""
+    file = io.StringIO()
+    print_status(status(), Console(file=file, width=30, force_terminal=True, color_system=None))
+    assert "…" not in file.getvalue()
+    assert "".join(ARCHIVE.split()) in "".join(line[9:] for line in file.getvalue().splitlines()).replace(" ", "")
+
+
+def test_in_a_pipe_nothing_is_wrapped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line per run, however long, for grep and cut."""
+    session = Session(tmp_path)
+    print_runs([status(), status()], session.out)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and all(ARCHIVE in line for line in lines[1:])
+    print_status(status(), session.out)
+    fields = [line.strip().split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert ["archive", ARCHIVE] in fields
+
+
+def test_a_failed_run_names_ten_chunks_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run of ten thousand chunks does not flood the terminal; JSON has them all."""
+    session = Session(tmp_path)
+    print_status(status(RunState.FAILED, errors=25), session.out)
+    text = capsys.readouterr().out
+    assert text.count("RootNotVisible") == 10 and "15 more" in text and "producer resume 20261123-0412" in text
+    print_json(status_fields(status(RunState.FAILED, errors=25)), session.out)
+    assert len(json.loads(capsys.readouterr().out)["errors"]) == 25
