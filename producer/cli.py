@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 done with failed files (listed), 2 wrong use or bad config
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import NoReturn
@@ -52,9 +53,14 @@ for _name, _function, _example in _COMMANDS:
 
 def main() -> None:
     """Entry point of the `producer` script."""
-    # A terminated producer stops what it started, like an interrupted one.
+    # A terminated producer stops what it started, like an interrupted one. Under nohup it goes on.
     for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    # A file name that is not text in this locale is still shown; in JSON it stays what it is.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except (ProducerError, QueueError, StoreError, WorkerError, ModelError) as error:

@@ -1,0 +1,59 @@
+"""The entry point: signals and odd names, before any command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from producer.cli import main
+from store.part import PartSpec
+from store.run import PassSpec, RunSpec
+from store.store import Store
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """The handlers as they were, afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("hangup")
+@pytest.mark.parametrize("ignored", [True, False])
+def test_under_nohup_a_closed_terminal_stops_nothing(monkeypatch: pytest.MonkeyPatch, ignored: bool) -> None:
+    """A hangup that the caller has ignored stays ignored; else it stops the run in order."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    monkeypatch.setattr(sys, "argv", ["producer", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    assert (signal.getsignal(signal.SIGHUP) is signal.SIG_IGN) == ignored
+    assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_IGN, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_name_that_is_no_text_is_shown(tmp_path: Path, encoding: str, options: list[str]) -> None:
+    """An archive from a system with another encoding, in a terminal that is strict."""
+    archive = os.fsdecode(bytes(tmp_path / "桜") + b"\xff")
+    run = Store(tmp_path / "store").create_run(RunSpec(archive, "/out", 1e9, "digest", "v1", 16, "private"))
+    run.archive.begin(PartSpec(archive, "key"))
+    run.pass_(1).references.begin(PartSpec("/references", "key"))
+    run.pass_(1).begin(PassSpec("/references", ["Akari"], 0.3, "max", 0.02, 0.0, False, "hardlink"))
+    program = "from producer.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", program, "list", "--store", tmp_path / "store", *options],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "udcff" in result.stdout
