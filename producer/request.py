@@ -15,7 +15,7 @@ from producer.errors import BadRequest
 from producer.references import References, find_references
 from store.run import Mode, PassSpec
 
-__all__ = ["RuleOptions", "SortRequest", "check_folders"]
+__all__ = ["RuleOptions", "SortRequest", "check_folders", "need_writable"]
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,17 @@ def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:
         raise BadRequest(f"the output {output} cannot be made: {nearest} is not a folder")
     _apart(archive, "the archive", output, "the output")
     return archive, output
+
+
+def need_writable(output: Path) -> None:
+    """Make sure that this process may write the output folder, or make it.
+
+    Raises:
+        BadRequest: It may not.
+    """
+    nearest = next(path for path in (output, *output.parents) if path.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise BadRequest(f"the output {output} cannot be made: {nearest} may not be written by you")
 
 
 def _apart(one: Path, one_name: str, other: Path, other_name: str) -> None:

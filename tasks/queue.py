@@ -65,8 +65,7 @@ class Queue:
         for queue in queues:
             if queue not in heard:
                 raise NoWorker(
-                    f"no worker listens on the queue {queue!r} at {self.url}; start one with `producer worker`,"
-                    " or say --no-worker-check to send now and start workers later"
+                    f"no worker listens on the queue {queue!r} at {self.url}; start one with `producer worker`"
                 )
 
     def send_chunk(self, message: EmbedMessage) -> None:

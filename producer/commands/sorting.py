@@ -29,12 +29,13 @@ def run(
 ) -> None:
     """Sort an archive on this machine: brings its own queue and workers, and stops them at the end."""
     from producer.carry import sort_here
-    from producer.request import RuleOptions, SortRequest
+    from producer.request import RuleOptions, SortRequest, need_writable
     from producer.session import Session
 
     session = Session(store)
     rule = RuleOptions(threshold, match, margin, band, multiple)
     request = SortRequest.check(archive, references, output, weights=weights, mode=mode.value, rule=rule)
+    need_writable(request.output)
     session.finish(sort_here(session, request, processes), json)
 
 
@@ -61,13 +62,17 @@ def enqueue(
     from producer.session import Session
     from producer.show import print_json
     from producer.watch import View
+    from tasks.errors import NoWorker
 
     session = Session(store)
     rule = RuleOptions(threshold, match, margin, band, multiple)
     request = SortRequest.check(archive, references, output, weights=weights, mode=mode.value, rule=rule)
     queue = session.checked_queue()
     if worker_check:
-        queue.require_workers(["embed", "reduce"])
+        try:
+            queue.require_workers(["embed", "reduce"])
+        except NoWorker as error:
+            raise NoWorker(f"{error}, or say --no-worker-check to send now and start workers later") from error
     made = create_run(session.store, request, "shared")
     view = View(session.err)
     with view.open():

@@ -78,8 +78,16 @@ def test_an_unreachable_broker_is_refused(program: Program) -> None:
 def test_a_queue_that_nobody_listens_on_is_refused(farm: Farm) -> None:
     """Without a worker nothing is sent, and the line says how to start one."""
     line = refused(farm.program, *farm.program.sort_args("enqueue"))
-    assert "producer worker" in line
+    assert "producer worker" in line and "--no-worker-check" in line
     assert not [key for key in farm.client().scan_iter() if not key.startswith(b"oshiwake:worker")]
+
+
+def test_a_pass_that_nobody_would_carry_out_is_refused(farm: Farm) -> None:
+    """Reduce without a worker: the line names no option that this command does not have."""
+    program = farm.program
+    program.sort("enqueue", "--no-worker-check", rc=0)
+    line = program("reduce", rc=2).stderr.strip()
+    assert "producer worker" in line and "--no-worker-check" not in line
 
 
 def test_a_broker_that_forgets_is_refused(farm: Farm) -> None:

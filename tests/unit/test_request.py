@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from model.preprocessing import Preprocessing
 from model.weights import read_info, save_network
 from producer.errors import BadRequest
 from producer.references import References
-from producer.request import RuleOptions, SortRequest, check_folders
+from producer.request import RuleOptions, SortRequest, check_folders, need_writable
 from store.listing import Listed
 from store.run import PassSpec
 
@@ -155,6 +156,19 @@ class TestFolders:
     def test_similar_names_are_apart(self, place: Path) -> None:
         """A name that begins like the other's is another folder."""
         assert check_folders(place / "archive", place / "archive-sorted")
+
+
+class TestWritable:
+    def test_a_folder_that_may_be_written(self, place: Path) -> None:
+        """An output that is there, and one that is yet to be made."""
+        need_writable(place)
+        need_writable(place / "a" / "b")
+
+    def test_a_folder_that_may_not_be_written(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The line names the folder that stands in the way."""
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != place)
+        with pytest.raises(BadRequest, match="may not be written"):
+            need_writable(place / "a" / "b")
 
 
 class TestRequest:
