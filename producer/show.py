@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from producer.status import RunState, RunStatus
+from producer.status import SILENT_S, RunState, RunStatus
 
 __all__ = ["duration", "print_json", "print_runs", "print_status", "print_summary"]
 
@@ -68,6 +68,12 @@ def print_status(status: RunStatus, console: Console) -> None:
     console.print(table)
     if status.state is RunState.STOPPED:
         console.print(f"nothing works on it now; `producer resume {status.run}` goes on", soft_wrap=True)
+    if status.state is RunState.EMBEDDING and (status.silent_s or 0.0) >= SILENT_S:
+        console.print(
+            f"no chunk was done for {duration(status.silent_s or 0.0)}; should a worker have been killed with chunks in"
+            f" hand, `producer resume {status.run}` sends them again",
+            soft_wrap=True,
+        )
     if status.state is RunState.FAILED:
         console.print(f"once that is mended, `producer resume {status.run}` goes on", soft_wrap=True)
     if status.summary is not None and status.state is RunState.DONE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -12,7 +13,10 @@ from tasks.errors import BrokerUnreachable
 from tasks.progress import PassProgress
 from tasks.queue import Queue
 
-__all__ = ["RunState", "RunStatus", "read_status"]
+__all__ = ["SILENT_S", "RunState", "RunStatus", "read_status"]
+
+SILENT_S = 120.0
+"""A chunk takes seconds to a minute. When none was done for so long, a worker may have died with some in hand."""
 
 
 class RunState(StrEnum):
@@ -46,6 +50,7 @@ class RunStatus:
         remaining: Files still to be read.
         images_per_s: Lately; None when unknown.
         left_s: Seconds to go at that rate; None when unknown.
+        silent_s: Seconds since the last chunk was done, while some remain; None before one is.
         reduced: Chunks assigned and placed, and how many there are.
         workers: Who lives.
         errors: Chunks that failed on every try, with the reason.
@@ -66,6 +71,7 @@ class RunStatus:
     remaining: int = 0
     images_per_s: float | None = None
     left_s: float | None = None
+    silent_s: float | None = None
     reduced: tuple[int, int] = (0, 0)
     workers: list[WorkerAlive] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
@@ -94,7 +100,9 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
         counts = run.archive.counts() + pass_.references.counts()
         embedded, failed, unsupported = counts.embedded, counts.unreadable, counts.unsupported
     remaining = max(0, to_read - embedded - failed - unsupported)
-    rate = live.images_per_s if live else None
+    silent_s = max(0.0, time.time() - live.last_done_s) if live and live.last_done_s and remaining else None
+    # What was fast before everything stood still says nothing about the time left.
+    rate = live.images_per_s if live and (silent_s or 0.0) < SILENT_S else None
     spec = run.spec
     return RunStatus(
         run=run.id,
@@ -110,6 +118,7 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
         remaining=remaining,
         images_per_s=rate,
         left_s=remaining / rate if rate and remaining else None,
+        silent_s=silent_s,
         reduced=(live.reduced, live.to_reduce) if live else (0, 0),
         workers=workers,
         errors=live.errors if live and summary is None else {},

@@ -49,6 +49,7 @@ class PassProgress:
         unreadable: Of these, unreadable.
         unsupported: Of these, no pictures.
         images_per_s: Over the last chunks; None before two are done.
+        last_done_s: When the last chunk was done, in seconds since the epoch; None before one is.
         errors: Chunks that could not be done, with the last reason.
         reduced: Chunks assigned and placed.
         to_reduce: Chunks to assign and place; 0 before that has begun.
@@ -63,6 +64,7 @@ class PassProgress:
     unreadable: int
     unsupported: int
     images_per_s: float | None
+    last_done_s: float | None
     errors: dict[str, str]
     reduced: int
     to_reduce: int
@@ -148,6 +150,7 @@ class Progress:
             unreadable=values.get("unreadable", 0),
             unsupported=values.get("unsupported", 0),
             images_per_s=_rate([sample.decode() for sample in samples]),
+            last_done_s=float(samples[0].split()[0]) if samples else None,
             errors={key.decode(): value.decode("utf-8", "replace") for key, value in failures.items()},
             reduced=values.get("reduced", 0),
             to_reduce=values.get("to_reduce", 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -78,6 +79,14 @@ def test_a_failure_is_forgotten_when_the_chunk_is_done_after_all(progress: Progr
     progress.chunk_done(RUN, 1, "chunk 0", Counts(1, 1, 0, 0))
     found = progress.read(RUN, 1)
     assert found is not None and found.errors == {}
+
+
+def test_the_last_chunk_has_a_time(progress: Progress) -> None:
+    """So that a run which stands still can be told from one that goes on."""
+    progress.begin(RUN, 2)
+    progress.chunk_done(RUN, 2, "chunk 0", Counts(1, 1, 0, 0))
+    seen = progress.read(RUN, 2)
+    assert seen is not None and seen.last_done_s == pytest.approx(time.time(), abs=60)
 
 
 def test_every_key_expires(progress: Progress, settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def test_in_a_pipe_nothing_is_wrapped(tmp_path: Path, capsys: pytest.CaptureFixt
     print_status(status(), session.out)
     fields = [line.strip().split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     assert ["archive", ARCHIVE] in fields
+
+
+def test_a_run_that_stands_still_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Chunks that a killed worker had in hand come back in an hour only; a person can send them now."""
+    session = Session(tmp_path)
+    print_status(replace(status(), silent_s=5.0), session.out)
+    assert "resume" not in capsys.readouterr().out
+    print_status(replace(status(), silent_s=600.0), session.out)
+    assert "no chunk was done for 10 min 00 s" in capsys.readouterr().out
 
 
 def test_a_failed_run_names_ten_chunks_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
