@@ -79,16 +79,16 @@ def running_workers(
     """
     base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": os.path.abspath(settings.store)}
     children: list[Child] = []
-    try:
+    with contextlib.ExitStack() as killing:  # of all of them, also when what comes before is interrupted
         for plan in plans:
             log = folder / f"{plan.name}.log" if logs else None
             env = {**base, **plan.env}
             children.append(Child(f"worker {plan.name}", plan.command(), folder=folder, log=log, env=env))
-        yield children
-    finally:
-        with contextlib.ExitStack() as killing:  # of all of them, also when the waiting is interrupted
+            killing.callback(children[-1].kill)
+        try:
+            yield children
+        finally:
             for child in children:
-                killing.callback(child.kill)
                 child.ask_to_stop()
             deadline = time.monotonic() + grace_s
             for child in children:
