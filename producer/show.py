@@ -126,9 +126,11 @@ def _placing_lines(summary: dict[str, object], status: RunStatus) -> Iterable[st
     }
     done = ", ".join(f"{placed[name]:,} {word}" for name, word in words.items() if placed.get(name))
     already = f"{summary['already']:,} stood there already"
-    yield f"placed: {done or 'nothing new'}; {already}; reused {status.reused:,} embeddings"
+    reused = f"; reused {status.reused:,} embeddings" if status.reused else ""
+    yield f"placed: {done or 'nothing new'}; {already}{reused}"
     if summary["copied_instead"]:
-        yield f"{summary['copied_instead']:,} are copies: hard links cannot reach the output's file system"
+        copies = f"{summary['copied_instead']:,} are copies"
+        yield f"{copies}: a hard link cannot reach another file system, nor files of another owner"
     if summary["left_alone"]:
         yield f"{summary['left_alone']:,} left as you arranged them"
 

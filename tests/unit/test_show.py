@@ -42,6 +42,29 @@ def test_in_a_pipe_nothing_is_wrapped(tmp_path: Path, capsys: pytest.CaptureFixt
     assert ["archive", ARCHIVE] in fields
 
 
+def test_nothing_is_said_of_what_was_not_reused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A further pass uses all its embeddings again; `reused 0` is said of the scan and would be understood of them."""
+    summary = {
+        "files": 3,
+        "outcomes": {"assigned": 3, "unknown": 0, "review": 0, "duplicate": 0, "unreadable": 0, "unsupported": 0},
+        "failed": [],
+        "bad_references": [],
+        "placed": {"copy": 3},
+        "copied_instead": 3,
+        "already": 0,
+        "left_alone": 0,
+        "problems": [],
+        "problem_count": 0,
+        "report": "/sorted/report.csv",
+    }
+    session = Session(tmp_path)
+    print_status(replace(status(RunState.DONE), summary=summary), session.out)
+    text = capsys.readouterr().out
+    assert "reused" not in text and "3 are copies: a hard link cannot reach another file system" in text
+    print_status(replace(status(RunState.DONE), summary=summary, reused=2), session.out)
+    assert "reused 2 embeddings" in capsys.readouterr().out
+
+
 def test_a_run_that_stands_still_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Chunks that a killed worker had in hand come back in an hour only; a person can send them now."""
     session = Session(tmp_path)
