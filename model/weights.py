@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +29,7 @@ from safetensors import SafetensorError, safe_open
 
 from model.architecture import ARCHITECTURE, colours_in
 from model.errors import WeightsError
+from model.files import write_bytes
 from model.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -175,18 +174,8 @@ def save_network(
         measured=measured or {},
         recipe=recipe or {},
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
-    try:
-        # Neither mkstemp nor safetensors' own writing: both hide the file from everybody else.
-        with open(temporary, "xb") as file:
-            file.write(save(tensors, metadata=_metadata(info)))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    # Not safetensors' own writing, which hides the file from everybody else.
+    write_bytes(path, save(tensors, metadata=_metadata(info)))
     return info
 
 

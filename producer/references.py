@@ -13,10 +13,9 @@ from model.picture import SNIFF_BYTES, sniff
 from producer.errors import BadRequest
 from producer.scan import Scan
 from store.listing import Kind, Listed
+from workers.naming import NEGATIVE_PREFIX
 
 __all__ = ["References", "find_references"]
-
-_NEGATIVE_PREFIX = "_not"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def find_references(source: Path) -> References:
         if not pictures:
             raise BadRequest(f"no reference picture of {label!r} in {source}: add one, or take the name away")
         files += pictures
-    if all(listed.label.startswith(_NEGATIVE_PREFIX) for listed in files):
+    if all(listed.label.startswith(NEGATIVE_PREFIX) for listed in files):
         raise BadRequest(f"no character in {source}: make a folder per character with a picture or more in it")
     files = list(dict.fromkeys(files))  # a list may name a file twice
     return References(str(source.absolute()), root, sorted(files, key=lambda listed: (listed.sort_key, listed.label)))

@@ -10,7 +10,10 @@ from collections.abc import Iterable, Iterator
 
 from store.files import TEMPORARY_PREFIX
 
-__all__ = ["OWN_FOLDERS", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]
+__all__ = ["NEGATIVE_PREFIX", "OWN_FOLDERS", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]
+
+NEGATIVE_PREFIX = "_not"
+"""A reference folder whose name begins so holds what the collector does not want."""
 
 UNKNOWN = "_unknown"
 REVIEW = "_review"

@@ -26,14 +26,11 @@ from store.run import Pass, PassSpec, Run
 from store.store import Store
 from workers.duplicates import Duplicates
 from workers.errors import NotReady
-from workers.naming import REVIEW, UNKNOWN, folder_names
+from workers.naming import NEGATIVE_PREFIX, REVIEW, UNKNOWN, folder_names
 from workers.placing import Placer, Wanted, recover
 from workers.report import ReportWriter, publish
 
-__all__ = ["NEGATIVE_PREFIX", "SHOWN", "reduce_run"]
-
-NEGATIVE_PREFIX = "_not"
-"""A reference folder whose name begins so holds what the collector does not want."""
+__all__ = ["SHOWN", "reduce_run"]
 
 SHOWN = 10
 """How many failed files a summary names."""
