@@ -77,12 +77,11 @@ class Dispatcher:
             self._send_chunk(run, pass_, part, chunk)
         sent = len(waiting)
         if pass_.references.totals is None:
-            found = find_references(Path(pass_.spec.references))
+            found = find_references(pass_.reference_source, self._store.roots)
             sent += self._list(run, pass_, pass_.references, found.files, on_scan)
         totals = run.archive.totals
         if totals is None:
-            excluded = (run.spec.output, str(self._store.root))
-            scan = Scan(os.fsencode(run.spec.archive), tuple(os.fsencode(path) for path in excluded))
+            scan = Scan(run.archive.root, (bytes(run.output), bytes(self._store.root)))
             sent += self._list(run, pass_, run.archive, scan, on_scan)
             totals = run.archive.totals
             assert totals is not None  # the scan has just ended
@@ -98,10 +97,11 @@ class Dispatcher:
         before = run.last_pass
         if run.archive.totals is None or any(True for _ in run.archive.unread_chunks()):
             raise BadRequest(f"run {run.id} is not embedded yet; `producer resume {run.id}` goes on with it")
-        found = find_references(references or Path(before.spec.references))
+        source = references or before.reference_source
+        found = find_references(source, self._store.roots)
         if options.threshold == "auto":
             info = read_info(self._store.weights_path(run.spec.weights_digest))
-            options = options.calibrated(references or Path(before.spec.references), info)
+            options = options.calibrated(source, info)
         spec = options.spec(found, before.spec.mode, default=before.spec, threshold=before.spec.threshold)
         run.mark("undone", on=False)
         pass_ = run.pass_(before.number + 1)

@@ -13,6 +13,7 @@ from model.picture import SNIFF_BYTES, sniff
 from producer.errors import BadRequest
 from producer.scan import Scan
 from store.listing import Kind, Listed
+from store.roots import ANYWHERE, Roots
 from workers.naming import NEGATIVE_PREFIX
 
 __all__ = ["References", "find_references"]
@@ -38,18 +39,21 @@ class References:
         return sorted({listed.label for listed in self.files})
 
 
-def find_references(source: Path) -> References:
+def find_references(source: Path, roots: Roots = ANYWHERE) -> References:
     """List the reference pictures.
 
-    Pictures are told by their content; other files in the folders are passed over.
+    Pictures are told by their content; other files in the folders are passed over. Where there are named roots, the
+    references lie in one of them, so that other machines find them.
 
     Raises:
         BadRequest: There are none, a character has none, or the JSON file is not of that form.
     """
+    if not roots.admits(os.path.realpath(source)):
+        raise BadRequest(f"the references {source} lie in none of OSHIWAKE_ROOTS: {roots}")
     if source.is_dir():
         root, labelled = _from_folder(source)
     elif source.is_file():
-        root, labelled = _from_json(source)
+        root, labelled = _from_json(source, roots)
     else:
         raise BadRequest(f"no references at {source}: give a folder with a folder per character, or a JSON file")
     files: list[Listed] = []
@@ -79,7 +83,7 @@ def _from_folder(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
     return root, labelled
 
 
-def _from_json(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
+def _from_json(source: Path, roots: Roots) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
     try:
         value = json.loads(source.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
@@ -87,7 +91,25 @@ def _from_json(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
     if not isinstance(value, dict) or not value:
         raise BadRequest(f'{source}: expected {{"name": "folder or list of files", …}}')
     labelled = [(name, list(_json_entry(source, name, entry))) for name, entry in value.items()]
-    return b"/", [(name.encode("utf-8", "backslashreplace").decode(), files) for name, files in labelled]
+    below = _common_root(source, [listed for _, files in labelled for listed in files], roots)
+    return below, [
+        (name.encode("utf-8", "backslashreplace").decode(), [_below(listed, below) for listed in files])
+        for name, files in labelled
+    ]
+
+
+def _common_root(source: Path, files: list[Listed], roots: Roots) -> bytes:
+    """The folder below which all these files stand: the file system's root, or a named one."""
+    if not roots:
+        return b"/"
+    folder = roots.common("/" + os.fsdecode(listed.path) for listed in files)
+    if folder is None:
+        raise BadRequest(f"the pictures that {source} names must all lie in one of OSHIWAKE_ROOTS: {roots}")
+    return os.fsencode(folder)
+
+
+def _below(listed: Listed, folder: bytes) -> Listed:
+    return replace(listed, path=os.path.relpath(b"/" + listed.path, folder)) if folder != b"/" else listed
 
 
 def _json_entry(source: Path, name: str, entry: Any) -> Iterator[Listed]:

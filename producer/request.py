@@ -13,6 +13,7 @@ from model.distance import Match
 from model.weights import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
 from producer.references import References, find_references
+from store.roots import ANYWHERE, Roots
 from store.run import Mode, PassSpec
 
 __all__ = ["RuleOptions", "SortRequest", "check_folders", "need_writable"]
@@ -99,19 +100,31 @@ class SortRequest:
 
     @classmethod
     def check(
-        cls, archive: Path, references: Path, output: Path, *, weights: Path | None, mode: Mode, rule: RuleOptions
+        cls,
+        archive: Path,
+        references: Path,
+        output: Path,
+        *,
+        weights: Path | None,
+        mode: Mode,
+        rule: RuleOptions,
+        roots: Roots = ANYWHERE,
     ) -> SortRequest:
         """Check everything that can be checked without making anything.
 
         Raises:
-            BadRequest: A path is missing or the folders overlap, there are no references, a value is out of range.
+            BadRequest: A path is missing or outside the roots, the folders overlap, there are no references, a value is
+                out of range.
             WeightsError: The weights cannot be used.
         """
         archive, output = check_folders(archive, output)
+        for path, name in ((archive, "archive"), (output, "output")):
+            if not roots.admits(str(path)):
+                raise BadRequest(f"the {name} {path} lies in none of OSHIWAKE_ROOTS: {roots}")
         file = weights or DEFAULT_WEIGHTS
         info = read_info(file)
-        found = find_references(references)
-        if found.root != b"/":
+        found = find_references(references, roots)
+        if references.is_dir():
             _apart(Path(os.fsdecode(found.root)), "the references", output, "the output")
         spec = rule.calibrated(references, info).spec(found, mode, default=None, threshold=info.threshold)
         return cls(archive, output, found, file, info, spec)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from producer.show import print_json, print_summary, status_fields
 from producer.status import RunStatus
+from store.roots import Roots
 from store.run import Run
 from store.store import Store
 from tasks.queue import Queue
@@ -37,9 +38,14 @@ class Session:
         self.err = _console(stderr=True)
 
     @property
+    def roots(self) -> Roots:
+        """This machine's map of named roots."""
+        return Roots(self.settings.roots)
+
+    @property
     def store(self) -> Store:
         """The run directory."""
-        return Store(self.settings.store)
+        return Store(self.settings.store, self.roots)
 
     def run(self, run_id: str | None) -> Run:
         """The run with that id, or the newest.

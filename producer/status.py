@@ -107,8 +107,8 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
     return RunStatus(
         run=run.id,
         state=_state(run, live, reachable, archive is not None, remaining),
-        archive=spec.archive,
-        output=spec.output,
+        archive=run.roots.shown(spec.archive),
+        output=run.roots.shown(spec.output),
         scanned=scanned,
         reused=archive.reused if archive else 0,
         to_read=to_read,

@@ -4,7 +4,9 @@
     ├── RunNotFound        no run of that name, or no run at all
     ├── NewerSchema        written by a newer Oshiwake; this one does not touch it
     ├── DamagedStore       a file of the store cannot be read
-    └── JournalBusy        another process is placing files in the same output folder
+    ├── JournalBusy        another process is placing files in the same output folder
+    ├── UnknownRoot        a path below a named root that this machine does not map
+    └── OutsideRoots       a path that leads out of the roots to which this machine keeps
 
 Only JournalBusy is worth a retry. The message is one line that names the file or the run.
 """
@@ -28,3 +30,11 @@ class DamagedStore(StoreError):
 
 class JournalBusy(StoreError):
     """Another process holds the journal of the output folder."""
+
+
+class UnknownRoot(StoreError):
+    """A path is written down below a named root, and this machine does not map that name."""
+
+
+class OutsideRoots(StoreError):
+    """A path leads out of the roots to which this machine keeps."""

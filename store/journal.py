@@ -4,7 +4,8 @@ It stands in the output folder itself (`OUT/.oshiwake/journal.sqlite`), because 
 deletes the folder deletes the journal with it, and nothing stale remains. SQLite gives the transactions (ADR 0004).
 
 Two tables. `operation` is the log, in order, with the run that did it; it is what undo reverses. `placement` is the
-present state that the log adds up to: which image stands where.
+present state that the log adds up to: which image stands where. Paths below a named root are written down by its name
+(`store.roots`), so that a machine that has the same folders in other places reads the journal too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from types import TracebackType
 from store.errors import DamagedStore, JournalBusy, StoreError
 from store.files import SCHEMA, check_schema
 from store.operation import Action, Image, Operation, Placement
+from store.roots import ANYWHERE, Roots
 
 __all__ = ["JOURNAL_FOLDER", "Journal"]
 
@@ -64,7 +66,7 @@ CREATE TABLE IF NOT EXISTS folder_time (
 class Journal:
     """The open journal; holding it means being the only process that places files in this output folder."""
 
-    def __init__(self, output: Path, *, wait_s: float = 5.0) -> None:
+    def __init__(self, output: Path, roots: Roots = ANYWHERE, *, wait_s: float = 5.0) -> None:
         """Open the journal, made when there is none, and wait for another holder to finish.
 
         Raises:
@@ -74,6 +76,7 @@ class Journal:
             StoreError: The output folder cannot be written, or something else stands where the journal should.
         """
         self.folder = output / JOURNAL_FOLDER
+        self.roots = roots
         self._path = self.folder / "journal.sqlite"
         for _ in range(_TRIES):
             made_output = self._make_folders(output)
@@ -129,7 +132,19 @@ class Journal:
             self._db.execute(statement)
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('made_output', ?)", (int(made_output),))
+        self._name_roots()
         self._db.execute("COMMIT")
+
+    def _name_roots(self) -> None:
+        """Once for each set of names: paths written down before there were named roots get their names."""
+        names = ",".join(self.roots.names)
+        if not names or self.meta("roots") == names:
+            return
+        self._db.create_function("stored", 1, self.roots.stored_bytes, deterministic=True)
+        self._db.execute("UPDATE operation SET path = stored(path), source = stored(source), target = stored(target)")
+        self._db.execute("UPDATE OR REPLACE placement SET path = stored(path), target = stored(target)")
+        self._db.execute("UPDATE OR REPLACE folder_time SET path = stored(path)")
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('roots', ?)", (names,))
 
     def __enter__(self) -> Journal:
         return self
@@ -182,17 +197,17 @@ class Journal:
         """Where an image stands now, in the order of the targets."""
         rows = self._db.execute(
             "SELECT target, action, digest FROM placement WHERE path = ? AND member = ? ORDER BY target",
-            (image.path, image.member),
+            (self._stored(image.path), image.member),
         )
-        return [Placement(target, Action(action), digest) for target, action, digest in rows]
+        return [Placement(self._here(target), Action(action), digest) for target, action, digest in rows]
 
     def moved_twin(self, image: Image, digest: bytes) -> bytes | None:
         """Where another original with the same bytes was moved to, or None."""
         row = self._db.execute(
             "SELECT target FROM placement WHERE action = 'move' AND digest = ? AND path <> ? ORDER BY target LIMIT 1",
-            (digest, image.path),
+            (digest, self._stored(image.path)),
         ).fetchone()
-        return None if row is None else bytes(row[0])
+        return None if row is None else self._here(row[0])
 
     def plan(
         self, run: str, operations: Sequence[Operation], folder_times: Iterable[tuple[bytes, int]] = ()
@@ -208,13 +223,16 @@ class Journal:
         with self._transaction():
             self._db.executemany(
                 "INSERT OR IGNORE INTO folder_time VALUES (?, ?, ?)",
-                [(run, path, mtime) for path, mtime in folder_times],
+                [(run, self._stored(path), mtime) for path, mtime in folder_times],
             )
             for op in operations:
                 cursor = self._db.execute(
                     "INSERT INTO operation (run, action, path, member, source, target, digest, placed)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (run, op.action, op.image.path, op.image.member, op.source, op.target, op.digest, op.placed or ""),
+                    (
+                        *(run, op.action, self._stored(op.image.path), op.image.member),
+                        *(self._stored(op.source), self._stored(op.target), op.digest, op.placed or ""),
+                    ),
                 )
                 planned.append(replace(op, id=cursor.lastrowid or 0))
         return planned
@@ -235,14 +253,15 @@ class Journal:
                 self._unapply(op)
             for op in left:
                 self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
-                self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
+                self._db.execute("DELETE FROM placement WHERE target = ?", (self._stored(op.target),))
 
     def hand_over(self, op: Operation) -> bool:
         """Let another run that uses a folder take it away in its turn; tell whether there is one."""
+        folder = self._stored(op.target)
         row = self._db.execute(
             "SELECT run FROM operation WHERE target >= ? AND target < ?"
             " AND run <> (SELECT run FROM operation WHERE id = ?) ORDER BY id DESC LIMIT 1",
-            (op.target + b"/", op.target + b"0", op.id),  # all that begins with the folder and a slash
+            (folder + b"/", folder + b"0", op.id),  # all that begins with the folder and a slash
         ).fetchone()
         if row is not None:
             self._db.execute("UPDATE operation SET run = ? WHERE id = ?", (row[0], op.id))
@@ -250,12 +269,12 @@ class Journal:
 
     def open_operations(self) -> list[Operation]:
         """What was planned and not settled: the process that planned it died. In order."""
-        return [_operation(row) for row in self._db.execute(f"{_SELECT} WHERE done = 0 ORDER BY id")]
+        return [self._operation(row) for row in self._db.execute(f"{_SELECT} WHERE done = 0 ORDER BY id")]
 
     def newest_operations(self, run: str, limit: int) -> list[Operation]:
         """The last operations of a run, the newest first."""
         rows = self._db.execute(f"{_SELECT} WHERE run = ? ORDER BY id DESC LIMIT ?", (run, limit))
-        return [_operation(row) for row in rows]
+        return [self._operation(row) for row in rows]
 
     def later_run(self, run: str) -> str | None:
         """A run that changed something which `run` had placed before it, or None."""
@@ -274,9 +293,10 @@ class Journal:
 
     def folder_times(self, run: str) -> Iterator[tuple[bytes, int]]:
         """The folders that moves of this run changed, with their times before, the deepest first."""
-        yield from self._db.execute(
+        rows = self._db.execute(
             "SELECT path, mtime_ns FROM folder_time WHERE run = ? ORDER BY length(path) DESC", (run,)
         ).fetchall()
+        yield from ((self._here(path), mtime_ns) for path, mtime_ns in rows)
 
     def end_run(self, run: str) -> bool:
         """Forget a run that was undone; tell whether the journal is empty now."""
@@ -286,27 +306,42 @@ class Journal:
 
     def _apply(self, op: Operation) -> None:
         """Bring `placement` to the state after an operation."""
+        target = self._stored(op.target)
         if op.action is Action.RENAME:
-            self._db.execute("UPDATE OR REPLACE placement SET target = ? WHERE target = ?", (op.target, op.source))
+            self._shift_placement(self._stored(op.source), target)
         elif op.action is Action.REMOVE:
-            self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
+            self._db.execute("DELETE FROM placement WHERE target = ?", (target,))
         elif op.action is not Action.FOLDER:
-            self._db.execute(
-                "INSERT OR REPLACE INTO placement VALUES (?, ?, ?, ?, ?)",
-                (op.target, op.image.path, op.image.member, op.action, op.digest),
-            )
+            self._set_placement(op, op.action)
 
     def _unapply(self, op: Operation) -> None:
         """Bring `placement` to the state before an operation."""
+        target = self._stored(op.target)
         if op.action is Action.RENAME:
-            self._db.execute("UPDATE OR REPLACE placement SET target = ? WHERE target = ?", (op.source, op.target))
+            self._shift_placement(target, self._stored(op.source))
         elif op.action is Action.REMOVE:
-            self._db.execute(
-                "INSERT OR REPLACE INTO placement VALUES (?, ?, ?, ?, ?)",
-                (op.target, op.image.path, op.image.member, op.placed, op.digest),
-            )
+            self._set_placement(op, op.placed)
         elif op.action is not Action.FOLDER:
-            self._db.execute("DELETE FROM placement WHERE target = ?", (op.target,))
+            self._db.execute("DELETE FROM placement WHERE target = ?", (target,))
+
+    def _shift_placement(self, old: bytes, new: bytes) -> None:
+        self._db.execute("UPDATE OR REPLACE placement SET target = ? WHERE target = ?", (new, old))
+
+    def _set_placement(self, op: Operation, action: Action | None) -> None:
+        row = (self._stored(op.target), self._stored(op.image.path), op.image.member, action, op.digest)
+        self._db.execute("INSERT OR REPLACE INTO placement VALUES (?, ?, ?, ?, ?)", row)
+
+    def _stored(self, path: bytes) -> bytes:
+        return self.roots.stored_bytes(path)
+
+    def _here(self, stored: bytes) -> bytes:
+        return self.roots.place_bytes(stored)
+
+    def _operation(self, row: tuple[int, str, bytes, bytes, bytes, bytes, bytes, str]) -> Operation:
+        id_, action, path, member, source, target, digest, placed = row
+        image = Image(self._here(path), member)
+        was = Action(placed) if placed else None
+        return Operation(Action(action), image, self._here(source), self._here(target), digest, was, id_)
 
 
 def _make_or_find(path: Path) -> tuple[int, int]:
@@ -326,10 +361,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 _SELECT = "SELECT id, action, path, member, source, target, digest, placed FROM operation"
-
-
-def _operation(row: tuple[int, str, bytes, bytes, bytes, bytes, bytes, str]) -> Operation:
-    id_, action, path, member, source, target, digest, placed = row
-    return Operation(
-        Action(action), Image(path, member), source, target, digest, Action(placed) if placed else None, id_
-    )

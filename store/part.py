@@ -5,14 +5,16 @@ An archive is a part, and so are the references of each pass; both travel the sa
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from store.errors import DamagedStore
 from store.files import read_json, write_json
 from store.listing import Listed, read_listing, write_listing
+from store.roots import ANYWHERE, Roots
 from store.shard import Counts, read_counts
 
 __all__ = ["Part", "PartSpec", "ScanTotals"]
@@ -25,7 +27,7 @@ class PartSpec:
     """What a part lists.
 
     Attributes:
-        root: Absolute folder below which the paths of the listing stand.
+        root: Folder below which the paths of the listing stand: absolute, or below a named root.
         embedding_key: The space in which its embeddings live.
     """
 
@@ -59,8 +61,9 @@ class Part:
         name: Place within the store, e.g. `20261123-0412/archive`; what a `KnownAt` refers to.
     """
 
-    def __init__(self, store_runs: Path, name: str) -> None:
+    def __init__(self, store_runs: Path, name: str, roots: Roots = ANYWHERE) -> None:
         self.name = name
+        self._roots = roots
         self._folder = store_runs / name
 
     @property
@@ -68,6 +71,15 @@ class Part:
         """What the part lists."""
         value = read_json(self._folder / "part.json")
         return PartSpec(root=value["root"], embedding_key=value["embedding_key"])
+
+    @property
+    def root(self) -> bytes:
+        """The folder below which the paths of the listing stand, on this machine.
+
+        Raises:
+            UnknownRoot, OutsideRoots: As `Roots.here`.
+        """
+        return os.fsencode(self._roots.here(self.spec.root))
 
     @property
     def exists(self) -> bool:
@@ -84,7 +96,7 @@ class Part:
         """Make the part's folders and say what it lists."""
         (self._folder / "listing").mkdir(parents=True, exist_ok=True)
         (self._folder / "shards").mkdir(exist_ok=True)
-        write_json(self._folder / "part.json", asdict(spec))
+        write_json(self._folder / "part.json", asdict(replace(spec, root=self._roots.stored(spec.root))))
 
     def finish_scan(self, totals: ScanTotals) -> None:
         """Say that the listing is whole."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from store.errors import RunNotFound
 from store.files import read_json, write_json
 from store.part import Part
+from store.roots import ANYWHERE, Roots
 
 __all__ = ["Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "valid_run_id"]
 
@@ -29,8 +30,8 @@ class RunSpec:
     """What a run is about; written once, when it is made.
 
     Attributes:
-        archive: Absolute path of the archive.
-        output: Absolute path of the folder that receives the sorted pictures.
+        archive: The archive: an absolute path, or one below a named root (`store.roots`).
+        output: The folder that receives the sorted pictures, likewise.
         created_s: Seconds since the epoch.
         weights_digest: Identity of the network; its file stands in the store under this name.
         preprocessing: Version of the preprocessing.
@@ -52,7 +53,7 @@ class PassSpec:
     """How one pass assigns and places.
 
     Attributes:
-        references: Absolute path of the reference folder or JSON file.
+        references: The reference folder or JSON file: an absolute path, or one below a named root.
         characters: Names with at least one reference picture, sorted.
         threshold: See `model.assignment.Rule`, as for the next four.
         match: How distances to several references become one.
@@ -82,9 +83,10 @@ class Pass:
         references: The part that lists the reference pictures.
     """
 
-    def __init__(self, store_runs: Path, run_id: str, number: int) -> None:
+    def __init__(self, store_runs: Path, run_id: str, number: int, roots: Roots = ANYWHERE) -> None:
         self.number = number
-        self.references = Part(store_runs, f"{run_id}/passes/{number}/references")
+        self.references = Part(store_runs, f"{run_id}/passes/{number}/references", roots)
+        self._roots = roots
         self._folder = store_runs / run_id / "passes" / str(number)
 
     @property
@@ -92,9 +94,19 @@ class Pass:
         """How this pass assigns and places."""
         return PassSpec(**read_json(self._folder / "pass.json"))
 
+    @property
+    def reference_source(self) -> Path:
+        """The reference folder or JSON file, on this machine.
+
+        Raises:
+            UnknownRoot, OutsideRoots: As `Roots.here`.
+        """
+        return Path(self._roots.here(self.spec.references))
+
     def begin(self, spec: PassSpec) -> None:
         """Write the specification; from now on this is the run's current pass."""
-        write_json(self._folder / "pass.json", asdict(spec))
+        stored = replace(spec, references=self._roots.stored(spec.references))
+        write_json(self._folder / "pass.json", asdict(stored))
 
     def assignments_path(self, chunk: int) -> Path:
         """Where the assignments of a chunk stand."""
@@ -122,20 +134,36 @@ class Run:
         id: Such as `20261123-0412`.
         folder: Absolute path.
         archive: The part that lists the archive.
+        roots: This machine's map of named roots.
     """
 
-    def __init__(self, store_runs: Path, run_id: str) -> None:
+    def __init__(self, store_runs: Path, run_id: str, roots: Roots = ANYWHERE) -> None:
         if not valid_run_id(run_id):
             raise RunNotFound(f"{run_id!r} is no run id; `producer list` shows the runs")
         self.id = run_id
         self.folder = store_runs / run_id
-        self.archive = Part(store_runs, f"{run_id}/archive")
+        self.archive = Part(store_runs, f"{run_id}/archive", roots)
+        self.roots = roots
         self._runs = store_runs
 
     @property
     def spec(self) -> RunSpec:
         """What the run is about."""
         return RunSpec(**read_json(self.folder / "run.json"))
+
+    def begin(self, spec: RunSpec) -> None:
+        """Write down what the run is about."""
+        archive, output = (self.roots.stored(path) for path in (spec.archive, spec.output))
+        write_json(self.folder / "run.json", asdict(replace(spec, archive=archive, output=output)))
+
+    @property
+    def output(self) -> Path:
+        """The folder that receives the sorted pictures, on this machine.
+
+        Raises:
+            UnknownRoot, OutsideRoots: As `Roots.here`.
+        """
+        return Path(self.roots.here(self.spec.output))
 
     @property
     def whole(self) -> bool:
@@ -150,11 +178,11 @@ class Run:
     @property
     def last_pass(self) -> Pass:
         """The current pass."""
-        return Pass(self._runs, self.id, self.passes[-1])
+        return Pass(self._runs, self.id, self.passes[-1], self.roots)
 
     def pass_(self, number: int) -> Pass:
         """A pass by its number, begun or not."""
-        return Pass(self._runs, self.id, number)
+        return Pass(self._runs, self.id, number, self.roots)
 
     @property
     def logs(self) -> Path:

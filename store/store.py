@@ -14,12 +14,12 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from store.errors import DamagedStore, RunNotFound, StoreError
 from store.files import new_file, read_json, write_json
 from store.part import Part
+from store.roots import ANYWHERE, Roots
 from store.run import Run, RunSpec
 
 __all__ = ["Store", "default_store"]
@@ -39,9 +39,10 @@ class Store:
     Attributes:
         root: Absolute path.
         runs: The folder of the runs.
+        roots: This machine's map of named roots.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, roots: Roots = ANYWHERE) -> None:
         """Open a store, made on the first run.
 
         Raises:
@@ -49,6 +50,7 @@ class Store:
         """
         self.root = Path(os.path.abspath(root))
         self.runs = self.root / "runs"
+        self.roots = roots
         if (self.root / "store.json").exists():
             read_json(self.root / "store.json")
 
@@ -77,14 +79,14 @@ class Store:
             if not (self.root / "store.json").exists():
                 write_json(self.root / "store.json", {})
             run = self._claim(time.strftime("%Y%m%d-%H%M", time.localtime(spec.created_s)))
-            write_json(run.folder / "run.json", asdict(spec))
+            run.begin(spec)
         except OSError as error:
             raise StoreError(f"cannot write the store {self.root}: {error.strerror}") from error
         return run
 
     def _claim(self, stem: str) -> Run:
         for n in range(1, 10_000):
-            run = Run(self.runs, stem if n == 1 else f"{stem}-{n}")
+            run = Run(self.runs, stem if n == 1 else f"{stem}-{n}", self.roots)
             try:
                 run.folder.mkdir()
                 return run
@@ -98,7 +100,7 @@ class Store:
         Raises:
             RunNotFound: There is none.
         """
-        run = Run(self.runs, run_id)
+        run = Run(self.runs, run_id, self.roots)
         if not run.whole:
             raise RunNotFound(f"no run {run_id} in the store {self.root}; `producer list` shows the runs")
         return run
@@ -108,7 +110,7 @@ class Store:
         found: list[tuple[float, str, Run]] = []
         for path in self.runs.glob("*/run.json"):
             try:
-                run = Run(self.runs, path.parent.name)
+                run = Run(self.runs, path.parent.name, self.roots)
                 if run.whole:
                     found.append((run.spec.created_s, run.id, run))
             except (RunNotFound, DamagedStore):
@@ -128,16 +130,17 @@ class Store:
 
     def part(self, name: str) -> Part:
         """A part by its name, e.g. `20261123-0412/archive`."""
-        return Part(self.runs, name)
+        return Part(self.runs, name, self.roots)
 
     def parts_of(self, root: str, embedding_key: str) -> Iterator[Part]:
         """The parts that list the same folder for the same network and were scanned whole, the newest first."""
+        root = self.roots.stored(root)
         for run in self.newest_first():
             candidates = [run.pass_(number).references for number in reversed(run.passes)]
             for part in [run.archive, *candidates]:
                 if part.exists and part.totals is not None:
                     spec = part.spec
-                    if (spec.root, spec.embedding_key) == (root, embedding_key):
+                    if (self.roots.stored(spec.root), spec.embedding_key) == (root, embedding_key):
                         yield part
 
     def weights_path(self, digest: str) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
+from store.roots import Roots
 from store.store import Store
 from tasks.application import settings
 from tasks.connection import connect
@@ -33,7 +34,7 @@ def _remember_index(**_: Any) -> None:
 @functools.cache
 def store() -> Store:
     """The store of this machine's settings."""
-    return Store(settings.store)
+    return Store(settings.store, Roots(settings.roots))
 
 
 @functools.cache

@@ -6,11 +6,12 @@ Read at entry points only (the command line, the start of a worker); everything 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from store.roots import parse_roots
 from store.store import default_store
 from tasks.errors import BadSettings
 
@@ -24,6 +25,8 @@ class Settings(BaseSettings):
         broker_url: Redis or Valkey: `redis://`, `rediss://` (TLS) or `redis+socket://`; Celery's own variable
             `CELERY_BROKER_URL` is read where ours is not set.
         store: The run directory, the same folder for the producer and all workers.
+        roots: `name=/path,other=/path` or a JSON object: where this machine has the folders that runs know by name;
+            nothing is read or written outside them. Empty: paths are absolute, and the same on all machines.
         device: `cpu`, `cuda`, or `auto` for the GPU where there is one.
         batch: Pictures through the network at once.
         decode_threads: Files that a process reads and decodes at once; 0 chooses for the machine.
@@ -44,6 +47,7 @@ class Settings(BaseSettings):
         "redis://127.0.0.1:6379/0", validation_alias=AliasChoices("OSHIWAKE_BROKER_URL", "CELERY_BROKER_URL")
     )
     store: Path = Field(default_factory=default_store)
+    roots: Annotated[dict[str, str], NoDecode] = {}
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch: int = Field(32, ge=1)
     decode_threads: int = Field(0, ge=0)
@@ -56,6 +60,11 @@ class Settings(BaseSettings):
     reduce_limit_s: int = Field(3300, ge=1)
     visibility_s: int = Field(3600, ge=1)
     keep_s: int = Field(7 * 24 * 3600, ge=1)
+
+    @field_validator("roots", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return parse_roots(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _ordered(self) -> Settings:

@@ -98,9 +98,9 @@ def embed_chunk(
     path = part.shard_path(chunk)
     if path.exists():
         return read_counts(path), Timings()
-    root = part.spec.root
+    root = part.root
     if not os.path.isdir(root):
-        raise RootNotVisible(f"this machine does not see {root}: mount it where the run's producer has it")
+        raise RootNotVisible(f"this machine does not see {os.fsdecode(root)}: mount it where the run's producer has it")
     spec = run.spec
     options = embedders.options
     files = [(row, listed) for row, listed in enumerate(part.listing(chunk)) if listed.to_read]
@@ -111,7 +111,7 @@ def embed_chunk(
         options.picture_limit_s,
         careful,
     )
-    with Sources(os.fsencode(root), options.max_bytes) as sources:
+    with Sources(root, options.max_bytes) as sources:
         reads, timings = pipeline.run(sources, files)
     key = pipeline.embedder.info.embedding_key
     return write_shard(path, reads, dimension=spec.dimension, embedding_key=key), timings

@@ -60,7 +60,7 @@ def reduce_run(
     if unread:
         raise NotReady(f"run {run.id}: {unread} chunks are not embedded yet; `producer resume {run.id}` sends them")
     references = load_gallery(store, pass_)  # before anything is made in the output folder: it may refuse
-    with Journal(Path(run.spec.output), wait_s=wait_s) as journal:
+    with Journal(run.output, run.roots, wait_s=wait_s) as journal:
         done = pass_.summary
         if done is not None:
             return done
@@ -97,8 +97,8 @@ class _Reducer:
         self._run = run
         self._pass = pass_
         self._spec: PassSpec = pass_.spec
-        self._output = Path(run.spec.output)
-        self._root = os.fsencode(run.archive.spec.root)
+        self._output = run.output
+        self._root = run.archive.root
         self._journal = journal
         self._placer = Placer(journal, self._output, run.id, self._spec.mode)
         self._gallery, self._bad_references = references

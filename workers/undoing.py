@@ -48,12 +48,12 @@ def undo_run(run: Run) -> Undone:
             the archive is not there with the originals.
         JournalBusy: Another process is placing files in the output folder.
     """
-    output = Path(run.spec.output)
+    output = run.output
     result = Undone()
     if not (output / JOURNAL_FOLDER / "journal.sqlite").exists():
         _need_nothing_placed(run)
     else:
-        with Journal(output) as journal:
+        with Journal(output, run.roots) as journal:
             later = journal.later_run(run.id)
             if later is not None:
                 raise UndoRefused(f"run {later} came later and moved files of run {run.id}; undo {later} first")
@@ -74,17 +74,16 @@ def _need_nothing_placed(run: Run) -> None:
     """Without a journal there is nothing to undo, unless the run had placed files: then the folder went elsewhere."""
     placed = any((run.pass_(number).summary or {}).get("placed") for number in run.passes)
     if placed and not run.marked("undone"):
-        raise UndoRefused(
-            f"{run.spec.output} has no journal: it was moved or deleted; put it back to undo run {run.id}"
-        )
+        raise UndoRefused(f"{run.output} has no journal: it was moved or deleted; put it back to undo run {run.id}")
 
 
 def _need_originals(journal: Journal, run: Run) -> None:
     """Where a whole archive is out of reach, each link and copy would count as the last one, and be forgotten."""
     actions = {op.action for op in journal.newest_operations(run.id, _BATCH)}
-    if Action.MOVE not in actions and actions & {Action.HARDLINK, Action.COPY} and not os.path.isdir(run.spec.archive):
+    archive = run.roots.here(run.spec.archive)
+    if Action.MOVE not in actions and actions & {Action.HARDLINK, Action.COPY} and not os.path.isdir(archive):
         raise UndoRefused(
-            f"the archive {run.spec.archive} is not there, and what stands in {run.spec.output} may be the last copies;"
+            f"the archive {archive} is not there, and what stands in {run.output} may be the last copies;"
             f" bring it back to undo run {run.id}"
         )
 

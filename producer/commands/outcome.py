@@ -69,7 +69,7 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
         if len(result.left) > _SHOWN:
             session.say(f"… and {len(result.left) - _SHOWN:,} more were left as they are")
         if result.others and not result.reversed:
-            session.say(f"what stands in {found.spec.output} was placed by run {', '.join(result.others)}")
+            session.say(f"what stands in {found.output} was placed by run {', '.join(result.others)}")
     raise typer.Exit(1 if result.left else 0)
 
 

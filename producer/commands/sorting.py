@@ -34,7 +34,9 @@ def run(
 
     session = Session(store)
     rule = RuleOptions(threshold, match, margin, band, multiple)
-    request = SortRequest.check(archive, references, output, weights=weights, mode=mode.value, rule=rule)
+    request = SortRequest.check(
+        archive, references, output, weights=weights, mode=mode.value, rule=rule, roots=session.roots
+    )
     need_writable(request.output)
     session.finish(sort_here(session, request, processes), json)
 
@@ -66,7 +68,9 @@ def enqueue(
 
     session = Session(store)
     rule = RuleOptions(threshold, match, margin, band, multiple)
-    request = SortRequest.check(archive, references, output, weights=weights, mode=mode.value, rule=rule)
+    request = SortRequest.check(
+        archive, references, output, weights=weights, mode=mode.value, rule=rule, roots=session.roots
+    )
     queue = session.checked_queue()
     if worker_check:
         try:

@@ -16,6 +16,7 @@ from PIL import Image
 from producer.errors import BadRequest
 from producer.references import References, find_references
 from store.listing import Kind
+from store.roots import Roots
 
 
 def picture(path: Path) -> None:
@@ -278,3 +279,24 @@ class TestJson:
             find_references(folder / "r.json")
         except BadRequest as error:
             assert str(folder) in str(error)
+
+
+class TestRoots:
+    """Machines that have the same folders in other places."""
+
+    def test_a_file_names_pictures_below_one_root(self, tmp_path: Path) -> None:
+        """Paths are kept below that root, not below a file system that only this machine has."""
+        pictures(tmp_path, "art/a/1.png", "art/2.png", "elsewhere/3.png")
+        roots = Roots({"art": str(tmp_path / "art"), "more": str(tmp_path / "elsewhere")})
+        found = find_references(write(tmp_path / "art" / "r.json", {"Akari": "a", "Beniko": "2.png"}), roots)
+        assert found.root == bytes(tmp_path / "art")
+        assert labelled(found) == [("Beniko", "2.png"), ("Akari", "a/1.png")]
+        both = write(tmp_path / "art" / "r.json", {"Akari": "a", "Beniko": str(tmp_path / "elsewhere")})
+        with pytest.raises(BadRequest, match="must all lie in one of OSHIWAKE_ROOTS"):
+            find_references(both, roots)
+
+    def test_references_outside_the_roots(self, tmp_path: Path) -> None:
+        """Workers would refuse them one by one; so they are refused here."""
+        pictures(tmp_path, "art/x.png", "refs/Akari/1.png")
+        with pytest.raises(BadRequest, match="in none of OSHIWAKE_ROOTS"):
+            find_references(tmp_path / "refs", Roots({"art": str(tmp_path / "art")}))

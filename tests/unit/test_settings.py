@@ -41,13 +41,20 @@ def test_the_store_is_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("OSHIWAKE_BATCH", "0"), ("OSHIWAKE_DEVICE", "tpu"), ("OSHIWAKE_VISIBILITY_S", "60")]
+    ("name", "value"),
+    [("OSHIWAKE_BATCH", "0"), ("OSHIWAKE_DEVICE", "tpu"), ("OSHIWAKE_VISIBILITY_S", "60"), ("OSHIWAKE_ROOTS", "/mnt")],
 )
 def test_a_setting_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """A task must not outlast the time after which its message is delivered again."""
     monkeypatch.setenv(name, value)
     with pytest.raises(BadSettings, match=r"OSHIWAKE_|visibility_s"):
         read_settings()
+
+
+def test_roots_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pairs, the way lists are written in an environment."""
+    monkeypatch.setenv("OSHIWAKE_ROOTS", "art=/mnt/art,sorted=/mnt/sorted")
+    assert read_settings().roots == {"art": "/mnt/art", "sorted": "/mnt/sorted"}
 
 
 @pytest.mark.parametrize(
