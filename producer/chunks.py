@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from store.known import KnownFiles
 from store.listing import Kind, Listed, SortKey
@@ -13,6 +14,9 @@ __all__ = ["Lister", "planned_images"]
 
 _RAMP = (16, 32, 64, 128)
 _CHUNKS_PER_STEP = 4
+_MOST_WAITING = 16
+"""Chunks that may wait to be written while others are being written."""
+
 _MAX_ROWS = 16  # times the images of a chunk: so many unchanged files may stand between those that are to be read
 
 
@@ -39,45 +43,54 @@ class Lister:
         self._part = part
         self._known = known
         self._largest = largest
-        self._chunk = 0
         self._chunks_to_read = 0
-        self._rows: list[Listed] = []
-        self._waiting = 0
         self._after: tuple[SortKey, str] | None = None
+        self._begin(0)
         for chunk in part.listed_chunks():
             rows = part.listing(chunk)
             self._count(rows)
-            self._chunk = chunk + 1
             self._after = _position(rows[-1])
+            self._begin(chunk + 1)
 
     def write(self, files: Iterable[Listed], on_chunk: Callable[[int], None]) -> ScanTotals:
         """List files, given in the order of the scan; call `on_chunk` for each chunk with something to read.
 
         The listing of a chunk is on disk before `on_chunk` hears of it.
         """
-        for listed in files:
-            if self._after is not None and _position(listed) <= self._after:
-                continue
-            if listed.kind is Kind.PENDING:
-                listed = replace(listed, known=self._known.find(listed))
-            self._rows.append(listed)
-            self._waiting += listed.to_read
-            planned = planned_images(self._chunk, self._largest)
-            if self._waiting >= planned or len(self._rows) >= _MAX_ROWS * planned:
-                self._close(on_chunk)
-        if self._rows:
-            self._close(on_chunk)
+        writer = _Writer(self._part, on_chunk)
+        try:
+            for listed in files:
+                if self._after is not None and _position(listed) <= self._after:
+                    continue
+                self._add(listed, writer)
+            if self._rows:
+                self._close(writer)
+        finally:
+            writer.finish()
         totals = ScanTotals(self.files, self.to_read, self.reused, self._chunk, self._chunks_to_read)
         self._part.finish_scan(totals)
         return totals
 
-    def _close(self, on_chunk: Callable[[int], None]) -> None:
-        self._part.add_listing(self._chunk, self._rows)
+    def _add(self, listed: Listed, writer: _Writer) -> None:
+        if listed.kind is Kind.PENDING:
+            known = self._known.find(listed)
+            if known is not None:
+                listed = replace(listed, known=known)
+            else:
+                self._waiting += 1
+        self._rows.append(listed)
+        if self._waiting >= self._planned or len(self._rows) >= _MAX_ROWS * self._planned:
+            self._close(writer)
+
+    def _close(self, writer: _Writer) -> None:
         self._count(self._rows)
-        if self._waiting:
-            on_chunk(self._chunk)
-        self._chunk += 1
-        self._rows = []
+        writer.add(self._chunk, self._rows, to_send=self._waiting > 0)
+        self._begin(self._chunk + 1)
+
+    def _begin(self, chunk: int) -> None:
+        self._chunk = chunk
+        self._planned = planned_images(chunk, self._largest)
+        self._rows: list[Listed] = []
         self._waiting = 0
 
     def _count(self, rows: list[Listed]) -> None:
@@ -86,6 +99,56 @@ class Lister:
         self.to_read += to_read
         self.reused += sum(row.known is not None for row in rows)
         self._chunks_to_read += to_read > 0
+
+
+class _Writer:
+    """Writes listings while the scan goes on, at once as many as have come together meanwhile, and announces them.
+
+    Waiting for the disk takes longer than all else together.
+    """
+
+    def __init__(self, part: Part, on_chunk: Callable[[int], None]) -> None:
+        self._part = part
+        self._on_chunk = on_chunk
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="listings")
+        self._waiting: list[_Closed] = []
+        self._writing: tuple[Future[None], list[_Closed]] | None = None
+
+    def add(self, chunk: int, rows: list[Listed], *, to_send: bool) -> None:
+        """Take the next chunk; waits when the disk is far behind."""
+        self._waiting.append(_Closed(chunk, rows, to_send))
+        if self._writing is None or self._writing[0].done() or len(self._waiting) >= _MOST_WAITING:
+            self._turn()
+
+    def finish(self) -> None:
+        """Write and announce what was taken."""
+        try:
+            while self._waiting or self._writing is not None:
+                self._turn()
+        finally:
+            self._thread.shutdown()
+
+    def _turn(self) -> None:
+        """Announce what was being written, and begin to write what waits."""
+        written, self._writing = self._writing, None
+        waiting, self._waiting = self._waiting, []
+        if written is not None:
+            written[0].result()
+        if waiting:
+            listings = [closed.rows for closed in waiting]
+            self._writing = self._thread.submit(self._part.add_listings, waiting[0].chunk, listings), waiting
+        for closed in written[1] if written is not None else ():
+            if closed.to_send:
+                self._on_chunk(closed.chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A chunk that is full, and whether it holds something to read."""
+
+    chunk: int
+    rows: list[Listed]
+    to_send: bool
 
 
 def _position(listed: Listed) -> tuple[SortKey, str]:

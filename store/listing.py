@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from store.errors import DamagedStore
-from store.files import SCHEMA, check_schema, new_file
+from store.files import SCHEMA, check_schema, new_files
 
-__all__ = ["Kind", "KnownAt", "Listed", "SortKey", "read_listing", "write_listing"]
+__all__ = ["Kind", "KnownAt", "Listed", "SortKey", "read_listing", "write_listing", "write_listings"]
 
 SortKey = tuple[tuple[bytes, ...], bytes]
 """Orders files as the scan meets them: folder by folder, names as bytes, then the names inside an archive file."""
@@ -97,6 +97,16 @@ _COLUMNS = pa.schema(
 
 def write_listing(path: Path, rows: Sequence[Listed]) -> None:
     """Write a chunk's listing atomically."""
+    write_listings([path], [rows])
+
+
+def write_listings(paths: Sequence[Path], chunks: Sequence[Sequence[Listed]]) -> None:
+    """Write the listings of chunks that follow one another; they appear in their order, each whole."""
+    new_files(paths, lambda temporary, number: _write(temporary, chunks[number]))
+
+
+def _write(path: Path, rows: Sequence[Listed]) -> None:
+    known = [row.known for row in rows]
     table = pa.Table.from_pydict(
         {
             "path": [row.path for row in rows],
@@ -105,15 +115,16 @@ def write_listing(path: Path, rows: Sequence[Listed]) -> None:
             "member": [row.member for row in rows],
             "kind": [row.kind.value for row in rows],
             "reason": [_valid(row.reason) for row in rows],
-            "known_part": [row.known.part if row.known else None for row in rows],
-            "known_chunk": [row.known.chunk if row.known else None for row in rows],
-            "known_row": [row.known.row if row.known else None for row in rows],
+            "known_part": [at and at.part for at in known],
+            "known_chunk": [at and at.chunk for at in known],
+            "known_row": [at and at.row for at in known],
             "label": [row.label for row in rows],
         },
         schema=_COLUMNS,
     )
-    with new_file(path) as temporary:
-        pq.write_table(table, temporary)
+    # Hardly a path or a time occurs twice.
+    repeating = ["member", "kind", "reason", "known_part", "known_chunk", "label"]
+    pq.write_table(table, path, use_dictionary=repeating, write_statistics=False)
 
 
 def _valid(text: str) -> str:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from store.errors import DamagedStore
 from store.files import read_json, write_json
-from store.listing import Listed, read_listing, write_listing
+from store.listing import Listed, read_listing, write_listings
 from store.roots import ANYWHERE, Roots
 from store.shard import Counts, read_counts
 
@@ -104,7 +104,11 @@ class Part:
 
     def add_listing(self, chunk: int, rows: list[Listed]) -> None:
         """Write the listing of one chunk."""
-        write_listing(self._listing_path(chunk), rows)
+        self.add_listings(chunk, [rows])
+
+    def add_listings(self, first: int, chunks: Sequence[list[Listed]]) -> None:
+        """Write the listings of chunks that follow one another; a gap is never seen between those that stand."""
+        write_listings([self._listing_path(first + n) for n in range(len(chunks))], chunks)
 
     def listing(self, chunk: int) -> list[Listed]:
         """The files of one chunk, in scan order."""
