@@ -10,6 +10,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests that run side by side share the cores; with a thread per core each, they would wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 from model.synthesis import Identity, draw
