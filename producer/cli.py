@@ -38,6 +38,8 @@ _COMMANDS = (
     ("run", sorting.run, "producer run ~/Pictures --references ~/refs --output ~/sorted"),
     ("enqueue", sorting.enqueue, "producer enqueue /archive --references /refs --output /sorted"),
     ("worker", machine.worker, "producer worker --queues embed"),
+    ("dashboard", machine.dashboard, "producer dashboard --port 5555"),
+    ("metrics", machine.metrics, "producer metrics --port 9540"),
     ("status", following.status, "producer status --watch"),
     ("list", following.list_runs, "producer list --json"),
     ("resume", following.resume, "producer resume 20261123-0412"),

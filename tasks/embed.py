@@ -5,14 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from store.errors import NewerSchema
 from tasks.application import app, settings
 from tasks.errors import PoisonousChunk
 from tasks.messages import EmbedMessage, ReduceMessage, decode_message
 from tasks.process import embedders, progress, store
+from tasks.work import Work
 from workers.errors import PictureStuck
+
+if TYPE_CHECKING:
+    from store.shard import Counts
+    from workers.pipeline import Timings
 
 __all__ = ["embed", "send_embed"]
 
@@ -33,9 +39,8 @@ _log = logging.getLogger(__name__)
 
 def send_embed(message: EmbedMessage, attempt: int = 1, through: Any = None) -> None:
     """Put a chunk on the queue, through Celery's own connection or a given sender."""
-    embed.apply_async(
-        kwargs=message.model_dump(), headers={"attempt": attempt}, argsrepr=message.what, producer=through
-    )
+    what = f"run {message.run} {message.what}"
+    embed.apply_async(kwargs=message.model_dump(), headers={"attempt": attempt}, argsrepr=what, producer=through)
 
 
 @app.task(name="oshiwake.embed", bind=True, time_limit=settings.embed_limit_s)  # type: ignore[untyped-decorator]
@@ -47,7 +52,7 @@ def embed(self: Any, **fields: Any) -> str:
         deliveries = progress().delivered(*at)
         if deliveries > GIVE_UP:
             raise PoisonousChunk(f"{deliveries - 1} workers died at it")
-        return _embed(message, careful=deliveries >= CAREFUL)
+        return _embed(message, self.request.hostname, careful=deliveries >= CAREFUL)
     except PictureStuck as error:
         # No thread can be stopped from outside. The process ends; the chunk goes back to the queue and is counted.
         _log.error("action=stuck run=%s what=%s error=%s", message.run, message.what, error)
@@ -56,6 +61,7 @@ def embed(self: Any, **fields: Any) -> str:
         # Whatever it is (a mount missing on this machine, a full disk, a bug), another worker may fare better. The
         # failure stands in Flower, the chunk goes back to the queue, and the last one is told to the run.
         progress().answered(*at)
+        progress().add_work(Work(self.request.hostname, {"failures embed": 1}))
         attempt = int(self.request.get("attempt") or 1)
         if attempt < ATTEMPTS and not isinstance(error, (NewerSchema, PoisonousChunk)):
             time.sleep(_PAUSE_S)
@@ -65,7 +71,7 @@ def embed(self: Any, **fields: Any) -> str:
         raise
 
 
-def _embed(message: EmbedMessage, *, careful: bool) -> str:
+def _embed(message: EmbedMessage, worker: str, *, careful: bool) -> str:
     from tasks.reduce import send_reduce
     from workers.embedding import embed_chunk
 
@@ -76,12 +82,25 @@ def _embed(message: EmbedMessage, *, careful: bool) -> str:
     start = time.perf_counter()
     counts, timings = embed_chunk(store(), run, message.part, message.chunk, embedders(), careful=careful)
     _log.info(
-        "action=embed run=%s part=%s chunk=%d images=%d wall_s=%.3f read_s=%.3f decode_s=%.3f infer_s=%.3f",
+        "action=embed run=%s part=%s chunk=%d images=%d wall_s=%.3f"
+        " read_s=%.3f decode_s=%.3f infer_s=%.3f write_s=%.3f",
         *(run.id, message.part, message.chunk, counts.images, time.perf_counter() - start),
-        *(timings.read_s, timings.decode_s, timings.infer_s),
+        *(timings.read_s, timings.decode_s, timings.infer_s, timings.write_s),
     )
-    if progress().chunk_done(run.id, message.number, message.what, counts):
+    work = _work(worker, counts, timings)
+    if progress().chunk_done(run.id, message.number, message.what, counts, work):
         send_reduce(ReduceMessage(run=run.id, number=message.number))
     text = f"{counts.images} images, {counts.embedded} embedded, {counts.unreadable} unreadable"
     others = f", {counts.unsupported} unsupported" if counts.unsupported else ""
     return f"run {run.id} {message.what}: {text}{others}"
+
+
+def _work(worker: str, counts: Counts, timings: Timings) -> Work:
+    """What a chunk was, for the metrics."""
+    stages = {name.removesuffix("_s"): seconds for name, seconds in asdict(timings).items()}
+    outcomes = {name: count for name, count in asdict(counts).items() if name != "images"}
+    added = {f"seconds {name}": seconds for name, seconds in stages.items()}
+    added |= {f"images {name}": count for name, count in outcomes.items()}
+    memory = embedders().gpu_memory()
+    now = {} if memory is None else {"gpu_memory_used": memory[0], "gpu_memory_total": memory[1]}
+    return Work(worker, {"chunks": 1, **added}, {"last": time.time(), **now})

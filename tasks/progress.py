@@ -14,6 +14,7 @@ from typing import Any
 from redis import Redis
 
 from store.shard import Counts
+from tasks.work import Work, add_work, work_key
 
 __all__ = ["PassProgress", "Progress"]
 
@@ -27,8 +28,11 @@ if redis.call('HSETNX', KEYS[1], ARGV[1], 1) == 1 then
   redis.call('LTRIM', KEYS[3], 0, 63)
   redis.call('HDEL', KEYS[4], ARGV[1])
   redis.call('HDEL', KEYS[5], ARGV[1])
+  for i = 9, #ARGV, 2 do
+    redis.call(i < 9 + 2 * ARGV[8] and 'HINCRBYFLOAT' or 'HSET', KEYS[6], ARGV[i], ARGV[i + 1])
+  end
 end
-for i = 1, 5 do redis.call('EXPIRE', KEYS[i], ARGV[7]) end
+for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[7]) end
 local expected = redis.call('HGET', KEYS[2], 'expected')
 if expected and redis.call('HLEN', KEYS[1]) >= tonumber(expected) then return 1 end
 return 0
@@ -78,11 +82,24 @@ class Progress:
         self._keep_s = keep_s
         self._mark_done: Any = self._redis.register_script(_DONE)
 
-    def chunk_done(self, run: str, number: int, chunk: str, counts: Counts) -> bool:
-        """Count a finished chunk, the first time only; tell whether all expected chunks are done."""
+    def chunk_done(self, run: str, number: int, chunk: str, counts: Counts, work: Work | None = None) -> bool:
+        """Count a finished chunk and the work it was, the first time only; tell whether all expected chunks are done.
+
+        One round trip: on a distant broker each costs a worker more than what it asks.
+        """
         numbers = [counts.images, counts.embedded, counts.unreadable, counts.unsupported]
-        args = [chunk, *numbers, time.time(), self._keep_s]
-        return bool(self._mark_done(keys=self._keys(run, number), args=args))
+        args: list[str | float] = [chunk, *numbers, time.time(), self._keep_s]
+        keys: list[str] = [*self._keys(run, number)]
+        if work is not None:
+            keys.append(work_key(work.worker))
+            args.append(len(work.added))
+            for field, value in (*work.added.items(), *work.now.items()):
+                args += [field, value]
+        return bool(self._mark_done(keys=keys, args=args))
+
+    def add_work(self, work: Work) -> None:
+        """Count work that belongs to no chunk."""
+        add_work(self._redis, work, self._keep_s)
 
     def delivered(self, run: str, number: int, chunk: str) -> int:
         """Count a delivery of a chunk that nobody has answered for yet; more than one: a worker died at it."""

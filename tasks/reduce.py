@@ -9,6 +9,7 @@ from typing import Any
 from tasks.application import app, settings
 from tasks.messages import ReduceMessage, decode_message
 from tasks.process import progress, store
+from tasks.work import Work
 
 __all__ = ["reduce", "send_reduce"]
 
@@ -24,21 +25,22 @@ def send_reduce(message: ReduceMessage, through: Any = None) -> None:
     reduce.apply_async(kwargs=message.model_dump(), argsrepr=what, producer=through)
 
 
-@app.task(name="oshiwake.reduce", time_limit=settings.reduce_limit_s)  # type: ignore[untyped-decorator]
-def reduce(**fields: Any) -> str:
+@app.task(name="oshiwake.reduce", bind=True, time_limit=settings.reduce_limit_s)  # type: ignore[untyped-decorator]
+def reduce(self: Any, **fields: Any) -> str:
     """Reduce one pass of a run. May run twice without harm."""
     message = decode_message(ReduceMessage, fields)
     run = store().run(message.run)
     if run.marked("cancelled"):
         return f"run {run.id}: cancelled"
     try:
-        return _reduce(message)
+        return _reduce(message, self.request.hostname)
     except Exception as error:
         progress().failed(message.run, message.number, "reduce", f"{type(error).__name__}: {error}")
+        progress().add_work(Work(self.request.hostname, {"failures reduce": 1}))
         raise
 
 
-def _reduce(message: ReduceMessage) -> str:
+def _reduce(message: ReduceMessage, worker: str) -> str:
     from workers.reducing import reduce_run
 
     run = store().run(message.run)
@@ -49,6 +51,8 @@ def _reduce(message: ReduceMessage) -> str:
 
     summary = reduce_run(store(), run, message.number, wait_s=_WAIT_S, progress=show)
     progress().recovered(run.id, message.number, "reduce")
-    _log.info("action=reduce run=%s files=%d wall_s=%.3f", run.id, summary["files"], time.perf_counter() - start)
+    wall_s = time.perf_counter() - start
+    progress().add_work(Work(worker, {"reductions": 1, "seconds reduce": wall_s}, {"last": time.time()}))
+    _log.info("action=reduce run=%s files=%d wall_s=%.3f", run.id, summary["files"], wall_s)
     outcomes = ", ".join(f"{count} {name}" for name, count in summary["outcomes"].items() if count)
     return f"run {run.id}: {summary['files']} files, {outcomes}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 
 from model.embedder import Embedder
@@ -59,6 +60,15 @@ class Embedders:
             self._loaded = self._load(store, digest)
         return self._loaded
 
+    def gpu_memory(self) -> tuple[int, int] | None:
+        """Bytes in use and in all on this process's GPU, or None without one."""
+        if self.options.device != "cuda":
+            return None
+        import torch
+
+        free, total = torch.cuda.mem_get_info()
+        return total - free, total
+
     def _load(self, store: Store, digest: str) -> Embedder:
         if self.options.network_threads:
             import torch
@@ -114,4 +124,7 @@ def embed_chunk(
     with Sources(root, options.max_bytes) as sources:
         reads, timings = pipeline.run(sources, files)
     key = pipeline.embedder.info.embedding_key
-    return write_shard(path, reads, dimension=spec.dimension, embedding_key=key), timings
+    start = time.perf_counter()
+    counts = write_shard(path, reads, dimension=spec.dimension, embedding_key=key)
+    timings.write_s += time.perf_counter() - start
+    return counts, timings

@@ -35,6 +35,7 @@ class Timings:
     read_s: float = 0.0
     decode_s: float = 0.0
     infer_s: float = 0.0
+    write_s: float = 0.0
 
 
 @dataclass(frozen=True)

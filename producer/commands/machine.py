@@ -1,4 +1,4 @@
-"""`producer worker`: put this machine to work for the queue."""
+"""`producer worker`, `dashboard`, `metrics`: what a machine does for the queue until it is told to stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from producer import options as o
 
-__all__ = ["worker"]
+__all__ = ["dashboard", "metrics", "worker"]
 
 _GRACE_S = 300.0
 """A chunk takes seconds to minutes; a worker that is killed instead keeps its chunk from others for an hour."""
@@ -43,3 +43,58 @@ def worker(
         except (KeyboardInterrupt, SystemExit):
             session.say("stopping; the chunks in hand are finished first (Ctrl-C again: at once)")
             raise
+
+
+def dashboard(
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, envvar="FLOWER_PORT", help="Where the dashboard listens.")
+    ] = 5555,
+    address: Annotated[
+        str,
+        typer.Option("--address", envvar="FLOWER_ADDRESS", help="Who can reach it: by default this machine alone."),
+    ] = "127.0.0.1",
+    url_prefix: Annotated[
+        str,
+        typer.Option("--url-prefix", envvar="FLOWER_URL_PREFIX", help="Path under which a proxy shows it."),
+    ] = "",
+) -> None:
+    """Show the queue in a browser: Flower, set for this queue, behind a password, and Prometheus metrics beside it.
+
+    Every other option of Flower can be set by its own variable, e.g. FLOWER_BASIC_AUTH=user:password.
+    """
+    from producer.session import Session
+    from tasks.dashboard import Place, running_dashboard
+
+    session = Session()
+    session.checked_queue()
+    with running_dashboard(session.settings, Place(address, port, url_prefix.strip("/"))) as shown:
+        session.say(f"dashboard at {shown.url}  (metrics at {shown.url}metrics)")
+        session.say(shown.login)
+        while True:
+            shown.process.check()
+            time.sleep(1.0)
+
+
+def metrics(
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, envvar="OSHIWAKE_METRICS_PORT", help="Where to listen.")
+    ] = 9540,
+    address: Annotated[
+        str,
+        typer.Option("--address", envvar="OSHIWAKE_METRICS_ADDRESS", help="Who can reach it: this machine alone."),
+    ] = "127.0.0.1",
+    once: Annotated[bool, typer.Option("--once", help="Print the metrics and leave.")] = False,
+) -> None:
+    """Show the queue and its workers to Prometheus: one endpoint for all machines."""
+    from producer.session import Session
+    from tasks.metrics import metrics_text, serve_metrics
+
+    session = Session()
+    if once:
+        session.checked_queue()
+        session.out.out(metrics_text(session.settings), highlight=False, end="")
+        return
+    serve_metrics(session.settings, address, port)
+    session.say(f"metrics at http://{address}:{port}/metrics")
+    while True:
+        time.sleep(3600.0)

@@ -73,6 +73,8 @@ def test_an_unreachable_broker_is_refused(program: Program) -> None:
     """The line names the address and says how to do without."""
     line = refused(program, *program.sort_args("enqueue"))
     assert "redis://127.0.0.1:1/0" in line and "producer run" in line
+    for command in (["dashboard"], ["metrics", "--once"]):
+        assert "no broker answers at redis://127.0.0.1:1/0" in refused(program, *command)
 
 
 def test_a_queue_that_nobody_listens_on_is_refused(farm: Farm) -> None:

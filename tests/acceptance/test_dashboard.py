@@ -1,0 +1,162 @@
+"""`producer dashboard` in a real browser, with real workers: what was done, what failed and why, and the metrics."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import Farm, wait_until
+
+PICTURES = os.environ.get("OSHIWAKE_PICTURES")
+"""Where this test writes its screenshots, for docs/watching.md; nowhere by default."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A running dashboard."""
+
+    url: str
+    login: str
+    said: str
+    pid: int
+
+    def get(self, path: str, login: str | None = None) -> str:
+        """A page, as that user."""
+        token = base64.b64encode((login or self.login).encode()).decode()
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Basic {token}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """What Flower knows."""
+        return list(json.loads(self.get("api/tasks")).values())
+
+
+@contextmanager
+def _dashboard(farm: Farm, state: Path) -> Iterator[Page]:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    farm.program.env["XDG_STATE_HOME"] = str(state)
+    process = farm.program.start("dashboard", "--port", str(port), "--url-prefix", "flower")
+    assert process.stderr is not None
+    try:
+        said = ""
+        for line in process.stderr:
+            said += line
+            if line.startswith("login:"):
+                break
+        assert f"http://127.0.0.1:{port}/flower/" in said, said
+        login = (state / "oshiwake" / "dashboard" / "login").read_text().strip()
+        yield Page(f"http://127.0.0.1:{port}/flower/", login, said, process.pid)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=30)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def test_the_dashboard_shows_what_was_done_and_what_failed_and_remembers_it(farm: Farm, tmp_path: Path) -> None:
+    """A mount that is missing for a while: both stand on the tasks page, in words; a restart forgets nothing."""
+    program, archive = farm.program, farm.program.collection.archive
+    state = tmp_path / "state"
+    with _dashboard(farm, state) as page:
+        password = page.login.partition(":")[2]
+        assert f"password {password}  (shown this once" in page.said
+        assert oct((state / "oshiwake" / "dashboard" / "login").stat().st_mode)[-3:] == "600"
+        assert not any(password.encode() in line for line in _command_lines())
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            page.get("tasks", login="oshiwake:wrong")
+
+        run = program.sort("enqueue", "--no-worker-check", rc=0).stdout.strip()
+        archive.rename(archive.with_name("away"))
+        for queue in ("embed", "reduce"):
+            farm.start_worker(queue, queue)
+        wait_until(lambda: any(task["state"] == "FAILURE" for task in page.tasks()), "Flower shows a failure")
+        archive.with_name("away").rename(archive)
+        farm.finished()
+        known = wait_until(lambda: (t := page.tasks()) and all(x["state"] != "STARTED" for x in t) and t, "all told")
+        assert {task["state"] for task in known} == {"SUCCESS", "FAILURE"}
+        _metrics_tell(page.get("metrics"))
+        _browse(page, run, archive)
+    with _dashboard(farm, state) as page:
+        assert password not in page.said and page.login.endswith(password)
+        assert {task["uuid"] for task in page.tasks()} >= {task["uuid"] for task in known}
+
+
+def _command_lines() -> Iterator[bytes]:
+    """What `ps` shows."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield entry.read_bytes()
+        except OSError:
+            continue
+
+
+def _metrics_tell(text: str) -> None:
+    """Flower's endpoint shows our figures too."""
+    figures = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+    assert figures["oshiwake_broker_up"] == 1
+    assert figures['oshiwake_worker_up{queue="embed",worker="embed@test"}'] == 1
+    assert figures['oshiwake_images_total{outcome="unreadable",worker="embed@test"}'] == 2
+    assert figures['oshiwake_failures_total{task="embed",worker="embed@test"}'] >= 1
+    assert figures['oshiwake_stage_seconds_total{stage="decode",worker="embed@test"}'] > 0
+    assert figures['oshiwake_reductions_total{worker="reduce@test"}'] == 1
+    assert figures['oshiwake_queue_messages{queue="embed"}'] == 0
+
+
+def _browse(page: Page, run: str, archive: Path) -> None:
+    """The tasks page in headless Chromium, whole and filtered by what failed."""
+    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no Chromium with chromedriver on this machine; the rest of this test has passed")
+    from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+    from selenium.webdriver.common.by import By
+
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=1800,760"):
+        options.add_argument(f"--{argument}")
+    browser = Chrome(options, ChromeService(driver))
+
+    def rows(but: list[str] | None = None) -> list[str]:
+        found = [" ".join(row.text.split()) for row in browser.find_elements(By.CSS_SELECTOR, "#tasks-table tbody tr")]
+        return found if found != but and any("oshiwake." in row for row in found) else []
+
+    try:
+        browser.get(page.url.replace("//", f"//{page.login}@", 1))
+        browser.get(f"{page.url}tasks")
+        shown = wait_until(rows, "the tasks page has rows", 20)
+        assert any(
+            re.search(rf"oshiwake\.embed run {run} chunk \d+ SUCCESS \d+ images, \d+ embedded", row) for row in shown
+        )
+        _picture(browser, "flower-tasks")
+        browser.find_element(By.CSS_SELECTOR, "[data-task-state=FAILURE]").click()
+        failed = wait_until(lambda: rows(but=shown), "the failed tasks alone", 20)
+        assert all(f"FAILURE RootNotVisible: this machine does not see {archive}" in row for row in failed)
+        _picture(browser, "flower-failed")
+        browser.get(f"{page.url}workers")
+        wait_until(lambda: "embed@test" in browser.page_source, "the workers page names the worker", 20)
+        _picture(browser, "flower-workers")
+    finally:
+        browser.quit()
+
+
+def _picture(browser: Any, name: str) -> None:
+    if PICTURES:
+        browser.save_screenshot(str(Path(PICTURES) / f"{name}.png"))
