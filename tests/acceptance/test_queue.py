@@ -12,16 +12,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from tests.acceptance.conftest import Farm, wait_until
+from tests.acceptance.conftest import Farm, Undisturbed, wait_until
 from tests.conftest import FILES, layout
 
 
-def test_two_celery_workers_sort_like_one_machine(farm: Farm) -> None:
+def test_two_celery_workers_sort_like_one_machine(farm: Farm, undisturbed: Undisturbed) -> None:
     """`enqueue` over Redis with two embed workers and a reducer gives the layout of `run`."""
-    program, c = farm.program, farm.program.collection
-    program.sort()
-    alone = layout(c.output)
-    program("undo")
+    program = farm.program
     for queue, name in (("embed", "one"), ("embed", "two"), ("reduce", "reduce")):
         farm.start_worker(queue, name)
     run_id = program.sort("enqueue", rc=0).stdout.strip()
@@ -29,7 +26,7 @@ def test_two_celery_workers_sort_like_one_machine(farm: Farm) -> None:
     status = farm.finished()
     assert status["run"] == run_id and status["summary"]["files"] == FILES
     assert {worker["name"] for worker in status["workers"]} == {"one@test", "two@test", "reduce@test"}
-    assert layout(c.output) == alone
+    assert layout(program.collection.output) == undisturbed.layout
 
 
 def test_flower_shows_each_task_in_plain_words(farm: Farm) -> None:

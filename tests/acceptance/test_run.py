@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Program, wait_until
+from tests.acceptance.conftest import Program, Undisturbed, wait_until
 from tests.conftest import FILES, layout, snapshot
 
 
@@ -39,12 +39,11 @@ def test_a_run_accounts_for_every_file_and_changes_no_original(program: Program)
     assert len(placed) == outcomes["assigned"] + outcomes["unknown"] + outcomes["review"]
 
 
-def test_the_summary_names_unreadable_files_and_where_all_are_listed(program: Program) -> None:
+def test_the_summary_names_unreadable_files_and_where_all_are_listed(undisturbed: Undisturbed) -> None:
     """The text names each unreadable file with its reason and the file that lists all."""
-    out = program.sort().stdout
-    assert "broken.png: damaged png" in out
-    assert "no picture.png: no picture inside, although its name ends in .png" in out
-    assert str(program.collection.output / "report.csv") in out
+    assert "broken.png: damaged png" in undisturbed.text
+    assert "no picture.png: no picture inside, although its name ends in .png" in undisturbed.text
+    assert str(undisturbed.program.collection.output / "report.csv") in undisturbed.text
 
 
 def test_a_second_run_embeds_nothing_and_adds_nothing(program: Program) -> None:
@@ -91,13 +90,8 @@ def test_two_runs_and_two_undos_leave_no_trace(program: Program) -> None:
     assert [run["state"] for run in program.json("list")] == ["undone", "undone"]
 
 
-def test_ctrl_c_stops_everything_and_resume_finishes(program: Program) -> None:
+def test_ctrl_c_stops_everything_and_resume_finishes(program: Program, undisturbed: Undisturbed) -> None:
     """An interrupted run leaves no process behind; resumed, it ends with the layout of an undisturbed one."""
-    c = program.collection
-    program.sort()
-    undisturbed = layout(c.output)
-    program("undo")
-    shutil.rmtree(c.store)
     process = program.start(*program.sort_args())
     wait_until(lambda: len(program.processes()) > 4, "the workers have started")
     process.send_signal(signal.SIGINT)
@@ -107,7 +101,7 @@ def test_ctrl_c_stops_everything_and_resume_finishes(program: Program) -> None:
     assert program.processes() == []
     assert program.status()["state"] == "stopped"
     program("resume", rc=1)
-    assert layout(c.output) == undisturbed
+    assert layout(program.collection.output) == undisturbed.layout
 
 
 def test_a_second_ctrl_c_stops_at_once(program: Program, temporary: Path) -> None:
@@ -139,10 +133,9 @@ def test_a_killed_producer_takes_its_workers_with_it(program: Program, temporary
     assert list(temporary.iterdir()) == []
 
 
-def test_resuming_a_finished_run_says_so(program: Program) -> None:
+def test_resuming_a_finished_run_says_so(undisturbed: Undisturbed) -> None:
     """A run that is done is not done again."""
-    program.sort()
-    assert "is done already" in program("resume", rc=1).stderr
+    assert "is done already" in undisturbed.program("resume", rc=1).stderr
 
 
 def test_an_output_that_was_moved_is_not_undone_in_silence(program: Program) -> None:
