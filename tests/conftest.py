@@ -25,6 +25,11 @@ SHARED = Path(__file__).parents[1].parent / "shared"
 @pytest.fixture(scope="session")
 def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of a real network with random numbers: 32 pixels, 16 dimensions, loaded in a moment."""
+    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
+
+
+def save_small_weights(path: Path) -> Path:
+    """Make such weights."""
     import torch
 
     from model.network import Network
@@ -32,7 +37,6 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from model.weights import save_network
 
     torch.manual_seed(20261123)
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     save_network(path, Network(16), preprocessing=Preprocessing("pad", 32), threshold=0.02)
     return path
 

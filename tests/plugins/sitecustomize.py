@@ -1,12 +1,15 @@
-"""Real deaths of real processes, at chosen moments.
+"""Real deaths of real processes, at chosen moments, and a true count of what workers read.
 
 Pictures with a certain ending kill, hang or starve whoever opens them. Where the environment names a folder of kill
-points, a worker of the queue named there that comes to such a point (`link-3-before`: its third link is about to be
-made) kills itself, once.
+points, a process with the named word on its command line that comes to such a point (`link-3-before`: its third link is
+about to be made; `commit-2-after`: the journal's second transaction is on disk) kills itself, once. Where it names a
+file for reads, every picture that an embed worker opens is written down in it.
 """
 
 import os
 import signal
+import sqlite3
+import sys
 import time
 from pathlib import Path
 
@@ -29,31 +32,60 @@ def _poisoned(file, *args, **kwargs):
 
 Image.open = _poisoned
 
-
-def _deadly(name, function, folder):
-    calls = 0
-
-    def call(*args, **kwargs):
-        nonlocal calls
-        ours = any(part in str(arg) for arg in args for part in ("/sorted/", "/archive/"))
-        calls += ours
-        if ours:
-            _die(folder / f"{name}-{calls}-before")
-        result = function(*args, **kwargs)
-        if ours:
-            _die(folder / f"{name}-{calls}-after")
-        return result
-
-    return call
+_calls = {}
 
 
-def _die(point):
+def _die(folder, name, when):
+    point = folder / f"{name}-{_calls[name]}-{when}"
     if point.exists():
         point.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _deadly(name, function, folder, ours):
+    def call(*args, **kwargs):
+        if not ours(args):
+            return function(*args, **kwargs)
+        _calls[name] = _calls.get(name, 0) + 1
+        _die(folder, name, "before")
+        result = function(*args, **kwargs)
+        _die(folder, name, "after")
+        return result
+
+    return call
+
+
+def _in_the_trees(args):
+    return any(part in str(arg) for arg in args for part in ("/sorted/", "/archive/"))
+
+
+def _set_kill_points(folder):
+    for name in ("link", "symlink", "rename", "replace", "unlink", "mkdir", "rmdir"):
+        setattr(os, name, _deadly(name, getattr(os, name), folder, _in_the_trees))
+
+    class Connection(sqlite3.Connection):
+        def execute(self, *args):
+            return execute(self, *args)
+
+    execute = _deadly("commit", sqlite3.Connection.execute, folder, lambda args: args[1] == "COMMIT")
+    connect = sqlite3.connect
+    sqlite3.connect = lambda *args, **kwargs: connect(*args, **{"factory": Connection, **kwargs})
+
+
+def _write_reads_down(path):
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def hear(event, args):
+        if event == "open" and args and isinstance(args[0], (bytes, str)):
+            opened = os.fsencode(args[0])
+            if b"/archive/" in opened and b"/store/" not in opened:
+                os.write(file, opened + b"\n")
+
+    sys.addaudithook(hear)
+
+
 _command = Path("/proc/self/cmdline").read_bytes().split(b"\0")
 if "KILL_POINTS" in os.environ and os.environ["KILL_QUEUE"].encode() in _command:
-    for _name in ("link", "replace", "unlink", "mkdir"):
-        setattr(os, _name, _deadly(_name, getattr(os, _name), Path(os.environ["KILL_POINTS"])))
+    _set_kill_points(Path(os.environ["KILL_POINTS"]))
+if "READS" in os.environ and b"embed" in _command:
+    _write_reads_down(os.environ["READS"])
