@@ -13,6 +13,7 @@ from producer.errors import BadRequest
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
 from producer.scan import Scan
+from store.files import sweep
 from store.known import KnownFiles
 from store.listing import Listed
 from store.part import Part, PartSpec, ScanTotals
@@ -69,6 +70,7 @@ class Dispatcher:
         Raises:
             BadRequest: The references of an interrupted run are gone.
         """
+        sweep(run.folder)
         pass_ = run.last_pass
         waiting = [(part, chunk) for part in (pass_.references, run.archive) for chunk in part.unread_chunks()]
         counts = pass_.references.counts() + run.archive.counts()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -13,13 +14,23 @@ from typing import Any
 
 from store.errors import DamagedStore, NewerSchema
 
-__all__ = ["SCHEMA", "new_file", "new_files", "read_json", "sync_file", "sync_folder", "temporary_beside", "write_json"]
+__all__ = [
+    "SCHEMA",
+    "new_file",
+    "new_files",
+    "read_json",
+    "sweep",
+    "sync_file",
+    "sync_folder",
+    "temporary_beside",
+    "write_json",
+]
 
 SCHEMA = 1
 """Version of everything this package writes. A higher number in a file means: keep off."""
 
 TEMPORARY_PREFIX = ".oshiwake-"
-"""Names of unfinished files begin so; they may be deleted whenever nothing runs."""
+"""Names of unfinished files begin so."""
 
 
 def temporary_beside(path: Path) -> Path:
@@ -30,14 +41,43 @@ def temporary_beside(path: Path) -> Path:
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; put it in place of `path`, on disk for good, when the block ends well."""
-    temporary = temporary_beside(path)
-    try:
+    with _unfinished(path) as temporary:
         yield temporary
         sync_file(temporary)
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path`, taken away at the end if it is still there.
+
+    It is locked as long as its writer lives; that is how `sweep` knows what the dead have left.
+    """
+    temporary = temporary_beside(path)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with contextlib.suppress(OSError):  # file systems without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield temporary
+    finally:
+        os.close(descriptor)
+        temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, *, below: bool = True) -> None:
+    """Take away the unfinished files in a folder, and below it, whose writers have died.
+
+    On a file system without locks they stay: nobody can tell there.
+    """
+    for path in (folder.rglob if below else folder.glob)(f"{TEMPORARY_PREFIX}*.part"):
+        with contextlib.suppress(OSError):  # it is being written, or gone meanwhile
+            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads: int = 4) -> None:
@@ -55,16 +95,13 @@ def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads
         write(temporaries[number], number)
         sync_file(temporaries[number])
 
-    temporaries = [temporary_beside(path) for path in paths]
-    try:
+    with contextlib.ExitStack() as stack:
+        temporaries = [stack.enter_context(_unfinished(path)) for path in paths]
         with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(prepare, range(len(paths))):
                 pass
         for temporary, path in zip(temporaries, paths, strict=True):
             os.replace(temporary, path)
-    finally:
-        for temporary in temporaries:
-            temporary.unlink(missing_ok=True)
     sync_folder(paths[0].parent)
 
 

@@ -267,6 +267,20 @@ class Journal:
             self._db.execute("UPDATE operation SET run = ? WHERE id = ?", (row[0], op.id))
         return row is not None
 
+    def begin_pass(self, run: str, number: int) -> None:
+        """Note, the first time, where a pass of a run begins in the log."""
+        key = _pass_key(run, number)
+        if self.meta(key) is None:
+            self.note(key, self._db.execute("SELECT ifnull(max(id), 0) FROM operation").fetchone()[0])
+
+    def done_in_pass(self, run: str, number: int) -> list[tuple[Action, bool, int]]:
+        """What a pass has done so far: an action, whether of members of archive files, and how often."""
+        rows = self._db.execute(
+            "SELECT action, member <> x'', count(*) FROM operation WHERE run = ? AND id > ? AND done = 1 GROUP BY 1, 2",
+            (run, self.meta(_pass_key(run, number)) or 0),
+        )
+        return [(Action(action), bool(member), count) for action, member, count in rows]
+
     def open_operations(self) -> list[Operation]:
         """What was planned and not settled: the process that planned it died. In order."""
         return [self._operation(row) for row in self._db.execute(f"{_SELECT} WHERE done = 0 ORDER BY id")]
@@ -302,6 +316,7 @@ class Journal:
         """Forget a run that was undone; tell whether the journal is empty now."""
         with self._transaction():
             self._db.execute("DELETE FROM folder_time WHERE run = ?", (run,))
+            self._db.execute("DELETE FROM meta WHERE substr(key, 1, ?) = ?", (len(key := _pass_key(run)), key))
         return self._db.execute("SELECT 1 FROM operation LIMIT 1").fetchone() is None
 
     def _apply(self, op: Operation) -> None:
@@ -342,6 +357,10 @@ class Journal:
         image = Image(self._here(path), member)
         was = Action(placed) if placed else None
         return Operation(Action(action), image, self._here(source), self._here(target), digest, was, id_)
+
+
+def _pass_key(run: str, number: int | str = "") -> str:
+    return f"pass {run} {number}"
 
 
 def _make_or_find(path: Path) -> tuple[int, int]:

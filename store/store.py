@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from store.errors import DamagedStore, RunNotFound, StoreError
-from store.files import new_file, read_json, write_json
+from store.files import new_file, read_json, sweep, write_json
 from store.part import Part
 from store.roots import ANYWHERE, Roots
 from store.run import Run, RunSpec
@@ -76,6 +76,7 @@ class Store:
         """
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
+            self._sweep()
             if not (self.root / "store.json").exists():
                 write_json(self.root / "store.json", {})
             run = self._claim(time.strftime("%Y%m%d-%H%M", time.localtime(spec.created_s)))
@@ -83,6 +84,14 @@ class Store:
         except OSError as error:
             raise StoreError(f"cannot write the store {self.root}: {error.strerror}") from error
         return run
+
+    def _sweep(self) -> None:
+        """Take away what producers left that died before their runs were whole."""
+        sweep(self.root, below=False)
+        sweep(self.weights_path("").parent)
+        for folder in self.runs.iterdir():
+            if not (folder / "passes").exists():
+                sweep(folder)
 
     def _claim(self, stem: str) -> Run:
         for n in range(1, 10_000):

@@ -62,6 +62,15 @@ class Tally:
     left_alone: int = 0
     problems: list[str] = field(default_factory=list)
 
+    def add_earlier(self, done: Sequence[tuple[Action, bool, int]], mode: Mode) -> None:
+        """Add what processes had done that died in the same pass: this one has found it in place."""
+        for action, member, count in done:
+            if action is not Action.FOLDER:
+                self.done[action.value] += count
+                self.copied_instead += count if (mode, action, member) == ("hardlink", Action.COPY, False) else 0
+                self.already -= 0 if action is Action.REMOVE else count
+        self.already = max(0, self.already)  # a person may have taken away what had been placed
+
 
 def recover(journal: Journal) -> int:
     """Finish what a process that died had planned; return how many operations that were.

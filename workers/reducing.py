@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from model.assignment import Decision, Gallery, Rule, Verdict, assign
 from model.distance import MATCHES
 from store.assignments import Assigned, FinalOutcome, write_assignments
+from store.files import sweep
 from store.journal import Journal
 from store.listing import Kind
 from store.operation import Image
@@ -65,8 +66,10 @@ def reduce_run(
         if done is not None:
             return done
         recover(journal)
+        journal.begin_pass(run.id, pass_number)
         reducer = _Reducer(store, run, pass_, journal, references)
         summary = reducer.reduce(progress)
+        sweep(run.folder)
         pass_.finish(summary)
     return summary
 
@@ -107,6 +110,7 @@ class _Reducer:
     def reduce(self, progress: Progress) -> dict[str, Any]:
         """All chunks, the report, the summary."""
         chunks = self._run.archive.listed_chunks()
+        earlier = self._journal.done_in_pass(self._run.id, self._pass.number)
         duplicates = self._find_duplicates()
         totals = _Totals()
         outcomes = Outcomes(self._store)
@@ -122,6 +126,7 @@ class _Reducer:
         finally:
             report.discard()
         published = publish(self._journal, self._output, report.path)
+        self._placer.tally.add_earlier(earlier, self._spec.mode)
         return self._summary(totals, published)
 
     def _find_duplicates(self) -> Duplicates:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from store.files import sync_folder
+from store.files import sweep, sync_folder
 from store.journal import JOURNAL_FOLDER, Journal
 from store.operation import Action, Operation
 from store.run import Run
@@ -66,6 +66,7 @@ def undo_run(run: Run) -> Undone:
             result.others = journal.runs()
             if empty:
                 _clear(journal, output)
+    sweep(run.folder)
     run.mark("undone")
     return result
 

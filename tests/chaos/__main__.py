@@ -21,8 +21,10 @@ def main() -> int:
     parser.add_argument("--pictures", type=int, default=2000, help="of the archive")
     parser.add_argument("--per-round", type=int, default=10, help="kills in one run at most")
     parser.add_argument("--seed", type=int, default=None, help="the same faults again; default: a new one")
-    parser.add_argument("--folder", type=Path, default=Path("chaos"), help="scratch folder; what is drawn there is kept")
-    parser.add_argument("--rounds", help="only this round of the seed, e.g. 7")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("chaos"), help="scratch folder; what is drawn there is kept"
+    )
+    parser.add_argument("--round", type=int, help="only this round of the seed, e.g. 7")
     parser.add_argument("--json", type=Path, help="write the result here as well")
     args = parser.parse_args()
     seed = random.randrange(10**6) if args.seed is None else args.seed
@@ -32,15 +34,11 @@ def main() -> int:
     print(f"seed {seed}, {args.kills} kills over {args.pictures} pictures", flush=True)
     campaign = Campaign(folder, weights, args.pictures, seed)
     start = time.monotonic()
-    say = lambda text: print(text, flush=True)  # noqa: E731
-    if args.rounds is not None:
-        from tests.chaos.campaign import MODES
-
-        number = int(args.rounds)
-        campaign.round(number, MODES[number % len(MODES)], args.per_round, say)
-        tally = campaign.tally
+    if args.round is None:
+        tally = campaign.run(args.kills, args.per_round)
     else:
-        tally = campaign.run(args.kills, args.per_round, say)
+        campaign.round(args.round, args.per_round)
+        tally = campaign.tally
     result = {"seed": seed, "pictures": args.pictures, "wall_s": round(time.monotonic() - start)} | asdict(tally)
     text = json.dumps(result | {"total": tally.total}, indent=1, ensure_ascii=False)
     print(text)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import shutil
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from store.run import Run
@@ -32,6 +31,10 @@ _SETTINGS = {
 }
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
 @dataclass
 class Tally:
     """What was tried and what was found.
@@ -41,8 +44,9 @@ class Tally:
         rounds: Runs brought to their end.
         resumes: How often `producer resume` was needed.
         read_again: Pictures read again, in all rounds.
-        most_reads: The most often that one picture was read in one run, less the kills of that run and one; 0 or less is right.
-        faults_found: What was not as in an undisturbed run, one line each.
+        most_reads: How often one picture was read in a run at most.
+        beyond: The same, less the kills of that run and one: above 0 is wrong.
+        found: What was not as in an undisturbed run, one line each.
     """
 
     kills: Counter[str] = field(default_factory=Counter)
@@ -50,6 +54,7 @@ class Tally:
     resumes: int = 0
     read_again: int = 0
     most_reads: int = 0
+    beyond: int = -1
     found: list[str] = field(default_factory=list)
 
     @property
@@ -72,19 +77,20 @@ class Campaign:
         self._endings: dict[str, Ending] = {}
         self._chunks = 0
 
-    def run(self, kills: int, per_round: int, say: Callable[[str], None] = print) -> Tally:
+    def run(self, kills: int, per_round: int, say: Callable[[str], None] = _say) -> Tally:
         """Go on until so many kills were done."""
         start = time.monotonic()
         while self.tally.total < kills:
             number = self.tally.rounds
-            self.round(number, MODES[number % len(MODES)], min(per_round, kills - self.tally.total), say)
+            self.round(number, min(per_round, kills - self.tally.total), say)
             done, took = self.tally.total, time.monotonic() - start
             left = (kills - done) * took / max(1, done)
             say(f"{done} of {kills} kills, {self.tally.rounds} rounds, {took:.0f} s, about {max(0, left):.0f} s left")
         return self.tally
 
-    def round(self, number: int, mode: str, kills: int, say: Callable[[str], None] = print) -> None:
+    def round(self, number: int, kills: int, say: Callable[[str], None] = _say) -> None:
         """One run under so many faults at most, compared, undone, compared."""
+        mode = MODES[number % len(MODES)]
         undisturbed = self._undisturbed(mode)
         rng = random.Random(f"{self._seed} {number}")
         private = number % 4 == 3
@@ -150,7 +156,8 @@ class Campaign:
         most = max(counts.values(), default=0)
         if most > 1 + kills:
             found.append(f"a picture was read {most} times, with {kills} kills")
-        self.tally.most_reads = max(self.tally.most_reads, most - 1 - kills)
+        self.tally.most_reads = max(self.tally.most_reads, most)
+        self.tally.beyond = max(self.tally.beyond, most - 1 - kills)
         self.tally.read_again += sum(counts.values()) - len(counts)
         self.tally.found += [f"round {number} ({siege.mode}): {line}" for line in found]
 

@@ -55,7 +55,7 @@ class Processes:
             "OSHIWAKE_STORE": str(collection.store),
             "OSHIWAKE_WEIGHTS": str(weights),
             "OSHIWAKE_PROCESSES": "1",
-            "PYTHONPATH": os.fspath(PLUGINS),
+            "PYTHONPATH": f"{PLUGINS}:{PLUGINS.parents[1]}",
             "TMPDIR": str(folder / "tmp"),
             "KILL_POINTS": str(folder / "kills"),
             "KILL_QUEUE": "reduce",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import signal
 import time
@@ -14,11 +16,11 @@ from redis.exceptions import RedisError
 from store.errors import StoreError
 from store.run import Run
 from store.store import Store
-from tests.chaos.faults import Fault
-from tests.chaos.processes import Broker, Processes
 from tasks.messages import EmbedMessage, ReduceMessage
 from tasks.queue import Queue
 from tasks.settings import Settings
+from tests.chaos.faults import Fault
+from tests.chaos.processes import Broker, Processes
 
 __all__ = ["VISIBILITY_S", "Siege", "undo_under_fire"]
 
@@ -134,10 +136,14 @@ class Siege:
         run = self._run()
         assert run is not None and self.broker is not None
         queue = Queue(Settings(OSHIWAKE_BROKER_URL=self.broker.url))  # type: ignore[call-arg]
-        parts = [(part, chunk) for part in ("archive", "passes/1/references") for chunk in _listed(self._store, run, part)]
-        self.rng.shuffle(parts)
-        for part, chunk in parts:
-            queue.send_chunk(EmbedMessage(run=run.id, number=1, part=part, chunk=chunk))
+        messages = [
+            EmbedMessage(run=run.id, number=1, part=part, chunk=chunk)
+            for part in ("archive", "passes/1/references")
+            for chunk in self._store.part(f"{run.id}/{part}").listed_chunks()
+        ]
+        self.rng.shuffle(messages)
+        for message in messages:
+            queue.send_chunk(message)
         for _ in range(2):
             queue.send_reduce(ReduceMessage(run=run.id, number=1))
         self.struck["every message twice, in any order"] += 1
@@ -196,9 +202,6 @@ class Siege:
         return action != "freeze" and self.processes.strike(victim)
 
     def _send(self, pid: int, number: int) -> None:
-        import contextlib
-        import os
-
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
@@ -218,10 +221,6 @@ class Siege:
                 self.broker.client.flushall()
             except RedisError as error:
                 raise AssertionError("the broker is gone") from error
-
-
-def _listed(store: Store, run: Run, part: str) -> list[int]:
-    return [chunk for chunk in store.part(f"{run.id}/{part}").listed_chunks()]
 
 
 def undo_under_fire(processes: Processes, run: Run, rng: random.Random, kills: int) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from store.assignments import Assigned, FinalOutcome, read_assignments, write_assignments
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
-from store.files import SCHEMA, new_file, read_json, write_json
+from store.files import SCHEMA, new_file, read_json, sweep, write_json
 from store.run import PassSpec, Run, RunSpec, valid_run_id
 from store.store import Store, default_store
 from tests.unit.trees import put, unfinished
@@ -178,3 +180,19 @@ def test_the_default_store_follows_the_desktop_specification(monkeypatch: pytest
     for value in ("", "relative"):
         monkeypatch.setenv("XDG_DATA_HOME", value)
         assert default_store() == Path("/home/x/.local/share/oshiwake")
+
+
+def test_a_sweep_takes_what_the_dead_have_left(tmp_path: Path) -> None:
+    """An unfinished file whose writer was killed goes; one that is being written, and everything else, stays."""
+    (tmp_path / "below").mkdir()
+    kill_itself = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    program = (
+        "import sys; from pathlib import Path; from store.files import new_file\n"
+        f"with new_file(Path(sys.argv[1])) as t: t.write_text('half'); {kill_itself}"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "below" / "dead")], check=False)
+    assert len(list((tmp_path / "below").glob(".oshiwake-*"))) == 1
+    with new_file(tmp_path / "alive") as temporary:
+        temporary.write_text("whole")
+        sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["alive", "below"]

@@ -202,14 +202,14 @@ def test_a_second_reduce_is_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize("mode", ["hardlink", "symlink", "copy", "move"])
 def test_reducing_again_after_a_crash_changes_nothing(site: Site, mode: Any) -> None:
-    """A reducer that died before its summary was written is repeated: the same layout, report and counts."""
+    """A reducer that died before its summary was written is repeated: the same layout, report and summary."""
     sorting = Sorting(site, PICTURES, replace(SPEC, mode=mode))
     first = sorting.reduce()
     before, report = site.placed(), sorting.report()
     sorting.run.pass_(1).reopen()
     again = sorting.reduce()
     assert site.placed() == before and sorting.report() == report
-    assert again["outcomes"] == first["outcomes"] and again["already"] == 7 and not again["placed"]
+    assert again == first and first["placed"]
 
 
 @pytest.mark.parametrize("mode", ["hardlink", "symlink", "copy", "move"])
