@@ -83,7 +83,7 @@ class Dispatcher:
             sent += self._list(run, pass_, pass_.references, found.files, on_scan)
         totals = run.archive.totals
         if totals is None:
-            scan = Scan(run.archive.root, (bytes(run.output), bytes(self._store.root)))
+            scan = Scan(run.archive.root, (bytes(run.output), bytes(self._store.root)), self._store.roots)
             sent += self._list(run, pass_, run.archive, scan, on_scan)
             totals = run.archive.totals
             assert totals is not None  # the scan has just ended

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from store.listing import Kind, Listed
+from store.roots import ANYWHERE, Roots
 
 __all__ = ["Scan"]
 
@@ -30,10 +31,12 @@ class Scan:
     Attributes:
         root: Absolute path without symbolic links.
         excluded: Absolute paths of folders that are not entered, e.g. the output.
+        roots: Symbolic links that lead out of them are not followed.
     """
 
     root: bytes
     excluded: tuple[bytes, ...] = ()
+    roots: Roots = ANYWHERE
     _closed: set[tuple[int, int]] = field(default_factory=set)  # folders not to be entered (again)
 
     def __iter__(self) -> Iterator[Listed]:
@@ -90,10 +93,13 @@ class Scan:
         except OSError as error:
             yield Listed(path, 0, 0, kind=Kind.UNREADABLE, reason=f"a symbolic link that leads nowhere: {_say(error)}")
             return
+        target = os.path.realpath(entry.path)
+        if not self.roots.admits(os.fsdecode(target)):
+            yield Listed(path, 0, 0, kind=Kind.UNREADABLE, reason="a symbolic link that leads out of OSHIWAKE_ROOTS")
+            return
         if not stat.S_ISDIR(status.st_mode):
             yield from _file(path, status, self.root)
             return
-        target = os.path.realpath(entry.path)
         if any(_is_inside(target, os.path.realpath(folder)) for folder in (self.root, *self.excluded)):
             return
         if self._may_enter(target, once=True):

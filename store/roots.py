@@ -44,11 +44,13 @@ class Roots:
     def __init__(self, places: Mapping[str, str] | None = None) -> None:
         """Take a map such as `parse_roots` gives; the folders need not exist yet."""
         self._places = {name: os.path.realpath(place) for name, place in (places or {}).items()}
-        aliases = [(os.path.normpath(place), name) for name, place in (places or {}).items()]
+        forms = {(os.path.normpath(place), name) for name, place in (places or {}).items()}
+        forms |= {(place, name) for name, place in self._places.items()}
         # The innermost first: a root within a root names what is in it.
-        self._by_place = sorted(
-            {*aliases, *((place, name) for name, place in self._places.items())}, key=lambda pair: -len(pair[0])
-        )
+        innermost_first = sorted(forms, key=lambda form: -len(form[0]))
+        self._prefixes = [
+            (os.fsencode(os.path.join(place, "")), f"{name}:/".encode()) for place, name in innermost_first
+        ]
 
     def __bool__(self) -> bool:
         return bool(self._places)
@@ -66,9 +68,15 @@ class Roots:
 
         What is written down already comes back unchanged.
         """
-        for place, name in self._by_place:
-            if _is_below(path, place):
-                return f"{name}:/{path[len(place) :].lstrip('/')}"
+        return os.fsdecode(self.stored_bytes(os.fsencode(path)))
+
+    def stored_bytes(self, path: bytes) -> bytes:
+        """The same for a path as the bytes that the file system uses."""
+        for place, name in self._prefixes:
+            if path.startswith(place):
+                return name + path[len(place) :]
+            if path == place[:-1]:
+                return name
         return path
 
     def here(self, stored: str) -> str:
@@ -89,10 +97,6 @@ class Roots:
             return self._place_of(stored)
         except UnknownRoot:
             return stored
-
-    def stored_bytes(self, path: bytes) -> bytes:
-        """`stored` for a path as the bytes that the file system uses."""
-        return os.fsencode(self.stored(os.fsdecode(path))) if self._places else path
 
     def place_bytes(self, stored: bytes) -> bytes:
         """Where such a path stands on this machine; whether it leads out of the roots is not looked at.

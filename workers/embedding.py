@@ -121,7 +121,7 @@ def embed_chunk(
         options.picture_limit_s,
         careful,
     )
-    with Sources(root, options.max_bytes) as sources:
+    with Sources(root, options.max_bytes, store.roots) as sources:
         reads, timings = pipeline.run(sources, files)
     key = pipeline.embedder.info.embedding_key
     start = time.perf_counter()

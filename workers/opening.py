@@ -1,13 +1,19 @@
-"""Open files that may have changed since the scan saw them: a pipe in a file's place must not hang anybody."""
+"""Open files that may have changed since the scan saw them.
+
+A pipe in a file's place must not hang anybody, and a link in its place must not lead out of this machine's roots: the
+file is opened first, then the kernel is asked which one it is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import lzma
 import os
 import stat
 import struct
+import sys
 import threading
 import zipfile
 import zlib
@@ -16,7 +22,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["BROKEN_ARCHIVE", "ArchiveFiles", "NotAFile", "find_member", "open_archive", "open_regular"]
+from store.roots import ANYWHERE, Roots
+
+__all__ = ["BROKEN_ARCHIVE", "ArchiveFiles", "NotAFile", "find_member", "open_archive", "open_regular", "real_path"]
 
 _OPEN_ARCHIVES = 8
 """Archive files kept open: their members follow one another in a listing, and a descriptor each is not to be had."""
@@ -38,29 +46,53 @@ class NotAFile(OSError):
     """Something that is no regular file stands there."""
 
 
-def open_regular(path: bytes) -> BinaryIO:
+class LeadsOut(OSError):
+    """The file lies outside the roots of this machine; a symbolic link led there."""
+
+
+def open_regular(path: bytes, roots: Roots = ANYWHERE) -> BinaryIO:
     """Open a regular file for reading; of anything else not one byte is waited for.
 
     Raises:
         NotAFile: A folder, a pipe or a device stands there.
+        LeadsOut: It lies in none of the roots; not one byte is read.
         OSError: It cannot be opened.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotAFile(errno.EINVAL, "not a regular file", path)
+        if roots and not roots.admits(os.fsdecode(real_path(descriptor))):
+            raise LeadsOut(errno.EACCES, "it leads out of this machine's roots", path)
+    except BaseException:
         os.close(descriptor)
-        raise NotAFile(errno.EINVAL, "not a regular file", path)
+        raise
     return open(descriptor, "rb")
 
 
+def real_path(descriptor: int) -> bytes:
+    """Where an open file or folder really is, as the kernel has it: an absolute path without symbolic links.
+
+    Raises:
+        OSError: This system does not tell.
+    """
+    if sys.platform == "darwin":
+        return fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0")
+    try:
+        return os.readlink(b"/proc/self/fd/%d" % descriptor)
+    except FileNotFoundError:
+        raise OSError(errno.ENOSYS, "without /proc it cannot be told where a file lies") from None
+
+
 @contextlib.contextmanager
-def open_archive(path: bytes) -> Iterator[zipfile.ZipFile]:
+def open_archive(path: bytes, roots: Roots = ANYWHERE) -> Iterator[zipfile.ZipFile]:
     """Open an archive file.
 
     Raises:
         OSError: As `open_regular`.
         BROKEN_ARCHIVE: It is none, or damaged.
     """
-    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+    with open_regular(path, roots) as file, zipfile.ZipFile(file) as archive:
         yield archive
 
 
@@ -85,7 +117,8 @@ class _Opened:
 class ArchiveFiles:
     """Keeps the archive files used last open. Threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, roots: Roots = ANYWHERE) -> None:
+        self._roots = roots
         self._opened: OrderedDict[bytes, _Opened] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -115,7 +148,7 @@ class ArchiveFiles:
     def _get(self, path: bytes) -> _Opened:
         if path not in self._opened:
             closing = contextlib.ExitStack()
-            self._opened[path] = _Opened(closing, closing.enter_context(open_archive(path)))
+            self._opened[path] = _Opened(closing, closing.enter_context(open_archive(path, self._roots)))
             self._close_oldest()
         self._opened.move_to_end(path)
         return self._opened[path]

@@ -17,8 +17,9 @@ from store.files import TEMPORARY_PREFIX, sync_folder
 from store.journal import Journal
 from store.operation import Action, Image, Operation, Placement
 from store.run import Mode
+from workers.containment import Fence
 from workers.naming import file_name, numbered
-from workers.operations import finish, perform, stands_already
+from workers.operations import stands_already
 from workers.shifting import Failed, Taken
 
 __all__ = ["Placer", "Tally", "Wanted", "recover"]
@@ -81,7 +82,8 @@ def recover(journal: Journal) -> int:
         for path in folder.glob(f"{TEMPORARY_PREFIX}*.part"):
             path.unlink()
     planned = journal.open_operations()
-    finished = [finish(op) for op in planned]
+    with Fence(journal.folder.parent, journal.roots) as fence:
+        finished = [fence.finish(op) for op in planned]
     journal.settle(
         [op for op in finished if op is not None],
         [op for op, end in zip(planned, finished, strict=True) if end is None],
@@ -104,6 +106,7 @@ class Placer:
         self.tally = Tally()
         self._journal = journal
         self._output = os.fsencode(output)
+        self._fence = Fence(output, journal.roots)
         self._run = run_id
         self._mode = Action(mode)
         self._next_number: dict[bytes, int] = {}
@@ -256,6 +259,7 @@ class Placer:
                 done.append(result)
                 if item.image is not None and op.action is not Action.REMOVE:
                     stands[item.image].append(op.target)
+        self._fence.release()
         for folder in {os.path.dirname(op.target) for op in done}:
             sync_folder(Path(os.fsdecode(folder)))
         self._journal.settle(done, dropped)
@@ -264,7 +268,7 @@ class Placer:
     def _try(self, op: Operation, names: set[bytes], missing: set[bytes]) -> Operation | None:
         """Do one operation; None when it cannot be done, then with its target in `names` or `missing`, or reported."""
         try:
-            result = perform(op)
+            result = self._fence.perform(op)
         except (Taken, Failed) as error:
             if isinstance(error, Taken) and op.action is not Action.FOLDER:
                 names.add(op.target)

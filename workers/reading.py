@@ -10,6 +10,7 @@ from types import TracebackType
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from model.picture import SNIFF_BYTES, picture_suffixes, sniff
 from store.listing import Listed
+from store.roots import ANYWHERE, Roots
 from workers.opening import BROKEN_ARCHIVE, ArchiveFiles, find_member, open_regular
 
 __all__ = ["PassingFailure", "Sources"]
@@ -33,13 +34,15 @@ class Sources:
     Attributes:
         root: Absolute path of the part's root.
         max_bytes: Files larger than this are refused before they are read.
+        roots: Files outside of them are refused as well, whatever led there.
     """
 
     root: bytes
     max_bytes: int = 1 << 30
+    roots: Roots = ANYWHERE
 
     def __post_init__(self) -> None:
-        self._archives = ArchiveFiles()
+        self._archives = ArchiveFiles(self.roots)
 
     def __enter__(self) -> Sources:
         return self
@@ -60,6 +63,7 @@ class Sources:
             PassingFailure: It cannot be opened now.
         """
         try:
+            _need_below(listed.path)
             data = self._member(listed) if listed.member else self._plain(listed)
         except PictureError:
             raise
@@ -71,7 +75,7 @@ class Sources:
         return data
 
     def _plain(self, listed: Listed) -> bytes:
-        with open_regular(os.path.join(self.root, listed.path)) as file:
+        with open_regular(os.path.join(self.root, listed.path), self.roots) as file:
             self._check_size(os.fstat(file.fileno()).st_size)
             head = file.read(SNIFF_BYTES)
             _need_picture(head, listed.path)
@@ -95,6 +99,12 @@ class Sources:
     def _check_size(self, size: int) -> None:
         if size > self.max_bytes:
             raise UnreadablePicture(f"{size:,} bytes: more than the limit of {self.max_bytes:,} bytes")
+
+
+def _need_below(path: bytes) -> None:
+    """No scan lists such a path; whoever wrote it into a listing wants something else read."""
+    if path.startswith(b"/") or b".." in path.split(b"/"):
+        raise UnreadablePicture("its path leads out of the folder that was scanned")
 
 
 def _need_picture(head: bytes, name: bytes) -> None:

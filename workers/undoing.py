@@ -12,10 +12,10 @@ from store.files import sweep, sync_folder
 from store.journal import JOURNAL_FOLDER, Journal
 from store.operation import Action, Operation
 from store.run import Run
+from workers.containment import Fence
 from workers.errors import UndoRefused
 from workers.placing import recover
 from workers.report import withdraw
-from workers.reversing import reverse
 from workers.shifting import Failed
 
 __all__ = ["Undone", "undo_run"]
@@ -94,15 +94,16 @@ def _reverse_all(journal: Journal, run_id: str, result: Undone) -> None:
         # A name that a rename or a removal gives back may be that of a later operation. An undo that dies is begun
         # again, so what is already taken back must be forgotten before such a name means something else.
         for _, ops in groupby(batch, key=lambda op: op.id if op.action in (Action.RENAME, Action.REMOVE) else 0):
-            _reverse(journal, list(ops), result)
+            with Fence(journal.folder.parent, journal.roots) as fence:
+                _reverse(journal, fence, list(ops), result)
 
 
-def _reverse(journal: Journal, batch: list[Operation], result: Undone) -> None:
+def _reverse(journal: Journal, fence: Fence, batch: list[Operation], result: Undone) -> None:
     done: list[Operation] = []
     left: list[Operation] = []
     for op in batch:
         try:
-            reverse(op)
+            fence.reverse(op)
         except Failed as error:
             left.append(op)
             result.left.append(str(error))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from producer.scan import Scan
 from store.listing import Kind, Listed
+from store.roots import Roots
 
 
 def scan(root: Path | bytes, *excluded: Path) -> list[Listed]:
@@ -467,3 +468,16 @@ def test_light_help() -> None:
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     assert "enqueue" in found.stdout
+
+
+def test_links_out_of_the_roots_are_listed_and_not_followed(tmp_path: Path) -> None:
+    """Folders and files alike; what is linked from another root is part of the archive."""
+    fill(tmp_path, "art/1.png", "more/2.png", "secret/3.png")
+    for name in ("more", "secret"):
+        (tmp_path / "art" / name).symlink_to(tmp_path / name)
+    (tmp_path / "art" / "far.png").symlink_to(tmp_path / "secret" / "3.png")
+    roots = Roots({"art": str(tmp_path / "art"), "more": str(tmp_path / "more")})
+    found = {listed.name: listed.kind for listed in Scan(bytes(tmp_path / "art"), roots=roots)}
+    refused = Kind.UNREADABLE
+    assert found == {"1.png": Kind.PENDING, "more/2.png": Kind.PENDING, "far.png": refused, "secret": refused}
+    assert len(scan(tmp_path / "art")) == 4

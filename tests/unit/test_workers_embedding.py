@@ -19,9 +19,10 @@ from model.embedder import Embedder
 from model.picture import Limits, decode
 from model.preprocessing import Preprocessing
 from model.weights import WeightsInfo, read_info
-from store.errors import DamagedStore
+from store.errors import DamagedStore, OutsideRoots
 from store.listing import Kind, KnownAt, Listed
 from store.part import PartSpec
+from store.roots import Roots
 from store.run import Run, RunSpec
 from store.shard import Counts, Read, read_shard
 from store.store import Store
@@ -232,3 +233,12 @@ def test_the_network_is_loaded_once(store: Store, run: Run) -> None:
     assert embedders.get(store, run.spec.weights_digest) is first and first.batch == 7
     with pytest.raises(WrongWeights):
         embedders.get(store, "another")
+
+
+def test_a_run_outside_this_machines_roots_is_refused(tmp_path: Path, run: Run) -> None:
+    """Whoever may write in the store cannot have a worker read what its operator did not name."""
+    fenced = Store(tmp_path / "store", Roots({"art": str(tmp_path / "elsewhere")}))
+    with pytest.raises(OutsideRoots, match="art="):
+        embed_chunk(fenced, run, "archive", 0, Embedders())
+    inside = Store(tmp_path / "store", Roots({"art": run.spec.archive}))
+    assert embed_chunk(inside, run, "archive", 0, Embedders())[0].embedded == 2

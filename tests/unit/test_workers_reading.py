@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from store.listing import Listed
+from store.roots import Roots
 from tests.unit.trees import put
 from workers.reading import PassingFailure, Sources
 
@@ -238,3 +239,27 @@ def test_many_archive_files_need_few_descriptors(root: Path, sources: Sources) -
     for n in range(40):
         assert sources.read(listed(f"{n}.cbz", "1.png")) == png()
     assert len(os.listdir("/proc/self/fd")) - before <= 16
+
+
+def test_a_machine_with_roots_reads_nothing_outside(tmp_path: Path) -> None:
+    """A link is followed where its end lies in a root, its own or another; a listing cannot name its way out."""
+    secret = put(tmp_path / "secret" / "x.png", png("red"))
+    near = put(tmp_path / "more" / "near.png", png("blue"))
+    art = tmp_path / "art"
+    put(art / "in.png", png("green"))
+    (art / "near.png").symlink_to(near)
+    (art / "far.png").symlink_to(secret)
+    (art / "folder").symlink_to(secret.parent)
+    (art / "far.cbz").symlink_to(book(tmp_path / "secret", {"1.png": png()}))
+    roots = Roots({"art": str(art), "more": str(tmp_path / "more")})
+    with Sources(bytes(art), roots=roots) as fenced, Sources(bytes(art)) as free:
+        assert fenced.read(listed("near.png")) == free.read(listed("near.png")) == png("blue")
+        assert fenced.read(listed("in.png")) == png("green")
+        for far in (listed("far.png"), listed("folder/x.png"), listed("far.cbz", "1.png")):
+            assert free.read(far) == png()
+            with pytest.raises(PassingFailure, match="leads out of this machine's roots"):
+                fenced.read(far)
+        for name in ("../secret/x.png", str(secret), "a/../../secret/x.png"):
+            for sources in (fenced, free):
+                with pytest.raises(UnreadablePicture, match="leads out of the folder"):
+                    sources.read(listed(name))
