@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.network import Network
+from model.preprocessing import Preprocessing
 from model.weights import WeightsInfo, load_network
 
 __all__ = ["Embedder"]
@@ -40,6 +43,12 @@ class Embedder:
         side = info.preprocessing.size_px
         embedder.embed(np.zeros((1, side, side, 3), np.uint8))
         return embedder
+
+    def under(self, preprocessing: Preprocessing) -> Embedder:
+        """The same network for pictures prepared another way than its weights file says."""
+        other = copy.copy(self)
+        other.info = replace(self.info, preprocessing=preprocessing)
+        return other
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed prepared pictures, in order, one vector each.

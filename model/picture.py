@@ -13,6 +13,7 @@ import io
 import struct
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +21,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from model.errors import UnreadablePicture, UnsupportedPicture
 from model.jxl import jxl_size
+from model.png import quick_pixels
 
-__all__ = ["SNIFF_BYTES", "Limits", "decode", "picture_suffixes", "sniff"]
+__all__ = ["SNIFF_BYTES", "Limits", "Stored", "decode", "picture_suffixes", "read", "sniff"]
 
 SNIFF_BYTES = 64
 """How many leading bytes of a file `sniff` wants to see."""
@@ -63,6 +65,22 @@ class Limits:
     """
 
     max_pixels: int = 200_000_000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A picture as its file holds it, before it is turned and before what is clear becomes white.
+
+    Attributes:
+        image: Mode RGB, or RGBA where the file may hold transparency. Its size is that of the file divided by what the
+            reader was asked for, rounded up.
+        size: Width and height in the file.
+        turn: What brings it upright; None where it is.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    turn: Image.Transpose | None
 
 
 def picture_suffixes() -> frozenset[str]:
@@ -109,13 +127,35 @@ def _sniff_brands(head: bytes) -> str | None:
 
 
 def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
-    """Read a picture's bytes as what a viewer would show, in mode RGB.
+    """Read a picture's bytes as what a viewer would show, in mode RGB: the plain way, every pixel through Pillow.
 
     Of an animation the first frame is read.
 
     Args:
         data: The whole content of the file.
         limits: Refuse what is larger than this.
+
+    Raises:
+        UnsupportedPicture: The content is no picture of a format that this installation reads.
+        UnreadablePicture: The picture is damaged, empty or larger than the limits.
+    """
+    stored = read(data, limits=limits)
+    image = stored.image
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image if stored.turn is None else image.transpose(stored.turn)
+
+
+def read(
+    data: bytes, *, limits: Limits | None = None, shrink: Callable[[tuple[int, int]], int] | None = None
+) -> Stored:
+    """Read a picture's bytes as the file holds them.
+
+    Args:
+        data: The whole content of the file.
+        limits: Refuse what is larger than this.
+        shrink: Told width and height, says by which of 1, 2, 4 and 8 a reader may divide them where its format offers
+            that. Given at all, it also allows the quick readers, which give the same pixels as Pillow.
 
     Raises:
         UnsupportedPicture: The content is no picture of a format that this installation reads.
@@ -132,15 +172,28 @@ def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
         if name == "jxl" and (size := jxl_size(data)):
             _check_size(*size, limits)
         with _silence, Image.open(io.BytesIO(data), formats=[_FORMATS[name]]) as image:
-            _check_size(*image.size, limits)
+            size = image.size
+            _check_size(*size, limits)
+            if shrink is not None and name == "png" and (pixels := quick_pixels(data, image)) is not None:
+                # Pillow's own getexif for PNG would read all pixels first, to find a block behind them; there is none.
+                return Stored(pixels, size, _turn(Image.Image.getexif(image)))
+            if shrink is not None and name == "jpeg" and (factor := shrink(size)) > 1:
+                _shrink(image, factor)
             image.load()
-            return _flatten(_upright(image))
+            return Stored(_to_colours(image), size, _turn_of(image))
     except (UnreadablePicture, MemoryError):
         raise
     except UnidentifiedImageError as error:
         raise UnreadablePicture(f"damaged {name}: its header cannot be read") from error
     except Exception as error:
         raise UnreadablePicture(f"damaged {name}: {_one_line(error)}") from error
+
+
+def _shrink(image: Image.Image, factor: int) -> None:
+    """Have a JPEG decoded at a fraction of its size; its decoder then leaves out the frequencies that would be lost."""
+    width, height = image.size
+    if min(width, height) >= factor:
+        image.draft("", (width // factor, height // factor))
 
 
 def _one_line(error: Exception) -> str:
@@ -195,26 +248,25 @@ class _Silence:
 _silence = _Silence()
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; a damaged EXIF block means none, as in every viewer."""
+def _turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What the EXIF orientation asks for; a damaged EXIF block asks for nothing, as in every viewer."""
     if image.format == "JXL" and not getattr(image, "jpeg", False):
-        return image  # the decoder has turned it by the codestream's orientation, which overrides EXIF's
+        return None  # the decoder has turned it by the codestream's orientation, which overrides EXIF's
     try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return _turn(image.getexif())
     except Exception:  # as with broken pixels, the types are many
-        return image
-    return image if turn is None else image.transpose(turn)
+        return None
 
 
-def _flatten(image: Image.Image) -> Image.Image:
-    """Bring any of Pillow's modes to RGB, with transparency composed on white."""
+def _turn(exif: Image.Exif) -> Image.Transpose | None:
+    return _TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
+
+
+def _to_colours(image: Image.Image) -> Image.Image:
+    """Bring any of Pillow's modes to RGB, or RGBA where there is transparency."""
     if image.mode.startswith("I") or image.mode == "F":
         image = _eight_bits(image)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

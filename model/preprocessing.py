@@ -1,7 +1,12 @@
-"""From an upright RGB picture to the square of pixels that the network takes.
+"""From a picture to the square of pixels that the network takes.
 
-A preprocessing is known by its version, a short string such as `v1-pad-128`; it stands in every weights file and beside
-every embedding, because vectors of two preprocessings must never be compared.
+A preprocessing is known by its version, a short string such as `v2-pad-128`; it stands in every weights file and beside
+every embedding, because vectors of two preprocessings must never be compared. The number in front names a family:
+
+    v1   every pixel is decoded by Pillow, turned upright, laid on white, and scaled in one step: the plain way
+    v2   the same within a stated bound, several times faster (docs/performance.md): a JPEG is decoded at 1/2, 1/4 or
+         1/8, to not less than twice the square; large pictures are averaged to not less than twice the square before
+         they are scaled; turning and white come last, when there is little left to turn
 """
 
 from __future__ import annotations
@@ -14,13 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.errors import WeightsError
+from model.errors import UnreadablePicture, WeightsError
+from model.picture import Limits, decode, read
 
 __all__ = ["Fit", "Preprocessing"]
 
 Fit = Literal["pad", "stretch"]
-_VERSION = re.compile(r"v1-(pad|stretch)-([1-9][0-9]{1,3})")
+Family = Literal[1, 2]
+_VERSION = re.compile(r"v([12])-(pad|stretch)-([1-9][0-9]{1,3})")
 _BACKGROUND = (255, 255, 255)
+_BILINEAR = Image.Resampling.BILINEAR
+
+_GAP = 2
+"""How many pixels of the picture are left for each of the square, along a side, before it is scaled with care."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +41,17 @@ class Preprocessing:
     Attributes:
         fit: `pad` keeps the shape and fills up with white; `stretch` fills the square, as the seed implementation does.
         size_px: Side of the square.
+        family: 1 is the plain way, 2 the quick one.
     """
 
     fit: Fit = "pad"
     size_px: int = 128
+    family: Family = 2
 
     @property
     def version(self) -> str:
-        """The name under which embeddings made this way may be compared, e.g. `v1-pad-128`."""
-        return f"v1-{self.fit}-{self.size_px}"
+        """The name under which embeddings made this way may be compared, e.g. `v2-pad-128`."""
+        return f"v{self.family}-{self.fit}-{self.size_px}"
 
     @classmethod
     def from_version(cls, version: str) -> Preprocessing:
@@ -50,16 +63,62 @@ class Preprocessing:
         match = _VERSION.fullmatch(version)
         if match is None:
             raise WeightsError(f"unknown preprocessing version {version!r}: a newer Oshiwake may know it")
-        return cls(cast(Fit, match[1]), int(match[2]))
+        return cls(cast(Fit, match[2]), int(match[3]), cast(Family, int(match[1])))
+
+    def read(self, data: bytes, *, limits: Limits | None = None) -> NDArray[np.uint8]:
+        """Make the square of a picture file's content: `(size_px, size_px, 3)` uint8, antialiased bilinear.
+
+        Raises:
+            UnsupportedPicture: The content is no picture of a format that this installation reads.
+            UnreadablePicture: The picture is damaged, empty or larger than the limits.
+        """
+        if self.family == 1:
+            return self(decode(data, limits=limits))
+        try:
+            stored = read(data, limits=limits, shrink=self._shrink)
+        except UnreadablePicture:
+            return self(decode(data, limits=limits))  # so that a broken file has one outcome and one reason
+        small = self._scaled(stored.image, stored.size)
+        return self._framed(small if stored.turn is None else small.transpose(stored.turn))
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """Scale an RGB picture to the square: `(size_px, size_px, 3)` uint8, antialiased bilinear."""
-        side = self.size_px
+        """Make the square of an upright RGB picture: `(size_px, size_px, 3)` uint8, antialiased bilinear."""
+        return self._framed(self._scaled(picture, picture.size))
+
+    def _shrink(self, size: tuple[int, int]) -> int:
+        """By how much a reader may divide the sides of a picture, so that enough is left to scale with care."""
+        side = min(size) if self.fit == "stretch" else max(size)
+        return next((factor for factor in (8, 4, 2) if side >= factor * _GAP * self.size_px), 1)
+
+    def _scaled(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        """Scale a picture, whose whole size may be a multiple of what was read, to fit into the square; mode RGB."""
+        target = self._target(size)
+        if self.family == 1:
+            return image.resize(target, _BILINEAR)
+        factor = round(max(size) / max(image.size))
+        box = (0.0, 0.0, size[0] / factor, size[1] / factor)  # without what rounding up has added at the edges
+        if image.mode == "RGBA":
+            return _on_white(image.convert("RGBa").resize(target, _BILINEAR, box, reducing_gap=_GAP))
+        return image.resize(target, _BILINEAR, box, reducing_gap=_GAP)
+
+    def _target(self, size: tuple[int, int]) -> tuple[int, int]:
         if self.fit == "stretch":
-            return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))
-        scale = side / max(picture.size)
-        width, height = (max(1, round(length * scale)) for length in picture.size)
-        small = picture.resize((width, height), Image.Resampling.BILINEAR)
+            return self.size_px, self.size_px
+        scale = self.size_px / max(size)
+        return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+    def _framed(self, small: Image.Image) -> NDArray[np.uint8]:
+        """Put a scaled picture into the middle of a white square."""
+        side = self.size_px
+        if small.size == (side, side):
+            return np.asarray(small)
         square = Image.new("RGB", (side, side), _BACKGROUND)
-        square.paste(small, ((side - width) // 2, (side - height) // 2))
+        square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
         return np.asarray(square)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Lay a picture with premultiplied opacity (mode RGBa) on white."""
+    values = np.asarray(image)
+    clear = 255 - values[:, :, 3:]
+    return Image.fromarray(values[:, :, :3] + np.minimum(clear, 255 - values[:, :, :3]))

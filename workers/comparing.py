@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from model.distance import cosine_distances
 from model.embedder import Embedder
 from model.errors import PictureError, UnreadablePicture
-from model.picture import decode
 from workers.opening import open_regular
 
 __all__ = ["distance_between"]
@@ -33,7 +32,7 @@ def _prepared(path: Path, embedder: Embedder) -> NDArray[np.uint8]:
     """One picture as a batch: `(1, size, size, 3)` uint8."""
     try:
         with open_regular(os.fsencode(path)) as file:
-            return embedder.info.preprocessing(decode(file.read()))[np.newaxis]
+            return embedder.info.preprocessing.read(file.read())[np.newaxis]
     except OSError as error:
         raise UnreadablePicture(f"{path}: {(error.strerror or str(error)).lower()}") from error
     except PictureError as error:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model.embedder import Embedder
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
-from model.picture import Limits, decode
+from model.picture import Limits
 from model.preprocessing import Preprocessing
 from store.listing import Kind, Listed
 from store.shard import Read
@@ -112,8 +112,8 @@ class Pipeline:
             read_done = time.perf_counter()
             timings.read_s += read_done - start
             if self.careful:
-                try_picture(data, limits=self.limits, limit_s=self.picture_limit_s)
-            pixels = self._preprocessing(decode(data, limits=self.limits))
+                try_picture(data, self._preprocessing, limits=self.limits, limit_s=self.picture_limit_s)
+            pixels = self._preprocessing.read(data, limits=self.limits)
             timings.decode_s += time.perf_counter() - read_done
         except PassingFailure as error:
             return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error), passing=True))

@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 from model.errors import PictureError, UnreadablePicture
-from model.picture import Limits, decode
+from model.picture import Limits
+from model.preprocessing import Preprocessing
 
 __all__ = ["try_picture"]
 
@@ -21,13 +22,13 @@ _MEMORY_BYTES = 4 << 30
 _NO_MEMORY = 3
 
 
-def try_picture(data: bytes, *, limits: Limits, limit_s: float) -> None:
-    """Decode a picture elsewhere; return when that process ends well, whether or not the picture is readable.
+def try_picture(data: bytes, preprocessing: Preprocessing, *, limits: Limits, limit_s: float) -> None:
+    """Read a picture elsewhere, by the same way; return when that process ends well, readable or not.
 
     Raises:
         UnreadablePicture: The process died, took longer than `limit_s` seconds, or ran out of memory.
     """
-    command = [sys.executable, "-m", "workers.probe", str(limits.max_pixels)]
+    command = [sys.executable, "-m", "workers.probe", preprocessing.version, str(limits.max_pixels)]
     try:
         result = subprocess.run(command, input=data, capture_output=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired as error:
@@ -42,11 +43,11 @@ def _name(returncode: int) -> str:
     return signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
 
 
-def _main(max_pixels: int) -> int:
-    """Decode what comes in; a picture that is merely damaged ends well, for the pipeline finds that out itself."""
+def _main(version: str, max_pixels: int) -> int:
+    """Read what comes in; a picture that is merely damaged ends well, for the pipeline finds that out itself."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     try:
-        decode(sys.stdin.buffer.read(), limits=Limits(max_pixels=max_pixels))
+        Preprocessing.from_version(version).read(sys.stdin.buffer.read(), limits=Limits(max_pixels=max_pixels))
     except PictureError:
         pass
     except MemoryError:
@@ -55,4 +56,4 @@ def _main(max_pixels: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(int(sys.argv[1])))
+    sys.exit(_main(sys.argv[1], int(sys.argv[2])))

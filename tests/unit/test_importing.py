@@ -41,7 +41,7 @@ def test_seed_checkpoint_gives_the_same_vectors(tmp_path: Path, dropout: bool) -
     content = {"trunk": trunk.state_dict(), "embedder": embedder.state_dict(), "args": [500]}
     torch.save(content, tmp_path / "seed.pth")
     info = import_checkpoint(tmp_path / "seed.pth", tmp_path / "w")
-    assert (info.dimension, info.preprocessing.version) == (500, "v1-stretch-224")
+    assert (info.dimension, info.preprocessing.version) == (500, "v2-stretch-224")
     pictures = torch.rand(2, 3, 64, 64)
     normal = (pictures - _MEAN.view(1, 3, 1, 1)) / _STD.view(1, 3, 1, 1)
     with torch.inference_mode():

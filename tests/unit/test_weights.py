@@ -94,7 +94,7 @@ class TestRoundTrip:
         )
         assert (found.measured, found.recipe) == ({"set": "drawings 絵", "eer": 0.1}, {"seed": 7})
         assert found.digest == info.digest
-        assert found.embedding_key == f"{info.digest[:16]}-v1-stretch-64"
+        assert found.embedding_key == f"{info.digest[:16]}-v2-stretch-64"
 
     def test_numbers(self, saved: tuple[Path, WeightsInfo], network: Network) -> None:
         """Every tensor is read back bit by bit, and the network is ready to evaluate."""

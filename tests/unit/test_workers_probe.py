@@ -9,6 +9,7 @@ from PIL import Image
 
 from model.errors import UnreadablePicture
 from model.picture import Limits
+from model.preprocessing import Preprocessing
 from tests.conftest import PLUGINS
 from workers.probe import try_picture
 
@@ -33,10 +34,10 @@ def test_what_kills_hangs_or_starves_its_process_is_named(
     """The process dies alone; here it is a picture that cannot be read, with the reason."""
     monkeypatch.setenv("PYTHONPATH", str(PLUGINS))
     with pytest.raises(UnreadablePicture, match=reason):
-        try_picture(_png(ending), limits=Limits(), limit_s=limit_s)
+        try_picture(_png(ending), Preprocessing(), limits=Limits(), limit_s=limit_s)
 
 
 @pytest.mark.parametrize("data", [_png(), _png()[:30], b"no picture"])
 def test_a_picture_that_harms_nobody_passes(data: bytes) -> None:
     """Whole or damaged, it is left to the pipeline to read."""
-    try_picture(data, limits=Limits(), limit_s=30)
+    try_picture(data, Preprocessing(), limits=Limits(), limit_s=30)
