@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from model.preprocessing import Preprocessing
 from model.weights import read_info
 from producer.chunks import Lister
 from producer.errors import BadRequest
@@ -103,6 +105,7 @@ class Dispatcher:
         found = find_references(source, self._store.roots)
         if options.threshold == "auto":
             info = read_info(self._store.weights_path(run.spec.weights_digest))
+            info = replace(info, preprocessing=Preprocessing.from_version(run.spec.preprocessing))
             options = options.calibrated(source, info)
         spec = options.spec(found, before.spec.mode, default=before.spec, threshold=before.spec.threshold)
         run.mark("undone", on=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from model.embedder import Embedder
 from model.errors import WeightsError
 from model.picture import Limits
+from model.preprocessing import Preprocessing
 from store.run import Run
 from store.shard import Counts, read_counts, write_shard
 from store.store import Store
@@ -83,6 +84,14 @@ class Embedders:
         return embedder
 
 
+def _preprocessing(version: str) -> Preprocessing:
+    """The run's, which may be another than that of the store's copy of the weights: an earlier run left it there."""
+    try:
+        return Preprocessing.from_version(version)
+    except WeightsError as error:
+        raise WrongWeights(f"the run's pictures cannot be prepared here: {error}") from error
+
+
 def embed_chunk(
     store: Store, run: Run, part_name: str, chunk: int, embedders: Embedders, *, careful: bool = False
 ) -> tuple[Counts, Timings]:
@@ -115,7 +124,7 @@ def embed_chunk(
     options = embedders.options
     files = [(row, listed) for row, listed in enumerate(part.listing(chunk)) if listed.to_read]
     pipeline = Pipeline(
-        embedders.get(store, spec.weights_digest),
+        embedders.get(store, spec.weights_digest).under(_preprocessing(spec.preprocessing)),
         options.decode_threads,
         Limits(max_pixels=options.max_pixels),
         options.picture_limit_s,

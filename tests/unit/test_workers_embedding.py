@@ -8,6 +8,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -242,3 +243,21 @@ def test_a_run_outside_this_machines_roots_is_refused(tmp_path: Path, run: Run) 
         embed_chunk(fenced, run, "archive", 0, Embedders())
     inside = Store(tmp_path / "store", Roots({"art": run.spec.archive}))
     assert embed_chunk(inside, run, "archive", 0, Embedders())[0].embedded == 2
+
+
+@pytest.mark.parametrize("version", ["v1-pad-32", "v2-stretch-32", "v3-pad-32"])
+def test_the_run_says_how_pictures_are_prepared(store: Store, run: Run, version: str) -> None:
+    """Not the store's copy of the weights, which an earlier run with another preprocessing may have left there."""
+    other = replace(run.spec, preprocessing=version)
+    run = store.create_run(other)
+    run.archive.begin(PartSpec(other.archive, "key"))
+    run.archive.add_listing(0, [Listed(b"a.png", 1, 1)])
+    if version.startswith("v3"):
+        with pytest.raises(WrongWeights, match="unknown preprocessing version 'v3-pad-32'"):
+            embed_chunk(store, run, "archive", 0, Embedders())
+        return
+    embed_chunk(store, run, "archive", 0, Embedders())
+    shard = read_shard(run.archive.shard_path(0))
+    embedder = Embedder.load(store.weights_path(other.weights_digest))
+    plain = embedder.embed(Preprocessing.from_version(version)(decode(png((200, 10, 10))))[np.newaxis])[0]
+    np.testing.assert_allclose(shard.embeddings[0], plain, atol=1e-5)
