@@ -1,7 +1,7 @@
 # One command each. `make check` is what CI runs, in the environment that is there.
 bin := .venv/bin
 
-.PHONY: install check test unit format quality
+.PHONY: install check test unit format quality compose
 
 install: ## an environment for working on the project
 	python3 -m venv .venv
@@ -19,6 +19,9 @@ unit: ## the fast tier alone
 format:
 	$(bin)/ruff format .
 	$(bin)/ruff check --fix .
+
+compose: ## bring the compose file up on this machine's Docker engine, sort with it, take it down
+	OSHIWAKE_TEST_COMPOSE=1 $(bin)/pytest tests/acceptance/test_compose.py
 
 quality: ## error rates of the shipped weights
 	$(bin)/python benchmarks/quality.py

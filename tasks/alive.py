@@ -1,11 +1,14 @@
 """Which workers live, told in a millisecond: each keeps a key in Redis that expires soon after its last heartbeat.
 
-Celery's own ping waits a second for answers.
+Celery's own ping waits a second for answers. `python -m tasks.alive` asks for this machine alone: the health check of a
+container.
 """
 
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,3 +46,17 @@ def workers_alive(redis: Redis) -> list[WorkerAlive]:
         if value is not None
     ]
     return [WorkerAlive(name, tuple(value["queues"]), value["processes"]) for name, value in sorted(found)]
+
+
+def _main() -> int:
+    from tasks.connection import connect
+    from tasks.settings import read_settings
+
+    here = f"@{socket.gethostname()}"
+    names = [worker.name for worker in workers_alive(connect(read_settings().broker_url)) if worker.name.endswith(here)]
+    print(", ".join(names) or f"no worker listens here ({here})")  # noqa: T201
+    return 0 if names else 1
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

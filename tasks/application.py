@@ -26,7 +26,7 @@ def _make_app(settings: Settings) -> Celery:
     app = Celery("oshiwake", broker=settings.broker_url)
     transport = {"visibility_timeout": settings.visibility_s, "health_check_interval": 10, "socket_keepalive": True}
     app.conf.update(
-        include=["tasks.embed", "tasks.reduce", "tasks.heartbeat"],
+        include=["tasks.embed", "tasks.reduce", "tasks.heartbeat", "tasks.idle"],
         task_serializer="json",
         result_serializer="json",
         accept_content=["json"],
@@ -53,8 +53,10 @@ def _make_app(settings: Settings) -> Celery:
         task_track_started=True,
         worker_send_task_events=True,
         task_send_sent_event=True,
-        # On SIGTERM the chunk in hand is finished; after that it goes back to the queue.
-        worker_soft_shutdown_timeout=60.0,
+        # On SIGTERM the chunk in hand is finished, however long that takes; on SIGQUIT it goes back to the queue.
+        # Celery's soft shutdown in between waits for its whole time, also with nothing left to do; `tasks.fleet` does
+        # not.
+        worker_soft_shutdown_timeout=0.0,
         timezone="UTC",
     )
     return app

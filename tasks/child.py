@@ -82,6 +82,11 @@ class Child:
         if not self.ended:
             self._process.terminate()
 
+    def ask_to_hand_back(self) -> None:
+        """Send SIGQUIT: a Celery worker puts what it has in hand back in the queue and ends."""
+        if not self.ended:
+            self._process.send_signal(signal.SIGQUIT)
+
     def wait(self, deadline_s: float) -> None:
         """Wait for the end, at the longest until `time.monotonic()` passes the deadline."""
         with contextlib.suppress(subprocess.TimeoutExpired):

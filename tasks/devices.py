@@ -10,9 +10,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tasks.errors import BadSettings
 from tasks.settings import Settings
 
-__all__ = ["cores", "embed_processes", "gpus", "pin"]
+__all__ = ["cores", "embed_gpus", "embed_processes", "gpus", "pin"]
 
 _BYTES_PER_PROCESS = 1 << 30
 """Memory that a worker process with torch and the network takes at most, roughly."""
@@ -48,6 +49,21 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def embed_gpus(settings: Settings) -> list[str]:
+    """The GPUs to embed on; empty where that is the processor's work.
+
+    Raises:
+        BadSettings: The settings ask for a GPU, and there is none.
+    """
+    found = [] if settings.device == "cpu" else gpus()
+    if settings.device == "cuda" and not found:
+        raise BadSettings(
+            "OSHIWAKE_DEVICE is cuda, but no NVIDIA GPU is visible on this machine (look at nvidia-smi and"
+            " CUDA_VISIBLE_DEVICES); set OSHIWAKE_DEVICE to auto or cpu to embed on the processor"
+        )
+    return found
+
+
 def embed_processes(settings: Settings) -> int:
     """How many embedding processes suit this machine: one per GPU, else one per core as far as memory goes."""
     if settings.device != "cpu" and gpus():
@@ -63,9 +79,12 @@ def pin(index: int, settings: Settings) -> str:
     """Give this process the GPU with that index and no other; return its device, `cuda` or `cpu`.
 
     Must be called before torch is imported.
+
+    Raises:
+        BadSettings: The settings ask for a GPU, and there is none.
     """
-    names = gpus()
-    if settings.device == "cpu" or not names:
+    names = embed_gpus(settings)
+    if not names:
         return "cpu"
     os.environ["CUDA_VISIBLE_DEVICES"] = names[index % len(names)]
     return "cuda"

@@ -9,10 +9,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from store.errors import NewerSchema
-from tasks.application import app, settings
+from tasks.alive import workers_alive
+from tasks.application import EMBED_QUEUE, app, settings
 from tasks.errors import PoisonousChunk
 from tasks.messages import EmbedMessage, ReduceMessage, decode_message
-from tasks.process import embedders, progress, store
+from tasks.process import embedders, in_hand, progress, redis, store
+from tasks.tries import FIRST, Pause, Tries
 from tasks.work import Work
 from workers.errors import PictureStuck
 
@@ -22,25 +24,21 @@ if TYPE_CHECKING:
 
 __all__ = ["embed", "send_embed"]
 
-ATTEMPTS = 3
-"""How often a chunk is tried, each time by whichever worker takes it, before the run reports it as failed."""
-
 CAREFUL = 3
 """From this delivery on, each picture of the chunk is tried in a process of its own first: two workers died at it."""
 
 GIVE_UP = 6
 """After so many deaths the chunk is reported as failed; it is not a picture that kills the workers."""
 
-_PAUSE_S = 1.0
-"""A worker that just failed lets another one take the chunk."""
-
 _log = logging.getLogger(__name__)
 
+_pause = Pause()
 
-def send_embed(message: EmbedMessage, attempt: int = 1, through: Any = None) -> None:
+
+def send_embed(message: EmbedMessage, tries: Tries = FIRST, through: Any = None) -> None:
     """Put a chunk on the queue, through Celery's own connection or a given sender."""
     what = f"run {message.run} {message.what}"
-    embed.apply_async(kwargs=message.model_dump(), headers={"attempt": attempt}, argsrepr=what, producer=through)
+    embed.apply_async(kwargs=message.model_dump(), headers=tries.headers, argsrepr=what, producer=through)
 
 
 @app.task(name="oshiwake.embed", bind=True, time_limit=settings.embed_limit_s)  # type: ignore[untyped-decorator]
@@ -50,6 +48,7 @@ def embed(self: Any, **fields: Any) -> str:
     at = (message.run, message.number, message.what)
     try:
         deliveries = progress().delivered(*at)
+        in_hand().take(message)
         if deliveries > GIVE_UP:
             raise PoisonousChunk(f"{deliveries - 1} workers died at it")
         return _embed(message, self.request.hostname, careful=deliveries >= CAREFUL)
@@ -62,13 +61,25 @@ def embed(self: Any, **fields: Any) -> str:
         # failure stands in Flower, the chunk goes back to the queue, and the last one is told to the run.
         progress().answered(*at)
         progress().add_work(Work(self.request.hostname, {"failures embed": 1}))
-        attempt = int(self.request.get("attempt") or 1)
-        if attempt < ATTEMPTS and not isinstance(error, (NewerSchema, PoisonousChunk)):
-            time.sleep(_PAUSE_S)
-            send_embed(message, attempt + 1)
-        else:
+        in_hand().let_go(message, done=False)
+        if not _pass_on(self.request, message, error):
             progress().failed(*at, f"{type(error).__name__}: {error}")
         raise
+
+
+def _pass_on(request: Any, message: EmbedMessage, error: Exception) -> bool:
+    """Let another worker try, or this one once more; tell whether there is to be another try."""
+    if isinstance(error, (NewerSchema, PoisonousChunk)):
+        return False
+    tries = Tries.of(request)
+    embedding = {worker.name for worker in workers_alive(redis()) if EMBED_QUEUE in worker.queues}
+    others = embedding - tries.failed_at - {request.hostname}
+    following = tries.after_failure(request.hostname, others)
+    if following is None:
+        return False
+    send_embed(message, following)
+    _pause.after_failure(others=bool(others))
+    return True
 
 
 def _embed(message: EmbedMessage, worker: str, *, careful: bool) -> str:
@@ -78,15 +89,18 @@ def _embed(message: EmbedMessage, worker: str, *, careful: bool) -> str:
     run = store().run(message.run)
     if run.marked("cancelled"):
         progress().answered(run.id, message.number, message.what)
+        in_hand().let_go(message, done=False)
         return f"run {run.id} {message.what}: cancelled"
     start = time.perf_counter()
     counts, timings = embed_chunk(store(), run, message.part, message.chunk, embedders(), careful=careful)
+    _pause.after_success()
     _log.info(
         "action=embed run=%s part=%s chunk=%d images=%d wall_s=%.3f"
         " read_s=%.3f decode_s=%.3f infer_s=%.3f write_s=%.3f",
         *(run.id, message.part, message.chunk, counts.images, time.perf_counter() - start),
         *(timings.read_s, timings.decode_s, timings.infer_s, timings.write_s),
     )
+    in_hand().let_go(message, done=True)
     work = _work(worker, counts, timings)
     if progress().chunk_done(run.id, message.number, message.what, counts, work):
         send_reduce(ReduceMessage(run=run.id, number=message.number))

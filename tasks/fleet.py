@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.child import Child
-from tasks.devices import cores, embed_processes, gpus
+from tasks.devices import cores, embed_gpus, embed_processes
 from tasks.settings import Settings
 
 __all__ = ["WorkerPlan", "plan_workers", "running_workers"]
@@ -48,14 +48,17 @@ def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 
         settings: Device and environment.
         queues: `embed`, `reduce` or both.
         processes: Embedding processes on a CPU machine; 0 chooses.
+
+    Raises:
+        BadSettings: The settings ask for a GPU, and there is none.
     """
     plans: list[WorkerPlan] = []
-    devices = [] if settings.device == "cpu" else gpus()
-    if "embed" in queues and devices:
+    devices = embed_gpus(settings) if "embed" in queues else []
+    if devices:
         threads = settings.decode_threads or max(1, cores() // len(devices))
         for device in devices:
             env = {"CUDA_VISIBLE_DEVICES": device, "OSHIWAKE_DECODE_THREADS": str(threads)}
-            plans.append(WorkerPlan(f"embed-gpu{device}", "embed", 1, env))
+            plans.append(WorkerPlan(f"embed-cuda{_short(device)}", "embed", 1, env))
     elif "embed" in queues:
         plans.append(WorkerPlan("embed-cpu", "embed", processes or embed_processes(settings)))
     if "reduce" in queues:
@@ -65,7 +68,13 @@ def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 
 
 @contextlib.contextmanager
 def running_workers(
-    plans: Sequence[WorkerPlan], settings: Settings, folder: Path, *, logs: bool, grace_s: float
+    plans: Sequence[WorkerPlan],
+    settings: Settings,
+    folder: Path,
+    *,
+    logs: bool,
+    grace_s: float,
+    hand_back_s: float = 0.0,
 ) -> Iterator[list[Child]]:
     """Start workers; stop them all at the end, also when something goes wrong in between.
 
@@ -74,8 +83,8 @@ def running_workers(
         settings: The broker and the store that they use.
         folder: Their working folder.
         logs: Write a log file for each into the folder, instead of to standard error.
-        grace_s: How long a worker may take to finish what it has in hand before it is killed; a second interrupt cuts
-            that short.
+        grace_s: How long a worker may take to finish what it has in hand; a second interrupt cuts that short.
+        hand_back_s: How long it may then take to put that back in the queue, before it is killed.
     """
     base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": os.path.abspath(settings.store)}
     children: list[Child] = []
@@ -90,6 +99,19 @@ def running_workers(
         finally:
             for child in children:
                 child.ask_to_stop()
-            deadline = time.monotonic() + grace_s
-            for child in children:
-                child.wait(deadline)
+            _wait(children, grace_s)
+            if hand_back_s:
+                for child in children:
+                    child.ask_to_hand_back()
+                _wait(children, hand_back_s)
+
+
+def _short(device: str) -> str:
+    """A device's number; of a UUID, as drivers and Kubernetes give it, the first group of digits."""
+    return device if device.isdigit() else "-".join(device.split("-")[:2])
+
+
+def _wait(children: Sequence[Child], limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    for child in children:
+        child.wait(deadline)

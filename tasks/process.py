@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
 from store.roots import Roots
 from store.store import Store
-from tasks.application import settings
+from tasks.application import EMBED_QUEUE, settings
 from tasks.connection import connect
-from tasks.devices import cores, embed_processes, pin
+from tasks.devices import cores, embed_gpus, embed_processes, pin
+from tasks.errors import BadSettings
+from tasks.in_hand import InHand
 from tasks.progress import Progress
 
 if TYPE_CHECKING:
+    from redis import Redis
+
     from workers.embedding import Embedders
 
-__all__ = ["embedders", "progress", "store"]
+__all__ = ["embedders", "in_hand", "progress", "redis", "store"]
 
 _index = 0
 """Place of this process among the worker's children; decides its GPU."""
+
+
+@signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def _check_device(instance: Any, **_: Any) -> None:
+    if EMBED_QUEUE in instance.app.amqp.queues.consume_from:
+        try:
+            embed_gpus(settings)
+        except BadSettings as error:
+            sys.exit(f"worker: {error}")
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
@@ -38,9 +52,21 @@ def store() -> Store:
 
 
 @functools.cache
+def redis() -> Redis:
+    """The connection to Redis."""
+    return connect(settings.broker_url)
+
+
+@functools.cache
 def progress() -> Progress:
     """The counters in Redis."""
-    return Progress(connect(settings.broker_url), settings.keep_s)
+    return Progress(redis(), settings.keep_s)
+
+
+@functools.cache
+def in_hand() -> InHand:
+    """The chunks in hand."""
+    return InHand(redis(), EMBED_QUEUE, settings.keep_s)
 
 
 @functools.cache

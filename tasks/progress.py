@@ -18,6 +18,13 @@ from tasks.work import Work, add_work, work_key
 
 __all__ = ["PassProgress", "Progress"]
 
+_FAILED = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+  redis.call('HSET', KEYS[4], ARGV[1], ARGV[2])
+  redis.call('EXPIRE', KEYS[4], ARGV[3])
+end
+"""
+
 _DONE = """
 if redis.call('HSETNX', KEYS[1], ARGV[1], 1) == 1 then
   redis.call('HINCRBY', KEYS[2], 'images', ARGV[2])
@@ -81,6 +88,7 @@ class Progress:
         self._redis: Any = redis
         self._keep_s = keep_s
         self._mark_done: Any = self._redis.register_script(_DONE)
+        self._mark_failed: Any = self._redis.register_script(_FAILED)
 
     def chunk_done(self, run: str, number: int, chunk: str, counts: Counts, work: Work | None = None) -> bool:
         """Count a finished chunk and the work it was, the first time only; tell whether all expected chunks are done.
@@ -127,10 +135,8 @@ class Progress:
             self._redis.expire(keys[1], self._keep_s)
 
     def failed(self, run: str, number: int, chunk: str, reason: str) -> None:
-        """Note that a chunk could not be done."""
-        key = self._keys(run, number)[3]
-        with self._redis.pipeline() as pipe:
-            pipe.hset(key, chunk, reason).expire(key, self._keep_s).execute()
+        """Note that a chunk could not be done, unless another worker has done it meanwhile."""
+        self._mark_failed(keys=self._keys(run, number), args=[chunk, reason, self._keep_s])
 
     def recovered(self, run: str, number: int, chunk: str) -> None:
         """Forget an earlier failure of a chunk that is done now."""

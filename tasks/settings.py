@@ -39,6 +39,7 @@ class Settings(BaseSettings):
         reduce_limit_s: A reduce task that takes longer is killed; the next one continues.
         visibility_s: A message whose worker has vanished is delivered again after so long.
         keep_s: How long the counters of a run stay in Redis.
+        grace_s: How long `producer worker`, told to stop, lets a chunk in hand go on before it goes back to the queue.
     """
 
     model_config = SettingsConfigDict(env_prefix="OSHIWAKE_", frozen=True, env_ignore_empty=True, populate_by_name=True)
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     reduce_limit_s: int = Field(3300, ge=1)
     visibility_s: int = Field(3600, ge=1)
     keep_s: int = Field(7 * 24 * 3600, ge=1)
+    grace_s: float = Field(300.0, ge=0)
 
     @field_validator("roots", mode="before")
     @classmethod

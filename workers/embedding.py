@@ -132,6 +132,9 @@ def embed_chunk(
     )
     with Sources(root, options.max_bytes, store.roots) as sources:
         reads, timings = pipeline.run(sources, files)
+    if path.exists():
+        # Another worker was faster. Its shard may be in use, and by now originals that were read for it may have moved.
+        return read_counts(path), timings
     key = pipeline.embedder.info.embedding_key
     start = time.perf_counter()
     counts = write_shard(path, reads, dimension=spec.dimension, embedding_key=key)

@@ -11,8 +11,8 @@ from producer import options as o
 
 __all__ = ["dashboard", "metrics", "worker"]
 
-_GRACE_S = 300.0
-"""A chunk takes seconds to minutes; a worker that is killed instead keeps its chunk from others for an hour."""
+_HAND_BACK_S = 15.0
+"""After the grace, for putting the chunk back in the queue."""
 
 
 def worker(
@@ -34,7 +34,9 @@ def worker(
     folder = session.store.logs
     for plan in plans:
         session.say(f"worker {plan.name}: queue {plan.queue}, processes {plan.processes}")
-    with running_workers(plans, session.settings, folder, logs=False, grace_s=_GRACE_S) as children:
+    with running_workers(
+        plans, session.settings, folder, logs=False, grace_s=session.settings.grace_s, hand_back_s=_HAND_BACK_S
+    ) as children:
         try:
             while True:
                 for child in children:

@@ -81,8 +81,8 @@ def test_each_visible_gpu_gets_a_pinned_worker(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
     plans = plan_workers(Settings(), ["embed", "reduce"])
     assert [(plan.name, plan.queue, plan.processes) for plan in plans] == [
-        ("embed-gpu0", "embed", 1),
-        ("embed-gpu3", "embed", 1),
+        ("embed-cuda0", "embed", 1),
+        ("embed-cuda3", "embed", 1),
         ("reduce", "reduce", 1),
     ]
     assert [plan.env.get("CUDA_VISIBLE_DEVICES") for plan in plans] == ["0", "3", None]

@@ -193,6 +193,19 @@ def test_a_chunk_is_embedded_once(store: Store, run: Run) -> None:
     assert run.archive.shard_path(0).read_bytes() == written
 
 
+def test_who_comes_second_changes_nothing(store: Store, run: Run) -> None:
+    """A worker that was overtaken, and whose originals have been moved by now, leaves the first one's shard alone."""
+
+    class Overtaken(Embedders):
+        def get(self, store: Store, digest: str) -> Embedder:
+            embed_chunk(store, run, "archive", 0, Embedders())
+            shutil.rmtree(run.spec.archive)
+            return super().get(store, digest)
+
+    counts, _ = embed_chunk(store, run, "archive", 0, Overtaken())
+    assert counts == Counts(4, 2, 1, 1) == run.archive.counts()
+
+
 def test_an_archive_that_is_not_there_is_no_outcome(store: Store, run: Run) -> None:
     """A missing mount must not make every picture unreadable."""
     shutil.rmtree(run.spec.archive)

@@ -1,0 +1,43 @@
+# One image for every part: workers, reducer, Flower, and commands that run once.
+ARG BASE=python:3.11-slim-bookworm
+
+# What the project needs, without the project: this layer is made anew only when pyproject.toml changes.
+FROM ${BASE} AS dependencies
+# Where pip looks, e.g. a mirror, or wheels of torch for CPUs only, which make the image a fifth as large. Given when
+# building; no layer of the image keeps it.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+RUN python -m venv --without-pip /opt/oshiwake && python -m venv /opt/build
+COPY pyproject.toml .
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+        print(*p['dependencies'], *p['optional-dependencies']['formats'], sep='\n')" > requirements.txt \
+    && /opt/build/bin/pip --python /opt/oshiwake/bin/python install --no-cache-dir --requirement requirements.txt
+
+# The project alone, in an environment at the same place, so that it can be laid over the other.
+FROM ${BASE} AS project
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+RUN python -m venv --without-pip /opt/oshiwake && python -m venv /opt/build
+COPY . /source
+RUN /opt/build/bin/pip --python /opt/oshiwake/bin/python install --no-cache-dir --no-deps /source
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="oshiwake" \
+      org.opencontainers.image.description="Files every picture of an archive by the character it shows" \
+      org.opencontainers.image.licenses="MIT"
+# Whichever user the container is given may write to its volumes, which begin as these folders.
+RUN /usr/sbin/useradd --uid 1000 --create-home oshiwake \
+    && install --directory --mode 1777 /store /flower
+COPY --from=dependencies /opt/oshiwake /opt/oshiwake
+COPY --from=project /opt/oshiwake /opt/oshiwake
+ENV PATH=/opt/oshiwake/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    OSHIWAKE_STORE=/store \
+    OSHIWAKE_REFERENCES=/references \
+    OSHIWAKE_OUTPUT=/sorted
+USER oshiwake
+WORKDIR /home/oshiwake
+ENTRYPOINT ["producer"]
+CMD ["--help"]

@@ -1,0 +1,103 @@
+"""The chunks that workers have in hand, and those of them that take too long.
+
+A slow worker must not hold the last chunks of a run while fast ones have nothing to do, and what a vanished machine had
+in hand must not wait for its message to time out. So when nothing else waits, a chunk that has been in hand for much
+longer than chunks take is sent a second time. That does no harm: its shard appears whole, and who comes second finds
+it there.
+
+All of it may be lost; then chunks come back when their messages time out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis import Redis
+
+from tasks.messages import EmbedMessage
+
+__all__ = ["InHand"]
+
+AGAIN = 2
+"""How often a chunk is sent again: a chunk that costs every machine its life must not do so at the pace of this."""
+
+LONGER = 2.0
+"""How many times longer than the median of the last chunks is too long."""
+
+SHORTEST_S = 5.0
+"""In hand for no longer than this is never too long."""
+
+UNKNOWN_S = 60.0
+"""What is too long before any chunk is done, when a worker may still be loading its network."""
+
+_AT_ONCE = 16
+_KEYS = ["oshiwake:embed:in-hand", "oshiwake:embed:again", "oshiwake:embed:took"]
+
+# The time is the broker's: clocks of machines differ.
+_NOW = "local t = redis.call('TIME') local now = t[1] + t[2] / 1000000 "
+
+_TAKE = _NOW + "redis.call('ZADD', KEYS[1], now, ARGV[1]) redis.call('EXPIRE', KEYS[1], ARGV[2])"
+
+_LET_GO = (
+    _NOW
+    + """
+local since = redis.call('ZSCORE', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[1], ARGV[1])
+if ARGV[2] == '1' then
+  redis.call('HDEL', KEYS[2], ARGV[1])
+  if since then
+    redis.call('LPUSH', KEYS[3], now - since)
+    redis.call('LTRIM', KEYS[3], 0, 31)
+    redis.call('EXPIRE', KEYS[3], ARGV[3])
+  end
+end
+"""
+)
+
+_OVERDUE = (
+    _NOW
+    + """
+if redis.call('LLEN', KEYS[4]) > 0 then return {} end
+local took = redis.call('LRANGE', KEYS[3], 0, -1)
+for i = 1, #took do took[i] = tonumber(took[i]) end
+table.sort(took)
+local limit = tonumber(ARGV[2])
+if #took > 0 then limit = math.max(tonumber(ARGV[3]), ARGV[4] * took[math.ceil(#took / 2)]) end
+local found = {}
+for _, chunk in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - limit, 'LIMIT', 0, ARGV[5])) do
+  if redis.call('HINCRBY', KEYS[2], chunk, 1) <= tonumber(ARGV[1]) then
+    redis.call('ZADD', KEYS[1], now, chunk)
+    found[#found + 1] = chunk
+  else
+    redis.call('ZREM', KEYS[1], chunk)
+  end
+end
+redis.call('EXPIRE', KEYS[2], ARGV[6])
+return found
+"""
+)
+
+
+class InHand:
+    """The chunks in hand, in Redis."""
+
+    def __init__(self, redis: Redis, queue: str, keep_s: int) -> None:
+        self._redis: Any = redis
+        self._queue = queue
+        self._keep_s = keep_s
+        self._take, self._let_go, self._overdue = map(self._redis.register_script, (_TAKE, _LET_GO, _OVERDUE))
+
+    def take(self, message: EmbedMessage) -> None:
+        """A worker begins with a chunk."""
+        self._take(keys=_KEYS, args=[message.model_dump_json(), self._keep_s])
+
+    def let_go(self, message: EmbedMessage, *, done: bool) -> None:
+        """A worker has ended with a chunk, well or not."""
+        self._let_go(keys=_KEYS, args=[message.model_dump_json(), int(done), self._keep_s])
+
+    def overdue(self) -> list[EmbedMessage]:
+        """The chunks to send again, each told to one caller only; none while others wait in the queue."""
+        args = [AGAIN, UNKNOWN_S, SHORTEST_S, LONGER, _AT_ONCE, self._keep_s]
+        return [
+            EmbedMessage.model_validate_json(chunk) for chunk in self._overdue(keys=[*_KEYS, self._queue], args=args)
+        ]
