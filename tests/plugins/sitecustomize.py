@@ -1,8 +1,8 @@
 """Real deaths of real processes, at chosen moments, and a true count of what workers read.
 
 Pictures with a certain ending kill, hang or starve whoever opens them; with `SLOW_S` in the environment every picture
-takes so long. Where the environment names a folder of kill points, a process with the named word on its command line that
-comes to such a point (`link-3-before`: its third link is about to be made; `commit-2-after`: the journal's second
+takes so long. Where the environment names a folder of kill points, a process with the named word on its command line
+that comes to such a point (`link-3-before`: its third link is about to be made; `commit-2-after`: the journal's second
 transaction is on disk) kills itself, once. Where it names a file for reads, every picture that an embed worker opens is
 written down in it.
 """
