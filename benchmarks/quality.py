@@ -1,6 +1,6 @@
 """Equal error rates of the shipped weights, of a colour histogram and of an untrained network.
 
-    python benchmarks/quality.py [--weights FILE] [--data FOLDER] [--json FILE]
+    python benchmarks/quality.py [--weights FILE] [--data FOLDER] [--precision int8] [--json FILE]
 
 The sets: drawn characters that no training has seen, and each folder of `labelled-dev` (a folder per character), when
 there is one. They are only measured, never trained on. All pairs are compared; the interval is a bootstrap over
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.eager import EagerEngine
 from model.embedder import Embedder
 from model.evaluation.interval import bootstrap_eer
 from model.evaluation.pairs import all_pairs
@@ -40,10 +41,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with a folder per set")
+    parser.add_argument("--precision", default="fp32", choices=["auto", "fp32", "bf16", "int8"])
+    parser.add_argument("--preprocessing", help="another than the weights name, e.g. v1-pad-96")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     parser.add_argument("--only", action="store_true", help="the weights alone, without the floors")
     options = parser.parse_args()
-    embedder = Embedder.load(options.weights)
+    embedder = Embedder.load(options.weights, precision=options.precision)
+    if options.preprocessing:
+        embedder = embedder.under(Preprocessing.from_version(options.preprocessing))
     methods: dict[str, Embed] = {"weights": network_embed(embedder)}
     if not options.only:
         methods |= {"histogram": histograms, "untrained": network_embed(untrained(embedder))}
@@ -94,7 +99,8 @@ def untrained(like: Embedder) -> Embedder:
 
     torch.manual_seed(0)
     preprocessing: Preprocessing = like.info.preprocessing
-    return Embedder(Network(like.info.dimension), WeightsInfo("", "", like.info.dimension, preprocessing, 0.5))
+    engine = EagerEngine(Network(like.info.dimension))
+    return Embedder(engine, WeightsInfo("", "", like.info.dimension, preprocessing, 0.5))
 
 
 def histograms(pictures: list[Image.Image]) -> NDArray[np.float32]:

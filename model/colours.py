@@ -11,20 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.look import BINS, LEVELS, SAMPLES, SPREAD, WHITE, WHITE_WEIGHT
+
 __all__ = ["BINS", "Colours"]
-
-BINS = 512
-"""Eight levels each of red, green and blue."""
-
-_LEVELS = 8
-_SAMPLES = 48
-"""About so many rows and columns of pixels are looked at."""
-
-_SPREAD = 0.5
-"""Standard deviation of the weight around the middle, where the edge is at 1."""
-
-_WHITE, _WHITE_WEIGHT = 0.92, 0.1
-"""Paper and padding: pixels with all channels above this count less."""
 
 
 class Colours(nn.Module):
@@ -59,11 +48,11 @@ def histograms(pictures: Tensor) -> Tensor:
     A pixel counts in the eight bins around its colour, by nearness (trilinear), so that a small change of colour makes
     a small change here.
     """
-    step = max(1, min(pictures.shape[-2:]) // _SAMPLES)
+    step = max(1, min(pictures.shape[-2:]) // SAMPLES)
     sampled = pictures.float()[:, :, ::step, ::step]
-    weights = _middle(sampled) * torch.where(sampled.amin(1) > _WHITE, _WHITE_WEIGHT, 1.0)  # (n, h, w)
-    levels = torch.arange(_LEVELS, device=sampled.device)
-    near = torch.relu(1 - (sampled.flatten(2).unsqueeze(3) * (_LEVELS - 1) - levels).abs())  # (n, 3, pixels, levels)
+    weights = _middle(sampled) * torch.where(sampled.amin(1) > WHITE, WHITE_WEIGHT, 1.0)  # (n, h, w)
+    levels = torch.arange(LEVELS, device=sampled.device)
+    near = torch.relu(1 - (sampled.flatten(2).unsqueeze(3) * (LEVELS - 1) - levels).abs())  # (n, 3, pixels, levels)
     red, green, blue = near.unbind(1)
     pairs = (red.unsqueeze(3) * green.unsqueeze(2)).flatten(2) * weights.flatten(1).unsqueeze(2)  # (n, pixels, 64)
     counts = torch.bmm(pairs.transpose(1, 2), blue).flatten(1)  # (n, BINS)
@@ -73,4 +62,4 @@ def histograms(pictures: Tensor) -> Tensor:
 def _middle(pictures: Tensor) -> Tensor:
     """Weight of each pixel by its distance from the middle, `(height, width)`."""
     y, x = (torch.linspace(-1, 1, length, device=pictures.device) for length in pictures.shape[-2:])
-    return torch.exp(-(x**2 + y[:, None] ** 2) / (2 * _SPREAD**2))
+    return torch.exp(-(x**2 + y[:, None] ** 2) / (2 * SPREAD**2))

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from model.network import Network
+from model.engine import Engine, Precision, load_engine
 from model.preprocessing import Preprocessing
-from model.weights import WeightsInfo, load_network
+from model.weights import WeightsInfo
 
 __all__ = ["Embedder"]
 
@@ -23,25 +22,35 @@ class Embedder:
     Attributes:
         info: What the weights say of themselves.
         batch: How many pictures go through the network at once.
+        engine: What runs the network.
     """
 
-    def __init__(self, network: Network, info: WeightsInfo, *, device: str = "cpu", batch: int = 32) -> None:
+    def __init__(self, engine: Engine, info: WeightsInfo, *, batch: int = 32) -> None:
+        self.engine = engine
         self.info = info
         self.batch = batch
-        self._device = torch.device(device)
-        self._network = network.eval().to(self._device).to(memory_format=torch.channels_last)
 
     @classmethod
-    def load(cls, path: Path, *, device: str = "cpu", batch: int = 32) -> Embedder:
+    def load(
+        cls, path: Path, *, device: str = "cpu", batch: int = 32, precision: Precision = "auto", threads: int = 0
+    ) -> Embedder:
         """Load a weights file and run one batch, so that the first real picture does not wait.
+
+        Args:
+            path: The weights file.
+            device: `cpu` or `cuda`.
+            batch: Pictures through the network at once.
+            precision: What convolutions are computed in.
+            threads: Of the network on a processor; 0 takes all cores.
 
         Raises:
             WeightsError: The file cannot be used.
+            EngineMissing: No installed engine has that precision on that device.
         """
-        network, info = load_network(path)
-        embedder = cls(network, info, device=device, batch=batch)
+        engine, info = load_engine(path, device=device, precision=precision, threads=threads)
+        embedder = cls(engine, info, batch=batch)
         side = info.preprocessing.size_px
-        embedder.embed(np.zeros((1, side, side, 3), np.uint8))
+        embedder.embed(np.zeros((batch, side, side, 3), np.uint8))
         return embedder
 
     def under(self, preprocessing: Preprocessing) -> Embedder:
@@ -59,14 +68,7 @@ class Embedder:
         Returns:
             `(n, dimension)` float32, each row of unit length.
         """
-        parts = [self._embed_batch(pictures[i : i + self.batch]) for i in range(0, len(pictures), self.batch)]
+        parts = [self.engine(pictures[i : i + self.batch]) for i in range(0, len(pictures), self.batch)]
         if not parts:
             return np.empty((0, self.info.dimension), np.float32)
         return np.concatenate(parts)
-
-    @torch.inference_mode()
-    def _embed_batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        batch = torch.from_numpy(np.require(pictures, requirements=("C", "W"))).to(self._device, non_blocking=True)
-        floats = batch.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)  # (n, 3, size, size), 0..1
-        vectors: NDArray[np.float32] = self._network(floats).float().cpu().numpy()
-        return vectors

@@ -48,3 +48,7 @@ class CheckpointError(ModelError):
 
 class DatasetError(ModelError):
     """A dataset or its manifest cannot be used."""
+
+
+class EngineMissing(ModelError):
+    """No installed engine runs the network in the wanted precision on that device."""

@@ -11,15 +11,9 @@ from torchvision.models import resnet18
 
 from model.architecture import ARCHITECTURE, colours_in
 from model.colours import Colours
+from model.look import MEAN, STD
 
 __all__ = ["Network"]
-
-_MEAN = (
-    0.485,
-    0.456,
-    0.406,
-)  # of ImageNet, in RGB: what torchvision's weights and the seed implementation expect
-_STD = (0.229, 0.224, 0.225)
 
 
 class Network(nn.Module):
@@ -40,8 +34,8 @@ class Network(nn.Module):
         features = self.trunk.fc.in_features
         self.trunk.fc = nn.Identity()
         self.head = nn.Linear(features, dimension - colours)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Embed pictures.

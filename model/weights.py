@@ -25,7 +25,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file
 
 from model.architecture import ARCHITECTURE, colours_in
 from model.errors import WeightsError
@@ -35,7 +37,7 @@ from model.preprocessing import Preprocessing
 if TYPE_CHECKING:
     from model.network import Network
 
-__all__ = ["DEFAULT_WEIGHTS", "WeightsInfo", "load_network", "read_info", "save_network"]
+__all__ = ["DEFAULT_WEIGHTS", "WeightsInfo", "load_network", "load_tensors", "read_info", "save_network"]
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "default.safetensors"
 """The weights that the package ships."""
@@ -116,26 +118,43 @@ def _parse(metadata: dict[str, str]) -> WeightsInfo:
     return info
 
 
+def load_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], WeightsInfo]:
+    """Read the numbers of a weights file without torch; floats are widened to float32.
+
+    Raises:
+        WeightsError: As `read_info`; also when the tensors do not match the digest.
+    """
+    info = read_info(path)
+    try:
+        tensors = load_file(path)
+    except (TypeError, KeyError) as error:  # numbers of a kind that numpy does not know
+        raise WeightsError(f"{path}: its tensors do not fit {info.architecture} ({error})") from error
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror or error}") from error
+    if _digest(tensors.items()) != info.digest:
+        raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
+    return {
+        name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in tensors.items()
+    }, info
+
+
 def load_network(path: Path) -> tuple[Network, WeightsInfo]:
     """Build the network on the CPU, in evaluation mode and float32, from a weights file.
 
     Raises:
-        WeightsError: As `read_info`; also when the tensors do not fit the architecture or the digest.
+        WeightsError: As `load_tensors`; also when the tensors do not fit the architecture.
     """
-    from safetensors.torch import load_file
+    import torch
 
     from model.network import Network
 
-    info = read_info(path)
-    tensors = load_file(path)
+    tensors, info = load_tensors(path)
     try:
-        if _digest((name, tensor.numpy()) for name, tensor in tensors.items()) != info.digest:
-            raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
         network = Network.of(info.architecture, info.dimension)
         if network is None:
             raise WeightsError(f"{path}: more colours than its {info.dimension} dimensions")
-        network.load_state_dict(tensors)
-    except (RuntimeError, TypeError) as error:  # TypeError: numbers of a kind that numpy does not know
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    except RuntimeError as error:
         raise WeightsError(
             f"{path}: its tensors do not fit {info.architecture} ({str(error).splitlines()[0]})"
         ) from error

@@ -83,6 +83,7 @@ def embedders() -> Embedders:
             batch=settings.batch,
             decode_threads=settings.decode_threads or share,
             network_threads=settings.network_threads or share,
+            precision=settings.precision,
             max_pixels=settings.max_pixels,
             max_bytes=settings.max_bytes,
             picture_limit_s=settings.picture_limit_s,

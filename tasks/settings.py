@@ -31,6 +31,7 @@ class Settings(BaseSettings):
         batch: Pictures through the network at once.
         decode_threads: Files that a process reads and decodes at once; 0 chooses for the machine.
         network_threads: Threads of the network on a CPU; 0 chooses for the machine.
+        precision: What the network is computed in: `auto` is safe and quick, `int8` quicker on a processor.
         max_pixels: Larger pictures count as unreadable.
         max_bytes: Larger files count as unreadable.
         picture_limit_s: Reading and decoding one picture may take so long.
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     batch: int = Field(32, ge=1)
     decode_threads: int = Field(0, ge=0)
     network_threads: int = Field(0, ge=0)
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     max_pixels: int = Field(200_000_000, ge=1)
     max_bytes: int = Field(1 << 30, ge=1)
     picture_limit_s: float = Field(120.0, gt=0)

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, field
 
 from model.embedder import Embedder
-from model.errors import WeightsError
+from model.engine import Precision
+from model.errors import EngineMissing, WeightsError
 from model.picture import Limits
 from model.preprocessing import Preprocessing
 from store.run import Run
@@ -28,7 +29,8 @@ class WorkOptions:
         device: `cpu`, or `cuda` for the GPU that the process is pinned to.
         batch: Pictures through the network at once.
         decode_threads: Files read and decoded at once.
-        network_threads: Threads of the network on a CPU; 0 leaves torch's default.
+        network_threads: Threads of the network on a CPU; 0 takes all cores.
+        precision: What convolutions are computed in.
         max_pixels: Larger pictures are refused.
         max_bytes: Larger files are refused.
         picture_limit_s: How long reading and decoding one picture may take.
@@ -38,6 +40,7 @@ class WorkOptions:
     batch: int = 32
     decode_threads: int = 1
     network_threads: int = 1
+    precision: Precision = "auto"
     max_pixels: int = 200_000_000
     max_bytes: int = 1 << 30
     picture_limit_s: float = 120.0
@@ -71,13 +74,16 @@ class Embedders:
         return total - free, total
 
     def _load(self, store: Store, digest: str) -> Embedder:
-        if self.options.network_threads:
-            import torch
-
-            torch.set_num_threads(self.options.network_threads)
+        options = self.options
         try:
-            embedder = Embedder.load(store.weights_path(digest), device=self.options.device, batch=self.options.batch)
-        except WeightsError as error:
+            embedder = Embedder.load(
+                store.weights_path(digest),
+                device=options.device,
+                batch=options.batch,
+                precision=options.precision,
+                threads=options.network_threads,
+            )
+        except (WeightsError, EngineMissing) as error:
             raise WrongWeights(f"the run's weights cannot be used here: {error}") from error
         if embedder.info.digest != digest:
             raise WrongWeights(f"{store.weights_path(digest)} holds the weights {embedder.info.digest}, not the run's")

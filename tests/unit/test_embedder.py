@@ -40,7 +40,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def embedder(weights: Path) -> Embedder:
     """The network, in batches of four."""
-    return Embedder.load(weights, batch=4)
+    return Embedder.load(weights, batch=4, precision="fp32", threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_permutation(embedder: Embedder, pictures: NDArray[np.uint8], order: lis
 @pytest.mark.parametrize("batch", [1, 2, 3, 11, 12, 64])
 def test_size_of_batches_is_nothing(batch: int, embedder: Embedder, weights: Path, pictures: NDArray[np.uint8]) -> None:
     """How many pictures go through the network at once does not show."""
-    other = Embedder.load(weights, batch=batch)
+    other = Embedder.load(weights, batch=batch, precision="fp32", threads=1)
     assert other.embed(pictures) == pytest.approx(embedder.embed(pictures), abs=1e-5)
 
 
@@ -115,7 +115,7 @@ def test_read_only_pictures(embedder: Embedder, pictures: NDArray[np.uint8]) -> 
 
 def test_loading_twice_is_the_same(embedder: Embedder, weights: Path, pictures: NDArray[np.uint8]) -> None:
     """Two processes with the same weights give the same vectors; nothing is left to chance."""
-    again = Embedder.load(weights, batch=4)
+    again = Embedder.load(weights, batch=4, precision="fp32", threads=1)
     assert (again.embed(pictures) == embedder.embed(pictures)).all()
     assert again.info == embedder.info
 

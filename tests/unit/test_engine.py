@@ -1,0 +1,132 @@
+"""What runs a network: every engine and precision against the plain one, torch in float32."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from model.architecture import ARCHITECTURE
+from model.colours import histograms as plain_histograms
+from model.eager import EagerEngine
+from model.embedder import Embedder
+from model.engine import Precision, load_engine
+from model.errors import EngineMissing, WeightsError
+from model.histogram import histograms
+from model.network import Network
+from model.preprocessing import Preprocessing
+from model.synthesis import Identity, draw
+from model.weights import DEFAULT_WEIGHTS, load_network, save_network
+
+needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+
+LEAST: dict[Precision, float] = {"fp32": 0.999999, "bf16": 0.9995, "auto": 0.9995, "int8": 0.99}
+"""The lowest cosine to torch in float32 that each precision may show; docs/performance.md tells what was seen."""
+
+
+@pytest.fixture(
+    scope="module", params=[(0, 64), (128, 96), (40, 61)], ids=["plain-64", "colours128-96", "colours40-61"]
+)
+def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each architecture, with numbers such as training leaves them."""
+    colours, side = request.param
+    torch.manual_seed(colours)
+    network = Network(200, colours)
+    network.train()
+    with torch.no_grad():  # batch normalisation learns what pictures look like
+        for _ in range(2):
+            network(torch.from_numpy(pictures(side, 8)).permute(0, 3, 1, 2) / 255)
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    save_network(path, network.eval(), preprocessing=Preprocessing("pad", side), threshold=0.5)
+    return path
+
+
+def pictures(side: int, count: int, first: int = 500) -> NDArray[np.uint8]:
+    """Drawn characters that no calibration has seen."""
+    return np.stack([np.asarray(draw(Identity.from_seed(first + n), n, size_px=side)) for n in range(count)])
+
+
+def plain(path: Path) -> Embedder:
+    """Torch in float32."""
+    network, info = load_network(path)
+    return Embedder(EagerEngine(network, threads=1), info)
+
+
+def cosines(path: Path, precision: Precision) -> NDArray[np.float32]:
+    """To the plain engine, for each of some pictures."""
+    found = Embedder.load(path, precision=precision, threads=1, batch=8)
+    shown = pictures(found.info.preprocessing.size_px, 20)
+    shown = np.concatenate([shown, np.zeros_like(shown[:1]), np.full_like(shown[:1], 255)])
+    vectors = found.embed(shown)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    return np.einsum("nd,nd->n", vectors, plain(path).embed(shown))  # type: ignore[no-any-return]
+
+
+@needs_openvino
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+def test_embeddings_are_those_of_torch(weights: Path, precision: Precision) -> None:
+    """Every architecture in every precision, black and white pictures too."""
+    assert cosines(weights, precision).min() >= LEAST[precision]
+
+
+@needs_openvino
+@pytest.mark.parametrize("precision", ["fp32", "auto", "int8"])
+def test_embeddings_of_the_shipped_weights(precision: Precision) -> None:
+    """The shipped weights keep to the same bounds; so `auto` is safe where it is the default."""
+    assert cosines(DEFAULT_WEIGHTS, precision).min() >= LEAST[precision]
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 3), st.just(50), st.just(50), st.just(3))))
+def test_colours_without_torch(shown: NDArray[np.uint8]) -> None:
+    """Any pixels have the same histogram, told by pixel or by bin."""
+    wanted = plain_histograms(torch.from_numpy(shown.astype(np.float32) / 255).permute(0, 3, 1, 2)).numpy()
+    np.testing.assert_allclose(histograms(shown), wanted, atol=2e-4)
+
+
+@needs_openvino
+def test_torch_is_not_loaded_on_a_processor() -> None:
+    """A worker without a GPU starts without the seconds and the memory that importing torch costs."""
+    code = (
+        "import sys, numpy\nfrom pathlib import Path\nfrom model.embedder import Embedder\n"
+        "embedder = Embedder.load(Path(sys.argv[1]), threads=1)\n"
+        "assert len(embedder.embed(numpy.zeros((3, 96, 96, 3), 'uint8'))) == 3\n"
+        "assert not {'torch', 'torchvision'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(DEFAULT_WEIGHTS)], check=True, timeout=120)
+
+
+def test_without_openvino_torch_embeds(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a platform without its wheel everything works in float32; what it alone can do is refused by name."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    engine, _ = load_engine(weights, threads=1)
+    assert isinstance(engine, EagerEngine)
+    for precision in ("int8", "bf16"):
+        with pytest.raises(EngineMissing, match=f"{precision} on cpu needs OpenVINO"):
+            load_engine(weights, precision=precision)
+
+
+@needs_openvino
+def test_tensors_that_do_not_fit(weights: Path, tmp_path: Path) -> None:
+    """A missing or misshapen tensor is told with the file's name, not found at the first picture."""
+    from safetensors.numpy import save_file
+
+    from model.weights import _digest, _metadata, read_info
+
+    tensors = load_file(weights)
+    for name in ("trunk.layer2.0.conv1.weight", "head.bias"):
+        for broken in ({k: v for k, v in tensors.items() if k != name}, {**tensors, name: tensors[name][:-1]}):
+            metadata = {**_metadata(read_info(weights)), "digest": _digest(broken.items())}
+            save_file(broken, tmp_path / "broken.safetensors", metadata)
+            with pytest.raises(WeightsError, match=rf"broken.*do not fit {ARCHITECTURE}"):
+                load_engine(tmp_path / "broken.safetensors", threads=1)
