@@ -112,6 +112,10 @@ class Pass:
         """Where the assignments of a chunk stand."""
         return self._folder / "assignments" / f"{chunk:06d}.parquet"
 
+    def decided_path(self, chunk: int) -> Path:
+        """Where stands what becomes of a chunk's files before any is placed, when reducers share the work."""
+        return self._folder / "decided" / f"{chunk:06d}.parquet"
+
     @property
     def summary(self) -> dict[str, Any] | None:
         """The outcome, or None while the pass is not reduced."""

@@ -6,10 +6,12 @@ The reasons for the settings stand beside them; where they come from is in docs/
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
 from kombu.entity import Queue
 
+from tasks.connection import KEEPALIVE
 from tasks.devices import embed_processes
 from tasks.settings import Settings, read_settings
 
@@ -24,22 +26,36 @@ def _make_app(settings: Settings) -> Celery:
     for variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
         os.environ.pop(variable, None)
     app = Celery("oshiwake", broker=settings.broker_url)
-    transport = {"visibility_timeout": settings.visibility_s, "health_check_interval": 10, "socket_keepalive": True}
+    transport: dict[str, Any] = {
+        "visibility_timeout": settings.visibility_s,
+        # A link that was cut without a word: Celery notices a silent socket by the first and third, the system a
+        # dead one by the second. Without them a worker would stay connected, and idle, for ever.
+        "health_check_interval": 10,
+        "socket_keepalive": True,
+        "socket_timeout": 30,
+        "socket_connect_timeout": 10,
+    }
+    if not settings.broker_url.startswith("redis+socket:"):
+        transport["socket_keepalive_options"] = KEEPALIVE
     app.conf.update(
-        include=["tasks.embed", "tasks.reduce", "tasks.heartbeat", "tasks.idle"],
+        include=["tasks.embed", "tasks.assign", "tasks.reduce", "tasks.heartbeat", "tasks.idle"],
         task_serializer="json",
         result_serializer="json",
         accept_content=["json"],
         task_queues=[Queue(name) for name in (EMBED_QUEUE, REDUCE_QUEUE)],  # type: ignore[no-untyped-call]
         task_default_queue=EMBED_QUEUE,
-        task_routes={"oshiwake.embed": {"queue": EMBED_QUEUE}, "oshiwake.reduce": {"queue": REDUCE_QUEUE}},
+        task_routes={
+            "oshiwake.embed": {"queue": EMBED_QUEUE},
+            "oshiwake.assign": {"queue": REDUCE_QUEUE},
+            "oshiwake.reduce": {"queue": REDUCE_QUEUE},
+        },
         # A chunk belongs to the worker only once it is done: a worker that dies gives it back.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         # A chunk that failed is sent again by its task; one that ran out of time is delivered again.
         task_acks_on_failure_or_timeout=False,
         # A busy worker must not hoard chunks that an idle one could take.
-        worker_prefetch_multiplier=1,
+        worker_prefetch_multiplier=settings.prefetch,
         worker_concurrency=embed_processes(settings),
         # Celery reads the timeout in several places; all must agree.
         broker_transport_options=transport,

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import math
+import socket
 from urllib.parse import parse_qs, urlsplit
 
 from redis import Redis
+from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from tasks.errors import BadSettings, BrokerUnreachable
 
-__all__ = ["check_broker", "connect", "safe_url"]
+__all__ = ["KEEPALIVE", "check_broker", "connect", "safe_url"]
+
+_PAUSE_S = 5.0
+"""Longest pause between two tries."""
 
 
-def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
+KEEPALIVE: dict[int, int] = {
+    getattr(socket, name): seconds
+    for name, seconds in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+}
+"""A connection that a firewall on the way has forgotten is noticed in half a minute, and not in two hours."""
+
+
+def connect(url: str, *, timeout_s: float = 5.0, patience_s: float = 0.0) -> Redis:
     """A client for Celery's broker URL; nothing is sent yet.
+
+    Args:
+        url: The broker.
+        timeout_s: How long an answer may take.
+        patience_s: How long at least a command is tried again while the broker is away; each may then be done twice.
 
     Raises:
         BadSettings: The URL is of no form that both Celery and we can use.
     """
     parts = urlsplit(url)
+    # Once at the least: a connection that lay idle may have been closed.
+    retry = Retry(ExponentialBackoff(cap=_PAUSE_S, base=0.1), 1 + math.ceil(patience_s / _PAUSE_S))
     try:
         if parts.scheme == "redis+socket":
             options = parse_qs(parts.query)
@@ -27,10 +49,18 @@ def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
                 db=int(options.get("virtual_host", ["0"])[0]),
                 password=options.get("password", [None])[0],
                 socket_timeout=timeout_s,
+                retry=retry,
             )
         if parts.scheme not in ("redis", "rediss"):
             raise ValueError("it must begin with redis://, rediss:// or redis+socket://")
-        return Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        return Redis.from_url(
+            url,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            socket_keepalive=True,
+            socket_keepalive_options=KEEPALIVE,
+            retry=retry,
+        )
     except ValueError as error:
         raise BadSettings(f"broker address {safe_url(url)}: {error}") from error
 

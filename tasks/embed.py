@@ -6,7 +6,11 @@ import logging
 import os
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from celery.exceptions import Reject
+from redis.exceptions import RedisError
 
 from store.errors import NewerSchema
 from tasks.alive import workers_alive
@@ -47,8 +51,7 @@ def embed(self: Any, **fields: Any) -> str:
     message = decode_message(EmbedMessage, fields)
     at = (message.run, message.number, message.what)
     try:
-        deliveries = progress().delivered(*at)
-        in_hand().take(message)
+        deliveries = progress().delivered(*at, also=partial(in_hand().take, message))
         if deliveries > GIVE_UP:
             raise PoisonousChunk(f"{deliveries - 1} workers died at it")
         return _embed(message, self.request.hostname, careful=deliveries >= CAREFUL)
@@ -56,6 +59,9 @@ def embed(self: Any, **fields: Any) -> str:
         # No thread can be stopped from outside. The process ends; the chunk goes back to the queue and is counted.
         _log.error("action=stuck run=%s what=%s error=%s", message.run, message.what, error)
         os._exit(1)
+    except RedisError as error:
+        # The broker was away for longer than we wait; the chunk goes back to the queue when it is there again.
+        raise Reject(str(error), requeue=True) from error
     except Exception as error:
         # Whatever it is (a mount missing on this machine, a full disk, a bug), another worker may fare better. The
         # failure stands in Flower, the chunk goes back to the queue, and the last one is told to the run.
@@ -100,9 +106,9 @@ def _embed(message: EmbedMessage, worker: str, *, careful: bool) -> str:
         *(run.id, message.part, message.chunk, counts.images, time.perf_counter() - start),
         *(timings.read_s, timings.decode_s, timings.infer_s, timings.write_s),
     )
-    in_hand().let_go(message, done=True)
     work = _work(worker, counts, timings)
-    if progress().chunk_done(run.id, message.number, message.what, counts, work):
+    let_go = partial(in_hand().let_go, message, done=True)
+    if progress().chunk_done(run.id, message.number, message.what, counts, work, lambda pipe: let_go(through=pipe)):
         send_reduce(ReduceMessage(run=run.id, number=message.number))
     text = f"{counts.images} images, {counts.embedded} embedded, {counts.unreadable} unreadable"
     others = f", {counts.unsupported} unsupported" if counts.unsupported else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 from typing import Any
@@ -11,8 +10,7 @@ from celery import signals
 from redis.exceptions import RedisError
 
 from tasks.alive import PREFIX
-from tasks.application import settings
-from tasks.connection import connect
+from tasks.process import impatient_redis
 
 __all__: list[str] = []
 
@@ -24,11 +22,6 @@ _log = logging.getLogger(__name__)
 
 _description: dict[str, str] = {}
 """What this worker's key says, once it is ready: its one entry is the key's name."""
-
-
-@functools.cache
-def _redis() -> Any:
-    return connect(settings.broker_url, timeout_s=1.0)
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
@@ -43,7 +36,7 @@ def _ready(sender: Any, **_: Any) -> None:
 def _beat(**_: Any) -> None:
     try:
         for key, value in _description.items():
-            _redis().set(key, value, ex=_ALIVE_S)
+            impatient_redis().set(key, value, ex=_ALIVE_S)
     except RedisError as error:
         _log.warning("action=heartbeat error=%s", error)
 
@@ -54,6 +47,6 @@ def _leave(**_: Any) -> None:
     _description.clear()
     try:
         if keys:
-            _redis().delete(*keys)
+            impatient_redis().delete(*keys)
     except RedisError:
         pass  # the key expires by itself

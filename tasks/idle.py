@@ -10,9 +10,11 @@ from celery.worker import state
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from tasks.application import EMBED_QUEUE
+from tasks.application import EMBED_QUEUE, settings
 from tasks.embed import send_embed
-from tasks.process import in_hand, progress
+from tasks.in_hand import InHand
+from tasks.process import impatient_redis
+from tasks.progress import Progress
 
 __all__: list[str] = []
 
@@ -40,10 +42,10 @@ def _help(**_: Any) -> None:
     if len(state.active_requests) >= _processes:
         return
     try:
-        for message in in_hand().overdue():
+        for message in InHand(impatient_redis(), EMBED_QUEUE, settings.keep_s).overdue():
             _log.warning("action=again run=%s what=%s", message.run, message.what)
             # Whoever holds it is slow rather than dead, as far as anybody can know: that counts against no picture.
-            progress().answered(message.run, message.number, message.what)
+            Progress(impatient_redis(), settings.keep_s).answered(message.run, message.number, message.what)
             send_embed(message)
     except (RedisError, OperationalError) as error:
         _log.warning("action=again error=%s", error)

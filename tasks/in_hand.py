@@ -85,15 +85,18 @@ class InHand:
         self._redis: Any = redis
         self._queue = queue
         self._keep_s = keep_s
-        self._take, self._let_go, self._overdue = map(self._redis.register_script, (_TAKE, _LET_GO, _OVERDUE))
+        self._overdue = self._redis.register_script(_OVERDUE)
 
-    def take(self, message: EmbedMessage) -> None:
-        """A worker begins with a chunk."""
-        self._take(keys=_KEYS, args=[message.model_dump_json(), self._keep_s])
+    def take(self, message: EmbedMessage, through: Any = None) -> None:
+        """A worker begins with a chunk; `through` a pipeline, it costs no round trip of its own."""
+        self._eval(through, _TAKE, message.model_dump_json(), self._keep_s)
 
-    def let_go(self, message: EmbedMessage, *, done: bool) -> None:
+    def let_go(self, message: EmbedMessage, *, done: bool, through: Any = None) -> None:
         """A worker has ended with a chunk, well or not."""
-        self._let_go(keys=_KEYS, args=[message.model_dump_json(), int(done), self._keep_s])
+        self._eval(through, _LET_GO, message.model_dump_json(), int(done), self._keep_s)
+
+    def _eval(self, through: Any, script: str, *args: str | int) -> None:
+        (through or self._redis).eval(script, len(_KEYS), *_KEYS, *args)
 
     def overdue(self) -> list[EmbedMessage]:
         """The chunks to send again, each told to one caller only; none while others wait in the queue."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.errors import BadMessage
 
-__all__ = ["EmbedMessage", "ReduceMessage", "decode_message"]
+__all__ = ["AssignMessage", "EmbedMessage", "ReduceMessage", "decode_message"]
 
 _RunId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{4}(-[0-9]+)?$")]
 _PartName = Annotated[str, Field(pattern=r"^(archive|passes/[0-9]{1,6}/references)$")]
@@ -53,7 +53,29 @@ class ReduceMessage(_Message):
     number: Annotated[int, Field(ge=1)]
 
 
-M = TypeVar("M", EmbedMessage, ReduceMessage)
+class AssignMessage(_Message):
+    """Assign one part of a run, for the reducer of a pass.
+
+    Attributes:
+        run: The run.
+        number: The pass.
+        part: Which part, from 0.
+        parts: Of how many.
+    """
+
+    version: Literal[1] = 1
+    run: _RunId
+    number: Annotated[int, Field(ge=1)]
+    part: Annotated[int, Field(ge=0)]
+    parts: Annotated[int, Field(ge=1)]
+
+    @property
+    def what(self) -> str:
+        """The part for a person to read: `part 3 of 8`."""
+        return f"part {self.part + 1} of {self.parts}"
+
+
+M = TypeVar("M", EmbedMessage, ReduceMessage, AssignMessage)
 
 
 def decode_message(kind: type[M], fields: dict[str, Any]) -> M:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from workers.embedding import Embedders
 
-__all__ = ["embedders", "in_hand", "progress", "redis", "store"]
+__all__ = ["embedders", "impatient_redis", "in_hand", "progress", "redis", "store"]
+
+_PATIENCE_S = 300.0
+"""A chunk that is done waits so long for a broker that is away to be told; then it goes back to the queue."""
 
 _index = 0
 """Place of this process among the worker's children; decides its GPU."""
@@ -53,8 +56,14 @@ def store() -> Store:
 
 @functools.cache
 def redis() -> Redis:
-    """The connection to Redis."""
-    return connect(settings.broker_url)
+    """The connection to Redis of a child process: it waits until the broker is back, with what it has in hand."""
+    return connect(settings.broker_url, patience_s=_PATIENCE_S)
+
+
+@functools.cache
+def impatient_redis() -> Redis:
+    """The connection of the worker's parent process, which must not wait: nothing is fetched or sent meanwhile."""
+    return connect(settings.broker_url, timeout_s=1.0)
 
 
 @functools.cache

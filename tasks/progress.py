@@ -8,6 +8,7 @@ without harm; the files in the store are the truth, and `producer resume` counts
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -81,39 +82,54 @@ class PassProgress:
     to_reduce: int
 
 
+Also = Callable[[Any], None]
+"""Adds commands to a pipeline."""
+
+
+def _nothing(pipe: Any) -> None: ...
+
+
 class Progress:
     """Counters and barriers in Redis."""
 
     def __init__(self, redis: Redis, keep_s: int) -> None:
         self._redis: Any = redis
         self._keep_s = keep_s
-        self._mark_done: Any = self._redis.register_script(_DONE)
         self._mark_failed: Any = self._redis.register_script(_FAILED)
 
-    def chunk_done(self, run: str, number: int, chunk: str, counts: Counts, work: Work | None = None) -> bool:
+    def chunk_done(
+        self, run: str, number: int, chunk: str, counts: Counts, work: Work | None = None, also: Also = _nothing
+    ) -> bool:
         """Count a finished chunk and the work it was, the first time only; tell whether all expected chunks are done.
 
-        One round trip: on a distant broker each costs a worker more than what it asks.
+        `also` may add commands of others. All of it is one round trip: to a distant broker that is what costs.
         """
         numbers = [counts.images, counts.embedded, counts.unreadable, counts.unsupported]
         args: list[str | float] = [chunk, *numbers, time.time(), self._keep_s]
-        keys: list[str] = [*self._keys(run, number)]
+        keys = [*self._keys(run, number)[:5]]
         if work is not None:
             keys.append(work_key(work.worker))
             args.append(len(work.added))
             for field, value in (*work.added.items(), *work.now.items()):
                 args += [field, value]
-        return bool(self._mark_done(keys=keys, args=args))
+        with self._redis.pipeline(transaction=False) as pipe:
+            also(pipe)
+            return bool(pipe.eval(_DONE, len(keys), *keys, *args).execute()[-1])
 
     def add_work(self, work: Work) -> None:
         """Count work that belongs to no chunk."""
         add_work(self._redis, work, self._keep_s)
 
-    def delivered(self, run: str, number: int, chunk: str) -> int:
-        """Count a delivery of a chunk that nobody has answered for yet; more than one: a worker died at it."""
+    def delivered(self, run: str, number: int, chunk: str, also: Also = _nothing) -> int:
+        """Count a delivery of a chunk that nobody has answered for yet; more than one: a worker died at it.
+
+        `also` may add commands of others to the same round trip.
+        """
         key = self._keys(run, number)[4]
         with self._redis.pipeline() as pipe:
-            return int(pipe.hincrby(key, chunk, 1).expire(key, self._keep_s).execute()[0])
+            pipe.hincrby(key, chunk, 1).expire(key, self._keep_s)
+            also(pipe)
+            return int(pipe.execute()[0])
 
     def answered(self, run: str, number: int, chunk: str) -> None:
         """A worker lived to say how a chunk went."""
@@ -154,9 +170,23 @@ class Progress:
         with self._redis.pipeline() as pipe:
             pipe.hset(key, mapping={"reduced": done, "to_reduce": total}).expire(key, self._keep_s).execute()
 
+    def share(self, run: str, number: int, parts: int) -> bool:
+        """Say in how many parts a pass is assigned; tell whether nobody has said so before."""
+        totals = self._keys(run, number)[1]
+        with self._redis.pipeline() as pipe:
+            return bool(pipe.hsetnx(totals, "parts", parts).expire(totals, self._keep_s).execute()[0])
+
+    def part_done(self, run: str, number: int, part: int) -> bool:
+        """Note that a part is assigned, or given up; tell whether all are."""
+        _, totals, *_, parts = self._keys(run, number)
+        with self._redis.pipeline() as pipe:
+            pipe.sadd(parts, part).expire(parts, self._keep_s).scard(parts).hget(totals, "parts")
+            *_, done, expected = pipe.execute()
+        return int(done) >= int(expected or 0)
+
     def read(self, run: str, number: int) -> PassProgress | None:
         """How far a pass is, or None where Redis knows nothing of it."""
-        done, totals, recent, errors, _ = self._keys(run, number)
+        done, totals, recent, errors, *_ = self._keys(run, number)
         with self._redis.pipeline() as pipe:
             pipe.hlen(done).hgetall(totals).lrange(recent, 0, -1).hgetall(errors)
             chunks, raw, samples, failures = pipe.execute()
@@ -179,9 +209,16 @@ class Progress:
             to_reduce=values.get("to_reduce", 0),
         )
 
-    def _keys(self, run: str, number: int) -> tuple[str, str, str, str, str]:
+    def _keys(self, run: str, number: int) -> tuple[str, str, str, str, str, str]:
         stem = f"oshiwake:run:{run}:{number}"
-        return f"{stem}:done", f"{stem}:totals", f"{stem}:recent", f"{stem}:errors", f"{stem}:deliveries"
+        return (
+            f"{stem}:done",
+            f"{stem}:totals",
+            f"{stem}:recent",
+            f"{stem}:errors",
+            f"{stem}:deliveries",
+            f"{stem}:parts",
+        )
 
 
 def _rate(samples: list[str]) -> float | None:

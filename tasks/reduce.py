@@ -6,7 +6,11 @@ import logging
 import time
 from typing import Any
 
+from celery.exceptions import Reject
+from redis.exceptions import RedisError
+
 from tasks.application import app, settings
+from tasks.assign import share
 from tasks.messages import ReduceMessage, decode_message
 from tasks.process import progress, store
 from tasks.work import Work
@@ -33,7 +37,11 @@ def reduce(self: Any, **fields: Any) -> str:
     if run.marked("cancelled"):
         return f"run {run.id}: cancelled"
     try:
+        if parts := share(run, message.number):
+            return f"run {run.id}: {parts} parts are being assigned"
         return _reduce(message, self.request.hostname)
+    except RedisError as error:
+        raise Reject(str(error), requeue=True) from error  # the broker was away for longer than we wait
     except Exception as error:
         progress().failed(message.run, message.number, "reduce", f"{type(error).__name__}: {error}")
         progress().add_work(Work(self.request.hostname, {"failures reduce": 1}))

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
         max_bytes: Larger files count as unreadable.
         picture_limit_s: Reading and decoding one picture may take so long.
         chunk_images: Images that one embed task handles at most.
+        reduce_fan_out: Chunks from which on the reducers, where there are several, share the assignment of a pass.
+        prefetch: Chunks that a process holds at once, the one in work included; 2 for a worker far from the broker.
         embed_limit_s: An embed task that takes longer is killed.
         reduce_limit_s: A reduce task that takes longer is killed; the next one continues.
         visibility_s: A message whose worker has vanished is delivered again after so long.
@@ -59,6 +61,8 @@ class Settings(BaseSettings):
     max_bytes: int = Field(1 << 30, ge=1)
     picture_limit_s: float = Field(120.0, gt=0)
     chunk_images: int = Field(256, ge=1, le=65536)
+    prefetch: int = Field(1, ge=1, le=16)
+    reduce_fan_out: int = Field(1024, ge=1)
     embed_limit_s: int = Field(1800, ge=1)
     reduce_limit_s: int = Field(3300, ge=1)
     visibility_s: int = Field(3600, ge=1)

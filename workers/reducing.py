@@ -8,23 +8,19 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from model.assignment import Decision, Gallery, Rule, Verdict, assign
-from model.distance import MATCHES
 from store.assignments import Assigned, FinalOutcome, write_assignments
 from store.files import sweep
 from store.journal import Journal
 from store.listing import Kind
 from store.operation import Image
-from store.outcomes import ChunkOutcomes, Outcome, Outcomes
+from store.outcomes import Outcome, Outcomes
 from store.run import Pass, PassSpec, Run
 from store.store import Store
+from workers.assigning import Assigner
 from workers.duplicates import Duplicates
 from workers.errors import NotReady
 from workers.naming import NEGATIVE_PREFIX, REVIEW, UNKNOWN, folder_names
@@ -60,17 +56,18 @@ def reduce_run(
     unread = sum(1 for part in (run.archive, pass_.references) for _ in part.unread_chunks())
     if unread:
         raise NotReady(f"run {run.id}: {unread} chunks are not embedded yet; `producer resume {run.id}` sends them")
-    references = load_gallery(store, pass_)  # before anything is made in the output folder: it may refuse
+    assigner = Assigner(store, run, pass_)  # before anything is made in the output folder: it may refuse
     with Journal(run.output, run.roots, wait_s=wait_s) as journal:
         done = pass_.summary
         if done is not None:
             return done
         recover(journal)
         journal.begin_pass(run.id, pass_number)
-        reducer = _Reducer(store, run, pass_, journal, references)
+        reducer = _Reducer(store, run, pass_, journal, assigner)
         summary = reducer.reduce(progress)
         sweep(run.folder)
         pass_.finish(summary)
+        assigner.forget()
     return summary
 
 
@@ -93,9 +90,7 @@ class _Totals:
 class _Reducer:
     """One reduction under way."""
 
-    def __init__(
-        self, store: Store, run: Run, pass_: Pass, journal: Journal, references: tuple[Gallery, list[str]]
-    ) -> None:
+    def __init__(self, store: Store, run: Run, pass_: Pass, journal: Journal, assigner: Assigner) -> None:
         self._store = store
         self._run = run
         self._pass = pass_
@@ -104,8 +99,9 @@ class _Reducer:
         self._root = run.archive.root
         self._journal = journal
         self._placer = Placer(journal, self._output, run.id, self._spec.mode)
-        self._gallery, self._bad_references = references
-        self._folders = folder_names(name for name in self._gallery.names if not name.startswith(NEGATIVE_PREFIX))
+        self._assigner = assigner
+        names = assigner.gallery.names
+        self._folders = folder_names(name for name in names if not name.startswith(NEGATIVE_PREFIX))
 
     def reduce(self, progress: Progress) -> dict[str, Any]:
         """All chunks, the report, the summary."""
@@ -113,11 +109,10 @@ class _Reducer:
         earlier = self._journal.done_in_pass(self._run.id, self._pass.number)
         duplicates = self._find_duplicates()
         totals = _Totals()
-        outcomes = Outcomes(self._store)
         report = ReportWriter(self._journal.folder, self._run.id, self._pass.number)
         try:
             for number, chunk in enumerate(chunks):
-                rows = self._reduce_chunk(outcomes.chunk(self._run.archive, chunk), duplicates)
+                rows = self._reduce_chunk(*self._assigner.chunk(chunk), duplicates)
                 write_assignments(self._pass.assignments_path(chunk), rows)
                 report.write(rows)
                 totals.add(rows)
@@ -138,24 +133,24 @@ class _Reducer:
             if outcome.kind is Kind.EMBEDDED and outcome.digest
         )
 
-    def _reduce_chunk(self, chunk: ChunkOutcomes, duplicates: Duplicates) -> list[Assigned]:
-        """Assign and place one chunk."""
-        decisions = iter(assign(chunk.embeddings, self._gallery, self._rule))
-        rows: list[Assigned] = []
+    def _reduce_chunk(self, outcomes: list[Outcome], rows: list[Assigned], duplicates: Duplicates) -> list[Assigned]:
+        """Find the duplicates of one chunk, and place the others."""
+        rows = list(rows)
         batch: list[Wanted] = []
         placed_rows: list[int] = []
-        for outcome in chunk.outcomes:
+        for index, outcome in enumerate(outcomes):
             if outcome.kind is not Kind.EMBEDDED:
-                rows.append(_failed(outcome))
                 continue
-            decision = next(decisions)
             assert outcome.digest is not None  # an embedded file was read, so its digest is known
             first = duplicates.first_of(outcome.digest, outcome.listed.name) or self._moved_before(outcome)
-            rows.append(_decided(outcome, decision, first))
-            placed_rows.append(len(rows) - 1)
-            batch.append(self._wanted(outcome, decision, first is not None))
-        for row, targets in zip(placed_rows, self._placer.place(batch), strict=True):
-            rows[row] = self._with_places(rows[row], targets)
+            batch.append(self._wanted(outcome, () if first else self._folders_of(rows[index])))
+            if first:
+                reason = f"same content as {first}"
+                rows[index] = replace(rows[index], outcome=FinalOutcome.DUPLICATE, characters=(), reason=reason)
+            placed_rows.append(index)
+        for index, targets in zip(placed_rows, self._placer.place(batch), strict=True):
+            places = tuple(self._place(target) for target in sorted(targets))
+            rows[index] = replace(rows[index], placed=places)
         return rows
 
     def _moved_before(self, outcome: Outcome) -> str | None:
@@ -164,27 +159,15 @@ class _Reducer:
         target = self._journal.moved_twin(image, outcome.digest or b"")
         return None if target is None else f"{self._place(target)} in the output"
 
-    @property
-    def _rule(self) -> Rule:
-        spec = self._spec
-        match = next(match for match in MATCHES if match == spec.match)
-        return Rule(spec.threshold, match, spec.margin, spec.band, spec.multiple)
-
-    def _wanted(self, outcome: Outcome, decision: Decision, duplicate: bool) -> Wanted:
+    def _wanted(self, outcome: Outcome, folders: tuple[str, ...]) -> Wanted:
         path = os.path.join(self._root, outcome.listed.path)
         keep = self._spec.mode == "move" and os.path.realpath(path) != path
-        image = Image(path, outcome.listed.member)
-        folders = () if duplicate else self._folders_of(decision)
-        return Wanted(image, folders, outcome.digest or b"", keep)
+        return Wanted(Image(path, outcome.listed.member), folders, outcome.digest or b"", keep)
 
-    def _folders_of(self, decision: Decision) -> tuple[str, ...]:
-        if decision.verdict is Verdict.ASSIGNED:
-            return tuple(self._folders[name] for name in decision.characters)
-        return (REVIEW,) if decision.verdict is Verdict.REVIEW else (UNKNOWN,)
-
-    def _with_places(self, row: Assigned, targets: list[bytes]) -> Assigned:
-        places = tuple(self._place(target) for target in sorted(targets))
-        return Assigned(**{name: getattr(row, name) for name in Assigned.__slots__} | {"placed": places})
+    def _folders_of(self, row: Assigned) -> tuple[str, ...]:
+        if row.outcome is FinalOutcome.ASSIGNED:
+            return tuple(self._folders[name] for name in row.characters)
+        return (REVIEW,) if row.outcome is FinalOutcome.REVIEW else (UNKNOWN,)
 
     def _place(self, target: bytes) -> str:
         """A placed file's path below the output, for a person."""
@@ -197,7 +180,7 @@ class _Reducer:
             "outcomes": {outcome.value: totals.outcomes[outcome] for outcome in FinalOutcome},
             "characters": dict(sorted(totals.characters.items())),
             "failed": totals.failed,
-            "bad_references": self._bad_references,
+            "bad_references": self._assigner.bad_references,
             "placed": dict(sorted(tally.done.items())),
             "copied_instead": tally.copied_instead,
             "already": tally.already,
@@ -206,45 +189,3 @@ class _Reducer:
             "problem_count": len(tally.problems),
             "report": str(report),
         }
-
-
-def load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str]]:
-    """The reference embeddings of a pass, and the references that cannot be used, one line each.
-
-    Raises:
-        NotReady: Not one reference picture of a character can be read.
-    """
-    vectors: dict[str, list[NDArray[np.float32]]] = {}
-    bad: list[str] = []
-    for chunk in Outcomes(store).chunks(pass_.references):
-        rows = iter(chunk.embeddings)
-        for outcome in chunk.outcomes:
-            if outcome.kind is Kind.EMBEDDED:
-                vectors.setdefault(outcome.listed.label, []).append(next(rows))
-            elif outcome.kind is Kind.UNREADABLE:
-                bad.append(f"{outcome.listed.name}: {outcome.reason}")
-    bad += [f"{name}: no picture of it can be read" for name in pass_.spec.characters if name not in vectors]
-    if all(name.startswith(NEGATIVE_PREFIX) for name in vectors):
-        raise NotReady(f"no reference picture of any character can be read; the first: {(bad or ['none listed'])[0]}")
-    groups = [(name, name.startswith(NEGATIVE_PREFIX), np.stack(rows)) for name, rows in sorted(vectors.items())]
-    return Gallery.build(groups), bad
-
-
-def _failed(outcome: Outcome) -> Assigned:
-    digest = outcome.digest.hex() if outcome.digest else None
-    return Assigned(outcome.listed.name, FinalOutcome(outcome.kind.value), digest=digest, reason=outcome.reason)
-
-
-def _decided(outcome: Outcome, decision: Decision, first: str | None) -> Assigned:
-    duplicate = first is not None
-    return Assigned(
-        path=outcome.listed.name,
-        outcome=FinalOutcome.DUPLICATE if duplicate else FinalOutcome(decision.verdict.value),
-        characters=() if duplicate else decision.characters,
-        nearest=decision.nearest,
-        distance=decision.distance,
-        runner_up=decision.runner_up,
-        runner_up_distance=decision.runner_up_distance,
-        digest=outcome.digest.hex() if outcome.digest else None,
-        reason=f"same content as {first}" if duplicate else decision.reason,
-    )

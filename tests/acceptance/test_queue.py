@@ -29,6 +29,24 @@ def test_two_celery_workers_sort_like_one_machine(farm: Farm, undisturbed: Undis
     assert layout(program.collection.output) == undisturbed.layout
 
 
+def test_reducers_share_a_large_run_also_when_one_is_killed(farm: Farm, undisturbed: Undisturbed) -> None:
+    """Two reducers assign in parts; one is killed at it, and the layout is that of one undisturbed reducer."""
+    program = farm.program
+    program.env["OSHIWAKE_REDUCE_FAN_OUT"] = "2"
+    first = farm.start_worker("reduce", "first")
+    for queue, name in (("reduce", "second"), ("embed", "embed")):
+        farm.start_worker(queue, name)
+    run_id = program.sort("enqueue", rc=0).stdout.strip()
+    decided = program.collection.store / "runs" / run_id / "passes" / "1" / "decided"
+    wait_until(lambda: decided.exists() or (decided.parent / "summary.json").exists(), "the assignment has begun")
+    for pid in _children(first.pid):
+        os.kill(pid, signal.SIGKILL)
+    status = farm.finished()
+    assert status["summary"]["files"] == FILES and not status["errors"]
+    assert farm.client().scard(f"oshiwake:run:{run_id}:1:parts") >= 2
+    assert layout(program.collection.output) == undisturbed.layout
+
+
 def test_flower_shows_each_task_in_plain_words(farm: Farm) -> None:
     """In Flower each embed task's result reads like "run … chunk 1: 16 images, 15 embedded, 1 unreadable"."""
     program = farm.program

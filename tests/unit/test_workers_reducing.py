@@ -24,6 +24,7 @@ from store.store import Store
 from tests.unit.parts import DIMENSION, KEY
 from tests.unit.sites import Site
 from tests.unit.trees import folder_times, look, put, sha, unfinished
+from workers.assigning import assign_part
 from workers.errors import NotReady
 from workers.reducing import reduce_run
 from workers.undoing import undo_run
@@ -364,3 +365,32 @@ def test_assignments_are_kept_for_the_review(site: Site) -> None:
     assert all(bool(row.placed) is (row.path in PLACES) for row in rows)
     assert all((row.distance is None) is (row.outcome in ("unreadable", "unsupported")) for row in rows)
     assert {row.outcome for row in rows} == set(FinalOutcome)
+
+
+@pytest.mark.parametrize("assigned", [(0,), (1, 2), (0, 1, 2), (2, 2, 0)])
+def test_an_assignment_that_others_shared_is_the_same(site: Site, quick_path: Path, assigned: Sequence[int]) -> None:
+    """Whichever parts were assigned elsewhere, the store, the report and the places are those of one reducer."""
+    other = Site(quick_path / "other")
+    for name in PICTURES:
+        other.add(name, b"a.png" if name == "same/a.png" else None)
+    alone, shared = Sorting(other, PICTURES), Sorting(site, PICTURES)
+    alone.reduce()
+    for part in assigned:
+        assign_part(shared.store, shared.run, 1, part, 3)
+    decided = shared.run.pass_(1).decided_path(0).parent
+    assert sorted(path.stem for path in decided.iterdir()) == [
+        f"{chunk:06d}" for part in sorted(set(assigned)) for chunk in ((0,), (1,), (2, 3))[part]
+    ]
+    shared.reduce()
+    assert not decided.exists()
+    assert (shared.report(), shared.outcomes()) == (alone.report(), alone.outcomes())
+    assert site.placed() == other.placed()
+
+
+def test_a_part_that_comes_after_the_end_leaves_nothing(site: Site) -> None:
+    """A message that was delivered twice finds the pass done."""
+    sorting = Sorting(site, PICTURES)
+    sorting.reduce()
+    before = look(site.root)
+    assign_part(sorting.store, sorting.run, 1, 0, 1)
+    assert look(site.root) == before

@@ -1,0 +1,91 @@
+"""The assign task: one part of a large run, for the reducer that places it (docs/decisions/0016)."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import Any
+
+from celery.exceptions import Reject
+from redis import Redis
+from redis.exceptions import RedisError
+
+from store.run import Run
+from tasks.alive import workers_alive
+from tasks.application import REDUCE_QUEUE, app, settings
+from tasks.messages import AssignMessage, ReduceMessage, decode_message
+from tasks.process import progress, redis, store
+from tasks.work import Work
+
+__all__ = ["assign", "share"]
+
+GIVE_UP = 3
+"""A part at which workers die, or that fails, is left to the reducer: it assigns what nobody did."""
+
+_PARTS_EACH = 4
+"""Parts for each reducer: a slow one does fewer."""
+
+_MOST_CHUNKS = 1024
+"""In a part: what is lost when a machine dies takes a minute at most."""
+
+_log = logging.getLogger(__name__)
+
+
+def share(run: Run, number: int) -> int:
+    """Send the parts of a pass to all reducers; return how many, 0 where it is not worth it or was done before."""
+    chunks, reducers = len(run.archive.listed_chunks()), _reducers(redis())
+    if chunks < settings.reduce_fan_out or reducers < 2:
+        return 0
+    count = min(chunks, max(_PARTS_EACH * reducers, math.ceil(chunks / _MOST_CHUNKS)))
+    if not progress().share(run.id, number, count):
+        return 0
+    for part in range(count):
+        message = AssignMessage(run=run.id, number=number, part=part, parts=count)
+        assign.apply_async(kwargs=message.model_dump(), argsrepr=f"run {run.id} pass {number} {message.what}")
+    return count
+
+
+def _reducers(client: Redis) -> int:
+    return sum(worker.processes for worker in workers_alive(client) if REDUCE_QUEUE in worker.queues)
+
+
+@app.task(name="oshiwake.assign", bind=True, time_limit=settings.reduce_limit_s)  # type: ignore[untyped-decorator]
+def assign(self: Any, **fields: Any) -> str:
+    """Assign one part of a pass. May run twice without harm."""
+    message = decode_message(AssignMessage, fields)
+    at = (message.run, message.number, message.what)
+    try:
+        if progress().delivered(*at) > GIVE_UP:
+            return _end(message, "left to the reducer: workers died at it")
+        return _end(message, _assign(message, self.request.hostname))
+    except RedisError as error:
+        raise Reject(str(error), requeue=True) from error  # the broker was away for longer than we wait
+    except Exception:
+        progress().add_work(Work(self.request.hostname, {"failures assign": 1}))
+        _end(message, "")
+        raise
+
+
+def _assign(message: AssignMessage, worker: str) -> str:
+    from workers.assigning import assign_part
+
+    run = store().run(message.run)
+    if run.marked("cancelled"):
+        return "cancelled"
+    start = time.perf_counter()
+    chunks = assign_part(store(), run, message.number, message.part, message.parts)
+    wall_s = time.perf_counter() - start
+    progress().add_work(Work(worker, {"seconds assign": wall_s}, {"last": time.time()}))
+    _log.info("action=assign run=%s part=%d chunks=%d wall_s=%.3f", run.id, message.part, chunks, wall_s)
+    return f"{chunks} chunks assigned"
+
+
+def _end(message: AssignMessage, text: str) -> str:
+    """Whoever ends the last part lets the reducer begin."""
+    from tasks.reduce import send_reduce
+
+    progress().answered(message.run, message.number, message.what)
+    if progress().part_done(message.run, message.number, message.part):
+        send_reduce(ReduceMessage(run=message.run, number=message.number))
+    return f"run {message.run} pass {message.number} {message.what}: {text}"

@@ -1,0 +1,129 @@
+"""Assign the pictures of a pass, chunk by chunk: what a reduction does before anything is placed.
+
+No chunk needs another one for it, so several machines may share it: each writes what it found to the store, and the one
+that places finds it there. What nobody wrote it finds itself, in the same way.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.assignment import Decision, Gallery, Rule, assign
+from model.distance import MATCHES
+from store.assignments import Assigned, FinalOutcome, read_assignments, write_assignments
+from store.listing import Kind
+from store.outcomes import Outcome, Outcomes
+from store.run import Pass, PassSpec, Run
+from store.store import Store
+from workers.errors import NotReady
+from workers.naming import NEGATIVE_PREFIX
+
+__all__ = ["Assigner", "assign_part"]
+
+
+class Assigner:
+    """Says what each picture of a run shows, by the references and the rule of a pass.
+
+    Attributes:
+        gallery: The references.
+        bad_references: Those that cannot be used, one line each.
+    """
+
+    def __init__(self, store: Store, run: Run, pass_: Pass) -> None:
+        """Load the references.
+
+        Raises:
+            NotReady: Not one reference picture of a character can be read.
+        """
+        self.gallery, self.bad_references = _load_gallery(store, pass_)
+        self._rule = _rule(pass_.spec)
+        self._archive = run.archive
+        self._pass = pass_
+        self._whole = Outcomes(store)
+        self._without_vectors = Outcomes(store, vectors=False)
+
+    def chunk(self, chunk: int) -> tuple[list[Outcome], list[Assigned]]:
+        """The files of a chunk and what becomes of each, duplicates and places aside."""
+        path = self._pass.decided_path(chunk)
+        if path.exists():
+            return self._without_vectors.chunk(self._archive, chunk).outcomes, read_assignments(path)
+        found = self._whole.chunk(self._archive, chunk)
+        decisions = iter(assign(found.embeddings, self.gallery, self._rule))
+        rows = [
+            _decided(outcome, next(decisions)) if outcome.kind is Kind.EMBEDDED else _failed(outcome)
+            for outcome in found.outcomes
+        ]
+        return found.outcomes, rows
+
+    def write(self, chunk: int) -> None:
+        """Put what becomes of a chunk's files into the store, once."""
+        path = self._pass.decided_path(chunk)
+        if not path.exists():
+            write_assignments(path, self.chunk(chunk)[1])
+
+    def forget(self) -> None:
+        """Take away what was written for the reducer; the assignments hold it now."""
+        shutil.rmtree(self._pass.decided_path(0).parent, ignore_errors=True)
+
+
+def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int) -> int:
+    """Assign one of the equal parts of a run, for whoever reduces it; return its chunks. Twice does no harm.
+
+    Raises:
+        NotReady: No reference picture can be read.
+        StoreError: The store cannot be used.
+    """
+    pass_ = run.pass_(pass_number)
+    listed = run.archive.listed_chunks()
+    chunks = listed[len(listed) * part // parts : len(listed) * (part + 1) // parts]
+    assigner = Assigner(store, run, pass_)
+    for chunk in chunks:
+        if pass_.summary is not None:
+            break  # somebody did without us
+        assigner.write(chunk)
+    return len(chunks)
+
+
+def _rule(spec: PassSpec) -> Rule:
+    match = next(match for match in MATCHES if match == spec.match)
+    return Rule(spec.threshold, match, spec.margin, spec.band, spec.multiple)
+
+
+def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str]]:
+    """The reference embeddings of a pass, and the references that cannot be used, one line each."""
+    vectors: dict[str, list[NDArray[np.float32]]] = {}
+    bad: list[str] = []
+    for chunk in Outcomes(store).chunks(pass_.references):
+        rows = iter(chunk.embeddings)
+        for outcome in chunk.outcomes:
+            if outcome.kind is Kind.EMBEDDED:
+                vectors.setdefault(outcome.listed.label, []).append(next(rows))
+            elif outcome.kind is Kind.UNREADABLE:
+                bad.append(f"{outcome.listed.name}: {outcome.reason}")
+    bad += [f"{name}: no picture of it can be read" for name in pass_.spec.characters if name not in vectors]
+    if all(name.startswith(NEGATIVE_PREFIX) for name in vectors):
+        raise NotReady(f"no reference picture of any character can be read; the first: {(bad or ['none listed'])[0]}")
+    groups = [(name, name.startswith(NEGATIVE_PREFIX), np.stack(rows)) for name, rows in sorted(vectors.items())]
+    return Gallery.build(groups), bad
+
+
+def _failed(outcome: Outcome) -> Assigned:
+    digest = outcome.digest.hex() if outcome.digest else None
+    return Assigned(outcome.listed.name, FinalOutcome(outcome.kind.value), digest=digest, reason=outcome.reason)
+
+
+def _decided(outcome: Outcome, decision: Decision) -> Assigned:
+    return Assigned(
+        path=outcome.listed.name,
+        outcome=FinalOutcome(decision.verdict.value),
+        characters=decision.characters,
+        nearest=decision.nearest,
+        distance=decision.distance,
+        runner_up=decision.runner_up,
+        runner_up_distance=decision.runner_up_distance,
+        digest=outcome.digest.hex() if outcome.digest else None,
+        reason=decision.reason,
+    )
