@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model.distance import MATCHES, Match, character_distances, cosine_distances
 
-__all__ = ["Decision", "Gallery", "Rule", "Verdict", "assign"]
+__all__ = ["Decision", "Decisions", "Gallery", "Rule", "Verdict", "assign", "decide"]
 
 _TIE = 1e-6
 """Distances closer than this are equal: float32 sums of 500 products differ by that much with their order."""
@@ -109,8 +109,43 @@ class Decision:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Decisions:
+    """What the rule says of many pictures, column by column; each column is what `Decision` says of one.
+
+    Attributes:
+        verdicts: `n` verdicts.
+        characters: `n` tuples of names.
+        nearest: `n` names.
+        distances: `n` distances.
+        runners_up: `n` names, None where there is no other character.
+        runner_up_distances: `n` distances, None likewise.
+        reasons: `n` reasons.
+    """
+
+    verdicts: list[Verdict]
+    characters: list[tuple[str, ...]]
+    nearest: list[str]
+    distances: list[float]
+    runners_up: list[str | None]
+    runner_up_distances: list[float | None]
+    reasons: list[str]
+
+
 def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> list[Decision]:
-    """Decide for each picture, in order.
+    """Decide for each picture, in order, by the rule that `decide` tells.
+
+    Args:
+        embeddings: `(n, dim)` float32, unit length.
+        gallery: The references.
+        rule: The rule.
+    """
+    found = decide(embeddings, gallery, rule)
+    return [Decision(*row) for row in zip(*(getattr(found, field.name) for field in fields(found)), strict=True)]
+
+
+def decide(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> Decisions:
+    """Decide for many pictures.
 
     The nearest character is accepted when its distance is at most the threshold and the next character is farther by
     the margin. Nearest to a negative, or beyond the threshold: unknown. Two characters within the margin of each other:
@@ -123,67 +158,69 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
         rule: The rule.
     """
     if len(embeddings) == 0:
-        return []
+        return Decisions([], [], [], [], [], [], [])
     distances = character_distances(cosine_distances(embeddings, gallery.embeddings), gallery.starts, rule.match)
+    negative = np.array(gallery.negative)
     rows = np.arange(len(distances))
-    nearest = np.where(gallery.negative, distances - _TIE, distances).argmin(axis=1)  # (n,), the first of equals
-    nearest_distance = distances[rows, nearest]
-    within = distances <= rule.threshold + _TIE  # (n, c)
-    just_beyond = nearest_distance <= rule.threshold + rule.band + _TIE  # (n,), where not within
-    others = np.where(gallery.negative, np.float32(np.inf), distances)
-    others[rows, nearest] = np.inf
-    runner_up = others.argmin(axis=1)
-    runner_up_distance = others[rows, runner_up]
-    return [
-        _decide(gallery, rule, *row)
-        for row in zip(
-            nearest.tolist(),
-            nearest_distance.tolist(),
-            runner_up.tolist(),
-            runner_up_distance.tolist(),
-            within,
-            just_beyond.tolist(),
-            strict=True,
-        )
-    ]
-
-
-def _decide(
-    gallery: Gallery,
-    rule: Rule,
-    nearest: int,
-    distance: float,
-    next_: int,
-    next_distance: float,
-    within: NDArray[np.bool_],
-    just_beyond: bool,
-) -> Decision:
-    """Decide one picture; `next_distance` is infinite where there is no other character."""
+    # (n,), the first of equals
+    nearest = (np.where(negative, distances - _TIE, distances) if negative.any() else distances).argmin(axis=1)
+    distance = distances[rows, nearest]
+    within = _names_within(gallery, distances <= rule.threshold + _TIE) if rule.multiple else None
+    distances[:, negative] = np.inf
+    distances[rows, nearest] = np.inf
+    runner_up = distances.argmin(axis=1)
+    next_distance = distances[rows, runner_up]
     has_next = next_distance != np.inf
+    gap = next_distance.astype(np.float64) - distance
+    # The first that holds for a picture.
+    cases = [
+        negative[nearest],
+        (distance > rule.threshold + _TIE) & (distance <= rule.threshold + rule.band + _TIE),
+        distance > rule.threshold + _TIE,
+        has_next & (gap < max(rule.margin, _TIE)) & (not rule.multiple),
+    ]
+    case = np.select(cases, [0, 1, 2, 3], 4)
+    names = _objects(gallery.names)
+    given = _objects([(name,) for name in gallery.names])[nearest] if within is None else _objects(within)
+    given[case != 4] = _objects([()])
+    runners_up, next_distances = names[runner_up], next_distance.astype(object)
+    runners_up[~has_next] = next_distances[~has_next] = None
+    return Decisions(
+        _VERDICTS[case].tolist(),
+        given.tolist(),
+        names[nearest].tolist(),
+        distance.tolist(),
+        runners_up.tolist(),
+        next_distances.tolist(),
+        _reasons(gallery, case, nearest, runner_up),
+    )
 
-    def decision(verdict: Verdict, reason: str = "", characters: tuple[str, ...] = ()) -> Decision:
-        return Decision(
-            verdict,
-            characters,
-            gallery.names[nearest],
-            distance,
-            gallery.names[next_] if has_next else None,
-            next_distance if has_next else None,
-            reason,
-        )
 
-    if gallery.negative[nearest]:
-        return decision(Verdict.UNKNOWN, f"nearest to the negatives in {gallery.names[nearest]}")
-    if not within[nearest]:
-        if just_beyond:
-            return decision(Verdict.REVIEW, "just beyond the threshold")
-        return decision(Verdict.UNKNOWN, "no character within the threshold")
-    if rule.multiple:
-        return decision(Verdict.ASSIGNED, characters=_names_within(gallery, within))
-    if has_next and next_distance - distance < max(rule.margin, _TIE):
-        return decision(Verdict.REVIEW, f"{gallery.names[next_]} is about as near")
-    return decision(Verdict.ASSIGNED, characters=(gallery.names[nearest],))
+def _reasons(
+    gallery: Gallery, case: NDArray[np.int64], nearest: NDArray[np.int64], runner_up: NDArray[np.int64]
+) -> list[str]:
+    """Why each picture was not assigned, by the case that it is; empty where it was."""
+    reasons = _REASONS[case]
+    to_negative = np.flatnonzero(case == 0)
+    reasons[to_negative] = [f"nearest to the negatives in {gallery.names[at]}" for at in nearest[to_negative]]
+    ambiguous = np.flatnonzero(case == 3)
+    reasons[ambiguous] = [f"{gallery.names[at]} is about as near" for at in runner_up[ambiguous]]
+    texts: list[str] = reasons.tolist()
+    return texts
 
 
-def _names_within(gallery: Gallery, within: NDArray[np.bool_]) -> tuple[str, ...]:
-    return tuple(gallery.names[i] for i in np.flatnonzero(within) if not gallery.negative[i])
+def _names_within(gallery: Gallery, within: NDArray[np.bool_]) -> list[tuple[str, ...]]:
+    """The characters within the threshold of each picture, without negatives."""
+    within = within & ~np.array(gallery.negative)
+    return [tuple(gallery.names[at] for at in np.flatnonzero(row)) for row in within]
+
+
+def _objects(values: Sequence[object]) -> NDArray[np.object_]:
+    """An array of objects, also of tuples, which numpy would take for a further axis."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+_VERDICTS = _objects([Verdict.UNKNOWN, Verdict.REVIEW, Verdict.UNKNOWN, Verdict.REVIEW, Verdict.ASSIGNED])
+_REASONS = _objects(["", "just beyond the threshold", "no character within the threshold", "", ""])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from store.files import SCHEMA, new_file
 from store.listing import read_table
 
-__all__ = ["Assigned", "FinalOutcome", "read_assignments", "write_assignments"]
+__all__ = ["Assigned", "Assignments", "FinalOutcome", "read_assignments", "read_columns", "write_assignments"]
 
 
 class FinalOutcome(StrEnum):
@@ -56,6 +56,28 @@ class Assigned:
     placed: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Assignments:
+    """The outcomes of a chunk's files, column by column: lists of one length, each for a field of `Assigned`."""
+
+    path: list[str]
+    outcome: list[FinalOutcome]
+    characters: list[tuple[str, ...]]
+    nearest: list[str | None]
+    distance: list[float | None]
+    runner_up: list[str | None]
+    runner_up_distance: list[float | None]
+    digest: list[str | None]
+    reason: list[str]
+    placed: list[tuple[str, ...]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Assigned]) -> Assignments:
+        """The columns of rows."""
+        rows = list(rows)
+        return cls(*([getattr(row, name) for row in rows] for name in Assigned.__slots__))
+
+
 _COLUMNS = pa.schema(
     [
         ("path", pa.string()),
@@ -73,16 +95,11 @@ _COLUMNS = pa.schema(
 )
 
 
-def write_assignments(path: Path, rows: Sequence[Assigned]) -> None:
+def write_assignments(path: Path, rows: Assignments) -> None:
     """Write a chunk's outcomes atomically."""
-    columns = {name: [_plain(getattr(row, name)) for row in rows] for name in _COLUMNS.names}
     path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path) as temporary:
-        pq.write_table(pa.Table.from_pydict(columns, schema=_COLUMNS), temporary)
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+        pq.write_table(pa.Table.from_pydict(vars(rows), schema=_COLUMNS), temporary, write_statistics=False)
 
 
 def read_assignments(path: Path) -> list[Assigned]:
@@ -92,14 +109,19 @@ def read_assignments(path: Path) -> list[Assigned]:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    return [
-        Assigned(
-            **{
-                **row,
-                "outcome": FinalOutcome(row["outcome"]),
-                "characters": tuple(row["characters"]),
-                "placed": tuple(row["placed"]),
-            }
-        )
-        for row in read_table(path).to_pylist()
-    ]
+    return [Assigned(*row) for row in zip(*vars(read_columns(path)).values(), strict=True)]
+
+
+def read_columns(path: Path) -> Assignments:
+    """Read a chunk's outcomes, column by column.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read.
+        NewerSchema: A newer program wrote it.
+    """
+    table = read_table(path)
+    columns = {name: table[name].to_pylist() for name in Assigned.__slots__}
+    columns["outcome"] = [FinalOutcome(outcome) for outcome in columns["outcome"]]
+    for name in ("characters", "placed"):
+        columns[name] = [tuple(names) for names in columns[name]]
+    return Assignments(**columns)

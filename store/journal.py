@@ -201,6 +201,10 @@ class Journal:
         )
         return [Placement(self._here(target), Action(action), digest) for target, action, digest in rows]
 
+    def anything_moved(self) -> bool:
+        """Whether any original stands in the output by a move."""
+        return self._db.execute("SELECT 1 FROM placement WHERE action = 'move' LIMIT 1").fetchone() is not None
+
     def moved_twin(self, image: Image, digest: bytes) -> bytes | None:
         """Where another original with the same bytes was moved to, or None."""
         row = self._db.execute(

@@ -1,4 +1,7 @@
-"""What is known of every file of a part: its listing joined with the shards, its own and those of earlier parts."""
+"""What is known of every file of a part: its listing joined with the shards, its own and those of earlier parts.
+
+Column by column, because a run may have millions of files, and an object for each would be most of what joining costs.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.errors import DamagedStore
-from store.listing import Kind, Listed
+from store.listing import Kind, readable
 from store.part import Part
 from store.shard import Shard, read_shard
 from store.store import Store
 
-__all__ = ["ChunkOutcomes", "Outcome", "Outcomes"]
+__all__ = ["ChunkOutcomes", "Outcomes"]
 
 _OPEN_SHARDS = 8
 """Shards kept in memory. Unchanged files follow one another in the old shard as they do in the new scan."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One file of a part and what became of it.
-
-    Attributes:
-        listed: The file.
-        kind: EMBEDDED, UNREADABLE or UNSUPPORTED; PENDING when no worker has read it yet.
-        digest: sha256 of its bytes, where known.
-        reason: Why it has no embedding.
-    """
-
-    listed: Listed
-    kind: Kind
-    digest: bytes | None
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -43,12 +29,32 @@ class ChunkOutcomes:
     """A chunk's files in scan order, and the embeddings of those that have one.
 
     Attributes:
-        outcomes: One per listed file.
+        paths: `n` paths below the root of the part.
+        members: `n` names inside an archive file, empty for plain files.
+        labels: `n` characters, in a part of references.
+        kinds: `n` outcomes: EMBEDDED, UNREADABLE or UNSUPPORTED.
+        digests: `n` sha256 values of the files' bytes, None where they could not be read.
+        reasons: `n` reasons why there is no embedding.
         embeddings: `(k, dim)` float32, a row for each EMBEDDED outcome, in order.
     """
 
-    outcomes: list[Outcome]
+    paths: list[bytes]
+    members: list[bytes]
+    labels: list[str]
+    kinds: list[Kind]
+    digests: list[bytes | None]
+    reasons: list[str]
     embeddings: NDArray[np.float32]
+
+    @property
+    def names(self) -> list[str]:
+        """The files for a person to read, see `Listed.name`."""
+        return [readable(path, member) for path, member in zip(self.paths, self.members, strict=True)]
+
+    @property
+    def embedded(self) -> list[int]:
+        """The indices of the files that have an embedding."""
+        return [row for row, kind in enumerate(self.kinds) if kind is Kind.EMBEDDED]
 
 
 class Outcomes:
@@ -70,22 +76,42 @@ class Outcomes:
 
     def chunk(self, part: Part, chunk: int) -> ChunkOutcomes:
         """The outcomes of one chunk."""
-        outcomes: list[Outcome] = []
+        paths, members, labels, *found = part.listing_columns(
+            chunk, ["path", "member", "label", "kind", "reason", "known_part", "known_chunk", "known_row"]
+        )
+        kinds: list[Kind] = []
+        digests: list[bytes | None] = []
+        reasons: list[str] = []
         vectors: list[NDArray[np.float32]] = []
-        for row, listed in enumerate(part.listing(chunk)):
-            if listed.kind is not Kind.PENDING:
-                outcomes.append(Outcome(listed, listed.kind, None, listed.reason))
+        for row, (kind, reason, known_part, known_chunk, known_row) in enumerate(zip(*found, strict=True)):
+            if kind != Kind.PENDING:
+                kinds.append(Kind(kind))
+                digests.append(None)
+                reasons.append(reason)
                 continue
-            known = listed.known
-            shard = self._shard(known.part, known.chunk) if known else self._shard(part.name, chunk)
-            position = shard.rows.get(known.row if known else row)
+            if known_part is None:
+                known_part, known_chunk, known_row = part.name, chunk, row
+            shard = self._shard(known_part, known_chunk)
+            position = shard.rows.get(known_row)
             if position is None:
                 raise DamagedStore(f"{part.name} chunk {chunk}: the shard lacks row {row}")
-            kind = shard.kinds[position]
-            outcomes.append(Outcome(listed, kind, shard.digests[position], shard.reasons[position]))
-            if kind is Kind.EMBEDDED:
+            kinds.append(shard.kinds[position])
+            digests.append(shard.digests[position])
+            reasons.append(shard.reasons[position])
+            if kinds[-1] is Kind.EMBEDDED:
                 vectors.append(shard.embeddings[position])
-        return ChunkOutcomes(outcomes, np.stack(vectors) if vectors else np.empty((0, 0), np.float32))
+        embeddings = np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
+        return ChunkOutcomes(paths, members, labels, kinds, digests, reasons, embeddings)
+
+    def digests(self, part: Part, chunk: int) -> list[bytes]:
+        """The digests of a chunk's embedded files, in order."""
+        known_parts, kinds = part.listing_columns(chunk, ["known_part", "kind"])
+        if any(known_parts) or any(kind != Kind.PENDING for kind in kinds):
+            whole = self.chunk(part, chunk)
+            return [d for d, kind in zip(whole.digests, whole.kinds, strict=True) if d and kind is Kind.EMBEDDED]
+        # Nearly always in a first run: the shard says it all, in the same order.
+        shard = self._shard(part.name, chunk)
+        return [d for d, kind in zip(shard.digests, shard.kinds, strict=True) if d and kind is Kind.EMBEDDED]
 
     def _shard(self, part: str, chunk: int) -> Shard:
         key = (part, chunk)

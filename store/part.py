@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from store.errors import DamagedStore
 from store.files import read_json, write_json
-from store.listing import Listed, read_listing, write_listings
+from store.listing import Listed, read_listing, read_table, write_listings
 from store.roots import ANYWHERE, Roots
 from store.shard import Counts, read_counts
 
@@ -113,6 +114,11 @@ class Part:
     def listing(self, chunk: int) -> list[Listed]:
         """The files of one chunk, in scan order."""
         return read_listing(self._listing_path(chunk))
+
+    def listing_columns(self, chunk: int, names: Sequence[str]) -> list[list[Any]]:
+        """Some columns of a chunk's listing, in scan order; quicker than its rows."""
+        table = read_table(self._listing_path(chunk), names)
+        return [table[name].to_pylist() for name in names]
 
     def listed_chunks(self) -> list[int]:
         """The numbers of the chunks listed so far, rising."""

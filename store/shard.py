@@ -147,12 +147,15 @@ def read_shard(path: Path, *, vectors: bool = True) -> Shard:
     rows, kinds, digests, reasons, passing = (table[name].to_pylist() for name in names)
     return Shard(
         {row: position for position, row in enumerate(rows)},
-        [Kind(kind) for kind in kinds],
+        [_KINDS[kind] for kind in kinds],
         digests,
         reasons,
         passing,
         _matrix(table) if vectors else np.empty((len(rows), 0), np.float32),
     )
+
+
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 def _matrix(table: pa.Table) -> NDArray[np.float32]:

@@ -7,21 +7,25 @@ that places finds it there. What nobody wrote it finds itself, in the same way.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.assignment import Decision, Gallery, Rule, assign
+from model.assignment import Decisions, Gallery, Rule, decide
 from model.distance import MATCHES
-from store.assignments import Assigned, FinalOutcome, read_assignments, write_assignments
+from store.assignments import Assignments, FinalOutcome, read_columns, write_assignments
 from store.listing import Kind
-from store.outcomes import Outcome, Outcomes
+from store.outcomes import ChunkOutcomes, Outcomes
 from store.run import Pass, PassSpec, Run
 from store.store import Store
 from workers.errors import NotReady
 from workers.naming import NEGATIVE_PREFIX
 
 __all__ = ["Assigner", "assign_part"]
+
+T = TypeVar("T")
 
 
 class Assigner:
@@ -45,18 +49,17 @@ class Assigner:
         self._whole = Outcomes(store)
         self._without_vectors = Outcomes(store, vectors=False)
 
-    def chunk(self, chunk: int) -> tuple[list[Outcome], list[Assigned]]:
+    def chunk(self, chunk: int) -> tuple[ChunkOutcomes, Assignments]:
         """The files of a chunk and what becomes of each, duplicates and places aside."""
         path = self._pass.decided_path(chunk)
         if path.exists():
-            return self._without_vectors.chunk(self._archive, chunk).outcomes, read_assignments(path)
+            return self._without_vectors.chunk(self._archive, chunk), read_columns(path)
         found = self._whole.chunk(self._archive, chunk)
-        decisions = iter(assign(found.embeddings, self.gallery, self._rule))
-        rows = [
-            _decided(outcome, next(decisions)) if outcome.kind is Kind.EMBEDDED else _failed(outcome)
-            for outcome in found.outcomes
-        ]
-        return found.outcomes, rows
+        return found, _assignments(found, decide(found.embeddings, self.gallery, self._rule))
+
+    def digests(self, chunk: int) -> list[bytes]:
+        """The digests of a chunk's embedded files, in order."""
+        return self._without_vectors.digests(self._archive, chunk)
 
     def write(self, chunk: int) -> None:
         """Put what becomes of a chunk's files into the store, once."""
@@ -97,12 +100,10 @@ def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str]]:
     vectors: dict[str, list[NDArray[np.float32]]] = {}
     bad: list[str] = []
     for chunk in Outcomes(store).chunks(pass_.references):
-        rows = iter(chunk.embeddings)
-        for outcome in chunk.outcomes:
-            if outcome.kind is Kind.EMBEDDED:
-                vectors.setdefault(outcome.listed.label, []).append(next(rows))
-            elif outcome.kind is Kind.UNREADABLE:
-                bad.append(f"{outcome.listed.name}: {outcome.reason}")
+        for row, vector in zip(chunk.embedded, chunk.embeddings, strict=True):
+            vectors.setdefault(chunk.labels[row], []).append(vector)
+        failed = zip(chunk.names, chunk.kinds, chunk.reasons, strict=True)
+        bad += [f"{name}: {reason}" for name, kind, reason in failed if kind is Kind.UNREADABLE]
     bad += [f"{name}: no picture of it can be read" for name in pass_.spec.characters if name not in vectors]
     if all(name.startswith(NEGATIVE_PREFIX) for name in vectors):
         raise NotReady(f"no reference picture of any character can be read; the first: {(bad or ['none listed'])[0]}")
@@ -110,20 +111,29 @@ def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str]]:
     return Gallery.build(groups), bad
 
 
-def _failed(outcome: Outcome) -> Assigned:
-    digest = outcome.digest.hex() if outcome.digest else None
-    return Assigned(outcome.listed.name, FinalOutcome(outcome.kind.value), digest=digest, reason=outcome.reason)
+def _assignments(found: ChunkOutcomes, decisions: Decisions) -> Assignments:
+    """What becomes of a chunk's files, where the decisions are about those that have an embedding."""
+    embedded, size = found.embedded, len(found.kinds)
 
+    def spread(values: Sequence[T], others: Sequence[T]) -> list[T]:
+        """The values in the rows of the embedded files, something else in the others."""
+        column = list(others)
+        for row, value in zip(embedded, values, strict=True):
+            column[row] = value
+        return column
 
-def _decided(outcome: Outcome, decision: Decision) -> Assigned:
-    return Assigned(
-        path=outcome.listed.name,
-        outcome=FinalOutcome(decision.verdict.value),
-        characters=decision.characters,
-        nearest=decision.nearest,
-        distance=decision.distance,
-        runner_up=decision.runner_up,
-        runner_up_distance=decision.runner_up_distance,
-        digest=outcome.digest.hex() if outcome.digest else None,
-        reason=decision.reason,
+    return Assignments(
+        path=found.names,
+        outcome=[_ENDS[end] for end in spread(decisions.verdicts, found.kinds)],
+        characters=spread(decisions.characters, [()] * size),
+        nearest=spread(decisions.nearest, [None] * size),
+        distance=spread(decisions.distances, [None] * size),
+        runner_up=spread(decisions.runners_up, [None] * size),
+        runner_up_distance=spread(decisions.runner_up_distances, [None] * size),
+        digest=[None if digest is None else digest.hex() for digest in found.digests],
+        reason=spread(decisions.reasons, found.reasons),
+        placed=[()] * size,
     )
+
+
+_ENDS: dict[str, FinalOutcome] = {outcome.value: outcome for outcome in FinalOutcome}

@@ -6,18 +6,20 @@ Streams chunk by chunk. Doing it twice changes nothing; a reducer that died is c
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from store.assignments import Assigned, FinalOutcome, write_assignments
+from store.assignments import Assignments, FinalOutcome, write_assignments
 from store.files import sweep
 from store.journal import Journal
-from store.listing import Kind
 from store.operation import Image
-from store.outcomes import Outcome, Outcomes
+from store.outcomes import ChunkOutcomes
 from store.run import Pass, PassSpec, Run
 from store.store import Store
 from workers.assigning import Assigner
@@ -31,6 +33,12 @@ __all__ = ["SHOWN", "reduce_run"]
 
 SHOWN = 10
 """How many failed files a summary names."""
+
+_AHEAD = 2
+"""Chunks that are read and assigned while an earlier one is placed."""
+
+_WRITERS = 4
+"""Threads that write outcomes; what they do is to wait for the disk."""
 
 Progress = Callable[[int, int], None]
 
@@ -79,12 +87,13 @@ class _Totals:
     characters: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
 
-    def add(self, rows: Sequence[Assigned]) -> None:
-        for row in rows:
-            self.outcomes[row.outcome] += 1
-            self.characters.update(row.characters)
-            if row.outcome is FinalOutcome.UNREADABLE and len(self.failed) < SHOWN:
-                self.failed.append(f"{row.path}: {row.reason}")
+    def add(self, rows: Assignments) -> None:
+        self.outcomes.update(rows.outcome)
+        self.characters.update(chain.from_iterable(rows.characters))
+        if len(self.failed) < SHOWN:
+            failed = zip(rows.path, rows.outcome, rows.reason, strict=True)
+            lines = (f"{path}: {reason}" for path, outcome, reason in failed if outcome is FinalOutcome.UNREADABLE)
+            self.failed += islice(lines, SHOWN - len(self.failed))
 
 
 class _Reducer:
@@ -107,16 +116,22 @@ class _Reducer:
         """All chunks, the report, the summary."""
         chunks = self._run.archive.listed_chunks()
         earlier = self._journal.done_in_pass(self._run.id, self._pass.number)
-        duplicates = self._find_duplicates()
+        duplicates = Duplicates(self._assigner.digests(chunk) for chunk in chunks)
         totals = _Totals()
         report = ReportWriter(self._journal.folder, self._run.id, self._pass.number)
         try:
-            for number, chunk in enumerate(chunks):
-                rows = self._reduce_chunk(*self._assigner.chunk(chunk), duplicates)
-                write_assignments(self._pass.assignments_path(chunk), rows)
-                report.write(rows)
-                totals.add(rows)
-                progress(number + 1, len(chunks))
+            with ThreadPoolExecutor(_WRITERS, "assignments") as pool:
+                written: deque[Future[None]] = deque()
+                for number, (found, rows) in enumerate(self._assigned(chunks)):
+                    self._place(found, rows, duplicates)
+                    written.append(pool.submit(write_assignments, self._pass.assignments_path(chunks[number]), rows))
+                    if len(written) > 2 * _WRITERS:
+                        written.popleft().result()
+                    report.write(rows)
+                    totals.add(rows)
+                    progress(number + 1, len(chunks))
+                for future in written:
+                    future.result()
             report.close()
         finally:
             report.discard()
@@ -124,52 +139,58 @@ class _Reducer:
         self._placer.tally.add_earlier(earlier, self._spec.mode)
         return self._summary(totals, published)
 
-    def _find_duplicates(self) -> Duplicates:
-        outcomes = Outcomes(self._store, vectors=False)
-        return Duplicates(
-            outcome.digest
-            for chunk in outcomes.chunks(self._run.archive)
-            for outcome in chunk.outcomes
-            if outcome.kind is Kind.EMBEDDED and outcome.digest
-        )
+    def _assigned(self, chunks: list[int]) -> Iterator[tuple[ChunkOutcomes, Assignments]]:
+        """Read and assign chunks, one or two ahead of who places and writes."""
+        ahead: deque[Future[tuple[ChunkOutcomes, Assignments]]] = deque()
+        with ThreadPoolExecutor(1, "assign") as pool:
+            for chunk in chunks:
+                ahead.append(pool.submit(self._assigner.chunk, chunk))
+                if len(ahead) > _AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
-    def _reduce_chunk(self, outcomes: list[Outcome], rows: list[Assigned], duplicates: Duplicates) -> list[Assigned]:
-        """Find the duplicates of one chunk, and place the others."""
-        rows = list(rows)
+    def _place(self, found: ChunkOutcomes, rows: Assignments, duplicates: Duplicates) -> None:
+        """Find the duplicates of a chunk, place the other pictures, and complete the rows by both."""
         batch: list[Wanted] = []
-        placed_rows: list[int] = []
-        for index, outcome in enumerate(outcomes):
-            if outcome.kind is not Kind.EMBEDDED:
-                continue
-            assert outcome.digest is not None  # an embedded file was read, so its digest is known
-            first = duplicates.first_of(outcome.digest, outcome.listed.name) or self._moved_before(outcome)
-            batch.append(self._wanted(outcome, () if first else self._folders_of(rows[index])))
+        for row in found.embedded:
+            first = self._first_of(found, row, rows.path[row], duplicates)
+            batch.append(self._wanted(found, row, () if first else self._folders_of(rows, row)))
             if first:
-                reason = f"same content as {first}"
-                rows[index] = replace(rows[index], outcome=FinalOutcome.DUPLICATE, characters=(), reason=reason)
-            placed_rows.append(index)
-        for index, targets in zip(placed_rows, self._placer.place(batch), strict=True):
-            places = tuple(self._place(target) for target in sorted(targets))
-            rows[index] = replace(rows[index], placed=places)
-        return rows
+                rows.outcome[row], rows.characters[row] = FinalOutcome.DUPLICATE, ()
+                rows.reason[row] = f"same content as {first}"
+        for row, targets in zip(found.embedded, self._placer.place(batch), strict=True):
+            rows.placed[row] = tuple(self._below(target) for target in sorted(targets))
 
-    def _moved_before(self, outcome: Outcome) -> str | None:
-        """The picture in the output with the same bytes whose original has left the archive by a move, or None."""
-        image = Image(os.path.join(self._root, outcome.listed.path), outcome.listed.member)
-        target = self._journal.moved_twin(image, outcome.digest or b"")
-        return None if target is None else f"{self._place(target)} in the output"
+    def _first_of(self, found: ChunkOutcomes, row: int, name: str, duplicates: Duplicates) -> str | None:
+        """The earlier file with the same bytes, or where a move has put one; None for the first."""
+        digest = found.digests[row]
+        assert digest is not None  # an embedded file was read, so its digest is known
+        first = duplicates.first_of(digest, name)
+        if first is None and self._anything_moved:
+            target = self._journal.moved_twin(self._image(found, row), digest)
+            first = None if target is None else f"{self._below(target)} in the output"
+        return first
 
-    def _wanted(self, outcome: Outcome, folders: tuple[str, ...]) -> Wanted:
-        path = os.path.join(self._root, outcome.listed.path)
-        keep = self._spec.mode == "move" and os.path.realpath(path) != path
-        return Wanted(Image(path, outcome.listed.member), folders, outcome.digest or b"", keep)
+    @cached_property
+    def _anything_moved(self) -> bool:
+        """Whether originals have ever been moved to this output, or are about to be."""
+        return self._spec.mode == "move" or self._journal.anything_moved()
 
-    def _folders_of(self, row: Assigned) -> tuple[str, ...]:
-        if row.outcome is FinalOutcome.ASSIGNED:
-            return tuple(self._folders[name] for name in row.characters)
-        return (REVIEW,) if row.outcome is FinalOutcome.REVIEW else (UNKNOWN,)
+    def _wanted(self, found: ChunkOutcomes, row: int, folders: tuple[str, ...]) -> Wanted:
+        image = self._image(found, row)
+        keep = self._spec.mode == "move" and os.path.realpath(image.path) != image.path
+        return Wanted(image, folders, found.digests[row] or b"", keep)
 
-    def _place(self, target: bytes) -> str:
+    def _image(self, found: ChunkOutcomes, row: int) -> Image:
+        return Image(os.path.join(self._root, found.paths[row]), found.members[row])
+
+    def _folders_of(self, rows: Assignments, row: int) -> tuple[str, ...]:
+        if rows.outcome[row] is FinalOutcome.ASSIGNED:
+            return tuple(self._folders[name] for name in rows.characters[row])
+        return (REVIEW,) if rows.outcome[row] is FinalOutcome.REVIEW else (UNKNOWN,)
+
+    def _below(self, target: bytes) -> str:
         """A placed file's path below the output, for a person."""
         return os.path.relpath(target, os.fsencode(self._output)).decode("utf-8", "backslashreplace")
 

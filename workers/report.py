@@ -11,11 +11,11 @@ import csv
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from store.assignments import Assigned
+from store.assignments import Assignments
 from store.files import new_file, temporary_beside
 from store.journal import Journal
 from workers.digests import file_digest
@@ -51,9 +51,23 @@ class ReportWriter:
         self._csv = csv.writer(self._file)
         self._csv.writerow(COLUMNS)
 
-    def write(self, rows: Iterable[Assigned]) -> None:
+    def write(self, rows: Assignments) -> None:
         """Add rows."""
-        self._csv.writerows(_cells(row) for row in rows)
+        self._csv.writerows(
+            zip(
+                rows.path,
+                rows.outcome,
+                map(SEPARATOR.join, rows.characters),
+                map(_number, rows.distance),
+                rows.runner_up,
+                map(_number, rows.runner_up_distance),
+                rows.digest,
+                rows.reason,
+                rows.nearest,
+                map(SEPARATOR.join, rows.placed),
+                strict=True,
+            )
+        )
 
     def close(self) -> None:
         """Put the report in place."""
@@ -65,21 +79,6 @@ class ReportWriter:
         """Leave no unfinished report behind; does nothing after `close`."""
         self._file.close()
         self._temporary.unlink(missing_ok=True)
-
-
-def _cells(row: Assigned) -> list[str]:
-    return [
-        row.path,
-        row.outcome.value,
-        SEPARATOR.join(row.characters),
-        _number(row.distance),
-        row.runner_up or "",
-        _number(row.runner_up_distance),
-        row.digest or "",
-        row.reason,
-        row.nearest or "",
-        SEPARATOR.join(row.placed),
-    ]
 
 
 def _number(distance: float | None) -> str:

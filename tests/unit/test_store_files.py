@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.assignments import Assigned, FinalOutcome, read_assignments, write_assignments
+from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_assignments
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
 from store.files import SCHEMA, new_file, read_json, sweep, write_json
 from store.run import PassSpec, Run, RunSpec, valid_run_id
@@ -98,7 +98,7 @@ ROWS = st.builds(
 def test_assignments_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[Assigned]) -> None:
     """Every field of every row, in order."""
     path = tmp_path_factory.getbasetemp() / "assignments" / "000000.parquet"
-    write_assignments(path, rows)
+    write_assignments(path, Assignments.of(rows))
     assert read_assignments(path) == rows
 
 

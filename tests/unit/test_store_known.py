@@ -114,9 +114,10 @@ def test_outcomes_join_listing_and_shards(store: Store) -> None:
     part = make_part(store.runs, "new/archive", [rows])
     add_shard(part, 0, [Read(0, Kind.EMBEDDED, DIGEST, vector(9)), Read(3, Kind.UNREADABLE, None, None, "empty")])
     (chunk,) = Outcomes(store).chunks(part)
-    assert [outcome.listed for outcome in chunk.outcomes] == rows
-    assert [outcome.kind for outcome in chunk.outcomes] == ["embedded", "unsupported", "embedded", "unreadable"]
-    assert [outcome.reason for outcome in chunk.outcomes] == ["", "not a regular file", "", "empty"]
+    assert chunk.names == [listed.name for listed in rows]
+    assert chunk.kinds == ["embedded", "unsupported", "embedded", "unreadable"]
+    assert chunk.reasons == ["", "not a regular file", "", "empty"]
+    assert chunk.embedded == [0, 2] and Outcomes(store).digests(part, 0) == [DIGEST, DIGEST]
     assert np.array_equal(chunk.embeddings, np.stack([vector(9), vector(2)]))
 
 

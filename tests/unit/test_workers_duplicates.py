@@ -17,7 +17,7 @@ DIGESTS = st.tuples(
 def test_duplicates_are_those_of_a_plain_table(digests: list[bytes]) -> None:
     """For each file the first with its bytes, or nothing for that one itself; also when asked again."""
     names = [f"{n}.png" for n in range(len(digests))]
-    duplicates = Duplicates(iter(digests))
+    duplicates = Duplicates(iter([digests[:7], digests[7:]]))
     for _ in range(2):
         first: dict[bytes, str] = {}
         for digest, name in zip(digests, names, strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from store.assignments import Assigned, FinalOutcome
+from store.assignments import Assigned, Assignments, FinalOutcome
 from store.journal import Journal
 from tests.unit.trees import put, unfinished
 from workers.report import COLUMNS, ReportWriter, publish, withdraw
@@ -33,7 +33,7 @@ def output(journal: Journal) -> Path:
 def write(journal: Journal, run: str, number: int, *names: str) -> Path:
     """A pass's report about some files, published."""
     report = ReportWriter(journal.folder, run, number)
-    report.write([Assigned(name, FinalOutcome.UNKNOWN, reason="far") for name in names])
+    report.write(Assignments.of([Assigned(name, FinalOutcome.UNKNOWN, reason="far") for name in names]))
     report.close()
     return publish(journal, output(journal), report.path)
 
@@ -62,8 +62,8 @@ def test_rows_survive_a_spreadsheet(journal: Journal) -> None:
         ("Akari/a.png", "桜 ひな/a.png"),
     )
     report = ReportWriter(journal.folder, RUN, 1)
-    report.write([row])
-    report.write([Assigned("c.png", FinalOutcome.UNREADABLE, reason="the file is empty")])
+    report.write(Assignments.of([row]))
+    report.write(Assignments.of([Assigned("c.png", FinalOutcome.UNREADABLE, reason="the file is empty")]))
     report.close()
     with report.path.open(encoding="utf-8", newline="") as file:
         first, second = csv.DictReader(file)
@@ -77,7 +77,7 @@ def test_rows_survive_a_spreadsheet(journal: Journal) -> None:
 def test_a_report_is_there_whole_or_not_at_all(journal: Journal) -> None:
     """What is not closed leaves nothing behind."""
     report = ReportWriter(journal.folder, RUN, 1)
-    report.write([Assigned("a.png", FinalOutcome.UNKNOWN)])
+    report.write(Assignments.of([Assigned("a.png", FinalOutcome.UNKNOWN)]))
     report.discard()
     assert not report.path.exists() and not unfinished(output(journal) / ".oshiwake")
 
@@ -93,7 +93,7 @@ def test_a_crash_before_publishing_leaves_the_old_one_ours(journal: Journal) -> 
     """A pass that is reduced again after a crash replaces the report that it had published."""
     write(journal, RUN, 1, "a")
     report = ReportWriter(journal.folder, RUN, 1)
-    report.write([Assigned("b", FinalOutcome.UNKNOWN)])
+    report.write(Assignments.of([Assigned("b", FinalOutcome.UNKNOWN)]))
     report.close()
     assert write(journal, RUN, 1, "c") == output(journal) / "report.csv"
     assert files(journal) == {"report.csv": ["c"]}
