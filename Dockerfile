@@ -1,15 +1,18 @@
-# One image for every part: workers, reducer, Flower, and commands that run once.
+# One image for every part: workers, reducer, Flower, and commands that run once. With DEVICE=cuda it holds torch and CUDA
+# too, for workers on GPUs and for `reid`; nothing else needs them.
 ARG BASE=python:3.11-slim-bookworm
 
 # What the project needs, by name: the stage below is made anew only when this list changes.
 FROM ${BASE} AS requirements
+ARG DEVICE=cpu
 COPY pyproject.toml .
 RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-        print(*p['dependencies'], *p['optional-dependencies']['formats'], sep='\n')" > /requirements.txt
+        names = p['dependencies'] + p['optional-dependencies']['formats']; torch = ('torch', 'pytorch'); \
+        print(*(name for name in names if '${DEVICE}' == 'cuda' or not name.startswith(torch)), sep='\n')" \
+        > /requirements.txt
 
 FROM ${BASE} AS dependencies
-# Where pip looks: a mirror, or wheels of torch for CPUs alone, which need no CUDA (4 of 6.5 GB). Given when building; no
-# layer of the image keeps it.
+# Where pip looks, if it is a place of one's own. Given when building; no layer of the image keeps it.
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST

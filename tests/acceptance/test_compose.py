@@ -160,7 +160,7 @@ def test_up_enqueue_scale_kill_finish_down(compose: Compose) -> None:
     """Workers are added, killed and taken away in mid-run; every file is accounted for; Flower keeps its history."""
     env = dict(line.split("=", 1) for line in (compose.folder / ".env").read_text().splitlines())
     files = _draw(compose.folder)
-    compose("build", limit_s=3000)
+    compose("build", "embed", limit_s=3000)  # the image of all
     compose("up", "--detach")
     for service in ("redis", "embed", "reduce", "flower"):
         wait_until(lambda s=service: _healthy(compose, s), f"{service} is healthy", 180)

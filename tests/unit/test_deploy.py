@@ -78,7 +78,7 @@ def test_kustomize_builds_both() -> None:
         assert all(one["metadata"].get("namespace") == "oshiwake" for one in documents if one["kind"] != "Namespace")
         pods = [one["spec"]["template"]["spec"] for one in documents if "template" in one.get("spec", {})]
         images = {container["image"] for pod in pods for container in pod["containers"]}
-        assert images == {"oshiwake:0.1.0", "redis:7-bookworm"}
+        assert images == {"oshiwake:0.1.0-cpu", "oshiwake:0.1.0-cuda", "redis:7-bookworm"}
 
 
 def test_names_agree() -> None:
@@ -112,15 +112,14 @@ def test_every_setting_is_known() -> None:
     """A variable that nobody reads is a mistake in spelling."""
     texts = [ROOT / "docker-compose.yml", ROOT / "Dockerfile", *MANIFESTS, *(ROOT / "deploy" / "systemd").iterdir()]
     used = {name for path in texts for name in re.findall(r"\bOSHIWAKE_[A-Z_]+\b", path.read_text())}
-    assert used - {"OSHIWAKE_UID", "OSHIWAKE_GID", "OSHIWAKE_IMAGE"} <= _settings()
+    assert used - {"OSHIWAKE_UID", "OSHIWAKE_GID"} <= _settings()
 
 
 def test_the_example_names_what_the_compose_file_reads() -> None:
     """Every variable, and no other; with the same default."""
     read = dict(re.findall(r"\$\{(\w+)(?::-([^}]*))?", (ROOT / "docker-compose.yml").read_text()))
     named = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    extra = {"COMPOSE_PROFILES", "PIP_EXTRA_INDEX_URL"}
-    assert set(named) == (set(read) | extra) - {"OSHIWAKE_IMAGE"}
+    assert set(named) == set(read) | {"COMPOSE_PROFILES"}
     assert {name: named[name] for name, default in read.items() if default and name in named} == {
         name: default for name, default in read.items() if default and name in named
     }
@@ -151,8 +150,11 @@ def test_compose_and_kubernetes_are_of_one_mind() -> None:
             assert services[service]["healthcheck"]["test"][1:] == container["readinessProbe"]["exec"]["command"]
             assert grace_s + 15 < pods[pod]["spec"]["terminationGracePeriodSeconds"] == 330
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert services["embed"]["image"] == f"${{OSHIWAKE_IMAGE:-oshiwake:{version}}}"
-    assert pods["producer"]["spec"]["containers"][0]["image"] == f"oshiwake:{version}"
+    for name, service in services.items():
+        device = "cuda" if name == "embed-gpu" else "cpu"
+        assert name == "redis" or service["image"] == f"oshiwake:{version}-{device}"
+        assert name == "redis" or service["build"]["args"]["DEVICE"] == device
+    assert pods["producer"]["spec"]["containers"][0]["image"] == f"oshiwake:{version}-cpu"
 
 
 def test_containers_may_little() -> None:
