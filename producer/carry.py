@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from producer.dispatch import Dispatcher, create_run
 from producer.local import Farm, local_farm
@@ -34,7 +33,7 @@ def work_here(session: Session, run: Run, processes: int = 0) -> RunStatus:
 
 
 def assign_here(
-    session: Session, run: Run, options: RuleOptions, references: Path | None, processes: int = 0
+    session: Session, run: Run, options: RuleOptions, references: str | None, processes: int = 0
 ) -> RunStatus:
     """Assign a private run again."""
     with _working(session, run, processes) as (farm, view):

@@ -6,15 +6,14 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from model.preprocessing import Preprocessing
 from model.weights import read_info
+from producer.bucket import scan_of
 from producer.chunks import Lister
 from producer.errors import BadRequest
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
-from producer.scan import Scan
 from store.files import sweep
 from store.known import KnownFiles
 from store.listing import Listed
@@ -35,7 +34,7 @@ def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
     """Make the run and everything that a worker needs to know of it; nothing is listed or sent yet."""
     info = request.info
     spec = RunSpec(
-        archive=str(request.archive),
+        archive=request.archive,
         output=str(request.output),
         created_s=time.time(),
         weights_digest=info.digest,
@@ -85,14 +84,14 @@ class Dispatcher:
             sent += self._list(run, pass_, pass_.references, found.files, on_scan)
         totals = run.archive.totals
         if totals is None:
-            scan = Scan(run.archive.root, (bytes(run.output), bytes(self._store.root)), self._store.roots)
+            scan = scan_of(run.archive.root, (bytes(run.output), bytes(self._store.root)), self._store.roots)
             sent += self._list(run, pass_, run.archive, scan, on_scan)
             totals = run.archive.totals
             assert totals is not None  # the scan has just ended
         self._expect(run, pass_, sent)
         return totals
 
-    def assign_again(self, run: Run, options: RuleOptions, references: Path | None) -> Pass:
+    def assign_again(self, run: Run, options: RuleOptions, references: str | None) -> Pass:
         """Begin a further pass with other values or references, and send what of it has to be embedded.
 
         Raises:

@@ -53,18 +53,27 @@ class QueueChoice(StrEnum):
     reduce = "reduce"
 
 
-Archive = Annotated[Path, typer.Argument(help="Folder of illustrations, searched through all its folders.")]
+Archive = Annotated[
+    str,
+    typer.Argument(
+        metavar="ARCHIVE", help="Folder of illustrations, or s3://bucket/prefix; searched through all folders."
+    ),
+]
 References = Annotated[
-    Path,
+    str,
     typer.Option(
         "--references",
         "-r",
+        metavar="PATH",
         envvar="OSHIWAKE_REFERENCES",
         help='A folder per character with its pictures, or a JSON file {"name": "folder or list of files"}.',
     ),
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", envvar="OSHIWAKE_OUTPUT", help="Where the folders of characters are made.")
+    str,
+    typer.Option(
+        "--output", "-o", metavar="PATH", envvar="OSHIWAKE_OUTPUT", help="Where the folders of characters are made."
+    ),
 ]
 StorePath = Annotated[
     Path | None,

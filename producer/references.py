@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from model.picture import SNIFF_BYTES, sniff
+from producer.bucket import scan_of
 from producer.errors import BadRequest
-from producer.scan import Scan
 from store.listing import Kind, Listed
+from store.objects import is_remote, list_folder, read_object, real_path
 from store.roots import ANYWHERE, Roots
 from workers.naming import NEGATIVE_PREFIX
 
@@ -39,7 +40,7 @@ class References:
         return sorted({listed.label for listed in self.files})
 
 
-def find_references(source: Path, roots: Roots = ANYWHERE) -> References:
+def find_references(source: str | Path, roots: Roots = ANYWHERE) -> References:
     """List the reference pictures.
 
     Pictures are told by their content; other files in the folders are passed over. Where there are named roots, the
@@ -48,14 +49,26 @@ def find_references(source: Path, roots: Roots = ANYWHERE) -> References:
     Raises:
         BadRequest: There are none, a character has none, or the JSON file is not of that form.
     """
-    if not roots.admits(os.path.realpath(source)):
+    if not roots.admits(real_path(os.fspath(source))):
         raise BadRequest(f"the references {source} lie in none of OSHIWAKE_ROOTS: {roots}")
+    if is_remote(os.fspath(source)):
+        return _labelled(os.fspath(source).rstrip("/"), *_from_bucket(os.fspath(source)))
+    source = Path(source)
     if source.is_dir():
         root, labelled = _from_folder(source)
     elif source.is_file():
         root, labelled = _from_json(source, roots)
     else:
         raise BadRequest(f"no references at {source}: give a folder with a folder per character, or a JSON file")
+    return _labelled(str(source.absolute()), root, labelled)
+
+
+def _labelled(source: str, root: bytes, labelled: list[tuple[str, list[Listed]]]) -> References:
+    """The pictures among the files found.
+
+    Raises:
+        BadRequest: There are none, or a character has none.
+    """
     files: list[Listed] = []
     for label, found in labelled:
         pictures = [replace(listed, label=label) for listed in found if _is_picture(root, listed)]
@@ -65,7 +78,7 @@ def find_references(source: Path, roots: Roots = ANYWHERE) -> References:
     if all(listed.label.startswith(NEGATIVE_PREFIX) for listed in files):
         raise BadRequest(f"no character in {source}: make a folder per character with a picture or more in it")
     files = list(dict.fromkeys(files))  # a list may name a file twice
-    return References(str(source.absolute()), root, sorted(files, key=lambda listed: (listed.sort_key, listed.label)))
+    return References(source, root, sorted(files, key=lambda listed: (listed.sort_key, listed.label)))
 
 
 def _from_folder(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
@@ -75,12 +88,26 @@ def _from_folder(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
             folders = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(b"."))
     except OSError as error:
         raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
-    labelled = []
-    for folder in folders:
-        below = Scan(os.path.join(root, folder))
-        found = [replace(listed, path=os.path.join(folder, listed.path)) for listed in below]
-        labelled.append((folder.decode("utf-8", "backslashreplace"), found))
-    return root, labelled
+    return root, [_character(root, folder) for folder in folders]
+
+
+def _from_bucket(source: str) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
+    root = os.fsencode(source.rstrip("/"))
+    try:
+        entries = [entry for page in list_folder(root) for entry in page]
+    except OSError as error:
+        raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
+    folders = sorted(entry.name for entry in entries if entry.folder and not entry.name.startswith(b"."))
+    if not folders:
+        raise BadRequest(f"no references at {source}: give a folder with a folder per character")
+    return root, [_character(root, folder) for folder in folders]
+
+
+def _character(root: bytes, folder: bytes) -> tuple[str, list[Listed]]:
+    """A character's name and the files in its folder."""
+    below = scan_of(os.path.join(root, folder))
+    found = [replace(listed, path=os.path.join(folder, listed.path)) for listed in below]
+    return folder.decode("utf-8", "backslashreplace"), found
 
 
 def _from_json(source: Path, roots: Roots) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
@@ -131,7 +158,7 @@ def _json_path(beside: Path, path: str) -> Iterator[Listed]:
     found = (beside / path if (beside / path).exists() else Path(path)).resolve(strict=True)
     if found.is_dir():
         folder = os.fsencode(found)
-        yield from (replace(x, path=os.path.join(folder, x.path).lstrip(b"/")) for x in Scan(folder))
+        yield from (replace(x, path=os.path.join(folder, x.path).lstrip(b"/")) for x in scan_of(folder))
     elif found.is_file():
         status = found.stat()
         yield Listed(os.fsencode(found).lstrip(b"/"), status.st_size, status.st_mtime_ns)
@@ -143,8 +170,11 @@ def _is_picture(root: bytes, listed: Listed) -> bool:
     """Whether a file shows itself to be a picture; what cannot be opened stays in, to be reported by the worker."""
     if listed.kind is not Kind.PENDING or listed.member:
         return listed.kind is Kind.PENDING
+    path = os.path.join(root, listed.path)
     try:
-        with open(os.path.join(root, listed.path), "rb") as file:
+        if is_remote(path):
+            return bool(listed.size) and sniff(read_object(path, SNIFF_BYTES)) is not None
+        with open(path, "rb") as file:
             return sniff(file.read(SNIFF_BYTES)) is not None
     except OSError:
         return True

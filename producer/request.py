@@ -13,6 +13,7 @@ from model.distance import Match
 from model.weights import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
 from producer.references import References, find_references
+from store.objects import folder_exists, is_remote
 from store.roots import ANYWHERE, Roots
 from store.run import Mode, PassSpec
 
@@ -35,11 +36,13 @@ class RuleOptions:
     multiple: bool | None = None
     remark: str = ""
 
-    def calibrated(self, references: Path, info: WeightsInfo) -> RuleOptions:
+    def calibrated(self, references: str | Path, info: WeightsInfo) -> RuleOptions:
         """With `auto` replaced by what `reid calibrate` found on these references, else by the weights' threshold."""
         if self.threshold != "auto":
             return self
-        threshold, remark = calibrated_threshold(references, info)
+        if is_remote(os.fspath(references)):
+            raise BadRequest("--threshold auto needs references in a folder, beside which the calibration stands")
+        threshold, remark = calibrated_threshold(Path(references), info)
         return replace(self, threshold=threshold, remark=remark)
 
     def spec(self, references: References, mode: Mode, *, default: PassSpec | None, threshold: float) -> PassSpec:
@@ -83,7 +86,7 @@ class SortRequest:
     """An archive to sort, all of it checked.
 
     Attributes:
-        archive: Absolute path without symbolic links.
+        archive: Absolute path without symbolic links, or `s3://bucket/prefix`.
         output: Absolute path without symbolic links; need not exist.
         references: The reference pictures.
         weights: The weights file.
@@ -91,7 +94,7 @@ class SortRequest:
         spec: How the first pass assigns and places.
     """
 
-    archive: Path
+    archive: str
     output: Path
     references: References
     weights: Path
@@ -101,9 +104,9 @@ class SortRequest:
     @classmethod
     def check(
         cls,
-        archive: Path,
-        references: Path,
-        output: Path,
+        archive: str | Path,
+        references: str | Path,
+        output: str | Path,
         *,
         weights: Path | None,
         mode: Mode,
@@ -117,17 +120,23 @@ class SortRequest:
                 out of range.
             WeightsError: The weights cannot be used.
         """
-        archive, output = check_folders(archive, output)
+        if is_remote(os.fspath(output)):
+            raise BadRequest(f"the output {output} must be a folder; pictures in object storage are copied into it")
+        if is_remote(os.fspath(archive)):
+            need_objects(os.fspath(archive), mode)
+            archive, output = os.fspath(archive).rstrip("/"), check_output(Path(output))
+        else:
+            archive, output = check_folders(Path(archive), Path(output))
         for path, name in ((archive, "archive"), (output, "output")):
             if not roots.admits(str(path)):
                 raise BadRequest(f"the {name} {path} lies in none of OSHIWAKE_ROOTS: {roots}")
         file = weights or DEFAULT_WEIGHTS
         info = read_info(file)
         found = find_references(references, roots)
-        if references.is_dir():
+        if Path(references).is_dir():
             _apart(Path(os.fsdecode(found.root)), "the references", output, "the output")
         spec = rule.calibrated(references, info).spec(found, mode, default=None, threshold=info.threshold)
-        return cls(archive, output, found, file, info, spec)
+        return cls(str(archive), output, found, file, info, spec)
 
 
 def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:
@@ -141,14 +150,44 @@ def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:
     if not archive.is_dir():
         raise BadRequest(f"the archive {archive} is not a folder")
     try:
-        archive, output = archive.resolve(), output.resolve()
-        nearest = next(path for path in (output, *output.parents) if path.exists())
+        archive = archive.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links, before Python 3.13
+        raise BadRequest(f"the archive {archive} cannot be reached: {error}") from error
+    output = check_output(output)
+    _apart(archive, "the archive", output, "the output")
+    return archive, output
+
+
+def check_output(output: Path) -> Path:
+    """Resolve the output and make sure that it is a folder, or can be one.
+
+    Raises:
+        BadRequest: It cannot.
+    """
+    try:
+        output = output.resolve()
+        nearest = next(path for path in (output, *output.parents) if path.exists())
+    except (OSError, RuntimeError) as error:
         raise BadRequest(f"the output {output} cannot be reached: {error}") from error
     if not nearest.is_dir():
         raise BadRequest(f"the output {output} cannot be made: {nearest} is not a folder")
-    _apart(archive, "the archive", output, "the output")
-    return archive, output
+    return output
+
+
+def need_objects(archive: str, mode: Mode) -> None:
+    """Make sure that there are objects below a prefix, and that they can be placed in this mode.
+
+    Raises:
+        BadRequest: There are none, the storage does not answer, or they would have to be linked to or moved.
+    """
+    try:
+        found = folder_exists(os.fsencode(archive))
+    except OSError as error:
+        raise BadRequest(f"the archive {archive} cannot be listed: {error.strerror}") from error
+    if not found:
+        raise BadRequest(f"no archive at {archive}: nothing is below that prefix")
+    if mode in ("symlink", "move"):
+        raise BadRequest(f"--mode {mode} cannot be done with objects; say --mode copy")
 
 
 def need_writable(output: Path) -> None:

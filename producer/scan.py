@@ -15,8 +15,9 @@ from operator import attrgetter
 
 from store.listing import Kind, Listed
 from store.roots import ANYWHERE, Roots
+from workers.opening import open_archive
 
-__all__ = ["Scan"]
+__all__ = ["Scan", "found_file"]
 
 _ARCHIVE_SUFFIXES = (b".zip", b".cbz")
 
@@ -134,7 +135,13 @@ def _file(path: bytes, status: os.stat_result, root: bytes) -> Iterator[Listed]:
     size, mtime_ns = status.st_size, status.st_mtime_ns
     if not stat.S_ISREG(status.st_mode):
         yield Listed(path, 0, mtime_ns, kind=Kind.UNSUPPORTED, reason="not a regular file")
-    elif path.lower().endswith(_ARCHIVE_SUFFIXES):
+    else:
+        yield from found_file(path, size, mtime_ns, root)
+
+
+def found_file(path: bytes, size: int, mtime_ns: int, root: bytes) -> Iterator[Listed]:
+    """A regular file, or the files inside it if it is an archive file."""
+    if path.lower().endswith(_ARCHIVE_SUFFIXES):
         yield from _members(path, size, mtime_ns, root)
     else:
         yield Listed(path, size, mtime_ns)
@@ -143,7 +150,7 @@ def _file(path: bytes, status: os.stat_result, root: bytes) -> Iterator[Listed]:
 def _members(path: bytes, size: int, mtime_ns: int, root: bytes) -> Iterator[Listed]:
     """The files inside a .zip or .cbz; the archive file itself is listed only when it holds none."""
     try:
-        with zipfile.ZipFile(os.fsdecode(os.path.join(root, path))) as archive:
+        with open_archive(os.path.join(root, path)) as archive:
             # Not `is_dir`, which fails on an entry without a name; such an entry cannot be asked for either.
             names = {info.filename for info in archive.infolist()}
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeError) as error:

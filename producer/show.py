@@ -130,7 +130,7 @@ def _placing_lines(summary: dict[str, object], status: RunStatus) -> Iterable[st
     yield f"placed: {done or 'nothing new'}; {already}{reused}"
     if summary["copied_instead"]:
         copies = f"{summary['copied_instead']:,} are copies"
-        yield f"{copies}: a hard link cannot reach another file system, nor files of another owner"
+        yield f"{copies}: a hard link cannot reach another file system, object storage, nor files of another owner"
     if summary["left_alone"]:
         yield f"{summary['left_alone']:,} left as you arranged them"
 

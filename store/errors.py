@@ -6,7 +6,8 @@
     ├── DamagedStore       a file of the store cannot be read
     ├── JournalBusy        another process is placing files in the same output folder
     ├── UnknownRoot        a path below a named root that this machine does not map
-    └── OutsideRoots       a path that leads out of the roots to which this machine keeps
+    ├── OutsideRoots       a path that leads out of the roots to which this machine keeps
+    └── MissingExtra       object storage without the package for it
 
 Only JournalBusy is worth a retry. The message is one line that names the file or the run.
 """
@@ -38,3 +39,7 @@ class UnknownRoot(StoreError):
 
 class OutsideRoots(StoreError):
     """A path leads out of the roots to which this machine keeps."""
+
+
+class MissingExtra(StoreError):
+    """What is asked for needs a package that is not installed."""

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from store.errors import OutsideRoots, UnknownRoot
+from store.objects import is_remote, real_path
 
 __all__ = ["ANYWHERE", "Roots", "parse_roots"]
 
@@ -21,7 +22,7 @@ _NAMED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*):/(?!/)(?P<below>.*)",
 
 
 def parse_roots(text: str) -> dict[str, str]:
-    """Read `name=/path,other=/path`, or the same as a JSON object.
+    """Read `name=/path,other=s3://bucket/prefix`, or the same as a JSON object.
 
     Raises:
         ValueError: It has another form, a name stands twice, or a path is not absolute.
@@ -33,7 +34,8 @@ def parse_roots(text: str) -> dict[str, str]:
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError("a root has two places")
     for name, place in pairs:
-        if not (isinstance(place, str) and place.startswith("/") and _NAME.fullmatch(name)):
+        absolute = isinstance(place, str) and (place.startswith("/") or is_remote(place))
+        if not (absolute and _NAME.fullmatch(name)):
             raise ValueError(f"{name}={place}: expected name=/absolute/path, several separated by commas")
     return dict(pairs)
 
@@ -43,8 +45,8 @@ class Roots:
 
     def __init__(self, places: Mapping[str, str] | None = None) -> None:
         """Take a map such as `parse_roots` gives; the folders need not exist yet."""
-        self._places = {name: os.path.realpath(place) for name, place in (places or {}).items()}
-        forms = {(os.path.normpath(place), name) for name, place in (places or {}).items()}
+        self._places = {name: real_path(place) for name, place in (places or {}).items()}
+        forms = {(place.rstrip("/") or "/", name) for name, place in (places or {}).items()}
         forms |= {(place, name) for name, place in self._places.items()}
         # The innermost first: a root within a root names what is in it.
         innermost_first = sorted(forms, key=lambda form: -len(form[0]))
@@ -87,7 +89,7 @@ class Roots:
             OutsideRoots: This machine has roots, and the path leads out of them; symbolic links are followed first.
         """
         path = self._place_of(stored)
-        if not self.admits(os.path.realpath(path)):
+        if not self.admits(real_path(path)):
             raise OutsideRoots(f"{stored} lies in none of this machine's OSHIWAKE_ROOTS: {self}")
         return path
 
@@ -121,7 +123,8 @@ class Roots:
             return stored
         if match["name"] not in self._places:
             raise UnknownRoot(f"{stored}: this machine's OSHIWAKE_ROOTS has no {match['name']}=/path")
-        return os.path.normpath(os.path.join(self._places[match["name"]], match["below"]))
+        place = os.path.join(self._places[match["name"]], match["below"])
+        return real_path(place) if is_remote(place) else os.path.normpath(place)
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -95,13 +95,13 @@ class Pass:
         return PassSpec(**read_json(self._folder / "pass.json"))
 
     @property
-    def reference_source(self) -> Path:
+    def reference_source(self) -> str:
         """The reference folder or JSON file, on this machine.
 
         Raises:
             UnknownRoot, OutsideRoots: As `Roots.here`.
         """
-        return Path(self._roots.here(self.spec.references))
+        return self._roots.here(self.spec.references)
 
     def begin(self, spec: PassSpec) -> None:
         """Write the specification; from now on this is the run's current pass."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
+from store.objects import is_remote
 from store.operation import Action, Operation
 from store.roots import ANYWHERE, Roots
 from workers.opening import real_path
@@ -59,7 +60,7 @@ class Fence:
             Failed: It cannot be done, or would lead out of the fence.
         """
         kept = self._keep(op)
-        original = self._open_original(op) if self._roots and op.action is Action.HARDLINK else None
+        original = self._open_original(op) if self._needs_look(op) else None
         try:
             done = perform(kept)
             if original is not None and done.action is Action.HARDLINK:
@@ -130,6 +131,10 @@ class Fence:
             os.close(descriptor)
             raise
         return descriptor
+
+    def _needs_look(self, op: Operation) -> bool:
+        """Whether it makes a link to a file; what a copy holds is compared with what was read inside the roots."""
+        return bool(self._roots) and op.action is Action.HARDLINK and not is_remote(op.source)
 
     def _open_original(self, op: Operation) -> int:
         """Open the original of a hard link and make sure that it lies in a root."""

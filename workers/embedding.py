@@ -11,6 +11,7 @@ from model.engine import Precision
 from model.errors import EngineMissing, WeightsError
 from model.picture import Limits
 from model.preprocessing import Preprocessing
+from store.objects import folder_exists, is_remote
 from store.run import Run
 from store.shard import Counts, read_counts, write_shard
 from store.store import Store
@@ -19,6 +20,10 @@ from workers.pipeline import Pipeline, Timings
 from workers.reading import Sources
 
 __all__ = ["Embedders", "WorkOptions", "embed_chunk"]
+
+
+_FETCHING = 16
+"""Objects fetched at once: each takes its time on the way, in which the processor has nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +129,14 @@ def embed_chunk(
     if path.exists():
         return read_counts(path), Timings()
     root = part.root
-    if not os.path.isdir(root):
+    if not _visible(root):
         raise RootNotVisible(f"this machine does not see {os.fsdecode(root)}: mount it where the run's producer has it")
     spec = run.spec
     options = embedders.options
     files = [(row, listed) for row, listed in enumerate(part.listing(chunk)) if listed.to_read]
     pipeline = Pipeline(
         embedders.get(store, spec.weights_digest).under(_preprocessing(spec.preprocessing)),
-        options.decode_threads,
+        max(options.decode_threads, _FETCHING) if is_remote(root) else options.decode_threads,
         Limits(max_pixels=options.max_pixels),
         options.picture_limit_s,
         careful,
@@ -146,3 +151,17 @@ def embed_chunk(
     counts = write_shard(path, reads, dimension=spec.dimension, embedding_key=key)
     timings.write_s += time.perf_counter() - start
     return counts, timings
+
+
+def _visible(root: bytes) -> bool:
+    """Whether this machine sees the root of a part.
+
+    Raises:
+        RootNotVisible: The object storage does not answer.
+    """
+    if not is_remote(root):
+        return os.path.isdir(root)
+    try:
+        return folder_exists(root)
+    except OSError as error:
+        raise RootNotVisible(f"this machine does not see {os.fsdecode(root)}: {error.strerror}") from error

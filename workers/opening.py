@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import lzma
 import os
 import stat
@@ -22,9 +23,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from store.objects import is_remote, object_time, open_object, read_object
 from store.roots import ANYWHERE, Roots
 
-__all__ = ["BROKEN_ARCHIVE", "ArchiveFiles", "NotAFile", "find_member", "open_archive", "open_regular", "real_path"]
+__all__ = [
+    "BROKEN_ARCHIVE",
+    "ArchiveFiles",
+    "NotAFile",
+    "find_member",
+    "open_archive",
+    "open_regular",
+    "original_exists",
+    "real_path",
+]
 
 _OPEN_ARCHIVES = 8
 """Archive files kept open: their members follow one another in a listing, and a descriptor each is not to be had."""
@@ -51,23 +62,31 @@ class LeadsOut(OSError):
 
 
 def open_regular(path: bytes, roots: Roots = ANYWHERE) -> BinaryIO:
-    """Open a regular file for reading; of anything else not one byte is waited for.
+    """Open a regular file for reading; of anything else not one byte is waited for. An object is fetched whole.
 
     Raises:
         NotAFile: A folder, a pipe or a device stands there.
         LeadsOut: It lies in none of the roots; not one byte is read.
         OSError: It cannot be opened.
     """
+    if is_remote(path):
+        _need_inside(path, roots)
+        return io.BytesIO(read_object(path))
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NotAFile(errno.EINVAL, "not a regular file", path)
-        if roots and not roots.admits(os.fsdecode(real_path(descriptor))):
-            raise LeadsOut(errno.EACCES, "it leads out of this machine's roots", path)
+        if roots:
+            _need_inside(real_path(descriptor), roots)
     except BaseException:
         os.close(descriptor)
         raise
     return open(descriptor, "rb")
+
+
+def _need_inside(path: bytes, roots: Roots) -> None:
+    if not roots.admits(os.fsdecode(path)):
+        raise LeadsOut(errno.EACCES, "it leads out of this machine's roots", path)
 
 
 def real_path(descriptor: int) -> bytes:
@@ -92,8 +111,25 @@ def open_archive(path: bytes, roots: Roots = ANYWHERE) -> Iterator[zipfile.ZipFi
         OSError: As `open_regular`.
         BROKEN_ARCHIVE: It is none, or damaged.
     """
-    with open_regular(path, roots) as file, zipfile.ZipFile(file) as archive:
+    with _open_to_seek(path, roots) as file, zipfile.ZipFile(file) as archive:
         yield archive
+
+
+def _open_to_seek(path: bytes, roots: Roots) -> BinaryIO:
+    if not is_remote(path):
+        return open_regular(path, roots)
+    _need_inside(path, roots)
+    return open_object(path)
+
+
+def original_exists(path: bytes) -> bool:
+    """Whether a file or object is there; also False where nobody can tell now."""
+    if not is_remote(path):
+        return os.path.exists(path)
+    try:
+        return bool(object_time(path))
+    except OSError:
+        return False
 
 
 def find_member(archive: zipfile.ZipFile, member: bytes) -> zipfile.ZipInfo:

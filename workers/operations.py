@@ -13,6 +13,7 @@ import os
 import stat
 from dataclasses import replace
 
+from store.objects import is_remote
 from store.operation import Action, Operation
 from workers.digests import digest_or_none, file_digest, member_digest, same_bytes
 from workers.shifting import NO_LINK, Failed, Taken, copy, give_up, let_go, shift, temporary_name, unlink
@@ -36,6 +37,8 @@ def perform(op: Operation) -> Operation:
 
 
 def _hardlink(op: Operation) -> Operation:
+    if is_remote(op.source):
+        return copy(replace(op, action=Action.COPY))
     try:
         os.link(os.path.realpath(op.source), op.target)
         return op
@@ -163,7 +166,7 @@ def _original_stands(op: Operation) -> bool:
     """Whether what was placed can go because its original is there, elsewhere, with the same bytes."""
     if op.action is Action.SYMLINK:
         return True
-    if os.path.realpath(op.source) == os.path.realpath(op.target):
+    if not is_remote(op.source) and os.path.realpath(op.source) == os.path.realpath(op.target):
         return False  # the original's place only leads here
     if op.action is Action.HARDLINK:
         return os.path.exists(op.source)

@@ -19,6 +19,7 @@ from store.operation import Action, Image, Operation, Placement
 from store.run import Mode
 from workers.containment import Fence
 from workers.naming import file_name, numbered
+from workers.opening import original_exists
 from workers.operations import stands_already
 from workers.shifting import Failed, Taken
 
@@ -194,7 +195,7 @@ class Placer:
     def _removal(self, wanted: Wanted, old: Placement, others: list[bytes], moved: bool) -> Operation:
         """What no longer belongs in a folder goes; it can be made again from the original, or from another place."""
         source = wanted.image.path
-        if old.action is not Action.SYMLINK and others and (moved or not os.path.exists(source)):
+        if old.action is not Action.SYMLINK and others and (moved or not original_exists(source)):
             source = others[0]
         return Operation(Action.REMOVE, wanted.image, source, old.target, wanted.digest, placed=old.action)
 

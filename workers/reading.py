@@ -10,6 +10,7 @@ from types import TracebackType
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from model.picture import SNIFF_BYTES, picture_suffixes, sniff
 from store.listing import Listed
+from store.objects import is_remote, read_object
 from store.roots import ANYWHERE, Roots
 from workers.opening import BROKEN_ARCHIVE, ArchiveFiles, find_member, open_regular
 
@@ -64,7 +65,10 @@ class Sources:
         """
         try:
             _need_below(listed.path)
-            data = self._member(listed) if listed.member else self._plain(listed)
+            if listed.member:
+                data = self._member(listed)
+            else:
+                data = self._object(listed) if is_remote(self.root) else self._plain(listed)
         except PictureError:
             raise
         except OSError as error:
@@ -80,6 +84,17 @@ class Sources:
             head = file.read(SNIFF_BYTES)
             _need_picture(head, listed.path)
             return head + file.read()
+
+    def _object(self, listed: Listed) -> bytes:
+        """One request for what claims to be a picture; of anything else the beginning is fetched first."""
+        path = os.path.join(self.root, listed.path)
+        self._check_size(listed.size)
+        if listed.size and not _claims_picture(listed.path):
+            _need_picture(read_object(path, SNIFF_BYTES), listed.path)
+        data = read_object(path)
+        self._check_size(len(data))
+        _need_picture(data[:SNIFF_BYTES], listed.path)
+        return data
 
     def _member(self, listed: Listed) -> bytes:
         with self._archives.use(os.path.join(self.root, listed.path)) as archive:
@@ -111,10 +126,19 @@ def _need_picture(head: bytes, name: bytes) -> None:
     """Tell a picture by its first bytes; a file that only claims to be one deserves a person's attention."""
     if sniff(head) is not None:
         return
-    suffix = os.path.splitext(name)[1].lower().decode("ascii", "replace")
-    if suffix not in picture_suffixes():
+    if not _claims_picture(name):
         raise UnsupportedPicture("not a picture of a known format")
-    raise UnreadablePicture(f"no picture inside, although its name ends in {suffix}" if head else "the file is empty")
+    raise UnreadablePicture(
+        f"no picture inside, although its name ends in {_suffix(name)}" if head else "the file is empty"
+    )
+
+
+def _claims_picture(name: bytes) -> bool:
+    return _suffix(name) in picture_suffixes()
+
+
+def _suffix(name: bytes) -> str:
+    return os.path.splitext(name)[1].lower().decode("ascii", "replace")
 
 
 def _say(error: OSError) -> str:

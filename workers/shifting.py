@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from store.files import TEMPORARY_PREFIX, sync_folder
+from store.objects import is_remote, object_time
 from store.operation import Action, Image, Operation
 from workers.digests import file_digest
 from workers.opening import BROKEN_ARCHIVE, find_member, open_archive, open_regular
@@ -49,6 +50,9 @@ def copy(op: Operation) -> Operation:
 def _duplicate(op: Operation, temporary: bytes) -> None:
     with open_regular(op.source) as original, open(temporary, "xb") as file:
         shutil.copyfileobj(original, file)
+    if is_remote(op.source):
+        os.utime(temporary, ns=(object_time(op.source),) * 2)
+        return
     if op.action is Action.MOVE:
         status = os.stat(op.source)
         with contextlib.suppress(PermissionError):  # only root can give files away

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from store.files import sweep, sync_folder
 from store.journal import JOURNAL_FOLDER, Journal
+from store.objects import folder_exists, is_remote
 from store.operation import Action, Operation
 from store.run import Run
 from workers.containment import Fence
@@ -82,11 +83,18 @@ def _need_originals(journal: Journal, run: Run) -> None:
     """Where a whole archive is out of reach, each link and copy would count as the last one, and be forgotten."""
     actions = {op.action for op in journal.newest_operations(run.id, _BATCH)}
     archive = run.roots.here(run.spec.archive)
-    if Action.MOVE not in actions and actions & {Action.HARDLINK, Action.COPY} and not os.path.isdir(archive):
+    if Action.MOVE not in actions and actions & {Action.HARDLINK, Action.COPY} and not _there(archive):
         raise UndoRefused(
             f"the archive {archive} is not there, and what stands in {run.output} may be the last copies;"
             f" bring it back to undo run {run.id}"
         )
+
+
+def _there(archive: str) -> bool:
+    try:
+        return folder_exists(os.fsencode(archive)) if is_remote(archive) else os.path.isdir(archive)
+    except OSError:
+        return False
 
 
 def _reverse_all(journal: Journal, run_id: str, result: Undone) -> None:

@@ -23,8 +23,13 @@ def reduce(
     band: o.Band = None,
     multiple: o.Multiple = None,
     references: Annotated[
-        Path | None,
-        typer.Option("--references", "-r", help="Other references; default: the run's, with what was added since."),
+        str | None,
+        typer.Option(
+            "--references",
+            "-r",
+            metavar="PATH",
+            help="Other references; default: the run's, with what was added since.",
+        ),
     ] = None,
     processes: o.Processes = 0,
     json: o.Json = False,

@@ -176,7 +176,7 @@ class TestRequest:
         """A good request comes back whole, and nothing was made."""
         before = sorted(place.rglob("*"))
         request = check(place, weights)
-        assert (request.archive, request.output, request.weights) == (place / "archive", place / "sorted", weights)
+        assert (request.archive, request.output, request.weights) == (str(place / "archive"), place / "sorted", weights)
         assert request.info == read_info(weights)
         assert (request.spec.threshold, request.spec.characters) == (0.25, ["Akari"])
         assert sorted(place.rglob("*")) == before

@@ -1,0 +1,177 @@
+"""Object storage: `s3://bucket/key` where a path may stand, through fsspec.
+
+Any server that speaks S3. Credentials and endpoint come from the usual environment (`AWS_ACCESS_KEY_ID`,
+`AWS_SECRET_ACCESS_KEY`, `AWS_PROFILE`, `AWS_ENDPOINT_URL`, …) and are in no path, message or log of ours.
+
+All that fails raises OSError with an errno, as a file system's calls do, so callers need not tell the two apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import posixpath
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, cast
+
+from store.errors import MissingExtra
+
+__all__ = [
+    "Entry",
+    "folder_exists",
+    "is_remote",
+    "list_folder",
+    "object_time",
+    "open_object",
+    "read_object",
+    "real_path",
+]
+
+_SCHEME = "s3://"
+_BLOCK_BYTES = 1 << 20
+"""So much is asked for at once of an object that is read here and there."""
+
+_CONFIG = {"connect_timeout": 10, "read_timeout": 30, "max_pool_connections": 32}
+
+
+def is_remote(path: str | bytes) -> bool:
+    """Whether a path means an object, or a folder of objects."""
+    return path.startswith(b"s3://") if isinstance(path, bytes) else path.startswith(_SCHEME)
+
+
+def real_path(path: str) -> str:
+    """A path without symbolic links, `..` and the like; of objects too, though a server would take them literally."""
+    if not is_remote(path):
+        return os.path.realpath(path)
+    return _SCHEME + posixpath.normpath(path.removeprefix(_SCHEME))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a folder of objects holds.
+
+    Attributes:
+        name: The part of the key below the folder, without slash; UTF-8.
+        folder: Whether it is a folder: keys go on after it.
+        size: In bytes.
+        mtime_ns: Time of the last change in nanoseconds. Servers tell seconds; the rest is made from the object's tag,
+            so that what is written twice within a second is known to have changed.
+    """
+
+    name: bytes
+    folder: bool
+    size: int = 0
+    mtime_ns: int = 0
+
+
+def list_folder(path: bytes) -> Iterator[list[Entry]]:
+    """The entries of a folder, a page at a time, in the order of the server; nothing for one that does not exist.
+
+    Raises:
+        OSError: It cannot be listed.
+        MissingExtra: s3fs is not installed.
+    """
+    bucket, prefix = _split(os.path.join(path, b""))  # one slash at the end; a folder without a name has two
+    more: dict[str, str] = {}
+    while True:
+        with _plain_errors(path):
+            page = _files().call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, Delimiter="/", **more)
+        folders = [Entry(_name(found["Prefix"][len(prefix) : -1]), True) for found in page.get("CommonPrefixes", ())]
+        yield folders + [_entry(found, prefix) for found in page.get("Contents", ())]
+        if not page.get("IsTruncated"):
+            return
+        more = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def folder_exists(path: bytes) -> bool:
+    """Whether there is anything below a path.
+
+    Raises:
+        OSError: The server does not answer, or refuses us.
+        MissingExtra: s3fs is not installed.
+    """
+    bucket, prefix = _split(os.path.join(path, b""))
+    with _plain_errors(path):
+        page = _files().call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=1)
+    return bool(page.get("Contents") or page.get("CommonPrefixes"))
+
+
+def read_object(path: bytes, first_bytes: int | None = None) -> bytes:
+    """An object's content, or the beginning of it; one request.
+
+    Raises:
+        OSError: It is not there, or cannot be read.
+        MissingExtra: s3fs is not installed.
+    """
+    part = {} if first_bytes is None else {"start": 0, "end": first_bytes}
+    with _plain_errors(path):
+        return cast(bytes, _files().cat_file(os.fsdecode(path), max_concurrency=1, **part))
+
+
+def open_object(path: bytes) -> BinaryIO:
+    """An object as a file to seek in; only what is read is fetched, in blocks.
+
+    Raises:
+        OSError: It is not there, or cannot be read.
+        MissingExtra: s3fs is not installed.
+    """
+    with _plain_errors(path):
+        return cast(BinaryIO, _files().open(os.fsdecode(path), "rb", block_size=_BLOCK_BYTES))
+
+
+def object_time(path: bytes) -> int:
+    """When an object was last changed, in nanoseconds since the epoch, whole seconds.
+
+    Raises:
+        OSError: It is not there, or cannot be asked for.
+    """
+    with _plain_errors(path):
+        return _seconds_ns(_files().info(os.fsdecode(path))["LastModified"])
+
+
+def _files() -> Any:
+    """The file system of this process; fsspec keeps one, and makes another after a fork."""
+    try:
+        from s3fs import S3FileSystem
+    except ImportError as error:
+        raise MissingExtra("s3:// needs the extra: pip install 'oshiwake[s3]'") from error
+    return S3FileSystem(use_listings_cache=False, config_kwargs=_CONFIG)
+
+
+def _split(path: bytes) -> tuple[str, str]:
+    bucket, _, key = os.fsdecode(path).removeprefix(_SCHEME).partition("/")
+    return bucket, key
+
+
+def _entry(found: dict[str, Any], prefix: str) -> Entry:
+    tag = zlib.crc32(found.get("ETag", "").encode()) % 1_000_000_000
+    return Entry(_name(found["Key"][len(prefix) :]), False, found["Size"], _seconds_ns(found["LastModified"]) + tag)
+
+
+def _name(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _seconds_ns(time: datetime) -> int:
+    return int(time.timestamp()) * 1_000_000_000
+
+
+@contextlib.contextmanager
+def _plain_errors(path: bytes) -> Iterator[None]:
+    """What the libraries raise, as the OSError that a file system would raise."""
+    try:
+        yield
+    except MissingExtra:
+        raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "no such object", path) from error
+    except PermissionError as error:
+        raise PermissionError(errno.EACCES, f"the storage refuses it: {error}", path) from error
+    except Exception as error:
+        # botocore, aiohttp and fsspec have a tree of errors each: no answer, no credentials, a broken answer.
+        code = getattr(error, "errno", None) or errno.EIO
+        raise OSError(code, f"the storage does not answer as it should: {error}", path) from error

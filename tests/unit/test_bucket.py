@@ -1,0 +1,159 @@
+"""Objects as an archive: the same files in the same order as in a folder, and the same bytes."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from model.errors import UnreadablePicture, UnsupportedPicture
+from producer.bucket import BucketScan
+from producer.errors import BadRequest
+from producer.references import find_references
+from producer.request import RuleOptions, SortRequest
+from producer.scan import Scan
+from store.errors import OutsideRoots
+from store.listing import Kind, Listed
+from store.roots import Roots
+from tests.objects import ObjectServer, object_server, objects
+from tests.unit.trees import put
+from workers.reading import PassingFailure, Sources
+
+__all__ = ["object_server", "objects"]
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+
+NAMES = [
+    *("a.png", "a/1.png", "a/b/2.png", "a b/3.png", "a-b/4.png", "a!.png", "a0.png", "A/5.png", "B.png"),
+    *("絵/6.png", "絵.png", "~.png", " .png", "a+b.png", "a%20b.png", "a&b=c?d.png", "a/b.png", "a/b-c/7.png"),
+    *(f"many/{n:02d}.png" for n in range(20)),
+    *(f"folders/{n:02d}/x.png" for n in range(20)),
+]
+
+
+def names(files: list[Listed]) -> list[str]:
+    """The files as a person reads them."""
+    return [listed.name for listed in files]
+
+
+def test_the_order_is_that_of_a_tree_of_files(objects: ObjectServer, tmp_path: Path) -> None:
+    """Also where a server has another one, over pages of few entries, with members of archive files."""
+    for name in NAMES:
+        put(tmp_path / "tree" / name)
+    with zipfile.ZipFile(tmp_path / "tree" / "book.cbz", "w") as book:
+        for n in (3, 1, 2):
+            book.writestr(f"{n}.png", PNG)
+    put(tmp_path / "tree" / "broken.zip", b"no archive")
+    root = os.fsencode(objects.upload(tmp_path / "tree", "order"))
+    found, expected = list(BucketScan(root)), list(Scan(bytes(tmp_path / "tree")))
+    assert names(found) == names(expected) and len(found) == len(NAMES) + 4
+    assert [(x.size, x.kind) for x in found] == [(x.size, x.kind) for x in expected]
+    assert [x.sort_key for x in found] == sorted(x.sort_key for x in found)
+    assert names(list(BucketScan(root, (root + b"/folders", root + b"/a")))) == [
+        name for name in names(found) if not name.startswith(("folders/", "a/"))
+    ]
+
+
+def test_keys_that_no_path_can_name_are_listed_as_unreadable(objects: ObjectServer) -> None:
+    """A key may have empty parts and dots; each object is accounted for, and none means another file."""
+    for key in ("odd//etc/passwd", "odd/x//y.png", "odd/./a.png", "odd/../b.png", "odd/marker/", "odd/plain.png"):
+        objects.files.call_s3("put_object", Bucket="art", Key=key, Body=b"" if key.endswith("/") else PNG)
+    found = {listed.path: listed.kind for listed in BucketScan(b"s3://art/odd")}
+    assert found.pop(b"plain.png") is Kind.PENDING
+    assert set(found) == {b"/etc/passwd", b"x//y.png", b"./a.png", b"../b.png"}
+    assert set(found.values()) == {Kind.UNREADABLE}
+
+
+def test_what_is_written_twice_within_a_second_has_changed(objects: ObjectServer) -> None:
+    """Servers tell the time in seconds; the tag tells the rest."""
+    times = []
+    for content in (b"one", b"two"):
+        objects.put("twice/x.png", content)
+        times.append(next(iter(BucketScan(b"s3://art/twice"))).mtime_ns)
+    assert times[0] != times[1]
+
+
+def test_objects_are_read(objects: ObjectServer, tmp_path: Path) -> None:
+    """Pictures whole, members of archive files, and of a film the first bytes only."""
+    with zipfile.ZipFile(tmp_path / "book.cbz", "w") as book:
+        book.writestr("1.png", PNG)
+    for name, content in {
+        "a.png": PNG,
+        "named.txt": PNG,
+        "film.mkv": bytes(100),
+        "text.png": b"not found",
+        "empty.png": b"",
+        "empty": b"",
+        "book.cbz": (tmp_path / "book.cbz").read_bytes(),
+    }.items():
+        objects.put(f"read/{name}", content)
+    listed = {x.name: x for x in BucketScan(b"s3://art/read")}
+    with Sources(b"s3://art/read", max_bytes=10_000) as sources:
+        for name in ("a.png", "named.txt", "book.cbz!/1.png"):
+            assert sources.read(listed[name]) == PNG
+        for name in ("film.mkv", "empty"):
+            with pytest.raises(UnsupportedPicture):
+                sources.read(listed[name])
+        for name, reason in (("text.png", "no picture inside"), ("empty.png", "empty")):
+            with pytest.raises(UnreadablePicture, match=reason):
+                sources.read(listed[name])
+        with pytest.raises(UnreadablePicture, match="limit"):
+            sources.read(Listed(b"a.png", 10_001, 1))
+        for gone in (Listed(b"gone.png", 1, 1), Listed(b"gone.cbz", 1, 1, b"1.png")):
+            with pytest.raises(PassingFailure, match="gone"):
+                sources.read(gone)
+
+
+def test_a_storage_that_does_not_answer_is_a_clear_error(
+    objects: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_weights: Path
+) -> None:
+    """What is wrong with an archive in object storage is said before anything is made."""
+    put(tmp_path / "refs" / "Akari" / "1.png", PNG)
+    objects.put("some/a.png", PNG)
+
+    def refused(message: str, archive: str = "s3://art/some", output: str = str(tmp_path / "out"), **more: str) -> None:
+        with pytest.raises(BadRequest, match=message):
+            SortRequest.check(
+                archive,
+                more.get("references", tmp_path / "refs"),
+                output,
+                weights=small_weights,
+                mode=more.get("mode", "hardlink"),  # type: ignore[arg-type]
+                rule=RuleOptions(),
+                roots=Roots({"art": "s3://art/some", "disk": str(tmp_path)} if "roots" in more else {}),
+            )
+
+    refused("nothing is below that prefix", "s3://art/none")
+    refused("no such object", "s3://no-such-bucket/x")
+    refused("must be a folder", output="s3://art/sorted")
+    refused("--mode copy", mode="move")
+    refused("--mode copy", mode="symlink")
+    refused("no references", references="s3://art/none")
+    refused("OSHIWAKE_ROOTS", "s3://art", roots="yes")
+    assert not (tmp_path / "out").exists()
+
+
+def test_references_in_a_bucket(objects: ObjectServer) -> None:
+    """A folder per character, told by content like any other."""
+    for name in ("Akari/1.png", "Akari/deep/2.png", "桜/3.jpg", ".hidden/4.png"):
+        objects.put(f"refs/{name}", PNG)
+    objects.put("refs/Akari/notes.txt", b"notes")
+    found = find_references("s3://art/refs/")
+    assert found.source == "s3://art/refs" and found.root == b"s3://art/refs"
+    assert [(x.label, x.name) for x in found.files] == [
+        ("Akari", "Akari/1.png"),
+        ("Akari", "Akari/deep/2.png"),
+        ("桜", "桜/3.jpg"),
+    ]
+
+
+def test_a_root_may_be_a_prefix() -> None:
+    """The same names for a mounted folder on one machine and the bucket on another; nothing outside the prefix."""
+    bucket, mounted = Roots({"art": "s3://art/2026/"}), Roots({"art": "/mnt/art"})
+    assert bucket.stored("s3://art/2026/june/x.png") == "art:/june/x.png" == mounted.stored("/mnt/art/june/x.png")
+    assert bucket.here("art:/june") == "s3://art/2026/june"
+    for outside in ("s3://art/2025", "s3://art/2026/../2025", "art:/../2025", "/mnt/art"):
+        with pytest.raises(OutsideRoots):
+            bucket.here(outside)
