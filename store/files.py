@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,16 @@ __all__ = [
     "sweep",
     "sync_file",
     "sync_folder",
+    "sync_folders",
     "temporary_beside",
     "write_json",
 ]
 
 SCHEMA = 1
 """Version of everything this package writes. A higher number in a file means: keep off."""
+
+_MANY_FOLDERS = 16
+"""From so many on, one call for the whole file system is quicker than one for each folder."""
 
 TEMPORARY_PREFIX = ".oshiwake-"
 """Names of unfinished files begin so."""
@@ -120,6 +126,30 @@ def sync_folder(folder: Path) -> None:
         pass
     finally:
         os.close(descriptor)
+
+
+def sync_folders(folders: Collection[Path]) -> None:
+    """Make the names in several folders durable; many at once by one call for their file system, where there is one."""
+    if len(folders) > _MANY_FOLDERS and _sync_file_systems(folders):
+        return
+    for folder in folders:
+        sync_folder(folder)
+
+
+def _sync_file_systems(folders: Iterable[Path]) -> bool:
+    """Write out the file systems that hold the folders; tell whether that was done."""
+    if sys.platform != "linux":
+        return False
+    of_each = {folder.stat().st_dev: folder for folder in folders}
+    library = ctypes.CDLL(None, use_errno=True)
+    for folder in of_each.values():
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            if library.syncfs(descriptor) != 0:
+                return False
+        finally:
+            os.close(descriptor)
+    return True
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

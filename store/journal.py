@@ -243,9 +243,12 @@ class Journal:
 
     def settle(self, done: Iterable[Operation], dropped: Iterable[Operation] = ()) -> None:
         """Write down, in one transaction, which planned operations have happened and which never will."""
+        done = list(done)
         with self._transaction():
+            self._db.executemany(
+                "UPDATE operation SET done = 1, action = ? WHERE id = ?", [(op.action, op.id) for op in done]
+            )
             for op in done:
-                self._db.execute("UPDATE operation SET done = 1, action = ? WHERE id = ?", (op.action, op.id))
                 self._apply(op)
             self._db.executemany("DELETE FROM operation WHERE id = ?", [(op.id,) for op in dropped])
 

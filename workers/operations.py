@@ -40,7 +40,8 @@ def _hardlink(op: Operation) -> Operation:
     if is_remote(op.source):
         return copy(replace(op, action=Action.COPY))
     try:
-        os.link(os.path.realpath(op.source), op.target)
+        # Not the link itself where the original is one.
+        os.link(os.path.realpath(op.source) if os.path.islink(op.source) else op.source, op.target)
         return op
     except FileExistsError:
         raise

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from store.files import TEMPORARY_PREFIX, sync_folder
+from store.files import TEMPORARY_PREFIX, sync_folders
 from store.journal import Journal
 from store.operation import Action, Image, Operation, Placement
 from store.run import Mode
@@ -124,7 +124,7 @@ class Placer:
         for index, wanted in enumerate(batch):
             operations, stands[index] = self._plan_image(wanted, claimed)
             todo += [_Todo(index, op) for op in operations]
-        todo = self._with_folders(todo)
+        todo = self._with_folders(_folder_by_folder(todo))
         for _ in range(_TRIES):
             todo = self._renamed(self._carry_out(todo, stands), claimed)
             if not todo:
@@ -261,8 +261,8 @@ class Placer:
                 if item.image is not None and op.action is not Action.REMOVE:
                     stands[item.image].append(op.target)
         self._fence.release()
-        for folder in {os.path.dirname(op.target) for op in done}:
-            sync_folder(Path(os.fsdecode(folder)))
+        folders = {os.path.dirname(op.target) for op in done}
+        sync_folders([Path(os.fsdecode(folder)) for folder in folders])
         self._journal.settle(done, dropped)
         return taken
 
@@ -282,6 +282,14 @@ class Placer:
             self.tally.done[result.action.value] += 1
             self.tally.copied_instead += op.action is Action.HARDLINK and result.action is Action.COPY
         return result
+
+
+def _folder_by_folder(todo: list[_Todo]) -> list[_Todo]:
+    """In an order in which a folder is opened once; what is done for one image stays together, and in its order."""
+    first: dict[int | None, bytes] = {}
+    for item in todo:
+        first.setdefault(item.image, item.op.target)
+    return sorted(todo, key=lambda item: (os.path.dirname(first[item.image]), item.image or 0))
 
 
 def _shows(placement: Placement, wanted: Wanted) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +34,9 @@ __all__ = ["SHOWN", "reduce_run"]
 SHOWN = 10
 """How many failed files a summary names."""
 
+_LINKED_TOGETHER = 4096
+"""Files for which the journal, and the folders, are made durable at once; a few seconds of work."""
+
 _AHEAD = 2
 """Chunks that are read and assigned while an earlier one is placed."""
 
@@ -41,6 +44,7 @@ _WRITERS = 4
 """Threads that write outcomes; what they do is to wait for the disk."""
 
 Progress = Callable[[int, int], None]
+_Assigned = tuple[ChunkOutcomes, Assignments]
 
 
 def reduce_run(
@@ -122,14 +126,18 @@ class _Reducer:
         try:
             with ThreadPoolExecutor(_WRITERS, "assignments") as pool:
                 written: deque[Future[None]] = deque()
-                for number, (found, rows) in enumerate(self._assigned(chunks)):
-                    self._place(found, rows, duplicates)
-                    written.append(pool.submit(write_assignments, self._pass.assignments_path(chunks[number]), rows))
-                    if len(written) > 2 * _WRITERS:
-                        written.popleft().result()
-                    report.write(rows)
-                    totals.add(rows)
-                    progress(number + 1, len(chunks))
+                number = 0
+                for together in self._batches(self._assigned(chunks)):
+                    self._place(together, duplicates)
+                    for _, rows in together:
+                        path = self._pass.assignments_path(chunks[number])
+                        written.append(pool.submit(write_assignments, path, rows))
+                        if len(written) > 2 * _WRITERS:
+                            written.popleft().result()
+                        report.write(rows)
+                        totals.add(rows)
+                        number += 1
+                        progress(number, len(chunks))
                 for future in written:
                     future.result()
             report.close()
@@ -139,9 +147,9 @@ class _Reducer:
         self._placer.tally.add_earlier(earlier, self._spec.mode)
         return self._summary(totals, published)
 
-    def _assigned(self, chunks: list[int]) -> Iterator[tuple[ChunkOutcomes, Assignments]]:
+    def _assigned(self, chunks: list[int]) -> Iterator[_Assigned]:
         """Read and assign chunks, one or two ahead of who places and writes."""
-        ahead: deque[Future[tuple[ChunkOutcomes, Assignments]]] = deque()
+        ahead: deque[Future[_Assigned]] = deque()
         with ThreadPoolExecutor(1, "assign") as pool:
             for chunk in chunks:
                 ahead.append(pool.submit(self._assigner.chunk, chunk))
@@ -150,17 +158,31 @@ class _Reducer:
             while ahead:
                 yield ahead.popleft().result()
 
-    def _place(self, found: ChunkOutcomes, rows: Assignments, duplicates: Duplicates) -> None:
-        """Find the duplicates of a chunk, place the other pictures, and complete the rows by both."""
+    def _batches(self, assigned: Iterable[_Assigned]) -> Iterator[list[_Assigned]]:
+        """Chunks that are placed together: many where a file is placed in no time, one by one where it is copied."""
+        batch: list[_Assigned] = []
+        for one in assigned:
+            batch.append(one)
+            if self._spec.mode in ("copy", "move") or sum(len(found.kinds) for found, _ in batch) >= _LINKED_TOGETHER:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _place(self, together: list[_Assigned], duplicates: Duplicates) -> None:
+        """Find the duplicates of some chunks, place the other pictures, and complete the rows by both."""
         batch: list[Wanted] = []
-        for row in found.embedded:
-            first = self._first_of(found, row, rows.path[row], duplicates)
-            batch.append(self._wanted(found, row, () if first else self._folders_of(rows, row)))
-            if first:
-                rows.outcome[row], rows.characters[row] = FinalOutcome.DUPLICATE, ()
-                rows.reason[row] = f"same content as {first}"
-        for row, targets in zip(found.embedded, self._placer.place(batch), strict=True):
-            rows.placed[row] = tuple(self._below(target) for target in sorted(targets))
+        for found, rows in together:
+            for row in found.embedded:
+                first = self._first_of(found, row, rows.path[row], duplicates)
+                batch.append(self._wanted(found, row, () if first else self._folders_of(rows, row)))
+                if first:
+                    rows.outcome[row], rows.characters[row] = FinalOutcome.DUPLICATE, ()
+                    rows.reason[row] = f"same content as {first}"
+        placed = iter(self._placer.place(batch))
+        for found, rows in together:
+            for row in found.embedded:
+                rows.placed[row] = tuple(self._below(target) for target in sorted(next(placed)))
 
     def _first_of(self, found: ChunkOutcomes, row: int, name: str, duplicates: Duplicates) -> str | None:
         """The earlier file with the same bytes, or where a move has put one; None for the first."""
