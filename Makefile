@@ -1,7 +1,7 @@
 # One command each. `make check` is what CI runs, in the environment that is there.
 bin := .venv/bin
 
-.PHONY: install check test unit format quality compose
+.PHONY: install check test unit format quality netns compose
 
 install: ## an environment for working on the project
 	python3 -m venv .venv
@@ -22,6 +22,10 @@ format:
 
 compose: ## bring the compose file up on this machine's Docker engine, sort with it, take it down
 	OSHIWAKE_TEST_COMPOSE=1 $(bin)/pytest tests/acceptance/test_compose.py
+
+netns: ## workers on far hosts, by network namespaces: needs root and /dev/net/tun
+	$(bin)/python benchmarks/network_hosts.py
+	$(bin)/python benchmarks/network_hosts.py --blip 20
 
 quality: ## error rates of the shipped weights
 	$(bin)/python benchmarks/quality.py

