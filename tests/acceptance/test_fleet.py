@@ -47,6 +47,22 @@ def test_nobody_holds_the_last_chunks(farm: Farm) -> None:
     assert (snapshot(c.store / "runs"), snapshot(c.output)) == before, "what comes late changes nothing"
 
 
+def test_a_worker_that_may_wait_finishes_its_chunk(farm: Farm) -> None:
+    """`producer worker`, told to stop, ends with the chunk in hand done, and takes no other."""
+    program = farm.program
+    program.env.update({"PYTHONPATH": str(PLUGINS), "SLOW_S": "0.3"})
+    worker = program.start("worker", "--queues", "embed")
+    wait_until(lambda: farm.client().keys("oshiwake:worker:embed-*"), "the worker listens")
+    program.sort("enqueue", "--no-worker-check", rc=0)
+    _wait_in_hand(farm, 1)
+    waiting = farm.client().llen("embed")
+    worker.terminate()
+    worker.communicate(timeout=60)
+    shards = list((program.collection.store / "runs").rglob("shards/*.parquet"))
+    assert farm.client().llen("embed") == waiting > 0 and shards
+    assert not farm.client().hlen("unacked") and not farm.client().exists(IN_HAND)
+
+
 def test_a_worker_that_may_not_wait_hands_its_chunk_back(farm: Farm) -> None:
     """`producer worker`, told to stop, lets a chunk go on for the grace, then puts it back in the queue and ends."""
     program, c = farm.program, farm.program.collection
