@@ -49,12 +49,18 @@ def workers_alive(redis: Redis) -> list[WorkerAlive]:
 
 
 def _main() -> int:
-    from tasks.connection import connect
+    from redis.exceptions import RedisError
+
+    from tasks.connection import connect, safe_url
     from tasks.settings import read_settings
 
-    here = f"@{socket.gethostname()}"
-    names = [worker.name for worker in workers_alive(connect(read_settings().broker_url)) if worker.name.endswith(here)]
-    print(", ".join(names) or f"no worker listens here ({here})")  # noqa: T201
+    url, here = read_settings().broker_url, f"@{socket.gethostname()}"
+    try:
+        names = [worker.name for worker in workers_alive(connect(url)) if worker.name.endswith(here)]
+    except RedisError as error:
+        print(f"no broker answers at {safe_url(url)} ({error})")  # noqa: T201
+        return 1
+    print(", ".join(names) or f"no worker of this machine ({here}) has a heart that beats")  # noqa: T201
     return 0 if names else 1
 
 
