@@ -22,15 +22,7 @@ from store.part import Part
 from store.roots import ANYWHERE, Roots
 from store.run import Run, RunSpec
 
-__all__ = ["Store", "default_store"]
-
-
-def default_store() -> Path:
-    """`oshiwake` in the user's data folder, as the XDG base directory specification says."""
-    data = os.environ.get("XDG_DATA_HOME", "")
-    # The specification: a relative path is invalid and to be ignored.
-    home = Path(data) if data.startswith("/") else Path.home() / ".local" / "share"
-    return home / "oshiwake"
+__all__ = ["Store"]
 
 
 class Store:

@@ -5,6 +5,7 @@ Read at entry points only (the command line, the start of a worker); everything 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,10 +13,17 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator, mode
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from store.roots import parse_roots
-from store.store import default_store
 from tasks.errors import BadSettings
 
 __all__ = ["Settings", "read_settings"]
+
+
+def _default_store() -> Path:
+    """`oshiwake` in the user's data folder, as the XDG base directory specification says."""
+    data = os.environ.get("XDG_DATA_HOME", "")
+    # The specification: a relative path is invalid and to be ignored.
+    home = Path(data) if data.startswith("/") else Path.home() / ".local" / "share"
+    return home / "oshiwake"
 
 
 class Settings(BaseSettings):
@@ -50,7 +58,7 @@ class Settings(BaseSettings):
     broker_url: str = Field(
         "redis://127.0.0.1:6379/0", validation_alias=AliasChoices("OSHIWAKE_BROKER_URL", "CELERY_BROKER_URL")
     )
-    store: Path = Field(default_factory=default_store)
+    store: Path = Field(default_factory=_default_store)
     roots: Annotated[dict[str, str], NoDecode] = {}
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch: int = Field(32, ge=1)

@@ -25,6 +25,8 @@ from tests.acceptance.conftest import wait_until
 ROOT = Path(__file__).parents[2]
 NAMES = ("Akari", "Dahlia", "桜 ひな")
 COPIES = 40
+SIZE = (2000, 2000)
+"""So large that a worker alone is busy for longer than two more need to start."""
 PORT = "5599"
 
 
@@ -117,7 +119,7 @@ def _draw(folder: Path) -> int:
         for n in range(8):
             path = folder / "archive" / name / f"{n}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            draw(Identity.from_seed(identity), 100 + n, size_px=192, variety="gentle").save(path)
+            draw(Identity.from_seed(identity), 100 + n, size_px=192, variety="gentle").resize(SIZE).save(path)
             for copy in range(COPIES):  # of other bytes, so that each is a picture of its own
                 path.with_name(f"{n}-{copy:02d}.png").write_bytes(path.read_bytes() + bytes([copy]))
             files += 1 + COPIES

@@ -15,7 +15,7 @@ from store.assignments import Assigned, Assignments, FinalOutcome, read_assignme
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
 from store.files import SCHEMA, new_file, read_json, sweep, write_json
 from store.run import PassSpec, Run, RunSpec, valid_run_id
-from store.store import Store, default_store
+from store.store import Store
 from tests.unit.trees import put, unfinished
 
 SPEC = RunSpec("/archive", "/out", 1_700_000_000.5, "digest", "v1-pad-32", 16, "private")
@@ -170,16 +170,6 @@ def test_weights_are_kept_once(tmp_path: Path) -> None:
     weights.write_bytes(b"others")
     store.keep_weights(weights, "abc")
     assert store.weights_path("abc").read_bytes() == b"numbers"
-
-
-def test_the_default_store_follows_the_desktop_specification(monkeypatch: pytest.MonkeyPatch) -> None:
-    """XDG_DATA_HOME when it is absolute, else below the home folder."""
-    monkeypatch.setenv("HOME", "/home/x")
-    monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    assert default_store() == Path("/data/oshiwake")
-    for value in ("", "relative"):
-        monkeypatch.setenv("XDG_DATA_HOME", value)
-        assert default_store() == Path("/home/x/.local/share/oshiwake")
 
 
 def test_a_sweep_takes_what_the_dead_have_left(tmp_path: Path) -> None:
