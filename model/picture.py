@@ -62,9 +62,11 @@ class Limits:
 
     Attributes:
         max_pixels: Width times height above which a picture is refused by its header, before any memory is taken.
+        on_pixels: Told width times height before any memory is taken; it may wait until there is enough.
     """
 
     max_pixels: int = 200_000_000
+    on_pixels: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,8 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         raise UnreadablePicture(f"{width} x {height} pixels: more than the limit of {limits.max_pixels:,} pixels")
     if width < 1 or height < 1:
         raise UnreadablePicture("it has no pixels")
+    if limits.on_pixels is not None:
+        limits.on_pixels(width * height)
 
 
 class _Silence:

@@ -83,6 +83,9 @@ def embedders() -> Embedders:
     """The networks of this process, on the device that it is pinned to."""
     device = pin(_index, settings)
     from workers.embedding import Embedders, WorkOptions
+    from workers.memory import keep_freed_memory
+
+    keep_freed_memory()
 
     # On a GPU machine all cores decode for the GPUs; on a CPU one thread decodes while the network's runs.
     share = max(1, cores() // max(1, embed_processes(settings)))

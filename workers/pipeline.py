@@ -22,10 +22,14 @@ from model.preprocessing import Preprocessing
 from store.listing import Kind, Listed
 from store.shard import Read
 from workers.errors import PictureStuck
+from workers.memory import Room
 from workers.probe import try_picture
 from workers.reading import PassingFailure, Sources
 
 __all__ = ["Pipeline", "Timings"]
+
+_ROOM_BYTES = 4 << 30
+_BYTES_PER_PIXEL = 12  # of a picture and a copy of it, at four bytes each, and what its decoder holds
 
 
 @dataclass
@@ -48,6 +52,7 @@ class Pipeline:
         limits: What a single picture may ask of the machine.
         picture_limit_s: How long reading and decoding one picture may take.
         careful: Try each picture in a process of its own first; for a chunk at which workers have died.
+        room: What the pictures in decoding share.
     """
 
     embedder: Embedder
@@ -55,6 +60,7 @@ class Pipeline:
     limits: Limits = field(default_factory=Limits)
     picture_limit_s: float = 120.0
     careful: bool = False
+    room: Room = field(default_factory=lambda: Room(_ROOM_BYTES))
 
     def run(self, sources: Sources, files: Iterable[tuple[int, Listed]]) -> tuple[list[Read], Timings]:
         """Read, decode and embed files.
@@ -81,7 +87,10 @@ class Pipeline:
     def _prepare_all(
         self, sources: Sources, files: Iterable[tuple[int, Listed]], timings: Timings
     ) -> Iterator[_Prepared]:
-        """Prepare files in order, a bounded number ahead: at most a batch of squares and a picture per thread."""
+        """Prepare files in order, a bounded number ahead.
+
+        What is held: squares for a batch and one for each thread, and pictures in decoding as far as the room goes.
+        """
         ahead: deque[Future[_Prepared]] = deque()
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decode")
         try:
@@ -113,7 +122,9 @@ class Pipeline:
             timings.read_s += read_done - start
             if self.careful:
                 try_picture(data, self._preprocessing, limits=self.limits, limit_s=self.picture_limit_s)
-            pixels = self._preprocessing.read(data, limits=self.limits)
+            with self.room.visit() as take:
+                limits = replace(self.limits, on_pixels=lambda pixels: take(_BYTES_PER_PIXEL * pixels))
+                pixels = self._preprocessing.read(data, limits=limits)
             timings.decode_s += time.perf_counter() - read_done
         except PassingFailure as error:
             return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error), passing=True))
