@@ -1,0 +1,73 @@
+"""From a file's bytes to the network's square: the quick way (v2) beside the plain one (v1, Pillow alone).
+
+    python benchmarks/decode.py [--side 224] [--size 2048x1536] [--files 6] [--json FOLDER]
+
+Both ways take turns, file by file, in one thread of one process; the figures are processor time, the ratio is the
+median over files. `cosine` compares the embeddings of both by the shipped weights.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+from measure import Cost, Report, Row, measured, options
+from pictures import SIZE, picture_file
+
+from model.embedder import Embedder
+from model.preprocessing import Fit, Preprocessing
+from model.weights import DEFAULT_WEIGHTS
+from workers.memory import keep_freed_memory
+
+KINDS = ("jpeg", "progressive", "png", "png smooth", "png alpha", "webp")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = options(__doc__)
+    parser.add_argument("--side", type=int, nargs="+", default=[96, 224], help="of the square, in pixels")
+    parser.add_argument("--size", default="x".join(map(str, SIZE)), help="of the pictures, WIDTHxHEIGHT")
+    parser.add_argument("--files", type=int, default=6, help="of each kind")
+    parser.add_argument("--fit", choices=["pad", "stretch"], default="pad")
+    chosen = parser.parse_args()
+    width, height = map(int, chosen.size.split("x"))
+    report = Report("decode", "Pillow decodes every pixel and scales in one step (v1)", "none")
+    for side in chosen.side:
+        for kind in KINDS:
+            cost = measured(compare, kind, chosen.files, (width, height), chosen.fit, side)
+            plain, quick, cosines, mean_bytes = cost.value
+            ratio = statistics.median(p / q for p, q in zip(plain, quick, strict=True))
+            near = f", cosine mean {np.mean(cosines):.5f} least {min(cosines):.5f}" if cosines else ""
+            remark = f"plain {1000 * statistics.mean(plain):.1f} ms, {mean_bytes / 1e6:.1f} MB a file{near}"
+            spent = sum(quick)
+            row = Row.of(f"{kind} to {side} px", len(quick), Cost(spent, spent, cost.peak_bytes), of_plain=ratio)
+            report.add(Row(**{**row.__dict__, "remark": remark}))
+    report.save(chosen.json)
+
+
+def compare(
+    kind: str, files: int, size: tuple[int, int], fit: Fit, side: int
+) -> tuple[list[float], list[float], list[float], float]:
+    """Seconds of processor time by both ways for each file, least of three; cosines; mean length of the files."""
+    keep_freed_memory()
+    contents = [picture_file(kind, n, size) for n in range(files)]
+    ways = (Preprocessing(fit, side, family=1), Preprocessing(fit, side, family=2))
+    times = ([[] for _ in contents], [[] for _ in contents])
+    for _ in range(3):
+        for n, data in enumerate(contents):
+            for way, taken in zip(ways, times, strict=True):
+                start = time.thread_time()
+                way.read(data)
+                taken[n].append(time.thread_time() - start)
+    cosines: list[float] = []
+    embedder = Embedder.load(DEFAULT_WEIGHTS, precision="fp32", threads=1)
+    if embedder.info.preprocessing.size_px == side:
+        one, other = (embedder.embed(np.stack([way.read(data) for data in contents])) for way in ways)
+        cosines = np.einsum("nd,nd->n", one, other).tolist()
+    plain, quick = ([min(taken) for taken in way] for way in times)
+    return plain, quick, cosines, float(np.mean([len(data) for data in contents]))
+
+
+if __name__ == "__main__":
+    main()

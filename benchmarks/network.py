@@ -1,0 +1,106 @@
+"""The network alone: each engine and precision on a processor beside the plain one, torch eager in float32.
+
+    python benchmarks/network.py [--batch 32] [--weights FILE] [--json FOLDER]
+
+One thread, pictures of drawn characters, the engines take turns; figures are processor time, ratios medians over the
+turns. `cosine` is to the plain engine. Measured: the shipped weights, and random ones of 500 numbers at 224 px.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measure import Report, Row, measured, options
+
+from model.eager import EagerEngine
+from model.embedder import Embedder
+from model.synthesis import Identity, draw
+from model.weights import DEFAULT_WEIGHTS, load_network
+
+PRECISIONS = ("fp32", "bf16", "int8")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = options(__doc__)
+    parser.add_argument("--batch", type=int, nargs="+", default=[32])
+    parser.add_argument("--weights", type=Path, help="measure these alone")
+    parser.add_argument("--turns", type=int, default=5)
+    chosen = parser.parse_args()
+    report = Report("network", "torch eager, float32, channels_last, one thread", "none")
+    with tempfile.TemporaryDirectory() as folder:
+        random = Path(folder) / "random.safetensors"
+        if chosen.weights is None:
+            write_random(random)
+        for path in [chosen.weights] if chosen.weights else [DEFAULT_WEIGHTS, random]:
+            for batch in chosen.batch:
+                cost = measured(compare, path, batch, chosen.turns)
+                for name, values in cost.value.items():
+                    spent = statistics.median(values["turns"])
+                    ratio = statistics.median(values["ratios"])
+                    remark = f"cosine mean {values['mean']:.6f} least {values['least']:.6f}"
+                    if values["ready_s"]:
+                        remark += f", ready after {values['ready_s']:.1f} s"
+                    what = f"{values['side']} px, batch {batch}: {name}"
+                    report.add(Row(what, batch, spent, spent, of_plain=ratio, remark=remark))
+    report.save(chosen.json)
+
+
+def write_random(path: Path, side: int = 224) -> None:
+    """Weights of a network that has learned nothing but what pictures look like."""
+    import torch
+
+    from model.network import Network
+    from model.preprocessing import Preprocessing
+    from model.weights import save_network
+
+    torch.manual_seed(0)
+    network = Network(500).train()
+    with torch.no_grad():
+        network(torch.from_numpy(pictures(side, 16)).permute(0, 3, 1, 2) / 255)
+    save_network(path, network.eval(), preprocessing=Preprocessing("pad", side), threshold=0.5)
+
+
+def pictures(side: int, count: int) -> np.ndarray[Any, Any]:
+    """Drawn characters, `(count, side, side, 3)` uint8."""
+    return np.stack([np.asarray(draw(Identity.from_seed(700 + n), n, size_px=side)) for n in range(count)])
+
+
+def compare(path: Path, batch: int, turns: int) -> dict[str, dict[str, Any]]:
+    """Seconds of processor time for a batch by each engine, turn by turn."""
+    network, info = load_network(path)
+    embedders = {"torch fp32": Embedder(EagerEngine(network, threads=1), info, batch=batch)}
+    ready = {"torch fp32": 0.0}
+    for precision in PRECISIONS:
+        start = time.perf_counter()
+        embedders[f"OpenVINO {precision}"] = Embedder.load(path, batch=batch, precision=precision, threads=1)
+        ready[f"OpenVINO {precision}"] = time.perf_counter() - start
+    shown = pictures(info.preprocessing.size_px, batch)
+    plain = embedders["torch fp32"].embed(shown)
+    times: dict[str, list[float]] = {name: [] for name in embedders}
+    for _ in range(turns):
+        for name, embedder in embedders.items():
+            start = time.process_time()
+            embedder.embed(shown)
+            times[name].append(time.process_time() - start)
+    found = {}
+    for name, embedder in embedders.items():
+        cosines = np.einsum("nd,nd->n", embedder.embed(shown), plain)
+        found[name] = {
+            "side": info.preprocessing.size_px,
+            "turns": times[name],
+            "ratios": [p / q for p, q in zip(times["torch fp32"], times[name], strict=True)],
+            "ready_s": ready[name],
+            "mean": float(cosines.mean()),
+            "least": float(cosines.min()),
+        }
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Embedding through the real queue, workers as processes, one for each core: the quick ways beside the plain one.
+
+    python benchmarks/pipeline.py [--mix mix] [--side 96] [--images 512] [--chunk 64] [--turns 3] [--json FOLDER]
+
+A broker and workers for each way are started first and have embedded a chunk per process; then the ways take turns,
+each with the whole archive, and the ratio is the median over the turns. The limit is cores over the sum of the stages'
+processor time (read and hash, prepare, network), measured in one thread of a process of its own between the turns.
+96 px are the shipped weights, 224 px random ones of 500 numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from measure import Report, Row, cores, measured, options
+from network import write_random
+from pictures import MIX, write_archive
+
+from model.embedder import Embedder
+from model.preprocessing import Preprocessing
+from model.weights import DEFAULT_WEIGHTS, read_info
+from store.listing import Listed
+from store.part import PartSpec
+from store.run import Run, RunSpec
+from store.shard import Counts
+from store.store import Store
+from tasks.child import Child
+from tasks.fleet import plan_workers
+from tasks.messages import EmbedMessage
+from tasks.private_broker import private_broker
+from tasks.queue import Queue
+from tasks.settings import Settings
+from workers.memory import keep_freed_memory
+
+PLAIN_WORKER = Path(__file__).parent / "plugins" / "plain_worker.py"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to embed.
+
+    Attributes:
+        name: What it is called in the table.
+        family: Of the preprocessing.
+        precision: Of the network; empty for the plain worker.
+    """
+
+    name: str
+    family: int
+    precision: str
+
+
+WAYS = (Way("plain", 1, ""), Way("auto", 2, "auto"), Way("int8", 2, "int8"))
+
+
+@dataclass(frozen=True)
+class Farm:
+    """Workers of one way, with a broker of their own."""
+
+    way: Way
+    store: Store
+    queue: Queue
+    worker: Child
+    spec: RunSpec
+
+    def embed(self, paths: list[Path], chunk: int) -> tuple[float, float]:
+        """Embed files; return elapsed time and the workers' processor time, both in seconds."""
+        run = self.store.create_run(self.spec)
+        run.archive.begin(PartSpec(self.spec.archive, "benchmark"))
+        listed = [Listed(os.fsencode(path.relative_to(self.spec.archive)), path.stat().st_size, 1) for path in paths]
+        chunks = [listed[i : i + chunk] for i in range(0, len(listed), chunk)]
+        run.archive.add_listings(0, chunks)
+        self.queue.progress.begin(run.id, 1, Counts())
+        start, used = time.perf_counter(), _cpu_s(self.worker.pid)
+        for number in range(len(chunks)):
+            self.queue.send_chunk(EmbedMessage(run=run.id, number=1, part="archive", chunk=number))
+        self._wait(run, len(chunks))
+        counts = run.archive.counts()
+        assert counts.embedded == len(paths), counts
+        return time.perf_counter() - start, _cpu_s(self.worker.pid) - used
+
+    def _wait(self, run: Run, chunks: int) -> None:
+        while len(run.archive.shard_chunks()) < chunks:
+            self.worker.check()
+            time.sleep(0.02)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = options(__doc__)
+    parser.add_argument("--mix", choices=["jpeg", "mix"], default="jpeg")
+    parser.add_argument("--side", type=int, choices=[96, 224], default=224)
+    parser.add_argument("--images", type=int, default=512)
+    parser.add_argument("--chunk", type=int, default=64, help="images a task")
+    parser.add_argument("--turns", type=int, default=3)
+    chosen = parser.parse_args()
+    report = Report(
+        "pipeline",
+        "Pillow decodes every pixel, torch eager float32, batch 32",
+        "cores over the stages' processor time, of the same way",
+    )
+    with tempfile.TemporaryDirectory(prefix="oshiwake-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        weights = DEFAULT_WEIGHTS if chosen.side == 96 else folder / "random.safetensors"
+        if chosen.side != 96:
+            write_random(weights, chosen.side)
+        kinds = MIX if chosen.mix == "mix" else ("jpeg",)
+        paths = write_archive(folder / "archive", kinds, chosen.images)
+        farms = [stack.enter_context(farm(way, folder, weights)) for way in WAYS]
+        for each in farms:
+            each.embed(paths[: 2 * cores()], 1)
+        turns: dict[str, list[tuple[float, float]]] = {way.name: [] for way in WAYS}
+        limits: dict[str, list[dict[str, float]]] = {way.name: [] for way in WAYS}
+        for _ in range(chosen.turns):
+            for each in farms:
+                turns[each.way.name].append(each.embed(paths, chosen.chunk))
+                if each.way.precision:
+                    cost = measured(stages, each.way, weights, paths[: 5 * len(MIX)])
+                    limits[each.way.name].append(cost.value)
+    for way in WAYS:
+        report.add(row(way, chosen.mix, chosen.side, len(paths), turns, limits[way.name]))
+    report.save(chosen.json)
+
+
+def row(
+    way: Way,
+    mix: str,
+    side: int,
+    images: int,
+    turns: dict[str, list[tuple[float, float]]],
+    limits: list[dict[str, float]],
+) -> Row:
+    """The medians of a way."""
+    walls = [wall for wall, _ in turns[way.name]]
+    wall, cpu = statistics.median(walls), statistics.median(cpu for _, cpu in turns[way.name])
+    ratio = statistics.median(p / q for (p, _), q in zip(turns["plain"], walls, strict=True))
+    by_cpu = statistics.median(p / q for (_, p), (_, q) in zip(turns["plain"], turns[way.name], strict=True))
+    stages_s = {name: statistics.median(one[name] for one in limits) for name in limits[0]} if limits else {}
+    least = sum(stages_s.values())
+    return Row(
+        f"{mix}, {side} px: {way.name}",
+        images,
+        wall,
+        cpu,
+        of_plain=ratio,
+        of_limit=images * least / cores() / wall if least else None,
+        stages={name: 1000 * s for name, s in stages_s.items()},
+        remark=f"x plain by processor time {by_cpu:.2f}"
+        + (f"; stages are {least * images / cpu:.2f} of the workers' processor time" if least else ""),
+    )
+
+
+@contextlib.contextmanager
+def farm(way: Way, folder: Path, weights: Path) -> Iterator[Farm]:
+    """Start a broker and a worker process for each core."""
+    place = folder / way.name
+    place.mkdir()
+    with private_broker(place / "broker.log") as broker:
+        settings = Settings(broker_url=broker.url, store=place / "store", device="cpu")
+        plan = plan_workers(settings, ["embed"])[0]
+        command = plan.command()
+        env = {**plan.env, "OSHIWAKE_BROKER_URL": broker.url, "OSHIWAKE_STORE": str(settings.store)}
+        if way.precision:
+            env["OSHIWAKE_PRECISION"] = way.precision
+        else:
+            at = command.index("-m")
+            command[at : at + 2] = [str(PLAIN_WORKER)]
+        info = read_info(weights)
+        store = Store(settings.store)
+        store.keep_weights(weights, info.digest)
+        version = Preprocessing(info.preprocessing.fit, info.preprocessing.size_px, way.family).version  # type: ignore[arg-type]
+        archive = str(folder / "archive")
+        spec = RunSpec(archive, str(place / "out"), time.time(), info.digest, version, info.dimension, "private")
+        worker = Child(f"worker {way.name}", command, folder=place, log=place / "worker.log", env=env)
+        try:
+            yield Farm(way, store, Queue(settings), worker, spec)
+        finally:
+            worker.ask_to_stop()
+            worker.wait(time.monotonic() + 10)
+            worker.kill()
+
+
+def stages(way: Way, weights: Path, paths: list[Path]) -> dict[str, float]:
+    """Seconds of processor time that a picture takes in each stage, in one thread."""
+    keep_freed_memory()
+    embedder = Embedder.load(weights, precision=way.precision or "fp32", threads=1)  # type: ignore[arg-type]
+    prepare = embedder.info.preprocessing.read
+    spent = {"read": 0.0, "prepare": 0.0, "network": 0.0}
+    squares = []
+    for n, path in enumerate(paths[:4] + paths):
+        start = time.process_time()
+        data = path.read_bytes()
+        hashlib.sha256(data).digest()
+        read = time.process_time()
+        square = prepare(data)
+        if n >= 4:  # the first ones warm the caches
+            spent["read"] += read - start
+            spent["prepare"] += time.process_time() - read
+            squares.append(square)
+    for i in range(0, len(squares), embedder.batch):
+        start = time.process_time()
+        embedder.embed(np.stack(squares[i : i + embedder.batch]))
+        spent["network"] += time.process_time() - start
+    return {name: s / len(squares) for name, s in spent.items()}
+
+
+def _cpu_s(pid: int) -> float:
+    """Processor time of a process and all below it, in seconds."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + sum(
+        _cpu_s(int(child)) for child in children
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
