@@ -7,7 +7,6 @@ import json
 import random
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from tests.chaos.campaign import Campaign
@@ -31,19 +30,27 @@ def main() -> int:
     folder = args.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     weights = save_small_weights(folder / "small.safetensors")
-    print(f"seed {seed}, {args.kills} kills over {args.pictures} pictures", flush=True)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    print(f"seed {seed}, {args.kills} kills over {args.pictures} pictures")
     campaign = Campaign(folder, weights, args.pictures, seed)
     start = time.monotonic()
-    if args.round is None:
-        tally = campaign.run(args.kills, args.per_round)
-    else:
-        campaign.round(args.round, args.per_round)
-        tally = campaign.tally
-    result = {"seed": seed, "pictures": args.pictures, "wall_s": round(time.monotonic() - start)} | asdict(tally)
-    text = json.dumps(result | {"total": tally.total}, indent=1, ensure_ascii=False)
+    tally = campaign.tally
+    number = args.round or 0
+    while tally.total < args.kills:
+        campaign.round(number, min(args.per_round, args.kills - tally.total))
+        took_s = time.monotonic() - start
+        left_s = max(0.0, (args.kills - tally.total) * took_s / max(1, tally.total))
+        print(
+            f"{tally.total} of {args.kills} kills, {took_s:.0f} s, about {left_s:.0f} s left", *tally.found, sep="\n  "
+        )
+        result = {"seed": seed, "pictures": args.pictures, "total": tally.total, "wall_s": round(took_s), **vars(tally)}
+        text = json.dumps(result, indent=1, ensure_ascii=False)
+        if args.json:
+            args.json.write_text(text + "\n", encoding="utf-8")
+        if args.round is not None:
+            break
+        number += 1
     print(text)
-    if args.json:
-        args.json.write_text(text + "\n", encoding="utf-8")
     return 1 if tally.found else 0
 
 

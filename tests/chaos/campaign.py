@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,10 +27,6 @@ _SETTINGS = {
     "OSHIWAKE_REDUCE_LIMIT_S": str(VISIBILITY_S - 5),
     "OSHIWAKE_VISIBILITY_S": str(VISIBILITY_S),
 }
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 @dataclass
@@ -77,25 +71,14 @@ class Campaign:
         self._endings: dict[str, Ending] = {}
         self._chunks = 0
 
-    def run(self, kills: int, per_round: int, say: Callable[[str], None] = _say) -> Tally:
-        """Go on until so many kills were done."""
-        start = time.monotonic()
-        while self.tally.total < kills:
-            number = self.tally.rounds
-            self.round(number, min(per_round, kills - self.tally.total), say)
-            done, took = self.tally.total, time.monotonic() - start
-            left = (kills - done) * took / max(1, done)
-            say(f"{done} of {kills} kills, {self.tally.rounds} rounds, {took:.0f} s, about {max(0, left):.0f} s left")
-        return self.tally
-
-    def round(self, number: int, kills: int, say: Callable[[str], None] = _say) -> None:
+    def round(self, number: int, kills: int) -> None:
         """One run under so many faults at most, compared, undone, compared."""
         mode = MODES[number % len(MODES)]
         undisturbed = self._undisturbed(mode)
         rng = random.Random(f"{self._seed} {number}")
         private = number % 4 == 3
         faults = draw_faults(rng, kills, mode, self._chunks, self._pictures)
-        say(f"round {number}, {mode}, {'private' if private else 'shared'}: {[f.point or f.name for f in faults]}")
+        print(f"round {number}, {mode}, {'private' if private else 'shared'}: {[f.point or f.name for f in faults]}")
         siege = self._siege(number, mode, private, rng, faults)
         try:
             run = siege.carry_through(self._chunks)

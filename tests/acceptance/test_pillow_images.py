@@ -1,0 +1,99 @@
+"""Pillow's own test images, broken ones among them, through `producer run`.
+
+They come with Pillow's source distribution. `PILLOW_IMAGES` names its file, the unpacked folder, or a folder to which it
+was downloaded (`pip download --no-binary pillow --no-deps pillow --dest FOLDER`, as `make chaos` does).
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from model.embedder import Embedder
+from model.weights import DEFAULT_WEIGHTS
+from store.listing import Kind
+from store.outcomes import Outcomes
+from store.store import Store
+from tests.acceptance.conftest import Program
+from tests.acceptance.test_outcome import report
+from tests.conftest import snapshot
+
+NEAR = 0.001
+"""Cosine distance that two ways of decoding and shrinking may have."""
+
+
+@pytest.fixture
+def pillow_images(tmp_path: Path) -> Path:
+    """The folder `Tests/images`, in a place of the test's own."""
+    place = Path(os.environ.get("PILLOW_IMAGES", Path.home() / ".cache" / "oshiwake" / "pillow"))
+    found = next(iter(sorted(place.glob("[Pp]illow-*.tar.gz"))), place) if place.is_dir() else place
+    if found.is_dir() and (found / "Tests" / "images").is_dir():
+        return found / "Tests" / "images"
+    if not found.is_file():
+        pytest.skip("Pillow's source distribution is not here; set PILLOW_IMAGES to it, or say `make chaos`")
+    with tarfile.open(found) as archive:
+        archive.extractall(tmp_path / "pillow", filter="data")
+    return next((tmp_path / "pillow").glob("*/Tests/images"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_pillow_images_are_accounted_for(program: Program, pillow_images: Path) -> None:
+    """Each file has one row; no worker died; what is readable has the vector of a plain read, what is not a reason."""
+    c = program.collection
+    program.env["OSHIWAKE_WEIGHTS"] = str(DEFAULT_WEIGHTS)
+    before = snapshot(pillow_images)
+    args = ["--references", c.references, "--output", c.output, "--mode", "symlink"]
+    status = program.json("run", pillow_images, *args, rc=1)
+    assert snapshot(pillow_images) == before
+    files = sorted(path for path in pillow_images.rglob("*") if path.is_file())
+    rows = report(c)
+    names = Counter(name.partition("!/")[0] for name in rows)
+    assert set(names) == {str(path.relative_to(pillow_images)) for path in files}
+    assert status["summary"]["files"] == len(rows) == sum(names.values())
+    assert all(row["reason"] for row in rows.values() if row["outcome"] in ("unreadable", "unsupported"))
+    logs = "".join(path.read_text() for path in c.store.glob("runs/*/logs/*.log"))
+    assert "WorkerLostError" not in logs and "action=stuck" not in logs
+    vectors = _vectors(c.store)
+    assert len(vectors) > 400
+    far = {name: distance for name, distance in _distances(pillow_images, vectors) if distance > NEAR}
+    assert not far
+
+
+def _vectors(store: Path) -> dict[str, np.ndarray]:
+    """The embeddings of the newest run, by file."""
+    opened = Store(store)
+    found = {}
+    for chunk in Outcomes(opened).chunks(opened.latest().archive):
+        rows = iter(chunk.embeddings)
+        found |= {o.listed.name: next(rows) for o in chunk.outcomes if o.kind is Kind.EMBEDDED}
+    return found
+
+
+def _distances(root: Path, vectors: dict[str, np.ndarray]) -> list[tuple[str, float]]:
+    """How far each embedding is from that of a plain read, where the plain read can be had."""
+    embedder = Embedder.load(DEFAULT_WEIGHTS)
+    found = []
+    for name, vector in sorted(vectors.items()):
+        pixels = embedder.info.preprocessing(_plain(root / name))
+        found.append((name, float(1 - embedder.embed(pixels[np.newaxis])[0] @ vector)))
+    return found
+
+
+def _plain(path: Path) -> Image.Image:
+    """A picture as a viewer shows it, read with Pillow alone: upright, on white, eight bits."""
+    with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
+        picture = ImageOps.exif_transpose(opened)
+        if picture.mode.startswith("I;16"):
+            picture = Image.fromarray((np.asarray(picture) // 256).astype(np.uint8))
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+        return picture.convert("RGB")
