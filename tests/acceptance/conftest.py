@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,10 @@ class Program:
     collection: Collection
     env: dict[str, str]
 
-    def start(self, *args: str | Path, program: str = "producer") -> subprocess.Popen[str]:
-        """Start a process in a session of its own, as a terminal would."""
+    def start(self, *args: str | Path, program: str = "producer", prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start a process in a session of its own, as a terminal would; `prefix` is a program that starts it."""
         return subprocess.Popen(
-            [BIN / program, *args],
+            [*prefix, BIN / program, *args],
             env=self.env,
             cwd=self.collection.archive.parent,
             stdin=subprocess.DEVNULL,
@@ -150,10 +150,10 @@ class Farm:
     server: ValkeyServer
     workers: list[subprocess.Popen[str]]
 
-    def start_worker(self, queue: str, name: str) -> subprocess.Popen[str]:
+    def start_worker(self, queue: str, name: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
         """Start a plain Celery worker and wait until it listens."""
         args = ["-A", "tasks", "worker", "-Q", queue, "-c", "1", "-n", f"{name}@test", "--loglevel", "WARNING"]
-        worker = self.program.start(*args, program="celery")
+        worker = self.program.start(*args, program="celery", prefix=prefix)
         self.workers.append(worker)
         wait_until(lambda: self.alive(name), f"worker {name} listens")
         return worker

@@ -17,8 +17,8 @@ from tests.conftest import Collection, layout, snapshot
 
 def report(c: Collection) -> dict[str, dict[str, str]]:
     """The rows of OUT/report.csv by path."""
-    rows = csv.DictReader((c.output / "report.csv").read_text(encoding="utf-8").splitlines())
-    return {row["path"]: row for row in rows}
+    with open(c.output / "report.csv", encoding="utf-8", newline="") as file:
+        return {row["path"]: row for row in csv.DictReader(file)}
 
 
 def test_assigning_again_embeds_nothing(program: Program) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from pillow_heif import register_heif_opener
 
 from model.embedder import Embedder
 from model.weights import DEFAULT_WEIGHTS
@@ -80,6 +81,7 @@ def _vectors(store: Path) -> dict[str, np.ndarray]:
 def _distances(root: Path, vectors: dict[str, np.ndarray]) -> list[tuple[str, float]]:
     """How far each embedding is from that of a plain read, where the plain read can be had."""
     embedder = Embedder.load(DEFAULT_WEIGHTS)
+    register_heif_opener()
     found = []
     for name, vector in sorted(vectors.items()):
         pixels = embedder.info.preprocessing(_plain(root / name))

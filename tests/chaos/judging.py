@@ -30,7 +30,8 @@ class Ending:
     @classmethod
     def of(cls, collection: Collection, summary: dict[str, Any]) -> Ending:
         """Look at it."""
-        rows = list(csv.reader((collection.output / "report.csv").read_text(encoding="utf-8").splitlines()))
+        with open(collection.output / "report.csv", encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
         assert len({row[0] for row in rows}) == len(rows), "a file stands twice in the report"
         counts = {key: value for key, value in summary.items() if key != "report"}
         return cls(layout(collection.output), {row[0]: tuple(row) for row in rows}, counts)
