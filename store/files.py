@@ -18,6 +18,7 @@ from store.errors import DamagedStore, NewerSchema
 
 __all__ = [
     "SCHEMA",
+    "naming",
     "new_file",
     "new_files",
     "read_json",
@@ -65,10 +66,21 @@ def _unfinished(path: Path) -> Iterator[Path]:
     try:
         with contextlib.suppress(OSError):  # file systems without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield temporary
+        with naming(path):
+            yield temporary
     finally:
         os.close(descriptor)
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An error of the system in the block, such as a full disk, names this file if it names none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or os.fspath(path)
+        raise
 
 
 def sweep(folder: Path, *, below: bool = True) -> None:

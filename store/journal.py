@@ -66,8 +66,12 @@ CREATE TABLE IF NOT EXISTS folder_time (
 class Journal:
     """The open journal; holding it means being the only process that places files in this output folder."""
 
-    def __init__(self, output: Path, roots: Roots = ANYWHERE, *, wait_s: float = 5.0) -> None:
+    def __init__(
+        self, output: Path, roots: Roots = ANYWHERE, *, wait_s: float = 5.0, makes_output: bool = False
+    ) -> None:
         """Open the journal, made when there is none, and wait for another holder to finish.
+
+        `makes_output` says that the output folder is ours although it stands: its maker died before the journal was.
 
         Raises:
             JournalBusy: Another process still held it after `wait_s` seconds.
@@ -79,7 +83,7 @@ class Journal:
         self.roots = roots
         self._path = self.folder / "journal.sqlite"
         for _ in range(_TRIES):
-            made_output = self._make_folders(output)
+            made_output = self._make_folders(output) or makes_output
             try:
                 if self._open(made_output, wait_s):
                     return

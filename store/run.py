@@ -12,9 +12,13 @@ from store.files import read_json, write_json
 from store.part import Part
 from store.roots import ANYWHERE, Roots
 
-__all__ = ["Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "valid_run_id"]
+__all__ = ["Mark", "Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "valid_run_id"]
 
 Mode = Literal["hardlink", "symlink", "copy", "move"]
+Mark = Literal["cancelled", "undone", "makes_output", "emptied"]
+"""What is noted of a run beside its files. `makes_output`: the output folder was not there before it. `emptied`: it was
+undone, nothing of any run is left in the output folder, and the journal is being taken away."""
+
 Queue = Literal["private", "shared"]
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{4}(-[0-9]+)?")
@@ -209,7 +213,7 @@ class Run:
         else:
             write_json(path, {"url": url})
 
-    def mark(self, name: Literal["cancelled", "undone"], on: bool = True) -> None:
+    def mark(self, name: Mark, on: bool = True) -> None:
         """Set or take away a mark on the run."""
         path = self.folder / f"{name}.json"
         if on:
@@ -217,6 +221,6 @@ class Run:
         else:
             path.unlink(missing_ok=True)
 
-    def marked(self, name: Literal["cancelled", "undone"]) -> bool:
+    def marked(self, name: Mark) -> bool:
         """Whether the run bears a mark."""
         return (self.folder / f"{name}.json").exists()

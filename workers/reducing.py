@@ -69,7 +69,9 @@ def reduce_run(
     if unread:
         raise NotReady(f"run {run.id}: {unread} chunks are not embedded yet; `producer resume {run.id}` sends them")
     assigner = Assigner(store, run, pass_)  # before anything is made in the output folder: it may refuse
-    with Journal(run.output, run.roots, wait_s=wait_s) as journal:
+    if not run.output.exists():
+        run.mark("makes_output")
+    with Journal(run.output, run.roots, wait_s=wait_s, makes_output=run.marked("makes_output")) as journal:
         done = pass_.summary
         if done is not None:
             return done

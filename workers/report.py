@@ -7,6 +7,7 @@ written in, is known and left alone.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import shutil
@@ -16,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from store.assignments import Assignments
-from store.files import new_file, temporary_beside
+from store.files import naming, new_file, temporary_beside
 from store.journal import Journal
 from workers.digests import file_digest
 from workers.naming import numbered
@@ -53,31 +54,34 @@ class ReportWriter:
 
     def write(self, rows: Assignments) -> None:
         """Add rows."""
-        self._csv.writerows(
-            zip(
-                rows.path,
-                rows.outcome,
-                map(SEPARATOR.join, rows.characters),
-                map(_number, rows.distance),
-                rows.runner_up,
-                map(_number, rows.runner_up_distance),
-                rows.digest,
-                rows.reason,
-                rows.nearest,
-                map(SEPARATOR.join, rows.placed),
-                strict=True,
+        with naming(self.path):
+            self._csv.writerows(
+                zip(
+                    rows.path,
+                    rows.outcome,
+                    map(SEPARATOR.join, rows.characters),
+                    map(_number, rows.distance),
+                    rows.runner_up,
+                    map(_number, rows.runner_up_distance),
+                    rows.digest,
+                    rows.reason,
+                    rows.nearest,
+                    map(SEPARATOR.join, rows.placed),
+                    strict=True,
+                )
             )
-        )
 
     def close(self) -> None:
         """Put the report in place."""
-        self._file.close()
+        with naming(self.path):
+            self._file.close()
         with new_file(self.path) as temporary:
             self._temporary.replace(temporary)
 
     def discard(self) -> None:
         """Leave no unfinished report behind; does nothing after `close`."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # on a full disk closing fails like the writing before it
+            self._file.close()
         self._temporary.unlink(missing_ok=True)
 
 

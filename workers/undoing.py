@@ -52,7 +52,8 @@ def undo_run(run: Run) -> Undone:
     output = run.output
     result = Undone()
     if not (output / JOURNAL_FOLDER / "journal.sqlite").exists():
-        _need_nothing_placed(run)
+        if not run.marked("emptied"):
+            _need_nothing_placed(run)
     else:
         with Journal(output, run.roots) as journal:
             later = journal.later_run(run.id)
@@ -66,9 +67,13 @@ def undo_run(run: Run) -> Undone:
             empty = journal.end_run(run.id)
             result.others = journal.runs()
             if empty:
-                _clear(journal, output)
+                _clear(journal, run)
+    if run.marked("emptied"):
+        _take_away_folders(run)
     sweep(run.folder)
     run.mark("undone")
+    run.mark("makes_output", on=False)
+    run.mark("emptied", on=False)
     return result
 
 
@@ -138,12 +143,17 @@ def _restore_times(journal: Journal, run_id: str) -> None:
             continue  # gone, or not ours: there is nothing to restore
 
 
-def _clear(journal: Journal, output: Path) -> None:
+def _clear(journal: Journal, run: Run) -> None:
     """Leave no trace of an output folder in which nothing of ours remains, the journal included."""
-    made_output = bool(journal.meta("made_output"))
+    run.mark("makes_output", on=bool(journal.meta("made_output")))
     # Runs that only found everything in its place have reports too; what they tell of is gone now.
-    withdraw(journal, output)
+    withdraw(journal, run.output)
+    run.mark("emptied")  # an undo that dies from here on finds no journal
     journal.remove()
-    for place in (journal.folder / "reports", journal.folder, *([output] if made_output else [])):
+
+
+def _take_away_folders(run: Run) -> None:
+    own = run.output / JOURNAL_FOLDER
+    for place in (own / "reports", own, *([run.output] if run.marked("makes_output") else [])):
         with contextlib.suppress(OSError):  # something of the person's own is in it
             place.rmdir()

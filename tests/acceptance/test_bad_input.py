@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -14,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from model.synthesis import Identity, draw
-from tests.acceptance.conftest import WAIT_S, Farm, Program, Undisturbed, wait_until
+from tests.acceptance.conftest import WAIT_S, Farm, Program, Undisturbed
 from tests.acceptance.test_outcome import report
-from tests.conftest import Collection, snapshot
+from tests.conftest import layout, snapshot
 
 LONG = "名" * 83 + "ab.png"
 """255 bytes."""
@@ -150,18 +151,37 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def test_a_full_output_disk_costs_a_resume(
-    program: Program, undisturbed: Undisturbed, small_disk: Callable[[str, int], Path]
+def test_full_disks_cost_a_resume_each(
+    program: Program, undisturbed: Undisturbed, small_weights: Path, small_disk: Callable[[str, int], Path]
 ) -> None:
-    """What finds no room is told, by name; with room made, the next run places the rest, and undo takes both back."""
+    """First the store has no room, then the output: each is named, nothing is half-made; with room made, it goes on."""
     c = program.collection
-    disk = small_disk("disk", 150)
-    before = snapshot(c.archive)
-    args = ["run", c.archive, "--references", c.references, "--output", disk / "sorted", "--mode", "copy"]
-    process = program.start(*args)
-    out, err = process.communicate(timeout=WAIT_S)
-    assert process.returncode in (1, 2) and "No space left on device" in out + err, out + err
-    assert "Traceback" not in out + err
-    small_disk("disk", 8000)
-    program("resume" if "resume" in err else "run", *([] if "resume" in err else args[1:]), rc=1)
-    assert layout_of(disk / "sorted") == layout_of_undisturbed(undisturbed)
+    weights_kib = small_weights.stat().st_size // 1024
+    store, disk = small_disk("small store", weights_kib + 60), small_disk("small disk", 150)
+    program.env["OSHIWAKE_STORE"] = str(store)
+    output = disk / "sorted"
+    args = [c.archive, "--references", c.references, "--output", output, "--mode", "copy"]
+    for command, full in ((["run", *args], store), (["resume"], output)):
+        failed = program(*command, rc=2)
+        assert str(full) in failed.stderr and re.search("No space left|disk is full", failed.stderr), failed.stderr
+        assert "Traceback" not in failed.stderr + failed.stdout
+        small_disk("small store", weights_kib + 8000)
+        if full == output:
+            small_disk("small disk", 8000)
+    program("resume", rc=1)
+    assert layout(output) == {**undisturbed.layout, "report.csv": layout(output)["report.csv"]}
+    assert not [path for root in (store, disk) for path in root.rglob(".oshiwake-*")]
+    program("undo")
+    assert list(disk.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, to give up its rights")
+def test_an_output_that_may_not_be_written_is_refused(program: Program) -> None:
+    """Before anything is made, by a line that names it."""
+    c = program.collection
+    c.output.mkdir()
+    c.output.chmod(0o555)
+    process = program.start(*program.sort_args(), prefix=UNPRIVILEGED)
+    _, err = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 2 and str(c.output) in err and "may not be written" in err, err
+    assert not (c.store / "runs").exists()

@@ -1,7 +1,7 @@
 """Pillow's own test images, broken ones among them, through `producer run`.
 
-They come with Pillow's source distribution. `PILLOW_IMAGES` names its file, the unpacked folder, or a folder to which it
-was downloaded (`pip download --no-binary pillow --no-deps pillow --dest FOLDER`, as `make chaos` does).
+They come with Pillow's source distribution, which `make chaos` downloads once. `PILLOW_IMAGES` names its file, the
+unpacked folder, or the folder with the download.
 """
 
 from __future__ import annotations

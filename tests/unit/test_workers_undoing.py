@@ -345,3 +345,26 @@ def test_a_name_given_back_by_a_rename_is_not_mistaken(site: Site) -> None:
         undoing._reverse_all(journal, run.id, undoing.Undone())
     assert undo_run(run).left == []
     assert look(site.archive) == before and not site.output.exists()
+
+
+@pytest.mark.parametrize("mine", [True, False])
+@pytest.mark.parametrize("dies_at", ["remove", "rmdir"])
+def test_an_undo_that_dies_at_the_very_end_is_finished(
+    site: Site, monkeypatch: pytest.MonkeyPatch, dies_at: str, mine: bool
+) -> None:
+    """The journal is gone or about to go: the next undo takes the folders away, but not one that was there before."""
+    if mine:
+        site.output.mkdir()
+    run = site.run()
+    site.place(run, "copy", {"a.png": ["A"]})
+
+    def die(*_: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as deadly:
+        deadly.setattr(*((Journal, "remove", die) if dies_at == "remove" else (undoing, "_take_away_folders", die)))
+        with pytest.raises(Died):
+            undo_run(run)
+    assert undo_run(run).left == []
+    assert site.output.exists() is mine and not (site.output / ".oshiwake").exists()
+    assert run.marked("undone")
