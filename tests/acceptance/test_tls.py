@@ -98,11 +98,16 @@ def _redis_with_tls(certificate: Path) -> Iterator[int]:
     args = [str(part) for key, value in options.items() for part in (f"--{key}", value)]
     process = subprocess.Popen([SERVER, *args], cwd=certificate.parent, stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, "the server listens")
+        wait_until(lambda: _listens(port), "the server listens")
         yield port
     finally:
         process.kill()
         process.wait()
+
+
+def _listens(port: int) -> bool:
+    with contextlib.closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize(
@@ -121,8 +126,8 @@ def test_a_run_over_tls_keeps_its_secrets(program: Program, certificate: Path, t
     with peer(certificate) as port:  # type: ignore[operator]
         options = f"ssl_cert_reqs=required&ssl_ca_certs={quote(str(certificate), safe='')}"
         address = f"rediss://:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0"
-        program.env |= {"OSHIWAKE_BROKER_URL": f"{address}?{options}", "FLOWER_BASIC_AUTH": "me:hush-hush"}
-        program.env |= {"XDG_STATE_HOME": str(tmp_path / "state")}
+        program.env.update({"OSHIWAKE_BROKER_URL": f"{address}?{options}", "FLOWER_BASIC_AUTH": "me:hush-hush"})
+        program.env.update({"XDG_STATE_HOME": str(tmp_path / "state")})
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             place = ["--port", str(probe.getsockname()[1])]

@@ -11,7 +11,7 @@ from pathlib import Path
 from store.run import Run
 from store.store import Store
 from tests.chaos.collections import draw_collection
-from tests.chaos.faults import draw_faults
+from tests.chaos.faults import Fault, draw_faults
 from tests.chaos.judging import Ending, reads, temporary_files
 from tests.chaos.processes import Broker, Processes
 from tests.chaos.siege import VISIBILITY_S, Siege, undo_under_fire
@@ -72,18 +72,23 @@ class Campaign:
         self._chunks = 0
 
     def round(self, number: int, kills: int) -> None:
-        """One run under so many faults at most, compared, undone, compared."""
+        """One run under so many faults at most, drawn from the seed, compared, undone, compared."""
+        mode = MODES[number % len(MODES)]
+        self._undisturbed(mode)
+        rng = self._rng(number)
+        self.round_of(number, draw_faults(rng, kills, mode, self._chunks, self._pictures), rng.randint(0, 2))
+
+    def round_of(self, number: int, faults: list[Fault], undo_kills: int) -> None:
+        """The same with given faults; as many kills, drawn from the seed, come while it is undone."""
         mode = MODES[number % len(MODES)]
         undisturbed = self._undisturbed(mode)
-        rng = random.Random(f"{self._seed} {number}")
         private = number % 4 == 3
-        faults = draw_faults(rng, kills, mode, self._chunks, self._pictures)
         print(f"round {number}, {mode}, {'private' if private else 'shared'}: {[f.point or f.name for f in faults]}")
-        siege = self._siege(number, mode, private, rng, faults)
+        siege = self._siege(number, mode, private, faults)
         try:
             run = siege.carry_through(self._chunks)
             self._judge(number, run, siege, undisturbed)
-            self.tally.kills["undo"] += undo_under_fire(self._processes, run, rng, rng.randint(0, 2))
+            self.tally.kills["undo"] += undo_under_fire(self._processes, run, self._rng(number), undo_kills)
             self._judge_undone(number)
         finally:
             left = self._processes.end()
@@ -93,7 +98,10 @@ class Campaign:
         self.tally.resumes += siege.resumes
         self.tally.rounds += 1
 
-    def _siege(self, number: int, mode: str, private: bool, rng: random.Random, faults: list) -> Siege:
+    def _rng(self, number: int) -> random.Random:
+        return random.Random(f"{self._seed} {number}")
+
+    def _siege(self, number: int, mode: str, private: bool, faults: list[Fault]) -> Siege:
         self._clear()
         broker = None
         workers: dict[str, str] = {}
@@ -105,7 +113,7 @@ class Campaign:
             workers = {"embed-1": "embed", "reduce-1": "reduce"}
             if number % 3 == 1:
                 workers |= {"embed-2": "embed", "reduce-2": "reduce"}
-        return Siege(self._processes, broker, mode, faults, rng, workers, twice=number % 3 == 1)
+        return Siege(self._processes, broker, mode, faults, self._rng(number), workers, twice=number % 3 == 1)
 
     def _clear(self) -> None:
         for path in (self._collection.output, self._collection.store):
