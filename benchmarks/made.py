@@ -22,8 +22,8 @@ __all__ = ["KEY", "made_run", "made_tree"]
 KEY = "made/v1"
 """The space of the made embeddings."""
 
-_LINKS_PER_FILE = 60_000
-"""ext4 takes 65,000."""
+_LINKS_PER_FILE = 30_000
+"""ext4 takes 65,000, and each name may be placed once more."""
 
 
 def made_tree(root: Path, files: int, folders: int) -> Path:

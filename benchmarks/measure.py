@@ -147,8 +147,8 @@ class Report:
         """Print a row and keep it."""
         self._rows.append(row)
         cells = cells_of(row)
-        stages = "".join(f"; {name} {ms:.4f}" for name, ms in row.stages.items())
-        more = f"  {row.remark}{stages and ' CPU ms/image' + stages}".rstrip()
+        stages = ", ".join(f"{name} {ms:.4f}" for name, ms in row.stages.items())
+        more = f"  {row.remark}{stages and f' CPU ms/image: {stages}'}".rstrip()
         widths = (12, 9, 14, 9, 9, 9)
         print(f"{row.what:44}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)) + more, flush=True)
 
