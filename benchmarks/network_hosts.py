@@ -21,7 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -193,14 +193,15 @@ def throughput(way: Way, workers: int, chunk_s: float, chunks: int) -> tuple[flo
     return mean(gap for gaps in found.values() for gap in gaps[2:]), packets // (chunks * workers)
 
 
-def blip(cut_s: float, forget: bool, delay_s: float, loss: float) -> tuple[float, float]:
+def blip(cut_s: float, forget: bool, way: Way) -> tuple[float, float]:
     """Cut two of two workers off in mid-run; how long after the link is back the next chunk and the run were done."""
     places = ["w0", "w1"]
     with hosts(HUB, *places), farm() as made, contextlib.ExitStack() as leaving:
-        links = [Link(HUB, place, n, delay_s=delay_s, loss=loss) for n, place in enumerate(places)]
+        links = [Link(HUB, place, n, delay_s=way.delay_s or 0.0, loss=way.loss) for n, place in enumerate(places)]
         for link in links:
             leaving.callback(link.close)
         leaving.callback(made.stop)
+        made.prefetch = way.prefetch
         made.work("reduce", "reduce", HUB, "127.0.0.1", 0.0)
         for place, link in zip(places, links, strict=True):
             made.work(place, "embed", place, link.address, 2.0)
@@ -256,14 +257,10 @@ def main() -> None:
     given = parser.parse_args()
     delay_s = given.delay_ms / 1000
     if given.blip:
-        for cut_s in given.blip:
-            for forget in (False, True):
-                first_s, all_s = blip(cut_s, forget, delay_s, given.loss)
-                how = "and connections forgotten" if forget else "only"
-                print(
-                    f"cut for {cut_s:.0f} s {how}: next chunk {first_s:.1f} s after, run {all_s:.1f} s after",
-                    flush=True,
-                )
+        for cut_s, forget, prefetch in product(given.blip, (False, True), given.prefetch):
+            first_s, all_s = blip(cut_s, forget, Way(delay_s, given.loss, prefetch))
+            what = f"cut for {cut_s:.0f} s{', connections forgotten' * forget}, prefetch {prefetch}"
+            print(f"{what}: next chunk {first_s:.1f} s after, run {all_s:.1f} s after", flush=True)
         return
     print(f"links: {given.delay_ms:.0f} ms each way, {given.loss:.1%} of the packets lost")
     report = Report("network_hosts", "the same worker beside the broker", "no time at all between two chunks")

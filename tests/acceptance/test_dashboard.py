@@ -93,10 +93,10 @@ def test_the_dashboard_shows_what_was_done_and_what_failed_and_remembers_it(farm
         known = wait_until(lambda: (t := page.tasks()) and all(x["state"] != "STARTED" for x in t) and t, "all told")
         assert {task["state"] for task in known} == {"SUCCESS", "FAILURE"}
         _metrics_tell(page.get("metrics"))
-        _browse(page, run, archive)
     with _dashboard(farm, state) as page:
         assert password not in page.said and page.login.endswith(password)
         assert {task["uuid"] for task in page.tasks()} >= {task["uuid"] for task in known}
+        _browse(page, run, archive)
 
 
 def _command_lines() -> Iterator[bytes]:
@@ -134,21 +134,21 @@ def _browse(page: Page, run: str, archive: Path) -> None:
         options.add_argument(f"--{argument}")
     browser = Chrome(options, ChromeService(driver))
 
-    def rows(but: list[str] | None = None) -> list[str]:
-        found = [" ".join(row.text.split()) for row in browser.find_elements(By.CSS_SELECTOR, "#tasks-table tbody tr")]
-        return found if found != but and any("oshiwake." in row for row in found) else []
+    def rows() -> list[str]:
+        # In one go: the page replaces its rows every few seconds.
+        script = "return [...document.querySelectorAll('#tasks-table tbody tr')].map(row => row.innerText)"
+        found = browser.execute_script(script)
+        return [line for line in (" ".join(text.split()) for text in found) if "oshiwake." in line]
 
     try:
         browser.get(page.url.replace("//", f"//{page.login}@", 1))
         browser.get(f"{page.url}tasks")
-        shown = wait_until(rows, "the tasks page has rows", 20)
-        assert any(
-            re.search(rf"oshiwake\.embed run {run} chunk \d+ SUCCESS \d+ images, \d+ embedded", row) for row in shown
-        )
+        done = re.compile(rf"oshiwake\.embed run {run} chunk \d+ SUCCESS \d+ images, \d+ embedded")
+        wait_until(lambda: any(done.search(row) for row in rows()), "the tasks page shows a chunk that is done", 20)
         _picture(browser, "flower-tasks")
         browser.find_element(By.CSS_SELECTOR, "[data-task-state=FAILURE]").click()
-        failed = wait_until(lambda: rows(but=shown), "the failed tasks alone", 20)
-        assert all(f"FAILURE RootNotVisible: this machine does not see {archive}" in row for row in failed)
+        reason = f"FAILURE RootNotVisible: this machine does not see {archive}"
+        wait_until(lambda: (found := rows()) and all(reason in row for row in found), "the failed tasks alone", 20)
         _picture(browser, "flower-failed")
         browser.get(f"{page.url}workers")
         wait_until(lambda: "embed@test" in browser.page_source, "the workers page names the worker", 20)
