@@ -19,7 +19,7 @@ from typing import Any
 from measure import Cost, Report, Row, options
 
 ROOT = Path(__file__).parents[1]
-FAST_S, SLOW_S = 0.005, 0.2
+FAST_S, SLOW_S = 0.02, 0.8
 CHUNK = 128
 
 _WORKER = """
@@ -33,7 +33,7 @@ main()
 def main() -> None:
     """Measure three farms."""
     parser = options(__doc__)
-    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--images", type=int, default=1000)
     args = parser.parse_args()
     report = Report(
         "tail", "fast and slow worker, nothing is sent again", "images / (both workers' rates, measured alone)"
@@ -113,7 +113,7 @@ def _run(folder: Path, archive: Path, references: Path, weights: Path, again: in
 
 @contextmanager
 def _worker(name: str, again: int, env: dict[str, str]) -> Iterator[None]:
-    args = ["-A", "tasks", "worker", "-Q", "embed", "-c", "1", "-n", f"{name}@tail", "--loglevel", "ERROR"]
+    args = ["-A", "tasks", "--quiet", "worker", "-Q", "embed", "-c", "1", "-n", f"{name}@tail", "--loglevel", "ERROR"]
     process = subprocess.Popen(
         [sys.executable, "-c", _WORKER, str(again), *args], env=env, cwd=tempfile.gettempdir(), start_new_session=True
     )

@@ -166,7 +166,7 @@ def test_up_enqueue_scale_kill_finish_down(compose: Compose) -> None:
     compose("up", "--detach")
     for service in ("redis", "embed", "reduce", "flower"):
         wait_until(lambda s=service: _healthy(compose, s), f"{service} is healthy", 180)
-    _check_redis(compose, env["REDIS_PASSWORD"])
+    _check_redis(compose)
     assert compose.exec("embed", "touch", "/archive/x").returncode, "the archive is only read"
     assert compose.exec("embed", "id", "-u").stdout.strip() == env["OSHIWAKE_UID"]
 
@@ -174,8 +174,7 @@ def test_up_enqueue_scale_kill_finish_down(compose: Compose) -> None:
     compose("up", "--detach", "--no-recreate", "--scale", "embed=3")
     workers = compose.containers("embed")
     assert len(workers) == 3
-    wait_until(lambda: sum(w["name"].startswith("embed-cpu@") for w in compose.status()["workers"]) == 3, "3 workers")
-    _kill_one_at_work(compose, env["REDIS_PASSWORD"], workers)
+    _kill_one_at_work(compose, workers)
     assert compose.status()["state"] in ("embedding", "scanning"), "it was in mid-run"
     compose("up", "--detach", "--no-recreate", "--scale", "embed=1")
 
@@ -195,7 +194,7 @@ def _healthy(compose: Compose, service: str) -> bool:
     return bool(found) and all(inspect(one)["State"].get("Health", {}).get("Status") == "healthy" for one in found)
 
 
-def _check_redis(compose: Compose, password: str) -> None:
+def _check_redis(compose: Compose) -> None:
     [container] = compose.containers("redis")
     assert not any(inspect(container)["NetworkSettings"]["Ports"].values()), "no port is published"
     assert "NOAUTH" in docker("exec", "--env", "REDISCLI_AUTH=", container, "redis-cli", "dbsize").stdout
@@ -203,11 +202,15 @@ def _check_redis(compose: Compose, password: str) -> None:
         assert compose.exec("redis", "redis-cli", "config", "get", name).stdout.split() == [name, value]
 
 
-def _kill_one_at_work(compose: Compose, password: str, workers: list[str]) -> None:
+def _kill_one_at_work(compose: Compose, workers: list[str]) -> None:
     """Kill a container that has a chunk in hand, as a power cut would: nothing is told, nothing handed back."""
-    wait_until(
-        lambda: int(compose.exec("redis", "redis-cli", "zcard", "oshiwake:embed:in-hand").stdout) == 3, "all at work"
-    )
+
+    def count(*command: str) -> int:
+        return int(compose.exec("redis", "redis-cli", *command).stdout)
+
+    script = "return #redis.call('keys', 'oshiwake:worker:embed-cpu@*')"
+    wait_until(lambda: count("eval", script, "0") == 3, "three workers, named after their device", 240)
+    wait_until(lambda: count("zcard", "oshiwake:embed:in-hand") == 3, "all at work", 240)
     assert docker("kill", workers[-1]).returncode == 0
 
 
