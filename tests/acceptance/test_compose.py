@@ -25,7 +25,7 @@ from tests.acceptance.conftest import wait_until
 ROOT = Path(__file__).parents[2]
 NAMES = ("Akari", "Dahlia", "桜 ひな")
 COPIES = 40
-SIZE = (2000, 2000)
+SIZE = (1500, 1500)
 """So large that a worker alone is busy for longer than two more need to start."""
 PORT = "5599"
 
