@@ -76,8 +76,13 @@ Output = Annotated[
     ),
 ]
 StorePath = Annotated[
-    Path | None,
-    typer.Option("--store", envvar="OSHIWAKE_STORE", help="Run directory; by default in the user's data folder."),
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="OSHIWAKE_STORE",
+        metavar="PATH",
+        help="Run directory, or s3://bucket/prefix; by default in the user's data folder.",
+    ),
 ]
 Weights = Annotated[
     Path | None,

@@ -31,7 +31,7 @@ class Session:
         err: Standard error: progress and remarks.
     """
 
-    def __init__(self, store: Path | None = None) -> None:
+    def __init__(self, store: str | Path | None = None) -> None:
         settings = read_settings()
         self.settings: Settings = settings if store is None else settings.model_copy(update={"store": store})
         self.out = _console()

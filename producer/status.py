@@ -90,6 +90,8 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
     pass_ = run.last_pass
     archive, references = run.archive.totals, pass_.references.totals
     summary = pass_.summary
+    # Looked at once: a state of its own and a summary of another moment would contradict each other.
+    done = summary is not None and not run.marked("undone")
     scanned = archive.files if archive else live.scanned if live else 0
     to_read = sum(totals.to_read for totals in (archive, references) if totals)
     if archive is None and live:
@@ -106,7 +108,7 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
     spec = run.spec
     return RunStatus(
         run=run.id,
-        state=_state(run, live, reachable, archive is not None, remaining),
+        state=RunState.DONE if done else _state(run, live, reachable, archive is not None, remaining),
         archive=run.roots.shown(spec.archive),
         output=run.roots.shown(spec.output),
         scanned=scanned,
@@ -149,8 +151,6 @@ def _ask(run: Run, queue: Queue | None) -> tuple[PassProgress | None, list[Worke
 def _state(run: Run, live: PassProgress | None, reachable: bool, scanned: bool, remaining: int) -> RunState:
     if run.marked("undone"):
         return RunState.UNDONE
-    if run.last_pass.summary is not None:
-        return RunState.DONE
     if run.marked("cancelled"):
         return RunState.CANCELLED
     if not reachable or live is None:

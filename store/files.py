@@ -8,13 +8,16 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from store.errors import DamagedStore, NewerSchema
+from store.place import ObjectPath
 
 __all__ = [
     "SCHEMA",
@@ -22,6 +25,7 @@ __all__ = [
     "new_file",
     "new_files",
     "read_json",
+    "remove_folder",
     "sweep",
     "sync_file",
     "sync_folder",
@@ -48,6 +52,12 @@ def temporary_beside(path: Path) -> Path:
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; put it in place of `path`, on disk for good, when the block ends well."""
+    if isinstance(path, ObjectPath):
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            path.write_bytes(temporary.read_bytes())
+        return
     with _unfinished(path) as temporary:
         yield temporary
         sync_file(temporary)
@@ -86,8 +96,10 @@ def naming(path: Path) -> Iterator[None]:
 def sweep(folder: Path, *, below: bool = True) -> None:
     """Take away the unfinished files in a folder, and below it, whose writers have died.
 
-    On a file system without locks they stay: nobody can tell there.
+    On a file system without locks they stay: nobody can tell there. Objects are never unfinished.
     """
+    if isinstance(folder, ObjectPath):
+        return
     for path in (folder.rglob if below else folder.glob)(f"{TEMPORARY_PREFIX}*.part"):
         with contextlib.suppress(OSError):  # it is being written, or gone meanwhile
             descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
@@ -109,6 +121,12 @@ def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads
         threads: How many.
     """
 
+    if isinstance(paths[0], ObjectPath):
+        for number, path in enumerate(paths):
+            with new_file(path) as temporary:
+                write(temporary, number)
+        return
+
     def prepare(number: int) -> None:
         write(temporaries[number], number)
         sync_file(temporaries[number])
@@ -121,6 +139,16 @@ def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads
         for temporary, path in zip(temporaries, paths, strict=True):
             os.replace(temporary, path)
     sync_folder(paths[0].parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Take a folder away with all that is in it, as far as that can be done."""
+    if not isinstance(folder, ObjectPath):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def sync_file(path: Path) -> None:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from store.errors import DamagedStore
 from store.files import SCHEMA, check_schema, new_files
+from store.place import read_whole
 
 __all__ = ["Kind", "KnownAt", "Listed", "SortKey", "read_listing", "write_listing", "write_listings"]
 
@@ -174,7 +175,7 @@ def read_table(path: Path, columns: Iterable[str] | None = None) -> pa.Table:
     try:
         # Not pq.read_table, which takes five times as long over a small file. The files are read one after the other by
         # whoever needs them; threads within one gain nothing.
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(read_whole(path)) as file:
             table = file.read(columns=None if columns is None else list(columns), use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise DamagedStore(f"{path}: {error}") from error

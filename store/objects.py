@@ -22,13 +22,16 @@ from store.errors import MissingExtra
 
 __all__ = [
     "Entry",
+    "delete_object",
     "folder_exists",
     "is_remote",
     "list_folder",
+    "object_exists",
     "object_time",
     "open_object",
     "read_object",
     "real_path",
+    "write_object",
 ]
 
 _SCHEME = "s3://"
@@ -133,6 +136,46 @@ def object_time(path: bytes) -> int:
         return _seconds_ns(_files().info(os.fsdecode(path))["LastModified"])
 
 
+def object_exists(path: bytes) -> bool:
+    """Whether there is an object of this name, or anything below it.
+
+    Raises:
+        OSError: The server does not answer, or refuses us.
+    """
+    bucket, key = _split(path)
+    with _plain_errors(path):
+        page = _files().call_s3("list_objects_v2", Bucket=bucket, Prefix=key, Delimiter="/", MaxKeys=1)
+    # Its own name is the first that begins so.
+    return any(found["Key"] == key for found in page.get("Contents", ())) or folder_exists(path)
+
+
+def write_object(path: bytes, content: bytes, *, new: bool = False) -> None:
+    """Put an object there, whole.
+
+    Args:
+        path: Its address.
+        content: Its content.
+        new: Only if there is none, as the server sees it. A server that does not know the condition overwrites.
+
+    Raises:
+        FileExistsError: `new`, and there is one.
+        OSError: It cannot be written.
+    """
+    with _plain_errors(path):
+        _files().pipe_file(os.fsdecode(path), content, mode="create" if new else "overwrite")
+
+
+def delete_object(path: bytes) -> None:
+    """Take an object away; nothing to do where there is none.
+
+    Raises:
+        OSError: The server does not answer, or refuses us.
+    """
+    bucket, key = _split(path)
+    with _plain_errors(path):
+        _files().call_s3("delete_object", Bucket=bucket, Key=key)
+
+
 def _files() -> Any:
     """The file system of this process; fsspec keeps one, and makes another after a fork."""
     try:
@@ -163,15 +206,18 @@ def _seconds_ns(time: datetime) -> int:
 @contextlib.contextmanager
 def _plain_errors(path: bytes) -> Iterator[None]:
     """What the libraries raise, as the OSError that a file system would raise."""
+    where = os.fsdecode(path)
     try:
         yield
     except MissingExtra:
         raise
+    except FileExistsError as error:
+        raise FileExistsError(errno.EEXIST, "an object is there already", where) from error
     except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, "no such object", path) from error
+        raise FileNotFoundError(errno.ENOENT, "no such object or bucket", where) from error
     except PermissionError as error:
-        raise PermissionError(errno.EACCES, f"the storage refuses it: {error}", path) from error
+        raise PermissionError(errno.EACCES, f"the storage refuses it: {error}", where) from error
     except Exception as error:
         # botocore, aiohttp and fsspec have a tree of errors each: no answer, no credentials, a broken answer.
         code = getattr(error, "errno", None) or errno.EIO
-        raise OSError(code, f"the storage does not answer as it should: {error}", path) from error
+        raise OSError(code, f"the storage does not answer as it should: {error}", where) from error

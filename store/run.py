@@ -10,6 +10,7 @@ from typing import Any, Literal
 from store.errors import RunNotFound
 from store.files import read_json, write_json
 from store.part import Part
+from store.place import local_logs
 from store.roots import ANYWHERE, Roots
 
 __all__ = ["Mark", "Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "valid_run_id"]
@@ -195,8 +196,8 @@ class Run:
     @property
     def logs(self) -> Path:
         """Folder for the logs of a private run, made when asked for."""
-        path = self.folder / "logs"
-        path.mkdir(exist_ok=True)
+        path = local_logs(self.folder) / ("" if isinstance(self.folder, Path) else self.id)
+        path.mkdir(parents=True, exist_ok=True)
         return path
 
     @property

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from store.errors import DamagedStore
 from store.files import SCHEMA, check_schema, new_file
 from store.listing import Kind, read_table
+from store.place import read_whole
 
 __all__ = ["Counts", "Read", "Shard", "read_counts", "read_shard", "write_shard"]
 
@@ -128,7 +129,7 @@ def read_counts(path: Path) -> Counts:
         NewerSchema: A newer program wrote it.
     """
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = pq.read_schema(read_whole(path)).metadata or {}
         check_schema(int(metadata[b"schema"]), path)
         return Counts(**json.loads(metadata[b"counts"]))
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:

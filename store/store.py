@@ -10,7 +10,6 @@ STORE/runs/<run id>/run.json    what the run is about
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from store.errors import DamagedStore, RunNotFound, StoreError
 from store.files import new_file, read_json, sweep, write_json
 from store.part import Part
+from store.place import ObjectPath, default_store, local_logs, place
 from store.roots import ANYWHERE, Roots
 from store.run import Run, RunSpec
 
@@ -29,18 +29,18 @@ class Store:
     """The folder where runs live. Any number of processes, on machines that share it, may use it at once.
 
     Attributes:
-        root: Absolute path.
+        root: Absolute path, or an `ObjectPath`.
         runs: The folder of the runs.
         roots: This machine's map of named roots.
     """
 
-    def __init__(self, root: Path, roots: Roots = ANYWHERE) -> None:
+    def __init__(self, root: str | Path, roots: Roots = ANYWHERE) -> None:
         """Open a store, made on the first run.
 
         Raises:
             NewerSchema: A newer program wrote it.
         """
-        self.root = Path(os.path.abspath(root))
+        self.root = place(root)
         self.runs = self.root / "runs"
         self.roots = roots
         if (self.root / "store.json").exists():
@@ -53,7 +53,7 @@ class Store:
         Raises:
             StoreError: The store cannot be written.
         """
-        path = self.root / "logs"
+        path = local_logs(self.root)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -80,7 +80,7 @@ class Store:
     def _sweep(self) -> None:
         """Take away what producers left that died before their runs were whole."""
         sweep(self.root, below=False)
-        sweep(self.weights_path("").parent)
+        sweep(self.root / "weights")
         for folder in self.runs.iterdir():
             if not (folder / "passes").exists():
                 sweep(folder)
@@ -145,7 +145,25 @@ class Store:
                         yield part
 
     def weights_path(self, digest: str) -> Path:
-        """Where the weights with that digest stand."""
+        """Where the weights with that digest stand on this machine; fetched first from a store in object storage.
+
+        Raises:
+            StoreError: They cannot be fetched.
+        """
+        kept = self._kept_weights(digest)
+        if not isinstance(kept, ObjectPath):
+            return kept
+        fetched = default_store() / "weights" / kept.name
+        if not fetched.exists():
+            try:
+                fetched.parent.mkdir(parents=True, exist_ok=True)
+                with new_file(fetched) as temporary:
+                    temporary.write_bytes(kept.read_bytes())
+            except OSError as error:
+                raise StoreError(f"cannot fetch the weights {kept}: {error.strerror}") from error
+        return fetched
+
+    def _kept_weights(self, digest: str) -> Path:
         return self.root / "weights" / f"{digest}.safetensors"
 
     def keep_weights(self, source: Path, digest: str) -> None:
@@ -154,7 +172,7 @@ class Store:
         Raises:
             StoreError: The store cannot be written.
         """
-        target = self.weights_path(digest)
+        target = self._kept_weights(digest)
         try:
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from store.place import place
 from tasks.child import Child
 from tasks.devices import cores, embed_gpus, embed_processes
 from tasks.settings import Settings
@@ -86,7 +86,7 @@ def running_workers(
         grace_s: How long a worker may take to finish what it has in hand; a second interrupt cuts that short.
         hand_back_s: How long it may then take to put that back in the queue, before it is killed.
     """
-    base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": os.path.abspath(settings.store)}
+    base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": str(place(settings.store))}
     children: list[Child] = []
     with contextlib.ExitStack() as killing:  # of all of them, also when what comes before is interrupted
         for plan in plans:

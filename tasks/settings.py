@@ -5,25 +5,18 @@ Read at entry points only (the command line, the start of a worker); everything 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from store.objects import is_remote
+from store.place import default_store
 from store.roots import parse_roots
 from tasks.errors import BadSettings
 
 __all__ = ["Settings", "read_settings"]
-
-
-def _default_store() -> Path:
-    """`oshiwake` in the user's data folder, as the XDG base directory specification says."""
-    data = os.environ.get("XDG_DATA_HOME", "")
-    # The specification: a relative path is invalid and to be ignored.
-    home = Path(data) if data.startswith("/") else Path.home() / ".local" / "share"
-    return home / "oshiwake"
 
 
 class Settings(BaseSettings):
@@ -32,7 +25,7 @@ class Settings(BaseSettings):
     Attributes:
         broker_url: Redis or Valkey: `redis://`, `rediss://` (TLS) or `redis+socket://`; Celery's own variable
             `CELERY_BROKER_URL` is read where ours is not set.
-        store: The run directory, the same folder for the producer and all workers.
+        store: The run directory, the same folder or `s3://bucket/prefix` for the producer and all workers.
         roots: `name=/path,other=/path` or a JSON object: where this machine has the folders that runs know by name;
             nothing is read or written outside them. Empty: paths are absolute, and the same on all machines.
         device: `cpu`, `cuda`, or `auto` for the GPU where there is one.
@@ -58,7 +51,7 @@ class Settings(BaseSettings):
     broker_url: str = Field(
         "redis://127.0.0.1:6379/0", validation_alias=AliasChoices("OSHIWAKE_BROKER_URL", "CELERY_BROKER_URL")
     )
-    store: Path = Field(default_factory=_default_store)
+    store: Path | str = Field(default_factory=default_store)
     roots: Annotated[dict[str, str], NoDecode] = {}
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch: int = Field(32, ge=1)
@@ -76,6 +69,11 @@ class Settings(BaseSettings):
     visibility_s: int = Field(3600, ge=1)
     keep_s: int = Field(7 * 24 * 3600, ge=1)
     grace_s: float = Field(300.0, ge=0)
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _folder_or_bucket(cls, value: object) -> object:
+        return value if isinstance(value, str) and is_remote(value) else Path(str(value))
 
     @field_validator("roots", mode="before")
     @classmethod

@@ -6,7 +6,6 @@ that places finds it there. What nobody wrote it finds itself, in the same way.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from model.assignment import Decisions, Gallery, Rule, decide
 from model.distance import MATCHES
 from store.assignments import Assignments, FinalOutcome, read_columns, write_assignments
+from store.files import remove_folder
 from store.listing import Kind
 from store.outcomes import ChunkOutcomes, Outcomes
 from store.run import Pass, PassSpec, Run
@@ -69,7 +69,7 @@ class Assigner:
 
     def forget(self) -> None:
         """Take away what was written for the reducer; the assignments hold it now."""
-        shutil.rmtree(self._pass.decided_path(0).parent, ignore_errors=True)
+        remove_folder(self._pass.decided_path(0).parent)
 
 
 def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int) -> int:

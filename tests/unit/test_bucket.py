@@ -126,7 +126,7 @@ def test_a_storage_that_does_not_answer_is_a_clear_error(
             )
 
     refused("nothing is below that prefix", "s3://art/none")
-    refused("no such object", "s3://no-such-bucket/x")
+    refused("no such object or bucket", "s3://no-such-bucket/x")
     refused("must be a folder", output="s3://art/sorted")
     refused("--mode copy", mode="move")
     refused("--mode copy", mode="symlink")
