@@ -2,7 +2,7 @@
 bin := .venv/bin
 pillow ?= $(HOME)/.cache/oshiwake/pillow
 
-.PHONY: install check test unit format quality netns chaos compose
+.PHONY: bench install check test unit format quality netns chaos compose
 
 install: ## an environment for working on the project
 	python3 -m venv .venv
@@ -27,6 +27,9 @@ compose: ## bring the compose file up on this machine's Docker engine, sort with
 netns: ## workers on far hosts, by network namespaces: needs root and /dev/net/tun
 	$(bin)/python benchmarks/network_hosts.py
 	$(bin)/python benchmarks/network_hosts.py --blip 20
+
+bench: ## every stage measured; writes docs/performance.md and its figures
+	$(bin)/python benchmarks/bench.py
 
 quality: ## error rates of the shipped weights
 	$(bin)/python benchmarks/quality.py

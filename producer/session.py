@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,8 +13,10 @@ from producer.status import RunStatus
 from store.roots import Roots
 from store.run import Run
 from store.store import Store
-from tasks.queue import Queue
 from tasks.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from tasks.queue import Queue
 
 __all__ = ["Session", "exit_code"]
 
@@ -65,10 +67,13 @@ class Session:
 
     def queue(self, run: Run) -> Queue | None:
         """Where a run's chunks wait; None for a private run that nobody works on now."""
-        if run.spec.queue == "shared":
-            return Queue(self.settings)
-        url = run.broker
-        return None if url is None else Queue(self.settings.model_copy(update={"broker_url": url}))
+        shared = run.spec.queue == "shared"
+        url = None if shared else run.broker
+        if not shared and url is None:
+            return None
+        from tasks.queue import Queue
+
+        return Queue(self.settings if url is None else self.settings.model_copy(update={"broker_url": url}))
 
     def checked_queue(self) -> Queue:
         """The shared queue, known to answer.
@@ -76,6 +81,8 @@ class Session:
         Raises:
             BrokerUnreachable: It does not.
         """
+        from tasks.queue import Queue
+
         queue = Queue(self.settings)
         queue.check()
         return queue

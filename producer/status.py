@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from store.counts import Counts
 from store.run import PassSpec, Run
 from tasks.alive import WorkerAlive
 from tasks.errors import BrokerUnreachable
 from tasks.progress import PassProgress
-from tasks.queue import Queue
+
+if TYPE_CHECKING:
+    from tasks.queue import Queue  # loads Redis, which a run that has ended needs no more
 
 __all__ = ["SILENT_S", "RunState", "RunStatus", "read_status"]
 
@@ -99,7 +102,11 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
     if live is not None and summary is None:
         embedded, failed, unsupported = live.embedded, live.unreadable, live.unsupported
     else:
-        counts = run.archive.counts() + pass_.references.counts()
+        counts = (
+            Counts(**summary["read"])
+            if summary and "read" in summary
+            else run.archive.counts() + pass_.references.counts()
+        )
         embedded, failed, unsupported = counts.embedded, counts.unreadable, counts.unsupported
     remaining = max(0, to_read - embedded - failed - unsupported)
     silent_s = max(0.0, time.time() - live.last_done_s) if live and live.last_done_s and remaining else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
@@ -14,7 +15,9 @@ from producer.show import duration
 from producer.status import RunState, RunStatus, read_status
 from store.run import Run
 from tasks.child import Child
-from tasks.queue import Queue
+
+if TYPE_CHECKING:
+    from tasks.queue import Queue
 
 __all__ = ["View", "watch"]
 

@@ -1,6 +1,7 @@
 """A part: one tree of files, listed in chunks, with a shard for each chunk that a worker has read.
 
-An archive is a part, and so are the references of each pass; both travel the same way.
+An archive is a part, and so are the references of each pass; both travel the same way. What reads and writes Parquet is
+loaded when it is needed: `status` of a run under way needs none.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from store.counts import Counts
 from store.errors import DamagedStore
 from store.files import read_json, write_json
-from store.listing import Listed, read_listing, read_table, write_listings
 from store.roots import ANYWHERE, Roots
-from store.shard import Counts, read_counts
+
+if TYPE_CHECKING:
+    from store.listing import Listed
 
 __all__ = ["Part", "PartSpec", "ScanTotals"]
 
@@ -109,14 +112,20 @@ class Part:
 
     def add_listings(self, first: int, chunks: Sequence[list[Listed]]) -> None:
         """Write the listings of chunks that follow one another; a gap is never seen between those that stand."""
+        from store.listing import write_listings
+
         write_listings([self._listing_path(first + n) for n in range(len(chunks))], chunks)
 
     def listing(self, chunk: int) -> list[Listed]:
         """The files of one chunk, in scan order."""
+        from store.listing import read_listing
+
         return read_listing(self._listing_path(chunk))
 
     def listing_columns(self, chunk: int, names: Sequence[str]) -> list[list[Any]]:
         """Some columns of a chunk's listing, in scan order; quicker than its rows."""
+        from store.listing import read_table
+
         table = read_table(self._listing_path(chunk), names)
         return [table[name].to_pylist() for name in names]
 
@@ -134,6 +143,8 @@ class Part:
 
     def counts(self) -> Counts:
         """What the shards written so far add up to."""
+        from store.shard import read_counts
+
         return sum((read_counts(self.shard_path(chunk)) for chunk in self.shard_chunks()), Counts())
 
     def unread_chunks(self) -> Iterator[int]:

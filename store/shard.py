@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from store.counts import Counts
 from store.errors import DamagedStore
 from store.files import SCHEMA, check_schema, new_file
 from store.listing import Kind, read_table
@@ -45,24 +46,6 @@ class Read:
     embedding: NDArray[np.float32] | None = None
     reason: str = ""
     passing: bool = False
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How the files of a chunk, or of several, ended, in numbers."""
-
-    images: int = 0
-    embedded: int = 0
-    unreadable: int = 0
-    unsupported: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
-
-    @classmethod
-    def of(cls, kinds: Sequence[Kind]) -> Counts:
-        """Count a chunk's outcomes."""
-        return cls(len(kinds), *(kinds.count(kind) for kind in (Kind.EMBEDDED, Kind.UNREADABLE, Kind.UNSUPPORTED)))
 
 
 @dataclass(frozen=True)

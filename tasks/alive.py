@@ -10,9 +10,10 @@ import json
 import socket
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from redis import Redis
+if TYPE_CHECKING:
+    from redis import Redis
 
 __all__ = ["PREFIX", "WorkerAlive", "workers_alive"]
 

@@ -23,7 +23,7 @@ from tasks.work import Work
 from workers.errors import PictureStuck
 
 if TYPE_CHECKING:
-    from store.shard import Counts
+    from store.counts import Counts
     from workers.pipeline import Timings
 
 __all__ = ["embed", "send_embed"]

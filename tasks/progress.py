@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from redis import Redis
-
-from store.shard import Counts
+from store.counts import Counts
 from tasks.work import Work, add_work, work_key
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 __all__ = ["PassProgress", "Progress"]
 

@@ -11,9 +11,10 @@ from model.engine import Precision
 from model.errors import EngineMissing, WeightsError
 from model.picture import Limits
 from model.preprocessing import Preprocessing
+from store.counts import Counts
 from store.objects import folder_exists, is_remote
 from store.run import Run
-from store.shard import Counts, read_counts, write_shard
+from store.shard import read_counts, write_shard
 from store.store import Store
 from workers.errors import RootNotVisible, WrongWeights
 from workers.pipeline import Pipeline, Timings

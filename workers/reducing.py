@@ -9,7 +9,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -224,6 +224,7 @@ class _Reducer:
             "files": sum(totals.outcomes.values()),
             "outcomes": {outcome.value: totals.outcomes[outcome] for outcome in FinalOutcome},
             "characters": dict(sorted(totals.characters.items())),
+            "read": asdict(self._run.archive.counts() + self._pass.references.counts()),
             "failed": totals.failed,
             "bad_references": self._assigner.bad_references,
             "placed": dict(sorted(tally.done.items())),

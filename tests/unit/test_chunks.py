@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,6 +147,23 @@ class TestListing:
             list_all(part, broken())
         assert part.totals is None
         assert rows(part) == files(32)
+
+    def test_a_full_disk_ends_the_scan(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What stands has no gap, nothing that does not stand is announced, and the part does not count as listed."""
+        part = new_part(tmp_path)
+        add = part.add_listings
+
+        def full(first: int, chunks: Sequence[list[Listed]]) -> None:
+            if first + len(chunks) > 5:
+                raise OSError(28, "No space left on device")
+            add(first, chunks)
+
+        monkeypatch.setattr(part, "add_listings", full)
+        sent: list[int] = []
+        with pytest.raises(OSError, match="No space left"):
+            Lister(part, KnownFiles(None), LARGEST).write(files(2000), sent.append)
+        assert part.totals is None
+        assert part.listed_chunks() == sent == list(range(len(sent)))
 
 
 class TestResume:

@@ -446,7 +446,8 @@ class TestArchiveFiles:
     [
         ("import producer.cli", "torch torchvision celery kombu pyarrow PIL"),
         ("import producer.scan, producer.chunks, producer.references, producer.request", "torch torchvision celery"),
-        ("import producer.status, producer.show", "torch torchvision celery"),
+        ("import producer.session, producer.watch, producer.show", "torch torchvision celery pyarrow numpy redis PIL"),
+        ("import tasks.queue", "torch torchvision celery pyarrow numpy PIL"),
     ],
 )
 def test_light_imports(program: str, never: str) -> None:

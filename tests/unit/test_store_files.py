@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_assignments
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
-from store.files import SCHEMA, new_file, read_json, sweep, write_json
+from store.files import SCHEMA, new_file, new_files, read_json, sweep, sync_folders, write_json
 from store.run import PassSpec, Run, RunSpec, valid_run_id
 from store.store import Store
 from tests.unit.trees import put, unfinished
@@ -44,6 +45,55 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         temporary.write_bytes(b"half")
         raise ZeroDivisionError
     assert path.read_bytes() == b"old" and not unfinished(tmp_path)
+
+
+@pytest.mark.parametrize("dies_at", range(5))
+def test_of_several_files_the_first_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int) -> None:
+    """Wherever it ends between them there is no gap, and nothing unfinished."""
+    paths = [tmp_path / str(n) for n in range(5)]
+    replace = os.replace
+
+    def dies(source: Path, target: Path) -> None:
+        if target == paths[dies_at]:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        new_files(paths, lambda temporary, number: temporary.write_text(str(number)) and None)
+    monkeypatch.undo()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [str(n) for n in range(dies_at)]
+    new_files(paths, lambda temporary, number: temporary.write_text(str(number)) and None)
+    assert [path.read_text() for path in paths] == [str(n) for n in range(5)] and not unfinished(tmp_path)
+
+
+def test_where_one_of_several_files_cannot_be_written_none_appears(tmp_path: Path) -> None:
+    """What the disk refuses is told."""
+
+    def write(temporary: Path, number: int) -> None:
+        temporary.write_text("whole")
+        if number == 1:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        new_files([tmp_path / str(n) for n in range(3)], write)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folders", [0, 3, 40])
+def test_every_folder_is_made_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: int) -> None:
+    """A few one by one; many by one call where the system has it, and else one by one too."""
+    made = [tmp_path / str(n) for n in range(folders)]
+    for folder in made:
+        folder.mkdir()
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    sync_folders(made)
+    assert len(synced) == (folders if folders < 16 or sys.platform != "linux" else 0)
+    synced.clear()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    sync_folders(made)
+    assert len(synced) == folders
 
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)  # lone surrogates too
