@@ -31,7 +31,7 @@ from model.preprocessing import Preprocessing
 from model.weights import DEFAULT_WEIGHTS, read_info
 from store.listing import Listed
 from store.part import PartSpec
-from store.run import Run, RunSpec
+from store.run import PassSpec, Run, RunSpec
 from store.shard import Counts
 from store.store import Store
 from tasks.child import Child
@@ -42,7 +42,7 @@ from tasks.queue import Queue
 from tasks.settings import Settings
 from workers.memory import keep_freed_memory
 
-PLAIN_WORKER = Path(__file__).parent / "plugins" / "plain_worker.py"
+PLAIN_WORKER = Path(__file__).resolve().parent / "plugins" / "plain_worker.py"
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Farm:
         """Embed files; return elapsed time and the workers' processor time, both in seconds."""
         run = self.store.create_run(self.spec)
         run.archive.begin(PartSpec(self.spec.archive, "benchmark"))
+        run.pass_(1).begin(PassSpec(self.spec.archive, ["nobody"], 0.3, "max", 0.0, 0.0, False, "hardlink"))
         listed = [Listed(os.fsencode(path.relative_to(self.spec.archive)), path.stat().st_size, 1) for path in paths]
         chunks = [listed[i : i + chunk] for i in range(0, len(listed), chunk)]
         run.archive.add_listings(0, chunks)
@@ -90,8 +91,11 @@ class Farm:
         return time.perf_counter() - start, _cpu_s(self.worker.pid) - used
 
     def _wait(self, run: Run, chunks: int) -> None:
+        deadline = time.monotonic() + 600
         while len(run.archive.shard_chunks()) < chunks:
             self.worker.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.way.name} stands still:\n{self.worker.tail()}")
             time.sleep(0.02)
 
 

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 
 from model.architecture import ARCHITECTURE
 from model.colours import histograms as plain_histograms
-from model.eager import EagerEngine
+from model.eager import EagerEngine, folded
 from model.embedder import Embedder
 from model.engine import Precision, load_engine
 from model.errors import EngineMissing, WeightsError
@@ -130,3 +130,19 @@ def test_tensors_that_do_not_fit(weights: Path, tmp_path: Path) -> None:
             save_file(broken, tmp_path / "broken.safetensors", metadata)
             with pytest.raises(WeightsError, match=rf"broken.*do not fit {ARCHITECTURE}"):
                 load_engine(tmp_path / "broken.safetensors", threads=1)
+
+
+def test_what_a_gpu_computes_on_a_processor(weights: Path) -> None:
+    """Folded and in half precision, the arithmetic of the GPU path stays within the bound of `auto`.
+
+    A GPU itself is not needed, and not proven: recording, pinned memory and its own kernels are left out here.
+    """
+    network, info = load_network(weights)
+    shown = pictures(info.preprocessing.size_px, 12)
+    wanted = EagerEngine(network, threads=1)(shown)
+    with torch.inference_mode():
+        exact = folded(network)(torch.from_numpy(shown).permute(0, 3, 1, 2) / 255).numpy()
+    assert np.einsum("nd,nd->n", exact, wanted).min() >= LEAST["fp32"]
+    half = EagerEngine(network, precision="bf16", threads=1)(shown)
+    assert np.einsum("nd,nd->n", half, wanted).min() >= LEAST["bf16"]
+    assert np.linalg.norm(half, axis=1) == pytest.approx(1, abs=1e-5)
