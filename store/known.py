@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store.listing import Kind, KnownAt, Listed, SortKey
+from store.listing import Kind, KnownAt, Listed, sort_key
 from store.part import Part
 from store.shard import read_shard
 
@@ -27,30 +27,35 @@ class KnownFiles:
 
         Must be called in the order of the scan.
         """
-        key = listed.sort_key
-        while self._current is not None and self._current[0] < key:
+        while self._current is not None:
+            path, member, size, mtime_ns, known = self._current
+            if path == listed.path and member == listed.member:
+                return known if (size, mtime_ns) == (listed.size, listed.mtime_ns) else None
+            if sort_key(path, member) > listed.sort_key:
+                break
             self._current = next(self._rows, None)
-        if self._current is None or self._current[0] != key:
-            return None
-        _, size, mtime_ns, known = self._current
-        return known if (size, mtime_ns) == (listed.size, listed.mtime_ns) else None
+        return None
 
 
-def _known_rows(part: Part) -> Iterator[tuple[SortKey, int, int, KnownAt]]:
-    """The files of a part whose outcome stands, in scan order."""
+def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, KnownAt]]:
+    """Path, member, size and time of the files of a part whose outcome stands, and where that is, in scan order."""
     with_shard = set(part.shard_chunks())
+    names = ("path", "member", "size", "mtime_ns", "kind", "known_part", "known_chunk", "known_row")
     for chunk in part.listed_chunks():
-        rows = part.listing(chunk)
-        lasting = _lasting(part, chunk, rows) if chunk in with_shard else set()
-        for row, listed in enumerate(rows):
-            known = listed.known or (KnownAt(part.name, chunk, row) if row in lasting else None)
-            if known is not None and listed.kind is Kind.PENDING:
-                yield listed.sort_key, listed.size, listed.mtime_ns, known
+        *files, kinds, known_parts, known_chunks, known_rows = part.listing_columns(chunk, names)
+        to_read = any(k == Kind.PENDING and at is None for k, at in zip(kinds, known_parts, strict=True))
+        lasting = _lasting(part, chunk) if to_read and chunk in with_shard else set()
+        known_at = zip(known_parts, known_chunks, known_rows, strict=True)
+        for row, (path, member, size, mtime_ns, kind, at) in enumerate(zip(*files, kinds, known_at, strict=True)):
+            if kind != Kind.PENDING:
+                continue
+            if at[0] is not None:
+                yield path, member, size, mtime_ns, KnownAt(*at)
+            elif row in lasting:
+                yield path, member, size, mtime_ns, KnownAt(part.name, chunk, row)
 
 
-def _lasting(part: Part, chunk: int, rows: list[Listed]) -> set[int]:
+def _lasting(part: Part, chunk: int) -> set[int]:
     """Rows of the chunk's own shard, but for those whose failure may have passed by now."""
-    if not any(listed.to_read for listed in rows):
-        return set()
     shard = read_shard(part.shard_path(chunk), vectors=False)
     return {row for row, position in shard.rows.items() if not shard.passing[position]}

@@ -70,12 +70,17 @@ class Listed:
     @property
     def sort_key(self) -> SortKey:
         """Position in the order of the scan."""
-        return tuple(self.path.split(b"/")), self.member
+        return sort_key(self.path, self.member)
 
     @property
     def name(self) -> str:
         """The file for a person to read: `folder/file.png`, or `book.cbz!/page.png` for a member."""
         return readable(self.path, self.member)
+
+
+def sort_key(path: bytes, member: bytes) -> SortKey:
+    """Position of a file in the order of the scan."""
+    return tuple(path.split(b"/")), member
 
 
 def readable(path: bytes, member: bytes) -> str:
