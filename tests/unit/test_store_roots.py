@@ -135,3 +135,11 @@ def test_what_one_machine_placed_another_one_undoes(quick_path: Path, mode: Mode
     result = undo_run(Run(run.folder.parent, run.id, Roots({"disk": str(there)})))
     assert (result.reversed, result.left) == (2, [])
     assert look(there) == before
+
+
+def test_a_journal_with_names_is_not_written_without_them(quick_path: Path) -> None:
+    """Half of it would be names and half paths, and no machine would find what the other had placed."""
+    Journal(quick_path / "out", Roots({"disk": str(quick_path)})).close()
+    with pytest.raises(UnknownRoot, match="OSHIWAKE_ROOTS that map disk"):
+        Journal(quick_path / "out")
+    Journal(quick_path / "out", Roots({"disk": str(quick_path), "more": "/mnt"})).close()
