@@ -1,7 +1,7 @@
 """The file of a journal: opened, locked for one process, read and written in transactions.
 
-SQLite gives the transactions and the lock (ADR 0004). Who holds the file may take it away; who waits for it then makes a
-new one, so that it is looked at after locking whether the name still means the same file.
+SQLite gives the transactions and the lock (ADR 0004). Who holds the file may take it away, and who waits for it then
+makes a new one: after locking it is looked at whether the name still means the same file.
 """
 
 from __future__ import annotations
