@@ -14,6 +14,7 @@ from kombu.entity import Queue
 from tasks.connection import KEEPALIVE
 from tasks.devices import embed_processes
 from tasks.settings import Settings, read_settings
+from tasks.transport import install
 
 __all__ = ["EMBED_QUEUE", "REDUCE_QUEUE", "app", "settings"]
 
@@ -25,6 +26,7 @@ def _make_app(settings: Settings) -> Celery:
     # Celery lets these go before the address given here; the settings have read them, and a private broker must stand.
     for variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
         os.environ.pop(variable, None)
+    install()
     app = Celery("oshiwake", broker=settings.broker_url)
     transport: dict[str, Any] = {
         "visibility_timeout": settings.visibility_s,

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.errors import BadMessage
+
 __all__ = ["ATTEMPTS", "FIRST", "Pause", "Tries"]
 
 ATTEMPTS = 3
@@ -30,8 +32,15 @@ class Tries:
 
     @classmethod
     def of(cls, request: Any) -> Tries:
-        """What came with a Celery request."""
-        return cls(int(request.get("attempt") or 1), frozenset(request.get("failed_at") or ()))
+        """What came with a Celery request.
+
+        Raises:
+            BadMessage: The headers have another form.
+        """
+        try:
+            return cls(int(request.get("attempt") or 1), frozenset(request.get("failed_at") or ()))
+        except (ValueError, TypeError) as error:
+            raise BadMessage(f"headers refused: {error}") from error
 
     @property
     def headers(self) -> dict[str, Any]:

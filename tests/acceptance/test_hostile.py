@@ -1,0 +1,99 @@
+"""What somebody may put into the queue who reaches the broker: refused by type, and the workers work on."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+import signal
+import uuid
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.conftest import Farm, wait_until
+from tests.conftest import FILES
+
+GOOD = {"version": 1, "run": "20261123-0412", "number": 1, "part": "archive", "chunk": 0}
+
+
+class Trap:
+    """Unpickled, it leaves a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (self.path,)
+
+
+def envelope(body: bytes, *, kind: str = "application/json", task: str = "oshiwake.embed", **headers: Any) -> bytes:
+    """A message as Celery puts it into Redis."""
+    number = str(uuid.uuid4())
+    return json.dumps(
+        {
+            "body": base64.b64encode(body).decode(),
+            "content-encoding": "binary" if "pickle" in kind else "utf-8",
+            "content-type": kind,
+            "headers": {"lang": "py", "task": task, "id": number, "root_id": number, "argsrepr": "()", **headers},
+            "properties": {
+                "correlation_id": number,
+                "delivery_mode": 2,
+                "delivery_info": {"exchange": "", "routing_key": "embed"},
+                "body_encoding": "base64",
+                "delivery_tag": number,
+            },
+        }
+    ).encode()
+
+
+def call(fields: Any) -> bytes:
+    """The body of a task with these arguments."""
+    return json.dumps([[], fields, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]).encode()
+
+
+def hostile(trap: Path) -> dict[str, bytes]:
+    """Messages by what is wrong with them."""
+    embed = [[], GOOD, {}]
+    return {
+        "pickle": envelope(pickle.dumps([[Trap(trap)], {}, {}]), kind="application/x-python-serialize"),
+        "pickle by another name": envelope(pickle.dumps(embed), kind="application/x-pickle"),
+        "yaml": envelope(f"!!python/object/apply:os.mkdir ['{trap}']".encode(), kind="application/x-yaml"),
+        "unknown version": envelope(call(GOOD | {"version": 2})),
+        "wrong types": envelope(call(GOOD | {"chunk": "0", "number": True})),
+        "a way out": envelope(call(GOOD | {"run": "../../../etc", "part": "../../passwd"})),
+        "no object": envelope(call([1, 2])),
+        "more fields": envelope(call(GOOD | {"path": "/etc/passwd"})),
+        "an unknown run": envelope(call(GOOD | {"run": "20200101-0000"})),
+        "a deep one": envelope(b"[" * 100_000 + b"]" * 100_000),
+        "a huge one": envelope(call(GOOD | {"run": "x" * 30_000_000})),
+        "no JSON inside": envelope(b"\xff\xfe\x00garbage"),
+        "another task": envelope(call({}), task="os.system"),
+        "headers of other types": envelope(call(GOOD), attempt="many", failed_at=7, retries="x"),
+        "no envelope": b"[]",
+        "empty envelope": b"{}",
+        "half an envelope": envelope(call(GOOD))[:120],
+        "garbage": bytes(range(256)) * 8,
+    }
+
+
+def test_hostile_messages_kill_nobody(farm: Farm, tmp_path: Path) -> None:
+    """Every one is refused and gone; both workers are the same processes as before, and then do a real run."""
+    trap = tmp_path / "trap"
+    workers = [farm.start_worker(queue, queue) for queue in ("embed", "reduce")]
+    client = farm.client()
+    for queue in ("embed", "reduce"):
+        for message in hostile(trap).values():
+            client.lpush(queue, message)
+    wait_until(lambda: not client.llen("embed") and not client.llen("reduce"), "all messages are taken")
+    run_id = farm.program.sort("enqueue", rc=0).stdout.strip()
+    status = farm.finished()
+    assert status["run"] == run_id and status["summary"]["files"] == FILES
+    assert not trap.exists()
+    assert [worker.poll() for worker in workers] == [None, None]
+    logs = []
+    for worker in workers:
+        os.killpg(worker.pid, signal.SIGTERM)
+        logs.append(worker.communicate(timeout=60)[1])
+    assert "BadMessage" in logs[0] and "ContentDisallowed" in logs[0]
+    assert max(len(line) for log in logs for line in log.splitlines()) < 20_000, "no body is written whole into a log"
