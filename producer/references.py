@@ -112,7 +112,7 @@ def _character(root: bytes, folder: bytes) -> tuple[str, list[Listed]]:
 
 def _from_json(source: Path, roots: Roots) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
     try:
-        value = json.loads(source.read_text(encoding="utf-8-sig"))
+        value = json.loads(source.read_text(encoding="utf-8-sig"), object_pairs_hook=_distinct)
     except (OSError, ValueError, RecursionError) as error:
         raise BadRequest(f"{source} cannot be read as JSON: {error}") from error
     if not isinstance(value, dict) or not value:
@@ -137,6 +137,15 @@ def _common_root(source: Path, files: list[Listed], roots: Roots) -> bytes:
 
 def _below(listed: Listed, folder: bytes) -> Listed:
     return replace(listed, path=os.path.relpath(b"/" + listed.path, folder)) if folder != b"/" else listed
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are all different; JSON itself would let the last of equal ones win in silence."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        again = next(name for n, (name, _) in enumerate(pairs) if name in dict(pairs[:n]))
+        raise ValueError(f"the name {again!r} stands in it twice; put all its pictures in one list")
+    return value
 
 
 def _json_entry(source: Path, name: str, entry: Any) -> Iterator[Listed]:

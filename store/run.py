@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from store.errors import RunNotFound
+from store.errors import DamagedStore, RunNotFound
 from store.files import read_json, write_json
 from store.part import Part
 from store.place import local_logs
@@ -158,7 +158,11 @@ class Run:
     @property
     def spec(self) -> RunSpec:
         """What the run is about."""
-        return RunSpec(**read_json(self.folder / "run.json"))
+        path = self.folder / "run.json"
+        try:
+            return RunSpec(**read_json(path))
+        except TypeError as error:
+            raise DamagedStore(f"{path}: {error}") from error
 
     def begin(self, spec: RunSpec) -> None:
         """Write down what the run is about."""

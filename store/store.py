@@ -118,13 +118,28 @@ class Store:
                 continue
         return [run for _, _, run in sorted(found, key=lambda item: item[:2], reverse=True)]
 
+    def damaged(self) -> list[str]:
+        """The runs that cannot be read, one line each with the file and the cause."""
+        found: list[str] = []
+        for path in sorted(self.runs.glob("*/run.json")):
+            try:
+                _ = Run(self.runs, path.parent.name, self.roots).spec
+            except RunNotFound:
+                continue
+            except DamagedStore as error:
+                found.append(str(error))
+        return found
+
     def latest(self) -> Run:
         """The newest run.
 
         Raises:
             RunNotFound: There is none.
+            DamagedStore: None can be read.
         """
         runs = self.newest_first()
+        if not runs and (damaged := self.damaged()):
+            raise DamagedStore(f"no run in the store {self.root} can be read: {damaged[0]}")
         if not runs:
             raise RunNotFound(f"the store {self.root} has no run yet; start with `producer run` or `producer enqueue`")
         return runs[0]

@@ -155,13 +155,19 @@ def embed_chunk(
 
 
 def _visible(root: bytes) -> bool:
-    """Whether this machine sees the root of a part.
+    """Whether this machine sees the root of a part; an empty folder is the place where nothing is mounted.
 
     Raises:
         RootNotVisible: The object storage does not answer.
     """
     if not is_remote(root):
-        return os.path.isdir(root)
+        try:
+            with os.scandir(root) as entries:
+                return next(entries, None) is not None
+        except PermissionError:
+            return True  # it may be entered all the same
+        except OSError:
+            return False
     try:
         return folder_exists(root)
     except OSError as error:

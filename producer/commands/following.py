@@ -47,11 +47,14 @@ def list_runs(json: o.Json = False, store: o.StorePath = None) -> None:
     session = Session(store)
     runs = session.store.newest_first()
     seen = [read_status(run, session.queue(run)) for run in runs]
+    damaged = session.store.damaged()
+    for line in damaged:
+        session.say(f"damaged: {line}")
     if json:
         print_json([status_fields(one) for one in seen], session.out)
     elif seen:
         print_runs(seen, session.out)
-    else:
+    elif not damaged:
         session.say(f"no run in {session.store.root} yet")
 
 

@@ -257,6 +257,12 @@ class TestJson:
         (tmp_path / "notes.txt").write_text("later")
         refused(write(tmp_path / "r.json", {"Akari": "a", "Beniko": entry}), "no reference picture of 'Beniko'")
 
+    def test_a_name_that_stands_twice(self, tmp_path: Path) -> None:
+        """JSON would let the last one win, and the pictures of the first would be lost in silence."""
+        pictures(tmp_path, "a/1.png", "b/1.png")
+        (tmp_path / "r.json").write_text('{"Akari": "a", "Akari": "b"}')
+        refused(tmp_path / "r.json", "the name 'Akari' stands in it twice")
+
     def test_negatives_alone(self, tmp_path: Path) -> None:
         """Only negatives: there is nobody to look for."""
         pictures(tmp_path, "a/1.png")

@@ -173,6 +173,17 @@ def test_the_newest_run_is_the_one_made_last(tmp_path: Path) -> None:
     put(store.runs / "20991231-2359" / "run.json", b"{")
     (store.runs / "20991231-2358").mkdir()
     assert store.latest().id == late.id
+    assert [line.partition(": ")[0] for line in store.damaged()] == [str(store.runs / "20991231-2359" / "run.json")]
+
+
+def test_a_store_with_nothing_but_damage_says_so(tmp_path: Path) -> None:
+    """Not that there is no run: the line names the file, also where it is JSON of another form."""
+    store = Store(tmp_path / "store")
+    for content in (b"{", b'{"schema": 1, "archive": "/a"}'):
+        put(store.runs / "20991231-2359" / "run.json", content)
+        put(store.runs / "20991231-2359" / "passes" / "1" / "pass.json", b"{}")
+        with pytest.raises(DamagedStore, match=r"20991231-2359/run\.json"):
+            store.latest()
 
 
 @pytest.mark.parametrize(

@@ -206,9 +206,12 @@ def test_who_comes_second_changes_nothing(store: Store, run: Run) -> None:
     assert counts == Counts(4, 2, 1, 1) == run.archive.counts()
 
 
-def test_an_archive_that_is_not_there_is_no_outcome(store: Store, run: Run) -> None:
-    """A missing mount must not make every picture unreadable."""
+@pytest.mark.parametrize("mount_point", [False, True])
+def test_an_archive_that_is_not_there_is_no_outcome(store: Store, run: Run, mount_point: bool) -> None:
+    """A missing mount must not make every picture unreadable, nor must the empty folder on which it would be."""
     shutil.rmtree(run.spec.archive)
+    if mount_point:
+        Path(run.spec.archive).mkdir()
     with pytest.raises(RootNotVisible, match="mount"):
         embed_chunk(store, run, "archive", 0, Embedders())
     assert run.archive.shard_chunks() == []
