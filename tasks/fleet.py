@@ -108,7 +108,7 @@ def running_workers(
 
 def _short(device: str) -> str:
     """A device's number; of a UUID, as drivers and Kubernetes give it, the first group of digits."""
-    return device if device.isdigit() else "-".join(device.split("-")[:2])
+    return device if device.isdigit() else "-" + "-".join(device.split("-")[:2])
 
 
 def _wait(children: Sequence[Child], limit_s: float) -> None:

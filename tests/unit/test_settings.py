@@ -90,6 +90,25 @@ def test_each_visible_gpu_gets_a_pinned_worker(monkeypatch: pytest.MonkeyPatch) 
     assert gpus() == ["3"]
 
 
+def test_a_gpu_known_by_its_uuid_has_a_short_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes and MIG give UUIDs; in Flower the first group is enough, and the worker is pinned by the whole."""
+    uuid = "MIG-1c8a2f6e-51d7-5e0c-9d58-2f1c3a7f0b42"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", uuid)
+    [plan] = plan_workers(Settings(device="cuda"), ["embed"])
+    assert (plan.name, plan.env["CUDA_VISIBLE_DEVICES"]) == ("embed-cuda-MIG-1c8a2f6e", uuid)
+
+
+def test_a_gpu_that_is_asked_for_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only who embeds needs it: a reducer starts without."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    settings = Settings(device="cuda")
+    with pytest.raises(BadSettings, match="no NVIDIA GPU is visible"):
+        plan_workers(settings, ["embed", "reduce"])
+    with pytest.raises(BadSettings, match="no NVIDIA GPU is visible"):
+        pin(0, settings)
+    assert [plan.name for plan in plan_workers(settings, ["reduce"])] == ["reduce"]
+
+
 @pytest.mark.parametrize("visible", ["", "-1"])
 def test_hidden_gpus_leave_the_cpu(monkeypatch: pytest.MonkeyPatch, visible: str) -> None:
     """Where no GPU is visible, one worker has a process per core."""
