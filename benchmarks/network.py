@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from measure import Report, Row, measured, options
 
-from model.eager import EagerEngine
 from model.embedder import Embedder
 from model.synthesis import Identity, draw
 from model.weights import DEFAULT_WEIGHTS, load_network
@@ -73,6 +72,8 @@ def pictures(side: int, count: int) -> np.ndarray[Any, Any]:
 
 def compare(path: Path, batch: int, turns: int) -> dict[str, dict[str, Any]]:
     """Seconds of processor time for a batch by each engine, turn by turn."""
+    from model.eager import EagerEngine
+
     network, info = load_network(path)
     embedders = {"torch fp32": Embedder(EagerEngine(network, threads=1), info, batch=batch)}
     ready = {"torch fp32": 0.0}

@@ -42,6 +42,7 @@ from tasks.queue import Queue
 from tasks.settings import Settings
 from workers.memory import keep_freed_memory
 
+MIXES = {"jpeg": ("jpeg",), "mix": MIX}
 PLAIN_WORKER = Path(__file__).resolve().parent / "plugins" / "plain_worker.py"
 
 
@@ -102,7 +103,7 @@ class Farm:
 def main() -> None:
     """Measure and print."""
     parser = options(__doc__)
-    parser.add_argument("--mix", choices=["jpeg", "mix"], default="jpeg")
+    parser.add_argument("--mix", choices=list(MIXES), nargs="+", default=list(MIXES))
     parser.add_argument("--side", type=int, choices=[96, 224], default=224)
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--chunk", type=int, default=64, help="images a task")
@@ -118,21 +119,22 @@ def main() -> None:
         weights = DEFAULT_WEIGHTS if chosen.side == 96 else folder / "random.safetensors"
         if chosen.side != 96:
             write_random(weights, chosen.side)
-        kinds = MIX if chosen.mix == "mix" else ("jpeg",)
-        paths = write_archive(folder / "archive", kinds, chosen.images)
+        archives = {mix: write_archive(folder / "archive" / mix, MIXES[mix], chosen.images) for mix in chosen.mix}
         farms = [stack.enter_context(farm(way, folder, weights)) for way in WAYS]
         for each in farms:
-            each.embed(paths[: 2 * cores()], 1)
-        turns: dict[str, list[tuple[float, float]]] = {way.name: [] for way in WAYS}
-        limits: dict[str, list[dict[str, float]]] = {way.name: [] for way in WAYS}
-        for _ in range(chosen.turns):
-            for each in farms:
-                turns[each.way.name].append(each.embed(paths, chosen.chunk))
-                if each.way.precision:
-                    cost = measured(stages, each.way, weights, paths[: 5 * len(MIX)])
-                    limits[each.way.name].append(cost.value)
-    for way in WAYS:
-        report.add(row(way, chosen.mix, chosen.side, len(paths), turns, limits[way.name]))
+            each.embed(archives[chosen.mix[0]][: 2 * cores()], 1)
+        for mix, paths in archives.items():
+            turns: dict[str, list[tuple[float, float]]] = {way.name: [] for way in WAYS}
+            limits: dict[str, list[dict[str, float]]] = {way.name: [] for way in WAYS}
+            for _ in range(chosen.turns):
+                for each in farms:
+                    turns[each.way.name].append(each.embed(paths, chosen.chunk))
+                    print(f"{mix}, {each.way.name}: {turns[each.way.name][-1][0]:.1f} s", file=sys.stderr, flush=True)
+                    if each.way.precision:
+                        cost = measured(stages, each.way, weights, paths[: 2 * len(MIX)])
+                        limits[each.way.name].append(cost.value)
+            for way in WAYS:
+                report.add(row(way, mix, chosen.side, len(paths), turns, limits[way.name]))
     report.save(chosen.json)
 
 
