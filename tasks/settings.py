@@ -38,7 +38,7 @@ class Settings(BaseSettings):
         picture_limit_s: Reading and decoding one picture may take so long.
         chunk_images: Images that one embed task handles at most.
         reduce_fan_out: Chunks from which on the reducers, where there are several, share the assignment of a pass.
-        prefetch: Chunks that a process holds at once, the one in work included; 2 for a worker far from the broker.
+        prefetch: Chunks that a process holds at once, the one in work included; 2 for slow links (docs/scaling.md).
         embed_limit_s: An embed task that takes longer is killed.
         reduce_limit_s: A reduce task that takes longer is killed; the next one continues.
         visibility_s: A message whose worker has vanished is delivered again after so long.
