@@ -11,6 +11,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.acceptance.conftest import Farm, wait_until
 from tests.conftest import FILES
 
@@ -77,6 +79,7 @@ def hostile(trap: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.timeout(400)
 def test_hostile_messages_kill_nobody(farm: Farm, tmp_path: Path) -> None:
     """Every one is refused and gone; both workers are the same processes as before, and then do a real run."""
     trap = tmp_path / "trap"
@@ -87,7 +90,7 @@ def test_hostile_messages_kill_nobody(farm: Farm, tmp_path: Path) -> None:
             client.lpush(queue, message)
     wait_until(lambda: not client.llen("embed") and not client.llen("reduce"), "all messages are taken")
     run_id = farm.program.sort("enqueue", rc=0).stdout.strip()
-    status = farm.finished()
+    status = wait_until(lambda: (s := farm.program.status())["state"] == "done" and s, "the run is done", limit_s=240.0)
     assert status["run"] == run_id and status["summary"]["files"] == FILES
     assert not trap.exists()
     assert [worker.poll() for worker in workers] == [None, None]
