@@ -17,6 +17,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 
 from model.synthesis import Identity, draw
+from tests.objects import object_server, objects
+
+__all__ = ["object_server", "objects"]  # fixtures: one server for all modules
 
 PLUGINS = Path(__file__).parent / "plugins"
 SHARED = Path(__file__).parents[1].parent / "shared"

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from tests.acceptance.conftest import Farm, Undisturbed
 from tests.conftest import layout
-from tests.objects import SECRET, ObjectServer, object_server, objects
-
-__all__ = ["object_server", "objects"]
+from tests.objects import SECRET, ObjectServer
 
 
 def test_all_but_the_output_in_object_storage(farm: Farm, objects: ObjectServer, undisturbed: Undisturbed) -> None:

@@ -17,11 +17,9 @@ from producer.scan import Scan
 from store.errors import OutsideRoots
 from store.listing import Kind, Listed
 from store.roots import Roots
-from tests.objects import ObjectServer, object_server, objects
+from tests.objects import ObjectServer
 from tests.unit.trees import put
 from workers.reading import PassingFailure, Sources
-
-__all__ = ["object_server", "objects"]
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 

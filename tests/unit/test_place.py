@@ -15,10 +15,8 @@ from store.place import ObjectPath, place
 from store.run import PassSpec, RunSpec
 from store.shard import Counts, Read, read_shard
 from store.store import Store
-from tests.objects import ObjectServer, object_server, objects
+from tests.objects import ObjectServer
 from tests.unit.parts import DIMENSION, KEY, add_shard, vector
-
-__all__ = ["object_server", "objects"]
 
 SPEC = RunSpec("s3://art/x", "/out", 1_700_000_000.0, "digest", "v1-pad-32", DIMENSION, "shared")
 PASS = PassSpec("s3://art/refs", ["A"], 0.3, "max", 0.02, 0.0, False, "copy")
