@@ -46,14 +46,14 @@ def _grained(picture: Image.Image, seed: int) -> Image.Image:
     return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
 
-def write_archive(folder: Path, kinds: tuple[str, ...], images: int, size: tuple[int, int] = SIZE) -> list[Path]:
-    """Write an archive of so many files, their kinds in turn; of each kind 24 pictures differ."""
+def write_archive(folder: Path, kinds: tuple[str, ...], images: int, *, different: int = 24) -> list[Path]:
+    """Write an archive of so many files, their kinds in turn, and so many different ones of each."""
     contents: dict[tuple[str, int], bytes] = {}
     paths = []
     for n in range(images):
-        kind, which = kinds[n % len(kinds)], n // len(kinds) % 24
+        kind, which = kinds[n % len(kinds)], n // len(kinds) % different
         if (kind, which) not in contents:
-            contents[kind, which] = picture_file(kind, which, size)
+            contents[kind, which] = picture_file(kind, which)
         path = folder / f"{n // 1000:03}" / f"{n:06}.{kind.split()[0]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(contents[kind, which])

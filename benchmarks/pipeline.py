@@ -107,6 +107,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, choices=[96, 224], default=224)
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--chunk", type=int, default=64, help="images a task")
+    parser.add_argument("--different", type=int, default=24, help="pictures of each kind; the others are copies")
     parser.add_argument("--turns", type=int, default=3)
     chosen = parser.parse_args()
     report = Report(
@@ -119,7 +120,10 @@ def main() -> None:
         weights = DEFAULT_WEIGHTS if chosen.side == 96 else folder / "random.safetensors"
         if chosen.side != 96:
             write_random(weights, chosen.side)
-        archives = {mix: write_archive(folder / "archive" / mix, MIXES[mix], chosen.images) for mix in chosen.mix}
+        archives = {
+            mix: write_archive(folder / "archive" / mix, MIXES[mix], chosen.images, different=chosen.different)
+            for mix in chosen.mix
+        }
         farms = [stack.enter_context(farm(way, folder, weights)) for way in WAYS]
         for each in farms:
             each.embed(archives[chosen.mix[0]][: 2 * cores()], 1)
