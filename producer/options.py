@@ -51,6 +51,7 @@ class QueueChoice(StrEnum):
 
     embed = "embed"
     reduce = "reduce"
+    train = "train"
 
 
 Archive = Annotated[

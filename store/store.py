@@ -6,6 +6,7 @@ STORE/runs/<run id>/run.json    what the run is about
                    /archive/    a part: part.json, listing/, shards/, scan.json when the scan is done
                    /passes/1/pass.json, references/ (a part), assignments/, summary.json when reduced
                    /logs/       of a private run's broker and workers
+STORE/studies/<study>/<trial>/  trial.json, the training's own files, result.json
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from store.part import Part
 from store.place import ObjectPath, default_store, local_logs, place
 from store.roots import ANYWHERE, Roots
 from store.run import Run, RunSpec
+from store.study import Trial
 
 __all__ = ["Store"]
 
@@ -158,6 +160,10 @@ class Store:
                     spec = part.spec
                     if (self.roots.stored(spec.root), spec.embedding_key) == (root, embedding_key):
                         yield part
+
+    def trial(self, study: str, name: str) -> Trial:
+        """A trial of a sweep by the id of its study and its name."""
+        return Trial(self.root / "studies" / study / name)
 
     def weights_path(self, digest: str) -> Path:
         """Where the weights with that digest stand on this machine; fetched first from a store in object storage.

@@ -16,10 +16,11 @@ from tasks.devices import embed_processes
 from tasks.settings import Settings, read_settings
 from tasks.transport import install
 
-__all__ = ["EMBED_QUEUE", "REDUCE_QUEUE", "app", "settings"]
+__all__ = ["EMBED_QUEUE", "REDUCE_QUEUE", "TRAIN_QUEUE", "app", "settings"]
 
 EMBED_QUEUE = "embed"
 REDUCE_QUEUE = "reduce"
+TRAIN_QUEUE = "train"
 
 
 def _make_app(settings: Settings) -> Celery:
@@ -40,16 +41,17 @@ def _make_app(settings: Settings) -> Celery:
     if not settings.broker_url.startswith("redis+socket:"):
         transport["socket_keepalive_options"] = KEEPALIVE
     app.conf.update(
-        include=["tasks.embed", "tasks.assign", "tasks.reduce", "tasks.heartbeat", "tasks.idle"],
+        include=["tasks.embed", "tasks.assign", "tasks.reduce", "tasks.train", "tasks.heartbeat", "tasks.idle"],
         task_serializer="json",
         result_serializer="json",
         accept_content=["json"],
-        task_queues=[Queue(name) for name in (EMBED_QUEUE, REDUCE_QUEUE)],  # type: ignore[no-untyped-call]
+        task_queues=[Queue(name) for name in (EMBED_QUEUE, REDUCE_QUEUE, TRAIN_QUEUE)],  # type: ignore[no-untyped-call]
         task_default_queue=EMBED_QUEUE,
         task_routes={
             "oshiwake.embed": {"queue": EMBED_QUEUE},
             "oshiwake.assign": {"queue": REDUCE_QUEUE},
             "oshiwake.reduce": {"queue": REDUCE_QUEUE},
+            "oshiwake.train": {"queue": TRAIN_QUEUE},
         },
         # A chunk belongs to the worker only once it is done: a worker that dies gives it back.
         task_acks_late=True,

@@ -46,15 +46,15 @@ def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 
 
     Args:
         settings: Device and environment.
-        queues: `embed`, `reduce` or both.
+        queues: Of `embed`, `reduce` and `train`.
         processes: Embedding processes on a CPU machine; 0 chooses.
 
     Raises:
         BadSettings: The settings ask for a GPU, and there is none.
     """
     plans: list[WorkerPlan] = []
-    devices = embed_gpus(settings) if "embed" in queues else []
-    if devices:
+    devices = embed_gpus(settings) if {"embed", "train"} & set(queues) else []
+    if "embed" in queues and devices:
         threads = settings.decode_threads or max(1, cores() // len(devices))
         for device in devices:
             env = {"CUDA_VISIBLE_DEVICES": device, "OSHIWAKE_DECODE_THREADS": str(threads)}
@@ -63,6 +63,11 @@ def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 
         plans.append(WorkerPlan("embed-cpu", "embed", processes or embed_processes(settings)))
     if "reduce" in queues:
         plans.append(WorkerPlan("reduce", "reduce", 1, {"OSHIWAKE_DEVICE": "cpu"}))
+    if "train" in queues and devices:
+        for device in devices:
+            plans.append(WorkerPlan(f"train-cuda{_short(device)}", "train", 1, {"CUDA_VISIBLE_DEVICES": device}))
+    elif "train" in queues:
+        plans.append(WorkerPlan("train-cpu", "train", 1))  # one training uses all cores
     return plans
 
 

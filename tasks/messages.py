@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from store.study import valid_study, valid_trial
 from tasks.errors import BadMessage
 
-__all__ = ["AssignMessage", "EmbedMessage", "ReduceMessage", "decode_message"]
+__all__ = ["AssignMessage", "EmbedMessage", "ReduceMessage", "TrainMessage", "decode_message"]
 
 _RunId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{4}(-[0-9]+)?$")]
 _PartName = Annotated[str, Field(pattern=r"^(archive|passes/[0-9]{1,6}/references)$")]
+
+
+def _checked(valid: Callable[[str], bool], what: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not valid(text):
+            raise ValueError(f"not the form of a {what}")
+        return text
+
+    return AfterValidator(check)
+
+
+_Study = Annotated[str, _checked(valid_study, "study")]
+_Trial = Annotated[str, _checked(valid_trial, "trial")]
 
 
 class _Message(BaseModel):
@@ -75,7 +90,25 @@ class AssignMessage(_Message):
         return f"part {self.part + 1} of {self.parts}"
 
 
-M = TypeVar("M", EmbedMessage, ReduceMessage, AssignMessage)
+class TrainMessage(_Message):
+    """Train one trial of a study, for a while; its configuration and its checkpoints are in the store.
+
+    Attributes:
+        study: The study.
+        trial: The trial's name, made of the values that it tries.
+    """
+
+    version: Literal[1] = 1
+    study: _Study
+    trial: _Trial
+
+    @property
+    def what(self) -> str:
+        """The trial for a person to read."""
+        return f"study {self.study} trial {self.trial}"
+
+
+M = TypeVar("M", EmbedMessage, ReduceMessage, AssignMessage, TrainMessage)
 
 
 def decode_message(kind: type[M], fields: dict[str, Any]) -> M:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from workers.embedding import Embedders
 
-__all__ = ["embedders", "impatient_redis", "in_hand", "progress", "redis", "store"]
+__all__ = ["device", "embedders", "impatient_redis", "in_hand", "progress", "redis", "store"]
 
 _PATIENCE_S = 300.0
 """A chunk that is done waits so long for a broker that is away to be told; then it goes back to the queue."""
@@ -79,9 +79,15 @@ def in_hand() -> InHand:
 
 
 @functools.cache
+def device() -> str:
+    """The device that this process is pinned to; asked for the first time before torch is loaded."""
+    return pin(_index, settings)
+
+
+@functools.cache
 def embedders() -> Embedders:
     """The networks of this process, on the device that it is pinned to."""
-    device = pin(_index, settings)
+    on = device()
     from workers.embedding import Embedders, WorkOptions
     from workers.memory import keep_freed_memory
 
@@ -91,7 +97,7 @@ def embedders() -> Embedders:
     share = max(1, cores() // max(1, embed_processes(settings)))
     return Embedders(
         WorkOptions(
-            device=device,
+            device=on,
             batch=settings.batch,
             decode_threads=settings.decode_threads or share,
             network_threads=settings.network_threads or share,

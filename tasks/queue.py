@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from tasks.alive import WorkerAlive, workers_alive
 from tasks.connection import check_broker, connect, safe_url
 from tasks.errors import BrokerUnreachable, NoWorker
-from tasks.messages import EmbedMessage, ReduceMessage
+from tasks.messages import EmbedMessage, ReduceMessage, TrainMessage
 from tasks.progress import PassProgress, Progress
 from tasks.settings import Settings
 
@@ -64,9 +64,8 @@ class Queue:
         heard = {queue for worker in self.workers() for queue in worker.queues}
         for queue in queues:
             if queue not in heard:
-                raise NoWorker(
-                    f"no worker listens on the queue {queue!r} at {self.url}; start one with `producer worker`"
-                )
+                start = "producer worker" + (" --queues train" if queue == "train" else "")
+                raise NoWorker(f"no worker listens on the queue {queue!r} at {self.url}; start one with `{start}`")
 
     def send_chunk(self, message: EmbedMessage) -> None:
         """Put a chunk on the queue."""
@@ -79,6 +78,12 @@ class Queue:
         from tasks.reduce import send_reduce
 
         send_reduce(message, through=self._celery_producer)
+
+    def send_train(self, message: TrainMessage) -> None:
+        """Put a trial of a sweep on the queue."""
+        from tasks.train import send_train
+
+        send_train(message, through=self._celery_producer)
 
     @functools.cached_property
     def _celery_producer(self) -> Any:

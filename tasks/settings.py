@@ -41,6 +41,7 @@ class Settings(BaseSettings):
         prefetch: Chunks that a process holds at once, the one in work included; 2 for slow links (docs/scaling.md).
         embed_limit_s: An embed task that takes longer is killed.
         reduce_limit_s: A reduce task that takes longer is killed; the next one continues.
+        train_slice_s: A worker trains one trial of a sweep for so long, then lets others have their turn.
         visibility_s: A message whose worker has vanished is delivered again after so long.
         keep_s: How long the counters of a run stay in Redis.
         grace_s: How long `producer worker`, told to stop, lets a chunk in hand go on before it goes back to the queue.
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     reduce_fan_out: int = Field(1024, ge=1)
     embed_limit_s: int = Field(1800, ge=1)
     reduce_limit_s: int = Field(3300, ge=1)
+    train_slice_s: float = Field(240.0, gt=0)
     visibility_s: int = Field(3600, ge=1)
     keep_s: int = Field(7 * 24 * 3600, ge=1)
     grace_s: float = Field(300.0, ge=0)

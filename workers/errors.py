@@ -4,6 +4,7 @@
     ├── RootNotVisible     this machine does not see the archive: a missing mount, not missing pictures
     ├── WrongWeights       the weights in the store are not those that the run was made with
     ├── PictureStuck       a picture hangs its reader; the process has to end to be rid of it
+    ├── TrialRefused       a trial of a sweep cannot be trained, on whatever machine
     ├── NotReady           the pass cannot be reduced: chunks are missing, or no reference picture can be read
     └── UndoRefused        undoing this run would break what a later run did
 
@@ -25,6 +26,10 @@ class WrongWeights(WorkerError):
 
 class PictureStuck(WorkerError):
     """Reading or decoding a picture takes longer than it may, in a thread that nobody can stop."""
+
+
+class TrialRefused(WorkerError):
+    """The configuration of a trial, or what came of it, is at fault; another worker will fare no better."""
 
 
 class NotReady(WorkerError):

@@ -1,21 +1,22 @@
-"""What `reid sweep` does: ask Optuna, train, and tell."""
+"""What `reid sweep` does: ask Optuna, have the trials trained, and tell."""
 
 from __future__ import annotations
 
 import json
+import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
 from model.errors import ConfigurationError
-from model.files import write_text
-from model.plot import Axis, Chart, Series, save_chart
-from model.sweep.runner import LocalRunner, Runner, TrialRequest
-from model.sweep.space import GRID, check_search, suggest
+from model.sweep.report import write_report
+from model.sweep.runner import Runner, TrialRequest, find_runner
+from model.sweep.space import check_search, grid_points, suggest
 from model.training.config import Config
+from model.training.data import open_data
 
 if TYPE_CHECKING:
     import optuna
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["SweepRequest", "run_sweep"]
 
 _TRIALS = 20
+_MADE_HERE = ("scratch", "imagenet", "default")
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,14 @@ class SweepRequest:
     """What `reid sweep` was asked.
 
     Attributes:
-        output: Folder for the study and its trials.
+        output: Folder for the study, the table and the plot, and for the trials that are trained here.
         config: TOML file of every trial, or None.
         overrides: `section.key=value` each.
         search: `grid`, `random` or `tpe`.
         trials: How many; 0 for the whole grid, or 20.
         seed: Of the search.
         device: `cpu`, `cuda` or `auto`.
+        runner: `local`, or the name of an installed one.
     """
 
     output: Path
@@ -46,25 +49,41 @@ class SweepRequest:
     trials: int = 0
     seed: int = 1
     device: str = "auto"
+    runner: str = "local"
 
 
-def run_sweep(request: SweepRequest, runner: Runner | None = None) -> None:
+def run_sweep(request: SweepRequest) -> list[tuple[str, str]]:
     """Run the trials that are missing, then print the table and draw the plot.
 
-    The study is a journal file in the output folder. A trial that was being trained when the sweep was stopped is
-    tried again first, and goes on from its checkpoint.
+    The study is a journal file in the output folder. Trials that were being trained when the sweep was stopped are
+    begun again first, and go on from their checkpoints.
+
+    Returns:
+        `(trial, reason)` of those that failed this time; a further sweep tries them again.
 
     Raises:
         ModelError: The configuration or the data cannot be used, or Optuna is not installed.
     """
     check_search(request.search)
-    config = Config.from_toml(request.config, request.overrides)
+    config = _anywhere(Config.from_toml(request.config, request.overrides))
+    if open_data(config).development is None:
+        raise ConfigurationError("a sweep compares development EERs; this data has no development set")
     study = _study(request)
-    done = _requeue(study)
-    wanted = request.trials or (len(GRID["optimizer.lr"]) * len(GRID["optimizer.weight_decay"]))
-    wanted = request.trials or (wanted if request.search == "grid" else _TRIALS)
-    study.optimize(_objective(request, config, runner or LocalRunner()), n_trials=max(0, wanted - done))
-    _tell(study, request.output)
+    done = _put_back(study, request)
+    wanted = request.trials or (len(grid_points(0)) if request.search == "grid" else _TRIALS)
+    failures = _train(study, request, config.plain(), max(0, wanted - done))
+    write_report(study, request.output)
+    return failures
+
+
+def _anywhere(config: Config) -> Config:
+    """The same with absolute paths: a trial may be trained by another process, in another folder."""
+    values = config.plain()
+    if config.data.manifest is not None:
+        values["data"]["manifest"] = str(config.data.manifest.absolute())
+    if config.network.init not in _MADE_HERE:
+        values["network"]["init"] = str(Path(config.network.init).absolute())
+    return Config.from_values(values)
 
 
 def _study(request: SweepRequest) -> optuna.Study:
@@ -76,72 +95,75 @@ def _study(request: SweepRequest) -> optuna.Study:
         raise ConfigurationError("a sweep needs: pip install 'oshiwake[training]'") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     request.output.mkdir(parents=True, exist_ok=True)
-    samplers: dict[str, Any] = {
-        "grid": lambda: optuna.samplers.GridSampler(GRID, seed=request.seed),
-        "random": lambda: optuna.samplers.RandomSampler(seed=request.seed),
-        "tpe": lambda: optuna.samplers.TPESampler(seed=request.seed),
-    }
-    return optuna.create_study(
+    samplers = optuna.samplers
+    # The grid's points are put in the queue; of Optuna's own sampler only an optimisation loop of its own may ask.
+    sampler = (
+        samplers.TPESampler(seed=request.seed) if request.search == "tpe" else samplers.RandomSampler(request.seed)
+    )
+    study = optuna.create_study(
         study_name=request.search,
         storage=JournalStorage(JournalFileBackend(str(request.output / "study.journal"))),
-        sampler=samplers[request.search](),
+        sampler=sampler,
         direction="minimize",
         load_if_exists=True,
     )
+    if "id" not in study.user_attrs:
+        study.set_user_attr("id", f"{time.strftime('%Y%m%d-%H%M')}-{secrets.token_hex(4)}")
+    return study
 
 
-def _requeue(study: optuna.Study) -> int:
-    """Put trials that were cut off back in the queue; return how many are done."""
+def _put_back(study: optuna.Study, request: SweepRequest) -> int:
+    """Queue the trials that were cut off, then what the grid lacks; return how many are done."""
     from optuna.trial import TrialState
 
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.enqueue_trial(trial.params, skip_if_exists=False)
         study.tell(trial.number, state=TrialState.FAIL)
-    return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+        if trial.params:
+            study.enqueue_trial(trial.params)
+    known = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
+    if request.search == "grid":
+        seen = [trial.params or trial.system_attrs.get("fixed_params") for trial in known]
+        for point in grid_points(request.seed):
+            if point not in seen:
+                study.enqueue_trial(point)
+    return sum(trial.state == TrialState.COMPLETE for trial in known)
 
 
-def _objective(request: SweepRequest, config: Config, runner: Runner) -> Any:
-    def objective(trial: optuna.Trial) -> float:
-        values = suggest(trial, request.search)
-        plain = config.plain()
-        for name, value in values.items():
-            section, key = name.split(".")
-            plain[section][key] = value
-        folder = request.output / "_".join(f"{name.split('.')[1]}={value:.3g}" for name, value in values.items())
-        trial.set_user_attr("folder", str(folder))
-        return runner.run(TrialRequest(plain, str(folder.absolute()), request.device))
-
-    return objective
-
-
-def _tell(study: optuna.Study, output: Path) -> None:
+def _train(study: optuna.Study, request: SweepRequest, config: dict[str, Any], wanted: int) -> list[tuple[str, str]]:
+    """Have so many trials trained, as many at once as the runner takes; return those that failed."""
     from optuna.trial import TrialState
 
-    trials = sorted(study.get_trials(states=(TrialState.COMPLETE,)), key=lambda trial: trial.value or 0.0)
-    rows = [{**trial.params, "eer": trial.value, "folder": trial.user_attrs["folder"]} for trial in trials]
-    table = Table("learning rate", "weight decay", "development EER", "folder")
-    for row in rows:
-        lr, decay = f"{row['optimizer.lr']:.3g}", f"{row['optimizer.weight_decay']:.3g}"
-        table.add_row(lr, decay, f"{100 * row['eer']:.2f} %", row["folder"])
-    Console().print(table)
-    write_text(output / "sweep.json", json.dumps(rows, indent=1) + "\n")
-    if rows:
-        save_chart(_chart(rows), output / "sweep.svg")
+    if not wanted:
+        return []
+    runner: Runner = find_runner(request.runner)
+    console = Console(stderr=True)
+    begun: dict[str, optuna.Trial] = {}
+    failures: list[tuple[str, str]] = []
+    while wanted or begun:
+        while wanted and len(begun) < runner.trials:
+            trial = study.ask()
+            one = _request(trial, study.user_attrs["id"], request, config)
+            begun[one.name] = trial
+            runner.begin(one)
+            wanted -= 1
+        outcome = runner.wait()
+        trial = begun.pop(outcome.name)
+        if outcome.eer is None:
+            study.tell(trial, state=TrialState.FAIL)
+            failures.append((outcome.name, outcome.error))
+        else:
+            study.tell(trial, outcome.eer)
+            console.print(f"{outcome.name}: EER {100 * outcome.eer:.2f} %", highlight=False, markup=False)
+    return failures
 
 
-def _chart(rows: list[dict[str, Any]]) -> Chart:
-    """EER by learning rate, a series per weight decay (those of a random search together)."""
-    decays = sorted({row["optimizer.weight_decay"] for row in rows})
-    groups = decays if len(decays) <= len(GRID["optimizer.weight_decay"]) else [None]
-    series = [
-        Series(
-            "" if decay is None else f"weight decay {decay:g}",
-            sorted((row["optimizer.lr"], row["eer"]) for row in rows if decay in (None, row["optimizer.weight_decay"])),
-            "dots" if decay is None else "line",
-        )
-        for decay in groups
-    ]
-    rates = [row["optimizer.lr"] for row in rows]
-    x = Axis("learning rate", min(rates) / 2, max(rates) * 2, "log")
-    y = Axis("development EER", 0, max(0.05, max(row["eer"] for row in rows) * 1.1), percent=True)
-    return Chart("Sweep", x, y, series)
+def _request(trial: optuna.Trial, study: str, request: SweepRequest, config: dict[str, Any]) -> TrialRequest:
+    """The training that a trial asks for."""
+    values = suggest(trial, request.search)
+    plain = json.loads(json.dumps(config))
+    for name, value in values.items():
+        section, key = name.split(".")
+        plain[section][key] = value
+    name = ",".join(f"{name.split('.')[1]}={value:.6g}" for name, value in values.items())
+    trial.set_user_attr("name", name)
+    return TrialRequest(study, name, plain, request.output.absolute() / name, request.device)

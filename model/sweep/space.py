@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from typing import Any
 
 from model.errors import ConfigurationError
 
-__all__ = ["GRID", "SEARCHES", "check_search", "suggest"]
+__all__ = ["GRID", "SEARCHES", "check_search", "grid_points", "suggest"]
 
 GRID: dict[str, list[float]] = {
     "optimizer.lr": [1e-4, 1e-3, 1e-2],
@@ -28,6 +30,13 @@ def check_search(name: str) -> str:
     if name not in SEARCHES:
         raise ConfigurationError(f"search {name!r} is not one of {', '.join(SEARCHES)}")
     return name
+
+
+def grid_points(seed: int) -> list[dict[str, float]]:
+    """Every point of the grid, in an order made from the seed: a sweep that is cut short has seen all corners."""
+    points = [dict(zip(GRID, values, strict=True)) for values in itertools.product(*GRID.values())]
+    random.Random(seed).shuffle(points)
+    return points
 
 
 def suggest(trial: Any, search: str) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -65,15 +66,25 @@ def run_training(request: Request) -> WeightsInfo | None:
     return train_by(config, request)
 
 
-def train_by(config: Config, request: Request) -> WeightsInfo | None:
-    """The same by a configuration at hand; that of the request is not read. Only the first process has the weights."""
+def train_by(config: Config, request: Request, pause: Callable[[], bool] = lambda: False) -> WeightsInfo | None:
+    """The same by a configuration at hand; that of the request is not read.
+
+    Args:
+        config: All that decides the result.
+        request: What was asked beside it.
+        pause: Asked after each step; where it says so, the training stops with a checkpoint.
+
+    Returns:
+        What the weights say; None after a pause, and in all processes but the first.
+    """
     data = open_data(config)
     config = config.with_steps(steps_of(config, data))
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     ranks = join_ranks()
     trainer = _trainer(config, data, request, ranks)
-    _train(trainer, request.output, ranks)
+    if not _train(trainer, request.output, ranks, pause):
+        return None
     if config.run.patience:
         trainer.load_best()
     if not ranks.is_first:
@@ -123,7 +134,7 @@ def _fit(network: Network, config: Config, data: TrainingData) -> None:
     fit_colours(network.colours, data.source, list(pictures), preprocessing)
 
 
-def _train(trainer: Trainer, output: Path, ranks: Ranks) -> None:
+def _train(trainer: Trainer, output: Path, ranks: Ranks, pause: Callable[[], bool]) -> bool:
     """Run with a progress bar on a terminal, with a line per 50 steps elsewhere, and a TensorBoard log if possible."""
     console = Console(stderr=True, quiet=not ranks.is_first)
     log = open_log(output / "tensorboard") if ranks.is_first else None
@@ -138,7 +149,7 @@ def _train(trainer: Trainer, output: Path, ranks: Ranks) -> None:
             if "eer" in figures or (not console.is_terminal and figures["step"] % 50 == 0):
                 console.print(" ".join(f"{name}={value:.5g}" for name, value in figures.items()), highlight=False)
 
-        trainer.run(report)
+        return trainer.run(report, pause)
 
 
 def device_of(name: str) -> str:

@@ -99,13 +99,21 @@ class Trainer:
             self._scaler.load_state_dict(progress.scaler)
         self.progress = progress
 
-    def run(self, report: Report) -> None:
-        """Train to the end of the schedule, or until the development EER no longer improves."""
+    def run(self, report: Report, pause: Callable[[], bool] = lambda: False) -> bool:
+        """Train to the end of the schedule, or until the development EER no longer improves.
+
+        Args:
+            report: See `Report`.
+            pause: Asked after each step; where it says so, the training stops with a checkpoint.
+
+        Returns:
+            Whether the training is done, not only paused.
+        """
         run, accumulate = self.config.run, self.config.batch.accumulate
         steps = self.config.schedule.steps
         left = steps - self.progress.step
-        if left <= 0:
-            return
+        if left <= 0 or self._is_stalled():
+            return True
         first = self.progress.step * accumulate
         loaded = load_batches(
             self._data.plan, self._data.source, self.config, first=first, count=left * accumulate, ranks=self._ranks
@@ -117,11 +125,13 @@ class Trainer:
             if step % run.evaluate_steps == 0 or step == steps:
                 figures |= self._evaluate(figures)
             is_stalled = self._ranks.agree_on(self._is_stalled())
-            if step % run.checkpoint_steps == 0 or step == steps or is_stalled:
+            is_paused = step < steps and not is_stalled and pause()
+            if step % run.checkpoint_steps == 0 or step == steps or is_stalled or is_paused:
                 self.save()
             report(figures)
-            if is_stalled:
-                break
+            if is_stalled or is_paused:
+                return not is_paused
+        return True
 
     def save(self) -> None:
         """Write the checkpoint, in the first process."""

@@ -18,7 +18,7 @@ _HAND_BACK_S = 15.0
 def worker(
     queues: Annotated[
         list[o.QueueChoice] | None,
-        typer.Option("--queues", "-Q", help="Queue to listen on; may be repeated. Default: both."),
+        typer.Option("--queues", "-Q", help="Queue to listen on; may be repeated. Default: embed, reduce."),
     ] = None,
     processes: o.Processes = 0,
     store: o.StorePath = None,

@@ -1,0 +1,94 @@
+"""A sweep whose trials travel through the queue, with a worker that dies, finds what one process alone finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from model.dataset.manifest import Entry, write_manifest
+from model.synthesis import Identity, draw
+from tests.acceptance.conftest import Farm, wait_until
+
+STEPS = 12
+VALUES = [
+    "run.threads=1",
+    "run.workers=0",
+    "run.checkpoint_steps=1",
+    "run.evaluate_steps=4",
+    "network.size_px=32",
+    "network.dimension=8",
+    f"schedule.steps={STEPS}",
+    "batch.kind=characters",
+    "batch.characters=3",
+    "batch.pictures=2",
+]
+
+
+def _manifest(folder: Path) -> Path:
+    """Eight characters with three pictures each, three of them for development."""
+    entries = []
+    for character in range(8):
+        for n in range(3):
+            path = folder / f"{character}-{n}.png"
+            draw(Identity.from_seed(character), n, size_px=48).save(path)
+            split = "development" if character > 4 else "training"
+            entries.append(Entry(str(path), (f"c{character}",), f"{character}{n}", split))
+    write_manifest(folder / "m.parquet", entries)
+    return folder / "m.parquet"
+
+
+def _sweep(farm: Farm, output: Path, *more: str) -> subprocess.Popen[str]:
+    given = [word for value in VALUES for word in ("--set", value)]
+    manifest = output.parent / "m.parquet"
+    words = ["sweep", "--manifest", str(manifest), "--output", str(output), "--trials", "2", "--device", "cpu"]
+    return farm.program.start(*words, *given, *more, program="reid")
+
+
+def _end(process: subprocess.Popen[str], rc: int = 0) -> str:
+    out, err = process.communicate(timeout=180)
+    assert process.returncode == rc, f"{out}\n{err}"
+    return out + err
+
+
+def _rows(output: Path) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = json.loads((output / "sweep.json").read_text())
+    return rows
+
+
+def _child_at_work(farm: Farm, name: str) -> int | None:
+    """The worker's child, once a trial in the store has a checkpoint and no result."""
+    studies = farm.program.collection.store / "studies"
+    begun = [path.parent for path in studies.glob("*/*/checkpoint.safetensors")]
+    if not any(not (folder / "result.json").exists() for folder in begun):
+        return None
+    pid = farm.workers[-1].pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(children[0]) if children else None
+
+
+@pytest.mark.skipif(
+    not entry_points(group="oshiwake.runners"),
+    reason="this environment was installed before the queue's runner existed: pip install -e . again",
+)
+def test_trials_on_the_queue(farm: Farm, tmp_path: Path) -> None:
+    """Slices of a second, a killed child, a resumed sweep: the table is that of `--runner local`, bit for bit."""
+    _manifest(tmp_path)
+    assert "no worker listens on the queue 'train'" in _end(_sweep(farm, tmp_path / "q", "--runner", "queue"), rc=2)
+    _end(_sweep(farm, tmp_path / "local"))
+    farm.program.env["OSHIWAKE_TRAIN_SLICE_S"] = "1"
+    farm.start_worker("train", "train")
+    sweep = _sweep(farm, tmp_path / "q", "--runner", "queue")
+    os.kill(wait_until(lambda: _child_at_work(farm, "train"), "a trial is being trained"), signal.SIGKILL)
+    _end(sweep)
+    assert _rows(tmp_path / "q") == _rows(tmp_path / "local")
+    assert (tmp_path / "q" / "sweep.svg").exists()
+    study = next((farm.program.collection.store / "studies").iterdir())
+    assert {path.name for path in study.iterdir()} == {str(row["trial"]) for row in _rows(tmp_path / "q")}
+    again = _end(_sweep(farm, tmp_path / "q", "--runner", "queue", "--trials", "3"))
+    assert len(_rows(tmp_path / "q")) == 3, again
