@@ -95,18 +95,17 @@ def _study(request: SweepRequest) -> optuna.Study:
         raise ConfigurationError("a sweep needs: pip install 'oshiwake[training]'") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     request.output.mkdir(parents=True, exist_ok=True)
-    samplers = optuna.samplers
-    # The grid's points are put in the queue; of Optuna's own sampler only an optimisation loop of its own may ask.
-    sampler = (
-        samplers.TPESampler(seed=request.seed) if request.search == "tpe" else samplers.RandomSampler(request.seed)
-    )
     study = optuna.create_study(
         study_name=request.search,
         storage=JournalStorage(JournalFileBackend(str(request.output / "study.journal"))),
-        sampler=sampler,
         direction="minimize",
         load_if_exists=True,
     )
+    # A sweep that goes on must not draw the values of its beginning again.
+    seed = request.seed * 1_000_003 + len(study.get_trials(deepcopy=False))
+    # The grid's points are put in the queue; Optuna's own grid sampler works in its own loop alone.
+    samplers = optuna.samplers
+    study.sampler = samplers.TPESampler(seed=seed) if request.search == "tpe" else samplers.RandomSampler(seed)
     if "id" not in study.user_attrs:
         study.set_user_attr("id", f"{time.strftime('%Y%m%d-%H%M')}-{secrets.token_hex(4)}")
     return study

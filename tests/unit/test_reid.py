@@ -151,13 +151,55 @@ def test_adapt(folder: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatc
     assert after.digest != before.digest
 
 
+SMALL = ("network.size_px=32", "network.dimension=8", "schedule.steps=1", "run.workers=0", "run.evaluate_steps=1")
+
+
+@pytest.mark.parametrize("search", ["random", "tpe"])
+def test_sweep_searches(search: str, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Random and TPE search try values within the ranges, never the same twice, and draw them as dots."""
+    manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
+    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
+    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
+    given = [word for value in SMALL for word in ("--set", value)]
+    words = ("sweep", "-o", output, "--manifest", manifest, "--search", search, *given)
+    for trials in (2, 5):
+        assert reid(monkeypatch, *words, "--trials", trials) == 0
+        rows = json.loads((output / "sweep.json").read_text())
+        assert len({row["trial"] for row in rows}) == trials
+    assert all(1e-5 <= row["optimizer.lr"] <= 1e-1 and 1e-8 <= row["optimizer.weight_decay"] <= 1e-2 for row in rows)
+    assert [row["eer"] for row in rows] == sorted(row["eer"] for row in rows)
+    assert (output / "sweep.svg").read_text().count("<circle") >= 5
+
+
+def test_sweep_lists_failures(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trials that cannot be trained are listed, and the sweep ends with 1; the next call tries them again."""
+    manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
+    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
+    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
+    given = [word for value in SMALL for word in ("--set", value)]
+    words = ("sweep", "-o", output, "--manifest", manifest, "--trials", "2", *given)
+    assert reid(monkeypatch, *words, "--set", "loss.traits=1") == 1
+    assert capsys.readouterr().err.count("loss.traits: only drawn characters") == 2
+    assert reid(monkeypatch, *words) == 0
+    assert len(json.loads((output / "sweep.json").read_text())) == 2
+
+
+def test_unknown_runner(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A runner that nobody brings is wrong use."""
+    manifest = tmp_path / "m.parquet"
+    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
+    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
+    assert reid(monkeypatch, "sweep", "-o", tmp_path / "s", "--manifest", manifest, "--runner", "luck") == 2
+
+
 def test_sweep_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A sweep of two trials, asked again for three, trains one more."""
     manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
     assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
     assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
-    small = ["network.size_px=32", "network.dimension=8", "schedule.steps=1", "run.workers=0", "run.evaluate_steps=1"]
-    given = [word for value in small for word in ("--set", value)]
+    given = [word for value in SMALL for word in ("--set", value)]
     for trials in (2, 3):
         words = ("sweep", "-o", output, "--manifest", manifest, "--trials", trials, *given)
         assert reid(monkeypatch, *words) == 0

@@ -16,7 +16,8 @@ from model.dataset.manifest import Entry, write_manifest
 from model.errors import CheckpointError, ConfigurationError
 from model.synthesis import Identity, draw
 from model.training.checkpoint import read_progress
-from model.training.command import WEIGHTS, Request, run_training
+from model.training.command import WEIGHTS, Request, run_training, train_by
+from model.training.config import Config
 from model.training.trainer import CHECKPOINT
 from model.weights import read_info
 
@@ -86,6 +87,31 @@ def test_drawn_training_resumes_exactly(tmp_path: Path, monkeypatch: pytest.Monk
     run_training(Request(None, DRAWN, tmp_path / "parts", resume=True, changed=True))
     assert same(tmp_path / "whole" / CHECKPOINT, tmp_path / "parts" / CHECKPOINT)
     assert read_info(tmp_path / "whole" / WEIGHTS).digest == read_info(tmp_path / "parts" / WEIGHTS).digest
+
+
+def test_paused_training_resumes_exactly(tmp_path: Path, manifest: Path) -> None:
+    """A training that is paused after every step ends at the weights of one that was left alone, and tells its steps.
+
+    Each step, measured EERs with it, stands in the TensorBoard log once.
+    """
+    pytest.importorskip("tensorboard", reason="needs the extra training")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    given = [*SMALL, f"data.manifest='{manifest}'"]
+    config = Config.from_toml(None, given)
+    request = Request(None, [], tmp_path / "paused", resume=True, device="cpu")
+    pauses = 0
+    while train_by(config, request, lambda: True) is None:
+        pauses += 1
+        assert read_progress(tmp_path / "paused" / CHECKPOINT).step == pauses
+    assert pauses == 5
+    run_training(Request(None, given, tmp_path / "whole", device="cpu"))
+    assert same(tmp_path / "whole" / CHECKPOINT, tmp_path / "paused" / CHECKPOINT)
+    for output in ("whole", "paused"):
+        log = EventAccumulator(str(tmp_path / output / "tensorboard")).Reload()
+        assert set(log.Tags()["scalars"]) == {"loss", "lr", "eer", "threshold"}
+        assert [event.step for event in log.Scalars("loss")] == [1, 2, 3, 4, 5, 6]
+        assert [event.step for event in log.Scalars("eer")] == [3, 6]
 
 
 def test_killed_training_resumes_exactly(tmp_path: Path, manifest: Path) -> None:
