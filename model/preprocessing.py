@@ -40,13 +40,17 @@ class Preprocessing:
 
     Attributes:
         fit: `pad` keeps the shape and fills up with white; `stretch` fills the square, as the seed implementation does.
-        size_px: Side of the square.
+        size_px: Side of the square, 10..9999.
         family: 1 is the plain way, 2 the quick one.
     """
 
     fit: Fit = "pad"
     size_px: int = 128
     family: Family = 2
+
+    def __post_init__(self) -> None:
+        if not 10 <= self.size_px <= 9999:
+            raise ValueError(f"a square of {self.size_px} pixels: the side must be 10 to 9999")
 
     @property
     def version(self) -> str:

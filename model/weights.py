@@ -84,7 +84,9 @@ def read_info(path: Path) -> WeightsInfo:
         with safe_open(path, framework="numpy") as file:
             metadata: dict[str, str] = file.metadata() or {}
     except OSError as error:
-        raise WeightsError(f"{path}: {error.strerror or error}") from error
+        # safetensors names the path itself, and sets no `strerror`.
+        reason = error.strerror or str(error).removesuffix(f": {path}")
+        raise WeightsError(f"{path}: {reason}") from error
     except SafetensorError as error:
         raise WeightsError(f"{path}: not a safetensors file ({error})") from error
     if metadata.get("format") != _FORMAT:

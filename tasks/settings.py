@@ -86,9 +86,10 @@ class Settings(BaseSettings):
     def _ordered(self) -> Settings:
         # A task longer than the visibility timeout would be delivered a second time while it runs, and a run whose
         # counters expire before its messages would never be complete.
-        if not max(self.embed_limit_s, self.reduce_limit_s) < self.visibility_s < self.keep_s:
+        if not max(self.embed_limit_s, self.reduce_limit_s, self.train_slice_s) < self.visibility_s < self.keep_s:
             raise ValueError(
-                "embed_limit_s and reduce_limit_s must be shorter than visibility_s, and that shorter than keep_s"
+                "embed_limit_s, reduce_limit_s and train_slice_s must be shorter than visibility_s,"
+                " and that shorter than keep_s"
             )
         return self
 

@@ -9,9 +9,8 @@ from typing import Any
 from store.study import Trial, TrialResult
 from tasks.application import app, settings
 from tasks.claim import Claim
-from tasks.connection import connect
 from tasks.messages import TrainMessage, decode_message
-from tasks.process import device, store
+from tasks.process import device, redis, store
 from workers.errors import TrialRefused
 
 __all__ = ["send_train", "train"]
@@ -36,14 +35,14 @@ def send_train(message: TrainMessage, attempt: int = 1, through: Any = None) -> 
 
 
 # Killed before the broker believes that the worker has vanished; the trial then goes on from its last checkpoint.
-@app.task(name="oshiwake.train", bind=True, time_limit=settings.visibility_s - 30)  # type: ignore[untyped-decorator]
+@app.task(name="oshiwake.train", bind=True, time_limit=max(settings.visibility_s - 30, 1))  # type: ignore[untyped-decorator]
 def train(self: Any, **fields: Any) -> str:
     """Train one trial for a while. May run twice without harm."""
     message = decode_message(TrainMessage, fields)
     trial = store().trial(message.study, message.trial)
     if trial.result is not None:
         return f"{message.what}: has its result already"
-    claim = Claim(connect(settings.broker_url), message.what, self.request.id)
+    claim = Claim(redis(), message.what, self.request.id)
     deaths = claim.take()
     if deaths is None:
         return f"{message.what}: another worker trains it"

@@ -17,6 +17,9 @@ def evaluate(
     weights: Annotated[Path | None, typer.Option(help="The weights; by default the shipped ones.")] = None,
     split: Annotated[str, typer.Option(help="Which part of a manifest: training, development or test.")] = "test",
     drawn: Annotated[int, typer.Option(help="Measure on so many drawn characters instead of DATA.")] = 0,
+    config: Annotated[
+        Path | None, typer.Option(help="Draw them as this configuration does; else in all variety.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for report.html, report.json.")] = None,
     pairs: Annotated[int, typer.Option(help="Genuine and impostor pairs to draw, each.")] = 10_000,
     all_pairs_up_to: Annotated[int, typer.Option(help="Compare all pairs of up to so many pictures.")] = 2_000,
@@ -28,4 +31,4 @@ def evaluate(
     from model.evaluation.evaluate import EvaluationOptions
 
     options = EvaluationOptions(pairs=pairs, all_pairs_up_to=all_pairs_up_to, seed=seed)
-    end_with(run_evaluation(EvaluationRequest(data, weights, split, drawn, output, options, device)))
+    end_with(run_evaluation(EvaluationRequest(data, weights, split, drawn, config, output, options, device)))

@@ -16,6 +16,7 @@ from model.evaluation.html import report_page
 from model.evaluation.report import plain, print_evaluation
 from model.files import write_text
 from model.training.command import device_of
+from model.training.config import Config
 from model.training.data import PictureSet
 from model.training.measure import embed_set
 from model.training.pictures import drawn_test_set, open_set
@@ -35,6 +36,7 @@ class EvaluationRequest:
         weights: The weights, or None for the shipped ones.
         split: Which part of a manifest.
         drawn: How many drawn characters.
+        like: Draw them as this configuration file does; None for full variety.
         output: Folder for the report, or None.
         options: How to measure.
         device: `cpu`, `cuda` or `auto`.
@@ -44,6 +46,7 @@ class EvaluationRequest:
     weights: Path | None
     split: str
     drawn: int
+    like: Path | None
     output: Path | None
     options: EvaluationOptions
     device: str
@@ -82,4 +85,5 @@ def _open(request: EvaluationRequest, size_px: int) -> tuple[PictureSet, list[tu
         return open_set(request.data, request.split)
     if not request.drawn:
         raise ConfigurationError("evaluate: name a manifest or a folder, or --drawn with a number of characters")
-    return drawn_test_set(request.drawn, _DRAWN_PICTURES, max(128, size_px)), []
+    like = None if request.like is None else Config.from_toml(request.like).data
+    return drawn_test_set(request.drawn, _DRAWN_PICTURES, max(128, size_px), like), []

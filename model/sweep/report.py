@@ -25,10 +25,10 @@ def write_report(study: optuna.Study, output: Path) -> None:
 
     trials = sorted(study.get_trials(states=(TrialState.COMPLETE,)), key=lambda trial: trial.value or 0.0)
     rows = [{**trial.params, "eer": trial.value, "trial": trial.user_attrs.get("name", "")} for trial in trials]
-    table = Table("learning rate", "weight decay", "development EER", "trial")
+    table = Table("learning rate", "weight decay", "development EER")
     for row in rows:
         lr, decay = f"{row['optimizer.lr']:.3g}", f"{row['optimizer.weight_decay']:.3g}"
-        table.add_row(lr, decay, f"{100 * row['eer']:.2f} %", row["trial"])
+        table.add_row(lr, decay, f"{100 * row['eer']:.2f} %")
     Console().print(table)
     write_text(output / "sweep.json", json.dumps(rows, indent=1) + "\n")
     if rows:

@@ -147,6 +147,8 @@ class NetworkConfig(_Section):
 
     @model_validator(mode="after")
     def _fits(self) -> NetworkConfig:
+        if 0 < self.small_px < 16:
+            raise ValueError(f"small_px {self.small_px}: at least 16, or 0 for none")
         if self.colours >= self.dimension:
             raise ValueError(f"colours {self.colours} leave nothing of dimension {self.dimension} to learn")
         return self

@@ -38,9 +38,16 @@ def open_set(path: Path, split: str) -> tuple[PictureSet, list[tuple[str, str]]]
     return pictures, failures
 
 
-def drawn_test_set(characters: int, pictures: int, size_px: int) -> PictureSet:
-    """Drawn characters for a test."""
-    data = DataConfig(
-        kind="synthesis", schemes_shared=0.0, development_identities=characters, development_pictures=pictures
-    )
+def drawn_test_set(characters: int, pictures: int, size_px: int, like: DataConfig | None = None) -> PictureSet:
+    """Drawn characters for a test.
+
+    Args:
+        characters: How many.
+        pictures: Of each.
+        size_px: Side at which they are drawn.
+        like: Draw them in this mix; by default in full variety, each in colours of its own.
+    """
+    mix = like or DataConfig(schemes_shared=0.0)
+    counts = {"development_identities": characters, "development_pictures": pictures}
+    data = mix.model_copy(update={"kind": "synthesis", "draw_px": size_px} | counts)
     return drawn_set(Config(data=data, network=NetworkConfig(size_px=size_px)), TEST_SEED)

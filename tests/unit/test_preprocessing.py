@@ -26,6 +26,13 @@ def test_version_round_trip(fit: Fit, size_px: int, family: Literal[1, 2]) -> No
     assert Preprocessing.from_version(preprocessing.version) == preprocessing
 
 
+@pytest.mark.parametrize("size_px", [5, 0, -1, 10_000])
+def test_a_side_that_no_version_can_name_is_refused(size_px: int) -> None:
+    """What could be written and not read back is not made."""
+    with pytest.raises(ValueError, match="10 to 9999"):
+        Preprocessing("pad", size_px)
+
+
 def test_version_is_readable() -> None:
     """The version is the short string that stands in weights files and in the documentation."""
     assert Preprocessing().version == "v2-pad-128"

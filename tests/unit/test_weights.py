@@ -152,6 +152,9 @@ class TestRefused:
     def test_missing(self, tmp_path: Path) -> None:
         """No such file."""
         refused(tmp_path / "none", "No such file")
+        with pytest.raises(WeightsError) as caught:
+            read_info(tmp_path / "none")
+        assert str(caught.value).count("none") == 1
 
     def test_folder(self, tmp_path: Path) -> None:
         """A folder is no weights file."""
