@@ -10,7 +10,7 @@ from store.study import Trial, TrialResult
 from tasks.application import app, settings
 from tasks.claim import Claim
 from tasks.messages import TrainMessage, decode_message
-from tasks.process import device, redis, store
+from tasks.process import device, impatient_redis, store
 from workers.errors import TrialRefused
 
 __all__ = ["send_train", "train"]
@@ -42,7 +42,7 @@ def train(self: Any, **fields: Any) -> str:
     trial = store().trial(message.study, message.trial)
     if trial.result is not None:
         return f"{message.what}: has its result already"
-    claim = Claim(redis(), message.what, self.request.id)
+    claim = Claim(impatient_redis(), message.what, self.request.id)
     deaths = claim.take()
     if deaths is None:
         return f"{message.what}: another worker trains it"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from model.dataset.manifest import Entry, write_manifest
+from model.sweep.command import SweepRequest, run_sweep
 from model.synthesis import Identity, draw
 from tests.acceptance.conftest import Farm, wait_until
 
@@ -43,25 +43,12 @@ def _manifest(folder: Path) -> Path:
     return folder / "m.parquet"
 
 
-def _sweep(farm: Farm, output: Path, *more: str) -> subprocess.Popen[str]:
-    given = [word for value in VALUES for word in ("--set", value)]
-    manifest = output.parent / "m.parquet"
-    words = ["sweep", "--manifest", str(manifest), "--output", str(output), "--trials", "2", "--device", "cpu"]
-    return farm.program.start(*words, *given, *more, program="reid")
-
-
-def _end(process: subprocess.Popen[str], rc: int = 0) -> str:
-    out, err = process.communicate(timeout=180)
-    assert process.returncode == rc, f"{out}\n{err}"
-    return out + err
-
-
 def _rows(output: Path) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = json.loads((output / "sweep.json").read_text())
     return rows
 
 
-def _child_at_work(farm: Farm, name: str) -> int | None:
+def _child_at_work(farm: Farm) -> int | None:
     """The worker's child, once a trial in the store has a checkpoint and no result."""
     studies = farm.program.collection.store / "studies"
     begun = [path.parent for path in studies.glob("*/*/checkpoint.safetensors")]
@@ -78,14 +65,27 @@ def _child_at_work(farm: Farm, name: str) -> int | None:
 )
 def test_trials_on_the_queue(farm: Farm, tmp_path: Path) -> None:
     """Slices of two seconds, a killed child: the table is that of `--runner local`, bit for bit."""
-    _manifest(tmp_path)
-    assert "no worker listens on the queue 'train'" in _end(_sweep(farm, tmp_path / "q", "--runner", "queue"), rc=2)
-    _end(_sweep(farm, tmp_path / "local"))
+    manifest = _manifest(tmp_path)
     farm.program.env["OSHIWAKE_TRAIN_SLICE_S"] = "2"
     farm.start_worker("train", "train")
-    sweep = _sweep(farm, tmp_path / "q", "--runner", "queue")
-    os.kill(wait_until(lambda: _child_at_work(farm, "train"), "a trial is being trained"), signal.SIGKILL)
-    _end(sweep)
+    given = [word for value in VALUES for word in ("--set", value)]
+    words = [
+        "sweep",
+        "--runner",
+        "queue",
+        "--manifest",
+        str(manifest),
+        "--output",
+        str(tmp_path / "q"),
+        "--trials",
+        "2",
+    ]
+    sweep = farm.program.start(*words, *given, program="reid")
+    os.kill(wait_until(lambda: _child_at_work(farm), "a trial is being trained", 200), signal.SIGKILL)
+    values = [*VALUES, f"data.manifest='{manifest}'"]
+    assert run_sweep(SweepRequest(tmp_path / "local", None, values, trials=2, device="cpu")) == []
+    out, err = sweep.communicate(timeout=200)
+    assert sweep.returncode == 0, f"{out}\n{err}"
     assert _rows(tmp_path / "q") == _rows(tmp_path / "local")
     assert (tmp_path / "q" / "sweep.svg").exists()
     study = next((farm.program.collection.store / "studies").iterdir())

@@ -146,7 +146,7 @@ def test_failed_files_end_with_1(
 def test_weights_show(small_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The description of a weights file, for people and as JSON."""
     assert reid(monkeypatch, "weights", "show", small_weights) == 0
-    assert "v1-pad-32" in capsys.readouterr().out
+    assert "v2-pad-32" in capsys.readouterr().out
     assert reid(monkeypatch, "weights", "show", small_weights, "--json") == 0
     assert json.loads(capsys.readouterr().out)["dimension"] == 16
 
