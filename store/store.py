@@ -161,9 +161,24 @@ class Store:
                     if (self.roots.stored(spec.root), spec.embedding_key) == (root, embedding_key):
                         yield part
 
+    @property
+    def studies(self) -> Path:
+        """The folder of the sweeps' studies.
+
+        Raises:
+            StoreError: The store lies in object storage: a training's checkpoints are files, replaced by renaming.
+        """
+        if isinstance(self.root, ObjectPath):
+            raise StoreError(f"{self.root}: trials of a sweep need a store in a folder that all machines see")
+        return self.root / "studies"
+
     def trial(self, study: str, name: str) -> Trial:
-        """A trial of a sweep by the id of its study and its name."""
-        return Trial(self.root / "studies" / study / name)
+        """A trial of a sweep by the id of its study and its name.
+
+        Raises:
+            StoreError: See `studies`.
+        """
+        return Trial(self.studies / study / name)
 
     def weights_path(self, digest: str) -> Path:
         """Where the weights with that digest stand on this machine; fetched first from a store in object storage.

@@ -35,6 +35,7 @@ class QueueRunner:
         try:
             settings = settings or read_settings()
             self._store = Store(settings.store)
+            _ = self._store.studies  # refused here where it cannot be written, not trial by trial
             self._queue = Queue(settings)
             self._queue.check()
             self._queue.require_workers(["train"])

@@ -38,7 +38,7 @@ def write_report(study: optuna.Study, output: Path) -> None:
 def _chart(rows: list[dict[str, Any]]) -> Chart:
     """EER by learning rate, a series per weight decay (those of a random search together)."""
     decays = sorted({row["optimizer.weight_decay"] for row in rows})
-    groups = decays if len(decays) <= len(GRID["optimizer.weight_decay"]) else [None]
+    groups = decays if set(decays) <= set(GRID["optimizer.weight_decay"]) else [None]
     series = [
         Series(
             "" if decay is None else f"weight decay {decay:g}",
