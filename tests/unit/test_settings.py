@@ -86,6 +86,8 @@ def test_each_visible_gpu_gets_a_pinned_worker(monkeypatch: pytest.MonkeyPatch) 
         ("reduce", "reduce", 1),
     ]
     assert [plan.env.get("CUDA_VISIBLE_DEVICES") for plan in plans] == ["0", "3", None]
+    trainers = [(plan.name, plan.env["CUDA_VISIBLE_DEVICES"]) for plan in plan_workers(Settings(), ["train"])]
+    assert trainers == [("train-cuda0", "0"), ("train-cuda3", "3")]
     assert pin(1, Settings()) == "cuda"
     assert gpus() == ["3"]
 
@@ -115,6 +117,8 @@ def test_hidden_gpus_leave_the_cpu(monkeypatch: pytest.MonkeyPatch, visible: str
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     [plan] = plan_workers(Settings(), ["embed"])
     assert (plan.name, plan.processes) == ("embed-cpu", embed_processes(Settings()))
+    [trainer] = plan_workers(Settings(), ["train"])
+    assert (trainer.queue, trainer.processes) == ("train", 1)
     assert pin(0, Settings()) == "cpu"
 
 
