@@ -83,6 +83,7 @@ def _pass_on(request: Any, message: EmbedMessage, error: Exception) -> bool:
     following = tries.after_failure(request.hostname, others)
     if following is None:
         return False
+    in_hand().sent(message)
     send_embed(message, following)
     _pause.after_failure(others=bool(others))
     return True

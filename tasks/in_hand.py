@@ -3,9 +3,10 @@
 A slow worker must not hold the last chunks of a run while fast ones have nothing to do, and what a vanished machine had
 in hand must not wait for its message to time out. So when nothing else waits, a chunk that has been in hand for much
 longer than chunks take is sent a second time. That does no harm: its shard appears whole, and who comes second finds
-it there.
+it there. A chunk that was sent and never begun, although nothing waits, counts as in hand from then on: a connection
+that broke while a message was on its way may have cost the message.
 
-All of it may be lost; then chunks come back when their messages time out.
+All of it may be lost; then chunks come back when their messages time out, or by `producer resume`.
 """
 
 from __future__ import annotations
@@ -31,12 +32,21 @@ UNKNOWN_S = 60.0
 """What is too long before any chunk is done, when a worker may still be loading its network."""
 
 _AT_ONCE = 16
-_KEYS = ["oshiwake:embed:in-hand", "oshiwake:embed:again", "oshiwake:embed:took"]
+_KEYS = ["oshiwake:embed:in-hand", "oshiwake:embed:again", "oshiwake:embed:took", "oshiwake:embed:sent"]
 
 # The time is the broker's: clocks of machines differ.
 _NOW = "local t = redis.call('TIME') local now = t[1] + t[2] / 1000000 "
 
-_TAKE = _NOW + "redis.call('ZADD', KEYS[1], now, ARGV[1]) redis.call('EXPIRE', KEYS[1], ARGV[2])"
+_SENT = "redis.call('SADD', KEYS[4], ARGV[1]) redis.call('EXPIRE', KEYS[4], ARGV[2])"
+
+_TAKE = (
+    _NOW
+    + """
+redis.call('SREM', KEYS[4], ARGV[1])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+)
 
 _LET_GO = (
     _NOW
@@ -57,7 +67,8 @@ end
 _OVERDUE = (
     _NOW
     + """
-if redis.call('LLEN', KEYS[4]) > 0 then return {} end
+if redis.call('LLEN', KEYS[5]) > 0 then return {} end
+for _, chunk in ipairs(redis.call('SPOP', KEYS[4], ARGV[5])) do redis.call('ZADD', KEYS[1], 'NX', now, chunk) end
 local took = redis.call('LRANGE', KEYS[3], 0, -1)
 for i = 1, #took do took[i] = tonumber(took[i]) end
 table.sort(took)
@@ -72,6 +83,7 @@ for _, chunk in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - limit,
     redis.call('ZREM', KEYS[1], chunk)
   end
 end
+redis.call('EXPIRE', KEYS[1], ARGV[6])
 redis.call('EXPIRE', KEYS[2], ARGV[6])
 return found
 """
@@ -86,6 +98,10 @@ class InHand:
         self._queue = queue
         self._keep_s = keep_s
         self._overdue = self._redis.register_script(_OVERDUE)
+
+    def sent(self, message: EmbedMessage) -> None:
+        """A chunk is about to be put on the queue."""
+        self._eval(None, _SENT, message.model_dump_json(), self._keep_s)
 
     def take(self, message: EmbedMessage, through: Any = None) -> None:
         """A worker begins with a chunk; `through` a pipeline, it costs no round trip of its own."""

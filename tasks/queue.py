@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from tasks.alive import WorkerAlive, workers_alive
 from tasks.connection import check_broker, connect, safe_url
 from tasks.errors import BrokerUnreachable, NoWorker
+from tasks.in_hand import InHand
 from tasks.messages import EmbedMessage, ReduceMessage, TrainMessage
 from tasks.progress import PassProgress, Progress
 from tasks.settings import Settings
@@ -71,6 +72,7 @@ class Queue:
         """Put a chunk on the queue."""
         from tasks.embed import send_embed
 
+        self._in_hand.sent(message)
         send_embed(message, through=self._celery_producer)
 
     def send_reduce(self, message: ReduceMessage) -> None:
@@ -84,6 +86,12 @@ class Queue:
         from tasks.train import send_train
 
         send_train(message, through=self._celery_producer)
+
+    @functools.cached_property
+    def _in_hand(self) -> InHand:
+        from tasks.application import EMBED_QUEUE
+
+        return InHand(self._redis, EMBED_QUEUE, self._settings.keep_s)
 
     @functools.cached_property
     def _celery_producer(self) -> Any:

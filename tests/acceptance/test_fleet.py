@@ -25,13 +25,16 @@ def _wait_in_hand(farm: Farm, chunks: int) -> None:
 
 
 def test_nobody_holds_the_last_chunks(farm: Farm) -> None:
-    """A worker that stands still and one that vanishes cost the run seconds: a third, which joins late, takes over."""
+    """A worker that stands still, one that vanishes and a message that is lost cost the run seconds: a third worker,
+    which joins late, takes over.
+    """
     program, c = farm.program, farm.program.collection
     program.env.update({"PYTHONPATH": str(PLUGINS), "SLOW_S": "0.5"})
     slow, vanishing = farm.start_worker("embed", "slow"), farm.start_worker("embed", "vanishing")
     del program.env["SLOW_S"]
     program.sort("enqueue", "--no-worker-check", rc=0)
     _wait_in_hand(farm, 2)
+    assert farm.client().rpop("embed")
     os.kill(_child(slow), signal.SIGSTOP)
     os.killpg(vanishing.pid, signal.SIGKILL)
     start = time.monotonic()

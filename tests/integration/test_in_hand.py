@@ -64,6 +64,27 @@ def test_nothing_is_sent_again_while_others_wait(chunks: InHand, redis: Redis) -
     assert chunks.overdue() == [_message(0)]
 
 
+def test_a_chunk_that_nobody_begins_is_sent_again(
+    chunks: InHand, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its message was lost on the way, as far as anybody can know once nothing waits; it gets the time of any other."""
+    chunks.sent(_message(0))
+    chunks.sent(_message(1))
+    redis.lpush("embed", "a message")
+    assert chunks.overdue() == []
+    redis.delete("embed")
+    chunks.take(_message(1))
+    chunks.let_go(_message(1), done=True)
+    monkeypatch.setattr(in_hand, "SHORTEST_S", 60)
+    assert chunks.overdue() == []
+    monkeypatch.setattr(in_hand, "SHORTEST_S", 0)
+    redis.delete("oshiwake:embed:took")
+    assert chunks.overdue() == [_message(0)]
+    chunks.take(_message(0))
+    chunks.let_go(_message(0), done=True)
+    assert chunks.overdue() == []
+
+
 def test_too_long_is_measured_by_what_chunks_take(chunks: InHand, redis: Redis) -> None:
     """Twice the median of the last chunks: where all are slow, none is too slow."""
     redis.rpush("oshiwake:embed:took", *[100.0] * 3, *[0.0] * 2)
@@ -75,6 +96,8 @@ def test_too_long_is_measured_by_what_chunks_take(chunks: InHand, redis: Redis) 
 
 def test_nothing_stays_for_ever(chunks: InHand, redis: Redis) -> None:
     """Every key expires."""
+    chunks.sent(_message(2))
+    assert 0 < redis.ttl("oshiwake:embed:sent") <= 3600
     chunks.take(_message(0))
     chunks.take(_message(1))
     chunks.overdue()
