@@ -16,6 +16,7 @@ from tasks.alive import workers_alive
 from tasks.application import REDUCE_QUEUE, app, settings
 from tasks.messages import AssignMessage, ReduceMessage, decode_message
 from tasks.process import progress, redis, store
+from tasks.send import send_assign, send_reduce
 from tasks.work import Work
 
 __all__ = ["assign", "share"]
@@ -41,8 +42,7 @@ def share(run: Run, number: int) -> int:
     if not progress().share(run.id, number, count):
         return 0
     for part in range(count):
-        message = AssignMessage(run=run.id, number=number, part=part, parts=count)
-        assign.apply_async(kwargs=message.model_dump(), argsrepr=f"run {run.id} pass {number} {message.what}")
+        send_assign(AssignMessage(run=run.id, number=number, part=part, parts=count))
     return count
 
 
@@ -83,8 +83,6 @@ def _assign(message: AssignMessage, worker: str) -> str:
 
 def _end(message: AssignMessage, text: str) -> str:
     """Whoever ends the last part lets the reducer begin."""
-    from tasks.reduce import send_reduce
-
     progress().answered(message.run, message.number, message.what)
     if progress().part_done(message.run, message.number, message.part):
         send_reduce(ReduceMessage(run=message.run, number=message.number))

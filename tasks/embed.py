@@ -18,7 +18,8 @@ from tasks.application import EMBED_QUEUE, app, settings
 from tasks.errors import PoisonousChunk
 from tasks.messages import EmbedMessage, ReduceMessage, decode_message
 from tasks.process import embedders, in_hand, progress, redis, store
-from tasks.tries import FIRST, Pause, Tries
+from tasks.send import send_embed, send_reduce
+from tasks.tries import Pause, Tries
 from tasks.work import Work
 from workers.errors import PictureStuck
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from store.counts import Counts
     from workers.pipeline import Timings
 
-__all__ = ["embed", "send_embed"]
+__all__ = ["embed"]
 
 CAREFUL = 3
 """From this delivery on, each picture of the chunk is tried in a process of its own first: two workers died at it."""
@@ -37,12 +38,6 @@ GIVE_UP = 6
 _log = logging.getLogger(__name__)
 
 _pause = Pause()
-
-
-def send_embed(message: EmbedMessage, tries: Tries = FIRST, through: Any = None) -> None:
-    """Put a chunk on the queue, through Celery's own connection or a given sender."""
-    what = f"run {message.run} {message.what}"
-    embed.apply_async(kwargs=message.model_dump(), headers=tries.headers, argsrepr=what, producer=through)
 
 
 @app.task(name="oshiwake.embed", bind=True, time_limit=settings.embed_limit_s)  # type: ignore[untyped-decorator]
@@ -90,7 +85,6 @@ def _pass_on(request: Any, message: EmbedMessage, error: Exception) -> bool:
 
 
 def _embed(message: EmbedMessage, worker: str, *, careful: bool) -> str:
-    from tasks.reduce import send_reduce
     from workers.embedding import embed_chunk
 
     run = store().run(message.run)

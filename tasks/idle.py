@@ -11,10 +11,10 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from tasks.application import EMBED_QUEUE, settings
-from tasks.embed import send_embed
 from tasks.in_hand import InHand
 from tasks.process import impatient_redis
 from tasks.progress import Progress
+from tasks.send import send_embed
 
 __all__: list[str] = []
 

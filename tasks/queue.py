@@ -70,20 +70,20 @@ class Queue:
 
     def send_chunk(self, message: EmbedMessage) -> None:
         """Put a chunk on the queue."""
-        from tasks.embed import send_embed
+        from tasks.send import send_embed
 
         self._in_hand.sent(message)
         send_embed(message, through=self._celery_producer)
 
     def send_reduce(self, message: ReduceMessage) -> None:
         """Put a pass on the queue."""
-        from tasks.reduce import send_reduce
+        from tasks.send import send_reduce
 
         send_reduce(message, through=self._celery_producer)
 
     def send_train(self, message: TrainMessage) -> None:
         """Put a trial of a sweep on the queue."""
-        from tasks.train import send_train
+        from tasks.send import send_train
 
         send_train(message, through=self._celery_producer)
 

@@ -15,18 +15,12 @@ from tasks.messages import ReduceMessage, decode_message
 from tasks.process import progress, store
 from tasks.work import Work
 
-__all__ = ["reduce", "send_reduce"]
+__all__ = ["reduce"]
 
 _WAIT_S = 600.0
 """How long a reducer waits for another one that places files in the same output folder."""
 
 _log = logging.getLogger(__name__)
-
-
-def send_reduce(message: ReduceMessage, through: Any = None) -> None:
-    """Put a pass on the queue, through Celery's own connection or a given sender."""
-    what = f"run {message.run} pass {message.number}"
-    reduce.apply_async(kwargs=message.model_dump(), argsrepr=what, producer=through)
 
 
 @app.task(name="oshiwake.reduce", bind=True, time_limit=settings.reduce_limit_s)  # type: ignore[untyped-decorator]

@@ -11,9 +11,10 @@ from tasks.application import app, settings
 from tasks.claim import Claim
 from tasks.messages import TrainMessage, decode_message
 from tasks.process import device, impatient_redis, store
+from tasks.send import send_train
 from workers.errors import TrialRefused
 
-__all__ = ["send_train", "train"]
+__all__ = ["train"]
 
 ATTEMPTS = 3
 """How often a trial that fails is tried, each time by whichever worker takes it."""
@@ -25,13 +26,6 @@ _PAUSE_S = 1.0
 """A worker that just failed lets another one take the trial."""
 
 _log = logging.getLogger(__name__)
-
-
-def send_train(message: TrainMessage, attempt: int = 1, through: Any = None) -> None:
-    """Put a trial on the queue, through Celery's own connection or a given sender."""
-    train.apply_async(
-        kwargs=message.model_dump(), headers={"attempt": attempt}, argsrepr=message.what, producer=through
-    )
 
 
 # Killed before the broker believes that the worker has vanished; the trial then goes on from its last checkpoint.
