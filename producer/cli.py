@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import signal
 import sys
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -33,6 +34,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"oshiwake {version('oshiwake')}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _producer(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass  # the commands do the work
+
 
 _COMMANDS = (
     ("run", sorting.run, "producer run ~/Pictures --references ~/refs --output ~/sorted"),

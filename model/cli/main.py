@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -19,8 +21,18 @@ __all__ = ["app", "main"]
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"oshiwake {version('oshiwake')}")  # noqa: T201
+        raise typer.Exit
+
+
 @app.callback(epilog="Example: reid train --manifest faces.parquet --output runs/faces")
-def _reid() -> None:
+def _reid(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
+    ] = False,
+) -> None:
     """Train, measure and inspect the network that tells characters apart."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import signal
 import subprocess
@@ -57,3 +58,12 @@ def test_a_name_that_is_no_text_is_shown(tmp_path: Path, encoding: str, options:
     )
     assert result.returncode == 0, result.stderr
     assert "udcff" in result.stdout
+
+
+@pytest.mark.parametrize("program", ["from producer.cli import main", "from model.cli.main import main"])
+def test_the_version_is_that_of_the_package(program: str) -> None:
+    """Both programs say which one they are, as a report of a fault needs it."""
+    said = subprocess.run(
+        [sys.executable, "-c", f"{program}; main()", "--version"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == f"oshiwake {importlib.metadata.version('oshiwake')}\n"

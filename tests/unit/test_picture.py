@@ -556,6 +556,13 @@ class TestDamage:
         finally:
             sys.setswitchinterval(interval)
 
+    def test_a_torn_jxl_is_told_in_words_of_ours(self) -> None:
+        """Its decoder answers with advice to people who build decoders."""
+        need("jxl")
+        data = encode(Image.effect_noise((64, 64), 90).convert("RGB"), "JXL")
+        with pytest.raises(UnreadablePicture, match="^damaged jxl: its decoder tells no reason$"):
+            decode(data[: len(data) // 2])
+
 
 def tiff_header(width: int, height: int) -> bytes:
     """A TIFF that says nothing but its size."""
