@@ -22,7 +22,7 @@ __all__ = ["run_calibration"]
 
 
 def run_calibration(
-    references: Path, weights: Path | None, far: float, output: Path | None, device: str
+    references: Path, weights: Path | None, far: float, output: Path | None, device: str, *, as_json: bool = False
 ) -> list[tuple[str, str]]:
     """Calibrate on a folder of references; return `(path, reason)` of files that cannot be read.
 
@@ -39,8 +39,11 @@ def run_calibration(
         for doubt in doubtful(embedded.embeddings, embedded.labels, pictures.characters, found.threshold)
     ]
     path = output or references / CALIBRATION
-    write_calibration(path, found, info, far=far, doubts=doubts)
-    _print(found, doubts, path)
+    text = write_calibration(path, found, info, far=far, doubts=doubts)
+    if as_json:
+        print(text, end="")  # noqa: T201 - what was asked for
+    else:
+        _print(found, doubts, path)
     return failures
 
 

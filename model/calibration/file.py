@@ -28,8 +28,8 @@ _FORMAT, _VERSION = "oshiwake-calibration", 1
 
 def write_calibration(
     path: Path, found: Calibration, info: WeightsInfo, *, far: float, doubts: list[dict[str, str]]
-) -> None:
-    """Write the file atomically."""
+) -> str:
+    """Write the file atomically; return what it holds."""
     values: dict[str, Any] = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -39,7 +39,9 @@ def write_calibration(
         **asdict(found),
         "doubtful": doubts,
     }
-    write_text(path, json.dumps(values, ensure_ascii=False, indent=1) + "\n")
+    text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+    write_text(path, text)
+    return text
 
 
 def read_calibration(path: Path, info: WeightsInfo) -> dict[str, Any]:

@@ -18,6 +18,7 @@ def calibrate(
     far: Annotated[float, typer.Option(min=0, max=1, help="Wanted share of accepted pairs of two characters.")] = 0.01,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write (JSON).")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what the file holds.")] = False,
 ) -> None:
     """Set the threshold by your own references, and name references that look wrong.
 
@@ -25,4 +26,4 @@ def calibrate(
     """
     from model.calibration.command import run_calibration
 
-    end_with(run_calibration(references, weights, far, output, device))
+    end_with(run_calibration(references, weights, far, output, device, as_json=as_json))

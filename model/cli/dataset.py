@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -69,6 +71,7 @@ def tags(
 def stats(
     manifest: Annotated[Path, typer.Argument(help="A manifest.")],
     plot: Annotated[Path | None, typer.Option(help="Also draw the histogram here (.png or .svg).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the article's table of a manifest, and draw how many pictures characters have."""
     from rich.console import Console
@@ -79,6 +82,11 @@ def stats(
     from model.plot import save_chart
 
     found = stats_of(read_manifest(manifest))
+    if plot is not None:
+        save_chart(histogram(found), plot)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), ensure_ascii=False))
+        return
     table = Table("figure", "value")
     table.add_row("images", f"{found.pictures:,}")
     table.add_row("characters with two or more", f"{found.characters:,}")
@@ -86,8 +94,6 @@ def stats(
     table.add_row("characters with exactly two", f"{found.exactly_two:,}")
     table.add_row("the largest", f"{found.largest[0]}: {found.largest[1]:,}")
     Console().print(table)
-    if plot is not None:
-        save_chart(histogram(found), plot)
 
 
 @dataset.command(epilog="Example: reid dataset split faces.parquet --ratio 3:1:1 --seed 1")

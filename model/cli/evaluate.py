@@ -25,10 +25,11 @@ def evaluate(
     all_pairs_up_to: Annotated[int, typer.Option(help="Compare all pairs of up to so many pictures.")] = 2_000,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what report.json holds, and no table.")] = False,
 ) -> None:
     """Measure how well weights tell apart characters that they have not been trained on."""
     from model.evaluation.command import EvaluationRequest, run_evaluation
     from model.evaluation.evaluate import EvaluationOptions
 
     options = EvaluationOptions(pairs=pairs, all_pairs_up_to=all_pairs_up_to, seed=seed)
-    end_with(run_evaluation(EvaluationRequest(data, weights, split, drawn, config, output, options, device)))
+    end_with(run_evaluation(EvaluationRequest(data, weights, split, drawn, config, output, options, device, as_json)))

@@ -40,6 +40,7 @@ class EvaluationRequest:
         output: Folder for the report, or None.
         options: How to measure.
         device: `cpu`, `cuda` or `auto`.
+        as_json: Print JSON and nothing else.
     """
 
     data: Path | None
@@ -50,6 +51,7 @@ class EvaluationRequest:
     output: Path | None
     options: EvaluationOptions
     device: str
+    as_json: bool = False
 
 
 def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
@@ -65,7 +67,11 @@ def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
     evaluation = evaluate(found.embeddings, found.labels, request.options)
     values = {"weights": info.digest, "set": pictures.name} | plain(evaluation, info.threshold)
     failures += [(pictures.call(pictures.pictures[row]), reason) for row, reason in found.failures]
-    print_evaluation(values, Console())
+    console = Console(soft_wrap=True, stderr=request.as_json)
+    if request.as_json:
+        print(json.dumps(values, ensure_ascii=False))  # noqa: T201 - what was asked for
+    else:
+        print_evaluation(values, Console())
     if request.output is not None:
         rows = found.rows
 
@@ -76,7 +82,7 @@ def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
         title = f"{path.name} on {pictures.name}"
         write_text(request.output / "report.html", report_page(evaluation, values, title, show))
         write_text(request.output / "report.json", json.dumps(values, ensure_ascii=False, indent=1))
-        Console().print(f"{request.output / 'report.html'}", soft_wrap=True)
+        console.print(f"{request.output / 'report.html'}")
     return failures
 
 

@@ -114,6 +114,25 @@ def test_from_folders_to_a_report(
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
 
 
+def test_json_for_a_pipe(
+    folder: Path,
+    small_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With --json standard output holds one JSON value and nothing else: that of the file, where there is one."""
+    manifest, weights = tmp_path / "m.parquet", ("--weights", small_weights)
+    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
+    capsys.readouterr()
+    assert reid(monkeypatch, "dataset", "stats", manifest, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["characters"] == len(list(folder.iterdir()))
+    assert reid(monkeypatch, "evaluate", folder, *weights, "-o", tmp_path / "report", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "report" / "report.json").read_text())
+    assert reid(monkeypatch, "calibrate", folder, *weights, "-o", tmp_path / "c.json", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "c.json").read_text())
+
+
 def test_evaluate_drawn_like_a_recipe(small_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Drawn characters are measured in full variety, or as a recipe draws them."""
     (tmp_path / "gentle.toml").write_text("[data]\ngentle = 1.0\n")
