@@ -224,7 +224,7 @@ class RunConfig(_Section):
     checkpoint_steps: int = Field(200, ge=1)
     evaluate_steps: int = Field(500, ge=1)
     patience: int = Field(0, ge=0)
-    threshold_far: float = Field(0.0, ge=0, lt=1)
+    threshold_far: float = Field(0.01, ge=0, lt=1)
     average: float = Field(0.0, ge=0, lt=1)
 
 

@@ -139,6 +139,15 @@ def test_unreadable_pictures_are_listed(tmp_path: Path, manifest: Path, capsys: 
     assert "0-0.png" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("given", "which"), [([], "far_threshold"), (["run.threshold_far=0"], "eer_threshold")])
+def test_the_stored_threshold(tmp_path: Path, manifest: Path, given: list[str], which: str) -> None:
+    """By default one at which few strangers get a name; that of the equal error rate where it is asked for."""
+    run_training(Request(None, [*SMALL, f"data.manifest='{manifest}'", *given], tmp_path))
+    info = read_info(tmp_path / WEIGHTS)
+    assert info.threshold == pytest.approx(info.measured[which], abs=1e-6)
+    assert info.measured["far_threshold"] < info.measured["eer_threshold"]
+
+
 def test_early_stopping(tmp_path: Path, manifest: Path) -> None:
     """With a learning rate that changes nothing, the training ends after `patience` measurements more."""
     given = [*SMALL, f"data.manifest='{manifest}'", "optimizer.lr=1e-30", "schedule.steps=50", "run.patience=2"]
