@@ -1,7 +1,11 @@
-"""Kombu's way to Redis, which here outlives what is no message.
+"""Kombu's way to Redis, which here outlives what is no message, and answers that never arrive.
 
 Whoever reaches the broker can push any bytes into a queue's list. Kombu hands the error of reading them to the worker's
 event loop, and the worker ends; so a few bytes would end a whole fleet.
+
+A worker answers for what it has done, and only then has room for the next message. Where that answer fails, as it does
+when the broker stands still for longer than the socket's timeout, Celery writes a line into the log and goes on, and
+kombu keeps the room taken: with one message at a time, the worker stays connected and takes nothing more for ever.
 """
 
 from __future__ import annotations
@@ -16,7 +20,28 @@ __all__ = ["Transport", "install"]
 _log = logging.getLogger(__name__)
 
 
+class _QoS(redis.QoS):
+    """What this worker has in hand: no more what it has answered for, whether the broker heard that or not.
+
+    What the broker has not heard it delivers again, and the chunk is found done.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        finally:
+            self._quick_ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
+        finally:
+            self._quick_ack(delivery_tag)
+
+
 class _Channel(redis.Channel):
+    QoS = _QoS
+
     def _brpop_read(self, **options: Any) -> bool:
         try:
             return bool(super()._brpop_read(**options))  # type: ignore[no-untyped-call]
@@ -29,7 +54,7 @@ class _Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """Redis, with channels that throw away what cannot be read."""
+    """Redis, with channels that throw away what cannot be read, and that a failed answer does not stop."""
 
     Channel = _Channel
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.ports import free_port
 
 SECRET = "hush-hush-not-to-be-seen"
 PAGE = 7
@@ -57,9 +58,7 @@ def object_server() -> Iterator[ObjectServer]:
     """The server, one for all tests of this process."""
     pytest.importorskip("s3fs", reason="the extra s3 is not installed")
     pytest.importorskip("moto", reason="moto, an S3 server to test with, is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(port)],
         env=os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)},

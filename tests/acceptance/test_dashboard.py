@@ -8,11 +8,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import Farm, wait_until
+from tests.ports import free_port
 
 PICTURES = os.environ.get("OSHIWAKE_PICTURES")
 """Where this test writes its screenshots, for docs/watching.md; nowhere by default."""
@@ -48,9 +48,7 @@ class Page:
 
 @contextmanager
 def _dashboard(farm: Farm, state: Path) -> Iterator[Page]:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     farm.program.env["XDG_STATE_HOME"] = str(state)
     process = farm.program.start("dashboard", "--port", str(port), "--url-prefix", "flower")
     assert process.stderr is not None

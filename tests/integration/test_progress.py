@@ -19,6 +19,7 @@ from store.shard import Counts
 from tasks.connection import connect
 from tasks.progress import Progress
 from tasks.settings import Settings
+from tests.ports import free_port
 
 RUN = "20261123-0412"
 
@@ -118,9 +119,8 @@ def test_the_last_part_lets_the_reducer_begin(progress: Progress) -> None:
 
 def test_a_chunk_that_is_done_waits_for_a_broker_that_is_away() -> None:
     """The connection of a worker outlasts a restart; that of the producer says at once that nobody answers."""
-    with ValkeyServer() as first:
-        port = first.port
-        url = f"redis://127.0.0.1:{port}/0"
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
     start = time.monotonic()
     with connect(url) as hasty, pytest.raises(RedisError):
         hasty.ping()
