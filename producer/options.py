@@ -129,7 +129,7 @@ Multiple = Annotated[
 ]
 RunId = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", help="Run id such as 20261123-0412; the newest run when left out."),
+    typer.Argument(metavar="[RUN]", help="Run id such as 20261123-0412-k7m2p; the newest run when left out."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Processes = Annotated[

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import secrets
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +15,7 @@ from store.part import Part
 from store.place import local_logs
 from store.roots import ANYWHERE, Roots
 
-__all__ = ["Mark", "Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "valid_run_id"]
+__all__ = ["Mark", "Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "new_run_id", "valid_run_id"]
 
 Mode = Literal["hardlink", "symlink", "copy", "move"]
 Mark = Literal["cancelled", "undone", "makes_output", "emptied"]
@@ -22,11 +24,23 @@ undone, nothing of any run is left in the output folder, and the journal is bein
 
 Queue = Literal["private", "shared"]
 
-_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{4}(-[0-9]+)?")
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{4}(-[0-9a-z]{1,8})?")
+
+_LETTERS = "23456789bcdfghjkmnpqrstvwxz"
+"""None that looks like another, and no vowels: no words come out."""
+
+
+def new_run_id(created_s: float) -> str:
+    """The local time and five letters drawn at random, `20261123-0412-k7m2p`: one of 14 million in that minute.
+
+    Runs of different stores may share an output folder, whose journal knows them by their ids.
+    """
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(5))
+    return time.strftime(f"%Y%m%d-%H%M-{letters}", time.localtime(created_s))
 
 
 def valid_run_id(text: str) -> bool:
-    """Whether a text has the form of a run id, such as `20261123-0412` or `20261123-0412-2`."""
+    """Whether a text has the form of a run id; `20261123-0412` and `20261123-0412-2` are those of older stores."""
     return _RUN_ID.fullmatch(text) is not None
 
 
@@ -140,7 +154,7 @@ class Run:
     """The folder of one run.
 
     Attributes:
-        id: Such as `20261123-0412`.
+        id: Such as `20261123-0412-k7m2p`.
         folder: Absolute path.
         archive: The part that lists the archive.
         roots: This machine's map of named roots.

@@ -11,8 +11,8 @@ STORE/studies/<study>/<trial>/  trial.json, the training's own files, result.jso
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from store.files import new_file, read_json, sweep, write_json
 from store.part import Part
 from store.place import ObjectPath, default_store, local_logs, place
 from store.roots import ANYWHERE, Roots
-from store.run import Run, RunSpec
+from store.run import Run, RunSpec, new_run_id
 from store.study import Trial
 
 __all__ = ["Store"]
@@ -63,7 +63,7 @@ class Store:
         return path
 
     def create_run(self, spec: RunSpec) -> Run:
-        """Make a run with an id of its own, made from the local time: `20261123-0412`, then `20261123-0412-2`, …
+        """Make a run with an id that no other run has, in whatever store.
 
         Raises:
             StoreError: The store cannot be written.
@@ -73,7 +73,7 @@ class Store:
             self._sweep()
             if not (self.root / "store.json").exists():
                 write_json(self.root / "store.json", {})
-            run = self._claim(time.strftime("%Y%m%d-%H%M", time.localtime(spec.created_s)))
+            run = self._claim(spec.created_s)
             run.begin(spec)
         except OSError as error:
             raise StoreError(f"cannot write the store {self.root}: {error.strerror}") from error
@@ -87,15 +87,12 @@ class Store:
             if not (folder / "passes").exists():
                 sweep(folder)
 
-    def _claim(self, stem: str) -> Run:
-        for n in range(1, 10_000):
-            run = Run(self.runs, stem if n == 1 else f"{stem}-{n}", self.roots)
-            try:
+    def _claim(self, created_s: float) -> Run:
+        while True:
+            run = Run(self.runs, new_run_id(created_s), self.roots)
+            with contextlib.suppress(FileExistsError):
                 run.folder.mkdir()
                 return run
-            except FileExistsError:
-                continue
-        raise StoreError(f"{self.runs}: too many runs in one minute")
 
     def run(self, run_id: str) -> Run:
         """A run by its id.
@@ -147,7 +144,7 @@ class Store:
         return runs[0]
 
     def part(self, name: str) -> Part:
-        """A part by its name, e.g. `20261123-0412/archive`."""
+        """A part by its name, e.g. `20261123-0412-k7m2p/archive`."""
         return Part(self.runs, name, self.roots)
 
     def parts_of(self, root: str, embedding_key: str) -> Iterator[Part]:

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from store.run import valid_run_id
 from store.study import valid_study, valid_trial
 from tasks.errors import BadMessage
 
 __all__ = ["AssignMessage", "EmbedMessage", "ReduceMessage", "TrainMessage", "decode_message"]
 
-_RunId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{4}(-[0-9]+)?$")]
 _PartName = Annotated[str, Field(pattern=r"^(archive|passes/[0-9]{1,6}/references)$")]
 
 
@@ -25,6 +25,7 @@ def _checked(valid: Callable[[str], bool], what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+_RunId = Annotated[str, _checked(valid_run_id, "run")]
 _Study = Annotated[str, _checked(valid_study, "study")]
 _Trial = Annotated[str, _checked(valid_trial, "trial")]
 

@@ -152,6 +152,12 @@ def test_assignments_come_back(tmp_path_factory: pytest.TempPathFactory, rows: l
     assert read_assignments(path) == rows
 
 
+def test_runs_of_two_stores_have_ids_of_their_own(tmp_path: Path) -> None:
+    """Begun in the same instant, too: the journal of an output folder that both use knows them by their ids."""
+    runs = [Store(tmp_path / name).create_run(SPEC) for name in "abcdefgh"]
+    assert len({run.id for run in runs}) == len(runs)
+
+
 def test_runs_of_one_minute_have_ids_of_their_own(tmp_path: Path) -> None:
     """And are found again, the newest first."""
     store = Store(tmp_path / "store")
@@ -186,9 +192,10 @@ def test_a_store_with_nothing_but_damage_says_so(tmp_path: Path) -> None:
             store.latest()
 
 
-@pytest.mark.parametrize(
-    "name", ["", "..", "../x", "20261123-0412/..", "20261123-0412-", "2026-1123", "２０２６1123-0412"]
-)
+NO_RUNS = ["", "..", "../x", "20261123-0412/..", "20261123-0412-", "20261123-0412-K7M2P", "20261123-0412-a-2"]
+
+
+@pytest.mark.parametrize("name", [*NO_RUNS, "2026-1123", "２０２６1123-0412"])
 def test_what_is_no_run_id_leads_nowhere(tmp_path: Path, name: str) -> None:
     """A name from outside never becomes a path out of the store."""
     with pytest.raises(RunNotFound):
