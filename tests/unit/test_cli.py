@@ -67,3 +67,13 @@ def test_the_version_is_that_of_the_package(program: str) -> None:
         [sys.executable, "-c", f"{program}; main()", "--version"], capture_output=True, text=True, check=True
     )
     assert said.stdout == f"oshiwake {importlib.metadata.version('oshiwake')}\n"
+
+
+@pytest.mark.parametrize("program", ["producer", "reid"])
+def test_ctrl_c_while_it_loads_ends_in_one_line(program: str) -> None:
+    """However early it comes: the modules of the command line are not all imported yet."""
+    (script,) = importlib.metadata.entry_points(group="console_scripts", name=program)
+    interrupt = "lambda event, args: event == 'import' and args[0] == 'typer' and os.kill(os.getpid(), 2)"
+    code = f"import os, sys; sys.addaudithook({interrupt}); from {script.module} import main; main()"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, f"{program}: interrupted\n")

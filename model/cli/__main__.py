@@ -1,5 +1,0 @@
-"""`python -m model.cli`, for torchrun."""
-
-from model.cli.main import main
-
-main()
