@@ -289,7 +289,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         full = 1.0 if top <= 1.0 else 255.0 if top <= 255.0 else 65535.0
     else:
         full = 65535.0
-    grey = Image.fromarray(np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8), mode="L")
+    tones = np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8)
+    if image.format == "TIFF" and image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0:  # type: ignore[attr-defined]
+        tones = 255 - tones  # white is zero; Pillow turns the tones of shallow ones alone
+    grey = Image.fromarray(tones, mode="L")
     clear = image.info.get("transparency")  # one value that stands for no ink
     if isinstance(clear, int):
         grey.putalpha(Image.fromarray(values != clear).convert("L"))

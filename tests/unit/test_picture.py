@@ -388,6 +388,15 @@ class TestModes:
         """16-bit grey keeps its tones instead of being clipped at 255."""
         assert pixels(encode(Image.fromarray(self.TONES.astype(np.uint16)), pillow_format)) == self.WANTED
 
+    @pytest.mark.parametrize("kind", [np.uint16, np.float32])
+    def test_deep_grey_of_which_white_is_zero(self, kind: type) -> None:
+        """A TIFF may count from white to black, as scanners do; it is no negative."""
+        data = encode(Image.fromarray(self.TONES.astype(kind)), "TIFF")
+        one = struct.pack("<HHIHH", 262, 3, 1, 1, 0)  # the tag PhotometricInterpretation
+        assert data.count(one) == 1
+        zero = data.replace(one, struct.pack("<HHIHH", 262, 3, 1, 0, 0))
+        assert pixels(zero) == [[255 - tone for tone in colour] for colour in self.WANTED]
+
     def test_deep_grey_of_jxl(self) -> None:
         """A 16-bit JPEG XL keeps its tones."""
         need("jxl")
