@@ -6,6 +6,8 @@ CPU's vector and matrix units nearly idle. Gathered into one matrix, all pixels 
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,7 +23,8 @@ class _Gathering(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """As any convolution: `(n, in, height, width)` to `(n, out, ...)`."""
-        (high, wide), (down, right), (top, left) = self.kernel_size, self.stride, self.padding  # type: ignore[misc]
+        (high, wide), (down, right) = self.kernel_size, self.stride
+        top, left = cast("tuple[int, int]", self.padding)  # a word, `same`, stands in no network of ours
         rows, columns = (maps.shape[2] + 2 * top - high) // down + 1, (maps.shape[3] + 2 * left - wide) // right + 1
         if columns > _NARROW:
             return super().forward(maps)
