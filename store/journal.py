@@ -10,6 +10,7 @@ present state that the log adds up to: which image stands where. Paths below a n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -118,6 +119,16 @@ class Journal(JournalFile):
             (run, self.meta(_pass_key(run, number)) or 0),
         )
         return [(Action(action), bool(member), count) for action, member, count in rows]
+
+    def left_in_pass(self, run: str, number: int) -> list[bytes]:
+        """The folders made by any run that a pass has taken something out of."""
+        made = {row[0] for row in self._db.execute("SELECT target FROM operation WHERE action = 'folder' AND done = 1")}
+        rows = self._db.execute(
+            "SELECT CASE action WHEN 'rename' THEN source ELSE target END FROM operation"
+            " WHERE run = ? AND id > ? AND done = 1 AND action IN ('rename', 'remove')",
+            (run, self.meta(_pass_key(run, number)) or 0),
+        )
+        return sorted(self._here(folder) for folder in made & {os.path.dirname(path) for (path,) in rows})
 
     def open_operations(self) -> list[Operation]:
         """What was planned and not settled: the process that planned it died. In order."""

@@ -6,6 +6,7 @@ between is finished by the next process that opens the journal (`recover`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections import Counter
@@ -133,6 +134,16 @@ class Placer:
             original = os.fsdecode(item.op.image.path)
             self.tally.problems.append(f"{original}: others take every name it is given; it stays where it is")
         return stands
+
+    def take_away_emptied(self, number: int) -> None:
+        """Take away the folders of ours that a pass has left empty, as of a character that has no reference any more.
+
+        That needs no line in the journal: what was taken out of them is in it, and whoever puts that back makes them
+        again.
+        """
+        for folder in self._journal.left_in_pass(self._run, number):
+            with contextlib.suppress(OSError):  # something stands in it, or it is gone
+                os.rmdir(folder)
 
     def _plan_image(self, wanted: Wanted, claimed: set[bytes]) -> tuple[list[Operation], list[bytes]]:
         """What has to be done for one image, and where it stands already."""

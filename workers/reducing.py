@@ -145,6 +145,7 @@ class _Reducer:
             report.close()
         finally:
             report.discard()
+        self._placer.take_away_emptied(self._pass.number)
         published = publish(self._journal, self._output, report.path)
         self._placer.tally.add_earlier(earlier, self._spec.mode)
         return self._summary(totals, published)

@@ -78,6 +78,20 @@ def test_a_changed_assignment_renames(site: Site, mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_folder_that_a_pass_empties_goes(site: Site, mode: Mode) -> None:
+    """If we had made it and nothing else stands in it; undo brings it back, with what stood in it."""
+    (site.output / "mine").mkdir(parents=True)
+    site.place(site.run(), mode, {"one/a.png": ["A"], "two/a.png": ["A", "B"], "b.png": ["mine"]})
+    put(site.output / "B" / "notes.txt")
+    before = look(site.output)
+    later = site.run()
+    site.place(later, mode, {"one/a.png": ["C"], "two/a.png": ["C"], "b.png": ["C"]})
+    assert {path.name for path in site.output.iterdir()} == {".oshiwake", "B", "C", "mine"}
+    undo_run(later)
+    assert look(site.output) == before
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     "steps",
     [
