@@ -21,7 +21,7 @@ _FEW = {"mkdir": 4, "replace": 6}
 """These moments come a few times in a reduction; the others once for each picture, `commit` twice for each batch."""
 
 _TIMED = {
-    "kill producer": 14,
+    "kill producer": 11,
     "kill embed-child": 10,
     "kill embed-parent": 10,
     "kill reduce-child": 8,
@@ -29,7 +29,7 @@ _TIMED = {
     "kill broker, restart with its data": 5,
     "stop broker, restart with its data": 4,
     "kill broker, restart empty": 6,
-    "freeze broker": 2,
+    "freeze broker": 5,
     "freeze embed-child": 2,
 }
 """Faults at a random moment, and how often of a hundred; the rest are kill points of the placing loop."""
