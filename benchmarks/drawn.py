@@ -39,7 +39,7 @@ def main() -> None:
 
 def reid(*words: object) -> None:
     """Run the command line, and stop when it fails."""
-    subprocess.run([sys.executable, "-m", "model", *(str(word) for word in words)], check=True)
+    subprocess.run([sys.executable, "-m", "model.cli", *(str(word) for word in words)], check=True)
 
 
 if __name__ == "__main__":

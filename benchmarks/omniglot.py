@@ -71,7 +71,7 @@ def prepare(data: Path, output: Path) -> Path:
 
 def reid(*words: object) -> None:
     """Run the command line, and stop when it fails."""
-    subprocess.run([sys.executable, "-m", "model", *(str(word) for word in words)], check=True)
+    subprocess.run([sys.executable, "-m", "model.cli", *(str(word) for word in words)], check=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def train(
 
     Without --config the article's recipe is used. `weights.safetensors` in the output folder can be used at once by
     `producer --weights` and `reid evaluate --weights`. With several GPUs, start it by `torchrun --nproc-per-node N -m
-    model train …`.
+    model.cli train …`.
     """
     from model.training.command import Request, run_training
 

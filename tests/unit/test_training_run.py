@@ -119,7 +119,7 @@ def test_killed_training_resumes_exactly(tmp_path: Path, manifest: Path) -> None
     given = [*SMALL, f"data.manifest='{manifest}'", "schedule.steps=12", "optimizer.lr=0.01"]
     settings = [part for value in given for part in ("--set", value)]
     output = tmp_path / "killed"
-    command = [sys.executable, "-m", "model", "train", "--device", "cpu", "--output", str(output), *settings]
+    command = [sys.executable, "-m", "model.cli", "train", "--device", "cpu", "--output", str(output), *settings]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
