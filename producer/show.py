@@ -30,7 +30,12 @@ def print_line(value: object, console: Console) -> None:
 
 def status_fields(status: RunStatus) -> dict[str, object]:
     """A status as JSON fields."""
-    return {**dataclasses.asdict(status), "state": status.state.value, "reduced": list(status.reduced)}
+    return {
+        **dataclasses.asdict(status),
+        "state": status.state.value,
+        "shared": list(status.shared),
+        "reduced": list(status.reduced),
+    }
 
 
 def duration(seconds: float) -> str:
@@ -58,6 +63,9 @@ def print_status(status: RunStatus, console: Console) -> None:
     if status.images_per_s and not status.ended:
         left = f", {duration(status.left_s)} left" if status.left_s else ""
         table.add_row("speed", f"{status.images_per_s:,.1f} images/s{left}")
+    if status.state is RunState.REDUCING and status.reducing[2]:
+        what, done, total = status.reducing
+        table.add_row("reduced", f"{what}: {done:,} of {total:,}")
     if not status.ended:
         names = ", ".join(f"{worker.name} ({'+'.join(worker.queues)})" for worker in status.workers)
         table.add_row("workers", f"{len(status.workers)} alive{': ' if names else ''}{names}")

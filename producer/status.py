@@ -54,6 +54,7 @@ class RunStatus:
         images_per_s: Lately; None when unknown.
         left_s: Seconds to go at that rate; None when unknown.
         silent_s: Seconds since the last chunk was done, while some remain; None before one is.
+        shared: Parts that several reducers have assigned, and how many there are; none where one does it alone.
         reduced: Chunks assigned and placed, and how many there are.
         workers: Who lives.
         errors: Chunks that failed on every try, with the reason.
@@ -75,11 +76,19 @@ class RunStatus:
     images_per_s: float | None = None
     left_s: float | None = None
     silent_s: float | None = None
+    shared: tuple[int, int] = (0, 0)
     reduced: tuple[int, int] = (0, 0)
     workers: list[WorkerAlive] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     rule: str = ""
     summary: dict[str, Any] | None = None
+
+    @property
+    def reducing(self) -> tuple[str, int, int]:
+        """What the reduction does, how much of it is done, and of how much; 0 of 0 where nobody knows."""
+        if self.shared[1] and not self.reduced[1]:
+            return "assigning (parts)", *self.shared
+        return "assigning and placing (chunks)", *self.reduced
 
     @property
     def ended(self) -> bool:
@@ -128,6 +137,7 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
         images_per_s=rate,
         left_s=remaining / rate if rate and remaining else None,
         silent_s=silent_s,
+        shared=live.shared if live else (0, 0),
         reduced=(live.reduced, live.to_reduce) if live else (0, 0),
         workers=workers,
         errors=live.errors if live and summary is None else {},

@@ -58,8 +58,8 @@ class View:
     def show(self, status: RunStatus) -> None:
         """Show a run."""
         if status.state is RunState.REDUCING:
-            done, total = status.reduced
-            self._update("assigning and placing (chunks)", done, total or None, "")
+            what, done, total = status.reducing
+            self._update(what, done, total or None, "")
             return
         done = status.embedded + status.failed + status.unsupported
         speed = f"{status.images_per_s:,.1f}/s" if status.images_per_s else ""

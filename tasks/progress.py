@@ -66,6 +66,7 @@ class PassProgress:
         errors: Chunks that could not be done, with the last reason.
         reduced: Chunks assigned and placed.
         to_reduce: Chunks to assign and place; 0 before that has begun.
+        shared: Of the parts that several reducers assign first, how many are done, and how many there are.
     """
 
     chunks: int
@@ -81,6 +82,7 @@ class PassProgress:
     errors: dict[str, str]
     reduced: int
     to_reduce: int
+    shared: tuple[int, int]
 
 
 Also = Callable[[Any], None]
@@ -187,10 +189,10 @@ class Progress:
 
     def read(self, run: str, number: int) -> PassProgress | None:
         """How far a pass is, or None where Redis knows nothing of it."""
-        done, totals, recent, errors, *_ = self._keys(run, number)
+        done, totals, recent, errors, _, parts = self._keys(run, number)
         with self._redis.pipeline() as pipe:
-            pipe.hlen(done).hgetall(totals).lrange(recent, 0, -1).hgetall(errors)
-            chunks, raw, samples, failures = pipe.execute()
+            pipe.hlen(done).hgetall(totals).lrange(recent, 0, -1).hgetall(errors).scard(parts)
+            chunks, raw, samples, failures, shared = pipe.execute()
         if not raw and not failures and not chunks:
             return None
         values = {key.decode(): int(value) for key, value in raw.items()}
@@ -208,6 +210,7 @@ class Progress:
             errors={key.decode(): value.decode("utf-8", "replace") for key, value in failures.items()},
             reduced=values.get("reduced", 0),
             to_reduce=values.get("to_reduce", 0),
+            shared=(int(shared), values.get("parts", 0)),
         )
 
     def _keys(self, run: str, number: int) -> tuple[str, str, str, str, str, str]:

@@ -42,6 +42,17 @@ def test_in_a_pipe_nothing_is_wrapped(tmp_path: Path, capsys: pytest.CaptureFixt
     assert ["archive", ARCHIVE] in fields
 
 
+def test_a_reduction_shows_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The parts that several reducers assign first, then the chunks; nothing while nobody has begun."""
+    session = Session(tmp_path)
+    for shared, reduced in (((0, 0), (0, 0)), ((3, 8), (0, 0)), ((8, 8), (1, 2000))):
+        print_status(replace(status(RunState.REDUCING), shared=shared, reduced=reduced), session.out)
+    lines = [
+        line.split(maxsplit=1)[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("reduced")
+    ]
+    assert lines == ["assigning (parts): 3 of 8", "assigning and placing (chunks): 1 of 2,000"]
+
+
 def test_nothing_is_said_of_what_was_not_reused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A further pass uses all its embeddings again; `reused 0` is said of the scan and would be understood of them."""
     summary = {
