@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from tests.acceptance.conftest import Program
+from tests.acceptance.conftest import WAIT_S, Program
 from tests.acceptance.test_outcome import report
 from tests.conftest import FILES, PLUGINS
+
+MEMORY_BYTES = 2 << 30
+
+
+@pytest.fixture
+def little_memory() -> Iterator[tuple[str, ...]]:
+    """What starts a program in a group of processes that the kernel kills from when they take too much memory."""
+    root = Path("/sys/fs/cgroup")
+    old = (root / "memory").is_dir()
+    group = root / ("memory" if old else "") / f"oshiwake-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / ("memory.limit_in_bytes" if old else "memory.max")).write_text(str(MEMORY_BYTES))
+    except OSError:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+        pytest.skip("no group of processes with a limit of memory can be made here")
+    yield "sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"
+    group.rmdir()
 
 
 @pytest.mark.parametrize(
@@ -23,3 +48,19 @@ def test_a_poisonous_picture_is_one_unreadable_row(program: Program, ending: str
     assert status["summary"]["outcomes"]["unreadable"] == 3
     row = report(c)["set 1/1-08.png"]
     assert row["outcome"] == "unreadable" and reason in row["reason"]
+
+
+def test_a_picture_that_takes_all_memory_is_one_unreadable_row(
+    program: Program, little_memory: tuple[str, ...]
+) -> None:
+    """The kernel kills whoever decodes it; the others of its chunk are embedded, and the run is done."""
+    c = program.collection
+    program.env["PYTHONPATH"] = str(PLUGINS)
+    victim = c.archive / "set 1" / "1-08.png"
+    victim.write_bytes(victim.read_bytes() + b"!devour!")
+    process = program.start(*program.sort_args(), "--json", prefix=little_memory)
+    out, err = process.communicate(timeout=WAIT_S * 2)
+    assert process.returncode == 1, err
+    assert json.loads(out)["summary"]["outcomes"]["unreadable"] == 3
+    row = report(c)["set 1/1-08.png"]
+    assert row["outcome"] == "unreadable" and "4 GiB of memory" in row["reason"]

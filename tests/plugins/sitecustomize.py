@@ -27,7 +27,9 @@ def _poisoned(file, *args, **kwargs):
         time.sleep(3600)
     hoard = []
     while ending == b"!eat!!!!":
-        hoard.append(bytearray(64 << 20))
+        hoard.append(bytearray(64 << 20))  # of addresses
+    while ending == b"!devour!":
+        hoard.append(b"\1" * (64 << 20))  # of memory
     time.sleep(float(os.environ.get("SLOW_S", 0)))
     return _open(file, *args, **kwargs)
 
