@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from tasks.child import Child
 from tasks.connection import safe_url
@@ -211,10 +212,13 @@ def _serve() -> None:
     from flower.options import options
     from prometheus_client import REGISTRY
 
+    from tasks.application import app, settings
     from tasks.metrics import QueueCollector, scrape_connection
-    from tasks.settings import read_settings
 
-    REGISTRY.register(QueueCollector(scrape_connection(read_settings())))
+    REGISTRY.register(QueueCollector(scrape_connection(settings)))
+    if settings.broker_url.startswith("rediss:"):
+        # Flower's own connection, for the lengths of the queues, reads the options of TLS nowhere else.
+        app.conf.broker_use_ssl = dict(parse_qsl(urlsplit(settings.broker_url).query))
     options.format_task = readable_task
     sys.argv = ["celery", "-A", "tasks", "--quiet", "flower"]
     main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import shutil
@@ -11,6 +12,7 @@ import socketserver
 import ssl
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -24,6 +26,7 @@ from tests.conftest import FILES
 from tests.ports import free_port
 
 PASSWORD = "hush:/@+%20"
+LOGIN = "me:hush-hush"
 SERVER = shutil.which("redis-server")
 
 
@@ -111,6 +114,28 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def _pages(port: int, worker: str) -> Iterator[str]:
+    """All that Flower shows of the queue."""
+    login = {"Authorization": f"Basic {base64.b64encode(LOGIN.encode()).decode()}"}
+    for page in ("workers", f"worker/{worker}", "tasks", "broker", "api/workers", "api/tasks", "api/queues/length"):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/{page}", headers=login)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            yield answer.read().decode()
+
+
+def _said_in_vain(program: Program) -> str:
+    """What a worker says that cannot reach its broker."""
+    worker = program.start("-A", "tasks", "worker", "-Q", "embed", program="celery")
+    assert worker.stderr is not None
+    said = ""
+    while "rror" not in said and (line := worker.stderr.readline()):
+        said += line
+    os.killpg(worker.pid, signal.SIGTERM)
+    out, err = worker.communicate(timeout=60)
+    assert "rror" in said, said + out
+    return said + out + err
+
+
 @pytest.mark.parametrize(
     "peer",
     [
@@ -122,32 +147,36 @@ def _listens(port: int) -> bool:
     ],
 )
 def test_a_run_over_tls_keeps_its_secrets(program: Program, certificate: Path, tmp_path: Path, peer: object) -> None:
-    """A run with worker and dashboard; then the password is in no command line, no log, no file, no error."""
+    """A run with worker and dashboard; the password is in no command line, page, log, file, error or traceback."""
     c = program.collection
     with peer(certificate) as port:  # type: ignore[operator]
         options = f"ssl_cert_reqs=required&ssl_ca_certs={quote(str(certificate), safe='')}"
         address = f"rediss://:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0"
-        program.env.update({"OSHIWAKE_BROKER_URL": f"{address}?{options}", "FLOWER_BASIC_AUTH": "me:hush-hush"})
+        program.env.update({"OSHIWAKE_BROKER_URL": f"{address}?{options}", "FLOWER_BASIC_AUTH": LOGIN})
         program.env.update({"XDG_STATE_HOME": str(tmp_path / "state")})
-        place = ["--port", str(free_port())]
-        started = [program.start("worker", "--processes", "1"), program.start("dashboard", *place)]
+        page = free_port()
+        started = [program.start("worker", "--processes", "1"), program.start("dashboard", "--port", str(page))]
         texts = [program.sort("enqueue", "--no-worker-check", rc=0).stderr]
         status = wait_until(lambda: (s := program.status())["state"] == "done" and s, "the run is done")
         assert status["summary"]["files"] == FILES
         lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in program.processes()]
         assert any(b"celery" in line for line in lines)
         assert not [line for line in lines if b"hush" in line]
+        pages = list(_pages(page, status["workers"][0]["name"]))
+        assert f"127.0.0.1:{port}" in "".join(pages)
         for wrong in (address, address.replace("hush", "hushed"), f"{address}?ssl_cert_reqs=required"):
             program.env["OSHIWAKE_BROKER_URL"] = wrong if "?" in wrong else f"{wrong}?{options}"
             if wrong != address:
                 texts.append(program("enqueue", *program.sort_args()[1:], rc=2).stderr)
+                texts.append(_said_in_vain(program))
         for process in started:
             os.killpg(process.pid, signal.SIGINT)
             texts += process.communicate(timeout=60)
     assert program.processes() == []
     assert all(quote(PASSWORD, safe="") not in text and PASSWORD not in text for text in texts), texts
+    assert not [text for text in pages if "hush" in text]
     assert "hush-hush" not in "".join(texts)
     assert "invalid" in texts[1].lower() or "WRONGPASS" in texts[1], texts[1]
-    assert "certificate" in texts[2].lower(), texts[2]
+    assert "certificate" in texts[3].lower(), texts[3]
     written = [path for path in tmp_path.rglob("*") if path.is_file() and c.archive not in path.parents]
     assert not [path for path in written if b"hush" in path.read_bytes()]
