@@ -109,7 +109,8 @@ class Campaign:
         self._clear()
         broker = None
         workers: dict[str, str] = {}
-        self._processes.env.pop("OSHIWAKE_BROKER_URL", None)
+        for name in ("OSHIWAKE_BROKER_URL", "OSHIWAKE_REDUCE_FAN_OUT"):
+            self._processes.env.pop(name, None)
         if not private:
             broker = Broker(self._processes)
             broker.start(empty=True)
@@ -117,6 +118,7 @@ class Campaign:
             workers = {"embed-1": "embed", "reduce-1": "reduce"}
             if number % 3 == 1:
                 workers |= {"embed-2": "embed", "reduce-2": "reduce"}
+                self._processes.env["OSHIWAKE_REDUCE_FAN_OUT"] = "8"  # the two share the assignment
         return Siege(self._processes, broker, mode, faults, self._rng(number), workers, twice=number % 3 == 1)
 
     def _clear(self) -> None:
