@@ -84,7 +84,7 @@ class Store:
         sweep(self.root, below=False)
         sweep(self.root / "weights")
         for folder in self.runs.iterdir():
-            if not (folder / "passes").exists():
+            if not (folder / "passes" / "1" / "pass.json").exists():
                 sweep(folder)
 
     def _claim(self, created_s: float) -> Run:
