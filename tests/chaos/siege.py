@@ -34,7 +34,8 @@ _LIMIT_S = 600.0
 _SCAN_S = 2.0
 """A producer of `enqueue` lives about so long."""
 
-_UNDO_POINTS = ("commit", "unlink", "rename", "link", "rmdir", "replace")
+_UNDO_POINTS = ("commit", "unlink", "rmdir")
+"""What every undo does; that of a move links as well."""
 
 
 @dataclass
@@ -227,9 +228,10 @@ def undo_under_fire(processes: Processes, run: Run, rng: random.Random, kills: i
     """Undo a run, with so many kills at points of the way; return how many came."""
     folder = processes.folder / "kills"
     placed = len(list(processes.collection.output.rglob("*.png")))
+    points = (*_UNDO_POINTS, "link") if run.last_pass.spec.mode == "move" else _UNDO_POINTS
     for _ in range(kills):
-        what = rng.choice(_UNDO_POINTS)
-        calls = {"commit": 6, "rmdir": 6, "replace": 1}.get(what, max(2, placed))
+        what = rng.choice(points)
+        calls = 4 if what in ("commit", "rmdir") else max(2, placed)
         (folder / f"{what}-{rng.randint(1, calls)}-{rng.choice(('before', 'after'))}").touch()
     struck = 0
     for _ in range(kills + 1):
