@@ -37,4 +37,4 @@ quality: ## error rates of the shipped weights
 chaos: ## kills every process 200 times over 2,000 pictures, Pillow's own test images, undo under fire; most of an hour
 	test -d $(pillow) || $(bin)/pip download --quiet --no-binary pillow --no-deps pillow --dest $(pillow)
 	PILLOW_IMAGES=$(pillow) $(bin)/pytest --numprocesses 0 tests/acceptance/test_pillow_images.py
-	$(bin)/python -m tests.chaos --json chaos.json
+	$(bin)/python -m tests.chaos --per-round 40 --json chaos.json
