@@ -67,6 +67,11 @@ class ObjectPath:
         return posixpath.basename(self._address)
 
     @property
+    def stem(self) -> str:
+        """The last part without its suffix."""
+        return posixpath.splitext(self.name)[0]
+
+    @property
     def parent(self) -> ObjectPath:
         """The folder that holds it."""
         return ObjectPath(posixpath.dirname(self._address))
