@@ -204,7 +204,7 @@ def _check_redis(compose: Compose) -> None:
     assert "NOAUTH" in docker("exec", "--env", "REDISCLI_AUTH=", container, "redis-cli", "dbsize").stdout
     for name, value in (("maxmemory-policy", "noeviction"), ("appendonly", "yes")):
         assert compose.exec("redis", "redis-cli", "config", "get", name).stdout.split() == [name, value]
-    shown = docker("top", container, "-eo", "args").stdout
+    shown = docker("top", container, "-eo", "pid,args").stdout
     assert "redis-server" in shown and _values(compose)["REDIS_PASSWORD"] not in shown, "`ps` shows no password"
 
 

@@ -172,6 +172,20 @@ def test_what_a_person_did_stays(site: BucketSite) -> None:
     assert site.placed() == {"Bea/page.png": b"painted over", "Akari/a (2).png": b"another of that name"}
 
 
+def test_what_is_exchanged_between_look_and_removal_stays(site: BucketSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server takes away only the object that was looked at."""
+    run = site.run()
+    site.copy(run, {"a.png": ["Akari"]})
+
+    def late(path: bytes, tag: str) -> None:
+        write_object(path, b"of a quick person")
+        delete_object(path, tag)
+
+    monkeypatch.setattr(bucket, "delete_object", late)
+    assert [line.rpartition("/")[2] for line in undo_run(run).left] == ["a.png was changed; it stays"]
+    assert site.placed() == {"Akari/a.png": b"of a quick person"}
+
+
 def die_at(monkeypatch: pytest.MonkeyPatch, name: str, number: int, *, after: bool) -> None:
     """At that call the process dies: nothing more reaches the storage, neither of placing nor of the lease."""
     function = getattr(bucket, name)
