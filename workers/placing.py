@@ -143,6 +143,8 @@ class Placer:
         That needs no line in the journal: what was taken out of them is in it, and whoever puts that back makes them
         again.
         """
+        if not self._output.has_folders:
+            return
         for folder in self._journal.left_in_pass(self._run, number):
             with contextlib.suppress(OSError):  # something stands in it, or it is gone
                 os.rmdir(folder)
