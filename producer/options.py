@@ -73,7 +73,11 @@ References = Annotated[
 Output = Annotated[
     str,
     typer.Option(
-        "--output", "-o", metavar="PATH", envvar="OSHIWAKE_OUTPUT", help="Where the folders of characters are made."
+        "--output",
+        "-o",
+        metavar="PATH",
+        envvar="OSHIWAKE_OUTPUT",
+        help="Where the folders of characters are made: a folder, or s3://bucket/prefix with --mode copy.",
     ),
 ]
 StorePath = Annotated[

@@ -13,7 +13,9 @@ from model.distance import Match
 from model.weights import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
 from producer.references import References, find_references
-from store.objects import folder_exists, is_remote
+from store.journal import JOURNAL_FOLDER
+from store.objects import folder_exists, is_remote, real_path
+from store.place import ObjectPath, place
 from store.roots import ANYWHERE, Roots
 from store.run import Mode, PassSpec
 
@@ -87,7 +89,7 @@ class SortRequest:
 
     Attributes:
         archive: Absolute path without symbolic links, or `s3://bucket/prefix`.
-        output: Absolute path without symbolic links; need not exist.
+        output: Absolute path without symbolic links; need not exist. Or an `ObjectPath`.
         references: The reference pictures.
         weights: The weights file.
         info: What it says of itself.
@@ -120,23 +122,52 @@ class SortRequest:
                 out of range.
             WeightsError: The weights cannot be used.
         """
-        if is_remote(os.fspath(output)):
-            raise BadRequest(f"the output {output} must be a folder; pictures in object storage are copied into it")
-        if is_remote(os.fspath(archive)):
-            need_objects(os.fspath(archive), mode)
-            archive, output = os.fspath(archive).rstrip("/"), check_output(Path(output))
-        else:
-            archive, output = check_folders(Path(archive), Path(output))
+        archive, output = check_places(os.fspath(archive), os.fspath(output), mode)
         for path, name in ((archive, "archive"), (output, "output")):
             if not roots.admits(str(path)):
                 raise BadRequest(f"the {name} {path} lies in none of OSHIWAKE_ROOTS: {roots}")
         file = weights or DEFAULT_WEIGHTS
         info = read_info(file)
         found = find_references(references, roots)
-        if Path(references).is_dir():
-            _apart(Path(os.fsdecode(found.root)), "the references", output, "the output")
+        if Path(references).is_dir() or is_remote(os.fspath(references)):
+            _apart(os.fsdecode(found.root), "the references", str(output), "the output")
         spec = rule.calibrated(references, info).spec(found, mode, default=None, threshold=info.threshold)
-        return cls(str(archive), output, found, file, info, spec)
+        return cls(archive, output, found, file, info, spec)
+
+
+def check_places(archive: str, output: str, mode: Mode) -> tuple[str, Path]:
+    """Resolve archive and output, each a folder or a prefix in object storage, and make sure that they are apart.
+
+    Raises:
+        BadRequest: One of them cannot be used, or not in this mode.
+    """
+    if not is_remote(archive) and not is_remote(output):
+        folder, place_ = check_folders(Path(archive), Path(output))
+        return str(folder), place_
+    found = check_bucket(output, mode) if is_remote(output) else check_output(Path(output))
+    if is_remote(archive):
+        need_objects(archive, mode)
+        archive = archive.rstrip("/")
+    else:
+        archive = str(check_archive(Path(archive)))
+    _apart(archive, "the archive", str(found), "the output")
+    return archive, found
+
+
+def check_bucket(output: str, mode: Mode) -> Path:
+    """Make sure that pictures can be placed below a prefix of object storage.
+
+    Raises:
+        BadRequest: The storage does not answer, or they would have to be linked to or moved.
+    """
+    if mode != "copy":
+        raise BadRequest(f"--mode {mode} cannot place pictures in object storage ({output}); say --mode copy")
+    output = real_path(output)
+    try:
+        folder_exists(os.fsencode(output))
+    except OSError as error:
+        raise BadRequest(f"the output {output} cannot be listed: {error.strerror}") from error
+    return place(output)
 
 
 def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:
@@ -145,17 +176,26 @@ def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:
     Raises:
         BadRequest: The archive is missing or no folder, the output is no folder, or they overlap.
     """
+    archive = check_archive(archive)
+    output = check_output(output)
+    _apart(str(archive), "the archive", str(output), "the output")
+    return archive, output
+
+
+def check_archive(archive: Path) -> Path:
+    """Resolve the archive and make sure that it is a folder.
+
+    Raises:
+        BadRequest: It is not.
+    """
     if not archive.exists():
         raise BadRequest(f"no archive at {archive}: the folder does not exist")
     if not archive.is_dir():
         raise BadRequest(f"the archive {archive} is not a folder")
     try:
-        archive = archive.resolve()
+        return archive.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links, before Python 3.13
         raise BadRequest(f"the archive {archive} cannot be reached: {error}") from error
-    output = check_output(output)
-    _apart(archive, "the archive", output, "the output")
-    return archive, output
 
 
 def check_output(output: Path) -> Path:
@@ -191,16 +231,26 @@ def need_objects(archive: str, mode: Mode) -> None:
 
 
 def need_writable(output: Path) -> None:
-    """Make sure that this process may write the output folder, or make it.
+    """Make sure that this process may write the output, or make it.
 
     Raises:
         BadRequest: It may not.
     """
+    if isinstance(output, ObjectPath):
+        trial = output / JOURNAL_FOLDER / "trial"
+        try:
+            trial.write_bytes(b"")
+            trial.unlink()
+        except OSError as error:
+            raise BadRequest(f"the output {output} cannot be written: {error.strerror}") from error
+        return
     nearest = next(path for path in (output, *output.parents) if path.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise BadRequest(f"the output {output} cannot be made: {nearest} may not be written by you")
 
 
-def _apart(one: Path, one_name: str, other: Path, other_name: str) -> None:
-    if one == other or one in other.parents or other in one.parents:
+def _apart(one: str, one_name: str, other: str, other_name: str) -> None:
+    if os.path.join(one, "").startswith(os.path.join(other, "")) or os.path.join(other, "").startswith(
+        os.path.join(one, "")
+    ):
         raise BadRequest(f"{one_name} {one} and {other_name} {other} lie in one another: choose folders apart")

@@ -1,7 +1,8 @@
 """The journal of an output folder: every file operation, written before it happens.
 
-It stands in the output folder itself (`OUT/.oshiwake/journal.sqlite`), because it tells what is in that folder: whoever
-deletes the folder deletes the journal with it, and nothing stale remains. SQLite gives the transactions (ADR 0004).
+It stands in the output itself (`OUT/.oshiwake`), because it tells what is there: whoever deletes the folder deletes the
+journal with it, and nothing stale remains. A folder has it in a SQLite file (`store.journal_file`), a prefix in object
+storage as a log of small objects (`store.journal_log`).
 
 Two tables. `operation` is the log, in order, with the run that did it; it is what undo reverses. `placement` is the
 present state that the log adds up to: which image stands where. Paths below a named root are written down by its name
@@ -13,17 +14,98 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-from store.journal_file import JOURNAL_FOLDER, JournalFile
+from store.journal_database import JOURNAL_FOLDER, JournalDatabase
+from store.journal_file import JournalFile
+from store.journal_log import JournalLog, log_exists
 from store.operation import Action, Image, Operation, Placement
+from store.place import ObjectPath
+from store.roots import ANYWHERE, Roots
 
-__all__ = ["JOURNAL_FOLDER", "Journal"]
+__all__ = ["JOURNAL_FOLDER", "Journal", "journal_exists"]
 
 _SELECT = "SELECT id, action, path, member, source, target, digest, placed FROM operation"
 
 
-class Journal(JournalFile):
-    """The open journal; holding it means being the only process that places files in this output folder."""
+def journal_exists(output: Path) -> bool:
+    """Whether an output has a journal.
+
+    Raises:
+        OSError: The storage does not answer, or refuses us.
+    """
+    return (
+        log_exists(output) if isinstance(output, ObjectPath) else (output / JOURNAL_FOLDER / "journal.sqlite").exists()
+    )
+
+
+class Journal:
+    """The open journal; holding it means being the only process that places files in this output folder.
+
+    Attributes:
+        folder: The folder in OUT that holds it.
+        roots: This machine's map of named roots.
+    """
+
+    def __init__(
+        self, output: Path, roots: Roots = ANYWHERE, *, wait_s: float = 5.0, makes_output: bool = False
+    ) -> None:
+        """Open the journal, made when there is none, and wait for another holder to finish.
+
+        `makes_output` says that the output folder is ours although it stands: its maker died before the journal was.
+
+        Raises:
+            JournalBusy: Another process still held it after `wait_s` seconds.
+            NewerSchema: A newer program wrote it.
+            DamagedStore: What stands there is no journal.
+            StoreError: The output cannot be written, or something else stands where the journal should.
+        """
+        self._file: JournalDatabase = (
+            JournalLog(output, roots, wait_s)
+            if isinstance(output, ObjectPath)
+            else JournalFile(output, roots, wait_s, makes_output)
+        )
+        self.folder, self.roots = self._file.folder, roots
+        self._db, self._transaction = self._file.db, self._file.transaction
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """Take the journal away and let go of it; who waits for it makes a new one."""
+        self._file.remove()
+
+    def check(self) -> None:
+        """Make sure that the journal is still ours; in a folder it is, for as long as it is open.
+
+        Raises:
+            JournalBusy: Another process has taken it over.
+            StoreError: The storage does not answer.
+        """
+        self._file.check()
+
+    def meta(self, key: str) -> bytes | int | str | None:
+        """A noted value, or None."""
+        return self._file.meta(key)
+
+    def note(self, key: str, value: bytes | int | str | None) -> None:
+        """Note a value durably; None takes it away."""
+        with self._transaction():
+            if value is None:
+                self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def placements(self, image: Image) -> list[Placement]:
         """Where an image stands now, in the order of the targets."""

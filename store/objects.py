@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mimetypes
 import os
 import posixpath
 import zlib
@@ -22,21 +23,27 @@ from store.errors import MissingExtra
 
 __all__ = [
     "Entry",
+    "Seen",
     "delete_object",
     "folder_exists",
     "is_remote",
     "list_folder",
+    "look_at",
     "object_exists",
     "object_time",
     "open_object",
     "read_object",
     "real_path",
+    "replace_object",
     "write_object",
 ]
 
 _SCHEME = "s3://"
 _BLOCK_BYTES = 1 << 20
 """So much is asked for at once of an object that is read here and there."""
+
+_DIGEST = "oshiwake-sha256"
+"""Under this word an object says what it was when we put it there; another that is put in its place does not."""
 
 _CONFIG = {"connect_timeout": 10, "read_timeout": 30, "max_pool_connections": 32}
 
@@ -69,6 +76,19 @@ class Entry:
     folder: bool
     size: int = 0
     mtime_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a server says of an object.
+
+    Attributes:
+        tag: Of this very content (ETag).
+        digest: sha256 that was given when it was written; empty where none was.
+    """
+
+    tag: str
+    digest: bytes
 
 
 def list_folder(path: bytes) -> Iterator[list[Entry]]:
@@ -149,31 +169,68 @@ def object_exists(path: bytes) -> bool:
     return any(found["Key"] == key for found in page.get("Contents", ())) or folder_exists(path)
 
 
-def write_object(path: bytes, content: bytes, *, new: bool = False) -> None:
+def look_at(path: bytes) -> Seen | None:
+    """What the server says of an object; None where there is none.
+
+    Raises:
+        OSError: The server does not answer, or refuses us.
+    """
+    bucket, key = _split(path)
+    try:
+        with _plain_errors(path):
+            found = _files().call_s3("head_object", Bucket=bucket, Key=key)
+    except FileNotFoundError:
+        return None
+    return Seen(found["ETag"], _bytes(found.get("Metadata", {}).get(_DIGEST, "")))
+
+
+def write_object(path: bytes, content: bytes, *, new: bool = False, digest: bytes = b"") -> None:
     """Put an object there, whole.
 
     Args:
         path: Its address.
         content: Its content.
         new: Only if there is none, as the server sees it. A server that does not know the condition overwrites.
+        digest: sha256 of the content, for `look_at`.
 
     Raises:
         FileExistsError: `new`, and there is one.
         OSError: It cannot be written.
     """
+    more: dict[str, Any] = {"Metadata": {_DIGEST: digest.hex()}} if digest else {}
+    if kind := mimetypes.guess_type(posixpath.basename(os.fsdecode(path)))[0]:
+        more["ContentType"] = kind
     with _plain_errors(path):
-        _files().pipe_file(os.fsdecode(path), content, mode="create" if new else "overwrite")
+        _files().pipe_file(os.fsdecode(path), content, mode="create" if new else "overwrite", **more)
 
 
-def delete_object(path: bytes) -> None:
+def replace_object(path: bytes, content: bytes, tag: str | None) -> str:
+    """Put a small object in place of the one with that tag, or of none; return its own tag.
+
+    A server that does not know the condition overwrites whatever is there.
+
+    Raises:
+        FileExistsError: Another one is there.
+        FileNotFoundError: None is there.
+        OSError: It cannot be written.
+    """
+    bucket, key = _split(path)
+    condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+    with _plain_errors(path):
+        return str(_files().call_s3("put_object", Bucket=bucket, Key=key, Body=content, **condition)["ETag"])
+
+
+def delete_object(path: bytes, tag: str | None = None) -> None:
     """Take an object away; nothing to do where there is none.
 
     Raises:
+        FileExistsError: Another one than the one with that tag is there, where the server knows the condition.
         OSError: The server does not answer, or refuses us.
     """
     bucket, key = _split(path)
-    with _plain_errors(path):
-        _files().call_s3("delete_object", Bucket=bucket, Key=key)
+    condition = {} if tag is None else {"IfMatch": tag}
+    with _plain_errors(path), contextlib.suppress(FileNotFoundError):
+        _files().call_s3("delete_object", Bucket=bucket, Key=key, **condition)
 
 
 def _files() -> Any:
@@ -199,6 +256,13 @@ def _name(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def _bytes(hexadecimal: str) -> bytes:
+    try:
+        return bytes.fromhex(hexadecimal)
+    except ValueError:
+        return b""  # somebody else uses the same word
+
+
 def _seconds_ns(time: datetime) -> int:
     return int(time.timestamp()) * 1_000_000_000
 
@@ -218,6 +282,14 @@ def _plain_errors(path: bytes) -> Iterator[None]:
     except PermissionError as error:
         raise PermissionError(errno.EACCES, f"the storage refuses it: {error}", where) from error
     except Exception as error:
+        if _refused_condition(error):
+            raise FileExistsError(errno.EEXIST, "an object is there already, or another one", where) from error
         # botocore, aiohttp and fsspec have a tree of errors each: no answer, no credentials, a broken answer.
         code = getattr(error, "errno", None) or errno.EIO
         raise OSError(code, f"the storage does not answer as it should: {error}", where) from error
+
+
+def _refused_condition(error: Exception) -> bool:
+    """Whether the server said 412; s3fs knows it only in the words of AWS."""
+    answer = getattr(error.__cause__, "response", None) or getattr(error, "response", None) or {}
+    return bool(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") == 412)

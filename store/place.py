@@ -10,6 +10,7 @@ import io
 import os
 import posixpath
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -66,6 +67,11 @@ class ObjectPath:
         return posixpath.basename(self._address)
 
     @property
+    def stem(self) -> str:
+        """The last part without its suffix."""
+        return posixpath.splitext(self.name)[0]
+
+    @property
     def parent(self) -> ObjectPath:
         """The folder that holds it."""
         return ObjectPath(posixpath.dirname(self._address))
@@ -91,8 +97,11 @@ class ObjectPath:
             yield from (self / os.fsdecode(entry.name) for entry in page if entry.name)
 
     def glob(self, pattern: str) -> Iterator[ObjectPath]:
-        """What has the form `some/*/name`: with one whole part left open."""
-        before, _, after = pattern.partition("*/")
+        """What has the form `some/*/name`, with one whole part left open; or a pattern for names in this folder."""
+        before, between, after = pattern.partition("*/")
+        if not between:
+            yield from (path for path in self.iterdir() if fnmatchcase(path.name, pattern))
+            return
         for path in (self / before.rstrip("/") if before else self).iterdir():
             if (path / after).exists():
                 yield path / after

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from store.errors import DamagedStore, RunNotFound
 from store.files import read_json, write_json
 from store.part import Part
-from store.place import local_logs
+from store.place import local_logs, place
 from store.roots import ANYWHERE, Roots
 
 __all__ = ["Mark", "Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "new_run_id", "valid_run_id"]
@@ -185,12 +185,12 @@ class Run:
 
     @property
     def output(self) -> Path:
-        """The folder that receives the sorted pictures, on this machine.
+        """The folder that receives the sorted pictures, on this machine; or an `ObjectPath`.
 
         Raises:
             UnknownRoot, OutsideRoots: As `Roots.here`.
         """
-        return Path(self.roots.here(self.spec.output))
+        return place(self.roots.here(self.spec.output))
 
     @property
     def whole(self) -> bool:

@@ -22,7 +22,7 @@ from tasks.work import PREFIX, work_key
 
 __all__ = ["QueueCollector", "metrics_text", "scrape_connection", "serve_metrics"]
 
-QUEUES = ("embed", "reduce")
+QUEUES = ("embed", "reduce", "train")
 
 _SCRAPE_S = 3.0
 """How long a scrape waits for the broker; Prometheus itself gives up after ten seconds."""
@@ -35,6 +35,7 @@ _COUNTERS = (
     ("chunks", "oshiwake_chunks", "", "Chunks done."),
     ("failures", "oshiwake_failures", "task", "Tasks that failed, each attempt counted."),
     ("reductions", "oshiwake_reductions", "", "Passes assigned, placed and reported."),
+    ("slices", "oshiwake_slices", "", "Slices of trials trained."),
 )
 _GAUGES = (
     ("last", "oshiwake_last_done_timestamp_seconds", "When the worker last finished a chunk or a pass."),

@@ -10,8 +10,9 @@ from store.study import Trial, TrialResult
 from tasks.application import app, settings
 from tasks.claim import Claim
 from tasks.messages import TrainMessage, decode_message
-from tasks.process import device, impatient_redis, store
+from tasks.process import device, impatient_redis, progress, store
 from tasks.send import send_train
+from tasks.work import Work
 from workers.errors import TrialRefused
 
 __all__ = ["train"]
@@ -44,9 +45,10 @@ def train(self: Any, **fields: Any) -> str:
     try:
         if deaths > GIVE_UP:
             raise TrialRefused(f"{deaths} workers died at it")
-        line = _train(trial, message, claim)
+        line = _train(trial, message, claim, self.request.hostname)
     except Exception as error:
         claim.drop()
+        progress().add_work(Work(self.request.hostname, {"failures train": 1}))
         if attempt < ATTEMPTS and not isinstance(error, TrialRefused):
             time.sleep(_PAUSE_S)
             send_train(message, attempt + 1)
@@ -59,11 +61,13 @@ def train(self: Any, **fields: Any) -> str:
     return line
 
 
-def _train(trial: Trial, message: TrainMessage, claim: Claim) -> str:
+def _train(trial: Trial, message: TrainMessage, claim: Claim, worker: str) -> str:
     on = device()
     from workers.training import train_slice
 
     start = time.perf_counter()
     line = train_slice(trial, device=on, slice_s=settings.train_slice_s, alive=claim.renew, roots=store().roots)
-    _log.info("action=train study=%s trial=%s wall_s=%.1f", message.study, message.trial, time.perf_counter() - start)
+    wall_s = time.perf_counter() - start
+    progress().add_work(Work(worker, {"slices": 1, "seconds train": wall_s}, {"last": time.time()}))
+    _log.info("action=train study=%s trial=%s wall_s=%.1f", message.study, message.trial, wall_s)
     return f"{message.what}: {line}"

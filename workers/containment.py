@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
+from store.files import sync_folders
 from store.objects import is_remote
 from store.operation import Action, Operation
 from store.roots import ANYWHERE, Roots
 from workers.opening import real_path
-from workers.operations import finish, perform
+from workers.operations import finish, perform, stands_already
 from workers.reversing import reverse
 from workers.shifting import Failed, Taken
 
@@ -28,8 +31,14 @@ _THROUGH = b"/proc/self/fd/%d"
 """An open folder by a path. Where there is no /proc, folders are looked at when a batch begins, and not again."""
 
 
+T = TypeVar("T")
+R = TypeVar("R")
+
+
 class Fence:
     """Does and reverses operations of one output folder."""
+
+    has_folders = True
 
     def __init__(self, output: Path, roots: Roots = ANYWHERE) -> None:
         self._output = os.fsencode(output)
@@ -51,6 +60,25 @@ class Fence:
         for descriptor in self._folders.values():
             os.close(descriptor)
         self._folders.clear()
+
+    def expect(self, targets: Iterable[bytes]) -> None:
+        """Nothing to do: each name is looked at in no time."""
+
+    def exists(self, target: bytes) -> bool:
+        """Whether anything bears a name, a link that leads nowhere too."""
+        return os.path.lexists(target)
+
+    def stands_already(self, op: Operation) -> bool:
+        """As `operations.stands_already`."""
+        return stands_already(op)
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Call a function for each, one after the other: folders are held open, and a disk is one."""
+        return map(function, items)
+
+    def sync(self, folders: Iterable[bytes]) -> None:
+        """Make the names in folders durable."""
+        sync_folders([Path(os.fsdecode(folder)) for folder in folders])
 
     def perform(self, op: Operation) -> Operation:
         """Do an operation, as `operations.perform`.

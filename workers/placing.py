@@ -12,16 +12,17 @@ import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, groupby
 from pathlib import Path
 
-from store.files import TEMPORARY_PREFIX, sync_folders
+from store.files import TEMPORARY_PREFIX
 from store.journal import Journal
 from store.operation import Action, Image, Operation, Placement
 from store.run import Mode
-from workers.containment import Fence
 from workers.naming import file_name, numbered
 from workers.opening import original_exists
 from workers.operations import stands_already
+from workers.output import open_output
 from workers.shifting import Failed, Taken
 
 __all__ = ["Placer", "Tally", "Wanted", "recover"]
@@ -84,8 +85,8 @@ def recover(journal: Journal) -> int:
         for path in folder.glob(f"{TEMPORARY_PREFIX}*.part"):
             path.unlink()
     planned = journal.open_operations()
-    with Fence(journal.folder.parent, journal.roots) as fence:
-        finished = [fence.finish(op) for op in planned]
+    with open_output(journal) as output:
+        finished = [output.finish(op) for op in planned]
     journal.settle(
         [op for op in finished if op is not None],
         [op for op, end in zip(planned, finished, strict=True) if end is None],
@@ -107,8 +108,8 @@ class Placer:
     def __init__(self, journal: Journal, output: Path, run_id: str, mode: Mode) -> None:
         self.tally = Tally()
         self._journal = journal
-        self._output = os.fsencode(output)
-        self._fence = Fence(output, journal.roots)
+        self._output = open_output(journal)
+        self._top = bytes(output)
         self._run = run_id
         self._mode = Action(mode)
         self._next_number: dict[bytes, int] = {}
@@ -122,6 +123,7 @@ class Placer:
         stands: list[list[bytes]] = [[] for _ in batch]
         claimed: set[bytes] = set()
         todo: list[_Todo] = []
+        self._output.expect(self._plain(wanted, folder) for wanted in batch for folder in wanted.folders)
         for index, wanted in enumerate(batch):
             operations, stands[index] = self._plan_image(wanted, claimed)
             todo += [_Todo(index, op) for op in operations]
@@ -141,6 +143,8 @@ class Placer:
         That needs no line in the journal: what was taken out of them is in it, and whoever puts that back makes them
         again.
         """
+        if not self._output.has_folders:
+            return
         for folder in self._journal.left_in_pass(self._run, number):
             with contextlib.suppress(OSError):  # something stands in it, or it is gone
                 os.rmdir(folder)
@@ -148,11 +152,11 @@ class Placer:
     def _plan_image(self, wanted: Wanted, claimed: set[bytes]) -> tuple[list[Operation], list[bytes]]:
         """What has to be done for one image, and where it stands already."""
         placements = [found for found in self._journal.placements(wanted.image) if _shows(found, wanted)]
-        present = [placement for placement in placements if os.path.lexists(placement.target)]
+        present = [placement for placement in placements if self._output.exists(placement.target)]
         if len(present) < len(placements):
             self.tally.left_alone += 1
             return [], [placement.target for placement in present]
-        folders = [os.path.join(self._output, os.fsencode(folder)) for folder in wanted.folders]
+        folders = [self._folder(name) for name in wanted.folders]
         right = {os.path.dirname(p.target): p.target for p in placements if os.path.dirname(p.target) in folders}
         wrong = [p for p in placements if os.path.dirname(p.target) not in folders]
         self.tally.already += len(right)
@@ -172,6 +176,13 @@ class Placer:
         spare = [old for old in wrong if old.target not in kept]
         operations += [self._removal(wanted, old, others + kept, moved) for old in spare]
         return operations, standing + kept
+
+    def _folder(self, name: str) -> bytes:
+        return os.path.join(self._top, os.fsencode(name))
+
+    def _plain(self, wanted: Wanted, folder: str) -> bytes:
+        """Where an image would stand if its name is free."""
+        return os.path.join(self._folder(folder), file_name(wanted.image.member or wanted.image.path))
 
     def _moving_on(self, wanted: Wanted, old: Placement, folder: bytes, claimed: set[bytes]) -> Operation:
         """An image that stands in a folder where it no longer belongs goes to one where it does."""
@@ -196,7 +207,7 @@ class Placer:
             action, source = Action.HARDLINK, made_from
         name = file_name(wanted.image.member or wanted.image.path)
         plain = Operation(action, wanted.image, source, os.path.join(folder, name), wanted.digest)
-        if action is not Action.MOVE and plain.target not in claimed and stands_already(plain):
+        if action is not Action.MOVE and plain.target not in claimed and self._output.stands_already(plain):
             claimed.add(plain.target)
             self.tally.already += 1
             standing.append(plain.target)
@@ -214,7 +225,7 @@ class Placer:
         """The first of `name`, `name (2)`, … that nothing bears, on disk or in this batch."""
         plain = os.path.join(folder, name)
         n = self._next_number.get(plain, 1)
-        while (target := os.path.join(folder, numbered(name, n))) in claimed or os.path.lexists(target):
+        while (target := os.path.join(folder, numbered(name, n))) in claimed or self._output.exists(target):
             n += 1
         if n > 1:
             self._next_number[plain] = n + 1
@@ -223,6 +234,8 @@ class Placer:
 
     def _with_folders(self, todo: list[_Todo]) -> list[_Todo]:
         """Put the making of missing folders first; drop what would go into something that is no folder of ours."""
+        if not self._output.has_folders:
+            return todo
         making: list[_Todo] = []
         blocked: set[bytes] = set()
         for folder in sorted({os.path.dirname(item.op.target) for item in todo}):
@@ -259,28 +272,32 @@ class Placer:
         taken: list[_Todo] = []
         names: set[bytes] = set()  # taken by others; nothing may be made from what stands there
         missing: set[bytes] = set()  # folders that could not be made
-        for item, op in zip(todo, planned, strict=True):
-            result = None
-            if op.source not in names and os.path.dirname(op.target) not in missing:
-                result = self._try(op, names, missing)
+
+        def try_all(of_one_image: list[tuple[_Todo, Operation]]) -> list[tuple[_Todo, Operation, Operation | None]]:
+            return [(item, op, self._try(op, names, missing)) for item, op in of_one_image]
+
+        images = groupby(zip(todo, planned, strict=True), key=lambda pair: pair[0].image)
+        for item, op, result in chain.from_iterable(self._output.map(try_all, [list(ops) for _, ops in images])):
             if result is None:
                 dropped.append(op)
                 if names & {op.source, op.target}:
                     taken.append(item)
             else:
                 done.append(result)
+                self._count(op, result)
                 if item.image is not None and op.action is not Action.REMOVE:
                     stands[item.image].append(op.target)
-        self._fence.release()
-        folders = {os.path.dirname(op.target) for op in done}
-        sync_folders([Path(os.fsdecode(folder)) for folder in folders])
+        self._output.release()
+        self._output.sync({os.path.dirname(op.target) for op in done})
         self._journal.settle(done, dropped)
         return taken
 
     def _try(self, op: Operation, names: set[bytes], missing: set[bytes]) -> Operation | None:
         """Do one operation; None when it cannot be done, then with its target in `names` or `missing`, or reported."""
+        if op.source in names or os.path.dirname(op.target) in missing:
+            return None
         try:
-            result = self._fence.perform(op)
+            return self._output.perform(op)
         except (Taken, Failed) as error:
             if isinstance(error, Taken) and op.action is not Action.FOLDER:
                 names.add(op.target)
@@ -289,10 +306,11 @@ class Placer:
                 missing.add(op.target)
             self.tally.problems.append(str(error))
             return None
+
+    def _count(self, op: Operation, result: Operation) -> None:
         if result.action is not Action.FOLDER:
             self.tally.done[result.action.value] += 1
             self.tally.copied_instead += op.action is Action.HARDLINK and result.action is Action.COPY
-        return result
 
 
 def _folder_by_folder(todo: list[_Todo]) -> list[_Todo]:

@@ -217,7 +217,7 @@ class _Reducer:
 
     def _below(self, target: bytes) -> str:
         """A placed file's path below the output, for a person."""
-        return os.path.relpath(target, os.fsencode(self._output)).decode("utf-8", "backslashreplace")
+        return os.path.relpath(target, bytes(self._output)).decode("utf-8", "backslashreplace")
 
     def _summary(self, totals: _Totals, report: Path) -> dict[str, Any]:
         tally = self._placer.tally

@@ -12,6 +12,7 @@ import csv
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -19,8 +20,11 @@ from pathlib import Path
 from store.assignments import Assignments
 from store.files import naming, new_file, temporary_beside
 from store.journal import Journal
+from store.objects import object_time
+from store.place import ObjectPath
 from workers.digests import file_digest
 from workers.naming import numbered
+from workers.opening import open_regular
 
 __all__ = ["COLUMNS", "ReportWriter", "publish", "withdraw"]
 
@@ -47,7 +51,9 @@ class ReportWriter:
     def __init__(self, journal_folder: Path, run_id: str, pass_number: int) -> None:
         self.path = journal_folder / "reports" / f"{run_id}-pass{pass_number}.csv"
         self.path.parent.mkdir(exist_ok=True)
-        self._temporary = temporary_beside(self.path)
+        # Of an object it lies on this machine until it is whole.
+        remote = isinstance(self.path, ObjectPath)
+        self._temporary = temporary_beside(Path(tempfile.gettempdir(), "report.csv") if remote else self.path)
         self._file = self._temporary.open("w", encoding="utf-8", newline="")
         self._csv = csv.writer(self._file)
         self._csv.writerow(COLUMNS)
@@ -98,12 +104,12 @@ _DIGEST_BYTES = 32
 def publish(journal: Journal, output: Path, report: Path) -> Path:
     """Copy a finished report to OUT/report.csv, or beside it when something else bears that name; return where."""
     published = _published(journal)
-    target = next(path for path in _targets(output, report) if not os.path.lexists(path) or _digest(path) in published)
+    target = next(path for path in _targets(output, report) if not _stands(path) or _digest(path) in published)
     digest = file_digest(bytes(report))
     if digest not in published:
         journal.note(_PUBLISHED, b"".join([*published, digest]))
-    with new_file(target) as temporary:
-        shutil.copyfile(report, temporary)
+    with new_file(target) as temporary, open_regular(bytes(report)) as finished, temporary.open("wb") as file:
+        shutil.copyfileobj(finished, file)
     return target
 
 
@@ -117,8 +123,8 @@ def withdraw(journal: Journal, output: Path, run_id: str | None = None) -> None:
                 target.unlink()
     for report in own:
         report.unlink()
-    others = sorted(reports.glob("*.csv"), key=lambda path: path.stat().st_mtime_ns)
-    if others and not os.path.lexists(output / "report.csv"):
+    others = sorted(reports.glob("*.csv"), key=_written_at)
+    if others and not _stands(output / "report.csv"):
         publish(journal, output, others[-1])
 
 
@@ -135,9 +141,20 @@ def _published(journal: Journal) -> list[bytes]:
     return [digests[at : at + _DIGEST_BYTES] for at in range(0, len(digests), _DIGEST_BYTES)]
 
 
+def _stands(path: Path) -> bool:
+    return path.exists() if isinstance(path, ObjectPath) else os.path.lexists(path)
+
+
+def _written_at(path: Path) -> tuple[int, str]:
+    """When a report was written; servers tell seconds, and later passes have later names."""
+    return (object_time(bytes(path)) if isinstance(path, ObjectPath) else path.stat().st_mtime_ns), path.name
+
+
 def _digest(path: Path) -> bytes | None:
-    """sha256 of a regular file, None for anything else."""
+    """sha256 of a regular file or an object, None for anything else."""
     try:
+        if isinstance(path, ObjectPath):
+            return file_digest(bytes(path))
         return file_digest(bytes(path)) if stat.S_ISREG(path.lstat().st_mode) else None
     except OSError:
         return None

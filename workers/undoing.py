@@ -9,12 +9,13 @@ from itertools import groupby
 from pathlib import Path
 
 from store.files import sweep, sync_folder
-from store.journal import JOURNAL_FOLDER, Journal
+from store.journal import JOURNAL_FOLDER, Journal, journal_exists
 from store.objects import folder_exists, is_remote
 from store.operation import Action, Operation
+from store.place import ObjectPath
 from store.run import Run
-from workers.containment import Fence
 from workers.errors import UndoRefused
+from workers.output import Output, open_output
 from workers.placing import recover
 from workers.report import withdraw
 from workers.shifting import Failed
@@ -51,7 +52,7 @@ def undo_run(run: Run) -> Undone:
     """
     output = run.output
     result = Undone()
-    if not (output / JOURNAL_FOLDER / "journal.sqlite").exists():
+    if not _has_journal(output):
         if not run.marked("emptied"):
             _need_nothing_placed(run)
     else:
@@ -75,6 +76,13 @@ def undo_run(run: Run) -> Undone:
     run.mark("makes_output", on=False)
     run.mark("emptied", on=False)
     return result
+
+
+def _has_journal(output: Path) -> bool:
+    try:
+        return journal_exists(output)
+    except OSError as error:
+        raise UndoRefused(f"{output} cannot be reached: {error.strerror or error}") from error
 
 
 def _need_nothing_placed(run: Run) -> None:
@@ -107,22 +115,28 @@ def _reverse_all(journal: Journal, run_id: str, result: Undone) -> None:
         # A name that a rename or a removal gives back may be that of a later operation. An undo that dies is begun
         # again, so what is already taken back must be forgotten before such a name means something else.
         for _, ops in groupby(batch, key=lambda op: op.id if op.action in (Action.RENAME, Action.REMOVE) else 0):
-            with Fence(journal.folder.parent, journal.roots) as fence:
-                _reverse(journal, fence, list(ops), result)
+            with open_output(journal) as output:
+                _reverse(journal, output, list(ops), result)
 
 
-def _reverse(journal: Journal, fence: Fence, batch: list[Operation], result: Undone) -> None:
+def _reverse(journal: Journal, output: Output, batch: list[Operation], result: Undone) -> None:
     done: list[Operation] = []
     left: list[Operation] = []
-    for op in batch:
+
+    def reverse(op: Operation) -> Failed | None:
         try:
-            fence.reverse(op)
+            output.reverse(op)
         except Failed as error:
-            left.append(op)
-            result.left.append(str(error))
-        else:
+            return error
+        return None
+
+    for op, error in zip(batch, output.map(reverse, batch), strict=True):
+        if error is None:
             done.append(op)
             result.reversed += op.action is not Action.FOLDER
+        else:
+            left.append(op)
+            result.left.append(str(error))
     for folder in {os.path.dirname(op.source) for op in done if op.action in (Action.MOVE, Action.RENAME)}:
         if os.path.isdir(folder):  # else it was ours, and went in this batch
             sync_folder(Path(os.fsdecode(folder)))
@@ -153,6 +167,8 @@ def _clear(journal: Journal, run: Run) -> None:
 
 
 def _take_away_folders(run: Run) -> None:
+    if isinstance(run.output, ObjectPath):
+        return  # they go with what is in them
     own = run.output / JOURNAL_FOLDER
     for place in (own / "reports", own, *([run.output] if run.marked("makes_output") else [])):
         with contextlib.suppress(OSError):  # something of the person's own is in it

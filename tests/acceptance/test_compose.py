@@ -160,7 +160,7 @@ def compose() -> Iterator[Compose]:
 
 def test_up_enqueue_scale_kill_finish_down(compose: Compose) -> None:
     """Workers are added, killed and taken away in mid-run; every file is accounted for; Flower keeps its history."""
-    env = dict(line.split("=", 1) for line in (compose.folder / ".env").read_text().splitlines())
+    env = _values(compose)
     files = _draw(compose.folder)
     compose("build", "embed", limit_s=3000)  # the image of all
     compose("up", "--detach")
@@ -189,6 +189,10 @@ def test_up_enqueue_scale_kill_finish_down(compose: Compose) -> None:
     wait_until(lambda: _healthy(compose, "flower") and _tasks(compose, env).keys() >= before.keys(), "Flower remembers")
 
 
+def _values(compose: Compose) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in (compose.folder / ".env").read_text().splitlines())
+
+
 def _healthy(compose: Compose, service: str) -> bool:
     found = compose.containers(service)
     return bool(found) and all(inspect(one)["State"].get("Health", {}).get("Status") == "healthy" for one in found)
@@ -200,6 +204,8 @@ def _check_redis(compose: Compose) -> None:
     assert "NOAUTH" in docker("exec", "--env", "REDISCLI_AUTH=", container, "redis-cli", "dbsize").stdout
     for name, value in (("maxmemory-policy", "noeviction"), ("appendonly", "yes")):
         assert compose.exec("redis", "redis-cli", "config", "get", name).stdout.split() == [name, value]
+    shown = docker("top", container, "-eo", "pid,args").stdout
+    assert "redis-server" in shown and _values(compose)["REDIS_PASSWORD"] not in shown, "`ps` shows no password"
 
 
 def _kill_one_at_work(compose: Compose, workers: list[str]) -> None:

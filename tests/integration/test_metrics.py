@@ -13,8 +13,9 @@ from redis import Redis
 
 from store.shard import Counts
 from tasks.alive import PREFIX as ALIVE
+from tasks.application import app
 from tasks.connection import connect
-from tasks.metrics import QueueCollector, metrics_text
+from tasks.metrics import QUEUES, QueueCollector, metrics_text
 from tasks.progress import Progress
 from tasks.settings import Settings
 from tasks.work import Work
@@ -42,9 +43,11 @@ def busy(settings: Settings) -> Settings:
     progress.chunk_done(RUN, 1, "chunk 1", Counts(6, 5, 1, 0), _work("gpu@a"))
     progress.add_work(Work("gpu@a", {"failures embed": 1}))
     progress.add_work(Work("reduce@a", {"reductions": 1, "seconds reduce": 2.5}))
+    progress.add_work(Work("train@a", {"slices": 3, "seconds train": 700.0}))
     for name in ("gpu@a", "idle@b"):
         redis.set(ALIVE + name, json.dumps({"queues": ["embed"], "processes": 1}))
     redis.lpush("embed", "{}", "{}")
+    redis.lpush("train", "{}")
     redis.hset("unacked", "tag", "{}")
     redis.close()
     return settings
@@ -58,6 +61,7 @@ def test_the_figures_say_what_workers_did(busy: Settings) -> None:
             "oshiwake_broker_up": 1.0,
             'oshiwake_queue_messages{queue="embed"}': 2.0,
             'oshiwake_queue_messages{queue="reduce"}': 0.0,
+            'oshiwake_queue_messages{queue="train"}': 1.0,
             "oshiwake_taken_messages": 1.0,
             'oshiwake_worker_up{queue="embed",worker="gpu@a"}': 1.0,
             'oshiwake_worker_up{queue="embed",worker="idle@b"}': 1.0,
@@ -69,11 +73,17 @@ def test_the_figures_say_what_workers_did(busy: Settings) -> None:
             'oshiwake_stage_seconds_total{stage="infer",worker="gpu@a"}': 0.5,
             'oshiwake_failures_total{task="embed",worker="gpu@a"}': 1.0,
             'oshiwake_reductions_total{worker="reduce@a"}': 1.0,
+            'oshiwake_slices_total{worker="train@a"}': 3.0,
             'oshiwake_last_done_timestamp_seconds{worker="gpu@a"}': 1e9,
             'oshiwake_gpu_memory_used_bytes{worker="gpu@a"}': 3e9,
             'oshiwake_gpu_memory_total_bytes{worker="gpu@a"}': 8e9,
         }.items()
     )
+
+
+def test_every_queue_is_counted() -> None:
+    """One that is forgotten would grow unseen."""
+    assert set(QUEUES) == {queue.name for queue in app.conf.task_queues}
 
 
 def test_a_chunk_delivered_twice_is_work_counted_once(settings: Settings) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import sqlite3
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -37,10 +38,11 @@ def _poisoned(file, *args, **kwargs):
 Image.open = _poisoned
 
 _calls = {}
+_counting = threading.Lock()
 
 
-def _die(folder, name, when):
-    point = folder / f"{name}-{_calls[name]}-{when}"
+def _die(folder, name, number, when):
+    point = folder / f"{name}-{number}-{when}"
     if point.exists():
         point.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -50,10 +52,11 @@ def _deadly(name, function, folder, ours):
     def call(*args, **kwargs):
         if not ours(args):
             return function(*args, **kwargs)
-        _calls[name] = _calls.get(name, 0) + 1
-        _die(folder, name, "before")
+        with _counting:
+            number = _calls[name] = _calls.get(name, 0) + 1
+        _die(folder, name, number, "before")
         result = function(*args, **kwargs)
-        _die(folder, name, "after")
+        _die(folder, name, number, "after")
         return result
 
     return call
@@ -61,6 +64,15 @@ def _deadly(name, function, folder, ours):
 
 def _in_the_trees(args):
     return any(part in str(arg) for arg in args for part in ("/sorted/", "/archive/"))
+
+
+def _hurry_objects(folder):
+    """Kill points of objects, and no long wait for a holder that died."""
+    from store import lease, objects
+
+    for name in ("write_object", "delete_object"):
+        setattr(objects, name, _deadly(name, getattr(objects, name), folder, _in_the_trees))
+    lease._RENEW_S, lease._HELD_S, lease._LEFT_BEHIND_S = 0.5, 2.0, 3.0
 
 
 def _set_kill_points(folder):
@@ -91,5 +103,6 @@ def _write_reads_down(path):
 _command = Path("/proc/self/cmdline").read_bytes().split(b"\0")
 if "KILL_POINTS" in os.environ and os.environ["KILL_QUEUE"].encode() in _command:
     _set_kill_points(Path(os.environ["KILL_POINTS"]))
+    _hurry_objects(Path(os.environ["KILL_POINTS"]))
 if "READS" in os.environ and b"embed" in _command:
     _write_reads_down(os.environ["READS"])

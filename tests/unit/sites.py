@@ -76,7 +76,7 @@ class Site:
         for start in range(0, len(wanted), batch):
             stands += placer.place(wanted[start : start + batch])
         placer.take_away_emptied(1)
-        places = [sorted(os.path.relpath(os.fsdecode(path), self.output) for path in paths) for paths in stands]
+        places = [sorted(os.path.relpath(os.fsdecode(path), str(self.output)) for path in paths) for paths in stands]
         return dict(zip(wants, places, strict=True)), placer.tally
 
     def placed(self) -> dict[str, bytes]:

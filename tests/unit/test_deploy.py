@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -136,6 +137,26 @@ def test_no_secret_stands_anywhere() -> None:
             assert not secret or "valueFrom" in entry or "$(REDIS_PASSWORD)" in entry["value"]
 
 
+def test_no_secret_stands_in_a_command_line(tmp_path: Path) -> None:
+    """`ps` shows it to everybody; Redis is given its password by standard input, and by its own entry point."""
+    services, pods = _compose()["services"], _pods()
+    commands = [service.get("command", []) for service in services.values()]
+    commands += [container["args"] for pod in pods.values() for container in pod["spec"]["containers"]]
+    assert not any("PASSWORD" in word for command in commands for word in command)
+    [container] = pods["redis"]["spec"]["containers"]
+    for name, script in (("docker-entrypoint.sh", 'exec "$@"'), ("redis-server", 'echo "$0 $*"; cat')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDISCLI_AUTH": "hush"}
+    said = subprocess.run(container["args"], env=env, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [
+        f"{tmp_path}/redis-server -",
+        "requirepass hush",
+        "maxmemory-policy noeviction",
+        "appendonly yes",
+    ]
+
+
 def test_compose_and_kubernetes_are_of_one_mind() -> None:
     """The same image, the same commands, and time to stop that is longer than a worker's grace."""
     services, pods = _compose()["services"], _pods()
@@ -143,7 +164,7 @@ def test_compose_and_kubernetes_are_of_one_mind() -> None:
     grace_s = int(Settings.model_fields["grace_s"].default)
     for service, pod in pairs.items():
         [container] = pods[pod]["spec"]["containers"]
-        command = [word.replace("${", "$(").replace("}", ")") for word in services[service]["command"]]
+        command = [word.replace("$$", "$") for word in services[service]["command"]]
         assert container["args"] == command
         if "worker" in command:
             assert services[service]["stop_grace_period"] == "${STOP_GRACE_PERIOD:-330s}"

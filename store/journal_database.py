@@ -1,0 +1,130 @@
+"""What a journal holds, whichever way it is kept: the tables, transactions, and notes by keys."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from store.errors import StoreError, UnknownRoot
+from store.files import SCHEMA, check_schema
+from store.roots import Roots
+
+__all__ = ["JOURNAL_FOLDER", "JournalDatabase"]
+
+JOURNAL_FOLDER = ".oshiwake"
+"""Name of the folder in OUT that holds the journal."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS operation (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run TEXT NOT NULL,
+  action TEXT NOT NULL,
+  path BLOB NOT NULL,
+  member BLOB NOT NULL,
+  source BLOB NOT NULL,
+  target BLOB NOT NULL,
+  digest BLOB NOT NULL,
+  placed TEXT NOT NULL DEFAULT '',
+  done INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS operation_run ON operation (run, id);
+CREATE INDEX IF NOT EXISTS operation_image ON operation (path, member);
+CREATE INDEX IF NOT EXISTS operation_open ON operation (id) WHERE done = 0;
+CREATE TABLE IF NOT EXISTS placement (
+  target BLOB PRIMARY KEY,
+  path BLOB NOT NULL,
+  member BLOB NOT NULL,
+  action TEXT NOT NULL,
+  digest BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS placement_image ON placement (path, member);
+CREATE INDEX IF NOT EXISTS placement_moved ON placement (digest) WHERE action = 'move';
+CREATE TABLE IF NOT EXISTS folder_time (
+  run TEXT NOT NULL, path BLOB NOT NULL, mtime_ns INTEGER NOT NULL, PRIMARY KEY (run, path)
+) WITHOUT ROWID;
+"""
+
+
+class JournalDatabase:
+    """An open journal's database; who makes it sets all four.
+
+    Attributes:
+        folder: The folder in OUT that holds it.
+        roots: This machine's map of named roots.
+        path: The file, as errors name it.
+        db: The connection. What is written is written in a `transaction`.
+    """
+
+    folder: Path
+    roots: Roots
+    path: Path
+    db: sqlite3.Connection
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that happens in the block, durably, or nothing of it.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            yield
+            self.db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise StoreError(f"{self.path}: {error}") from error
+
+    def check(self) -> None:
+        """Make sure that the journal is still ours; a file's lock is, as long as the process lives.
+
+        Raises:
+            JournalBusy: Another process has taken it over.
+        """
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self.db.close()
+
+    def remove(self) -> None:
+        """Take the journal away and let go of it; who waits for it makes a new one."""
+        raise NotImplementedError
+
+    def meta(self, key: str) -> bytes | int | str | None:
+        """A noted value, or None."""
+        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def prepare(self, made_output: bool) -> None:
+        """Make what is missing; to be called within a transaction.
+
+        Raises:
+            NewerSchema: A newer program wrote it.
+            UnknownRoot: It has paths below named roots, and this machine has none.
+        """
+        if self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            check_schema(int(self.meta("schema") or 0), self.path)
+        for statement in _TABLES.split(";"):
+            self.db.execute(statement)
+        self.db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
+        self.db.execute("INSERT OR IGNORE INTO meta VALUES ('made_output', ?)", (int(made_output),))
+        self._name_roots()
+
+    def _name_roots(self) -> None:
+        """Once for each set of names: paths written down before there were named roots get their names."""
+        names, before = ",".join(self.roots.names), self.meta("roots")
+        if before and not names:
+            raise UnknownRoot(
+                f"{self.folder.parent} was sorted with OSHIWAKE_ROOTS that map {before!s}; set them here too"
+            )
+        if before == names or not names:
+            return
+        self.db.create_function("stored", 1, self.roots.stored_bytes, deterministic=True)
+        self.db.execute("UPDATE operation SET path = stored(path), source = stored(source), target = stored(target)")
+        self.db.execute("UPDATE OR REPLACE placement SET path = stored(path), target = stored(target)")
+        self.db.execute("UPDATE OR REPLACE folder_time SET path = stored(path)")
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES ('roots', ?)", (names,))

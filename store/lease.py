@@ -1,0 +1,126 @@
+"""A lease: being the one process that writes below a prefix of object storage, for as long as it lives.
+
+Storage has no locks that go with a process. So the holder writes a small object again every few seconds; who finds one
+that stays the same for a while takes it for left behind. Each looks at its own clock alone, so clocks need not agree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+import time
+
+from store.errors import JournalBusy, StoreError
+from store.objects import delete_object, look_at, read_object, replace_object
+
+__all__ = ["Lease"]
+
+_RENEW_S = 3.0
+_HELD_S = 10.0
+"""So long after a renewal the holder is sure of it, and goes on only then."""
+
+_LEFT_BEHIND_S = 20.0
+"""An object that was not renewed for so long has lost its holder; well above `_HELD_S`."""
+
+_POLL_S = 0.5
+_AWAY_S = 120.0
+"""How long the holder waits for a storage that does not answer."""
+
+
+class Lease:
+    """Held from when it is made until `release`."""
+
+    def __init__(self, path: bytes, wait_s: float) -> None:
+        """Take the lease.
+
+        Args:
+            path: The object that stands for it.
+            wait_s: How long to wait for a holder that lives. One that died costs `_LEFT_BEHIND_S`.
+
+        Raises:
+            JournalBusy: Another process holds it.
+            OSError: The storage does not answer, or refuses us.
+        """
+        self._path = path
+        self._name = secrets.token_hex(16).encode()
+        self._count = 0
+        self._lost = False
+        self._ended = threading.Event()
+        self._sure_until_s = 0.0
+        self._tag = self._take(wait_s)
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Make sure that the lease is still ours; wait while the storage does not answer.
+
+        Raises:
+            JournalBusy: Another process has taken it.
+            StoreError: The storage does not answer.
+        """
+        limit_s = time.monotonic() + _AWAY_S
+        while not self._lost and time.monotonic() > self._sure_until_s:
+            if time.monotonic() > limit_s:
+                raise StoreError(f"{self._where}: the storage has not answered for {_AWAY_S:.0f} s")
+            time.sleep(_POLL_S)
+        if self._lost:
+            raise JournalBusy(f"another process places files in {self._where} now; this one stops")
+
+    def release(self) -> None:
+        """Let go of it."""
+        self._ended.set()
+        self._thread.join()
+        if not self._lost:
+            with contextlib.suppress(OSError):  # it is found left behind
+                delete_object(self._path, self._tag)
+
+    @property
+    def _where(self) -> str:
+        return os.fsdecode(os.path.dirname(os.path.dirname(self._path)))
+
+    def _take(self, wait_s: float) -> str:
+        limit_s = time.monotonic() + wait_s
+        first = last = None
+        while True:
+            found = look_at(self._path)
+            tag = found.tag if found else None
+            if tag != last or first is None:
+                first, last, since_s = first or tag, tag, time.monotonic()
+            lives = last != first
+            if tag is None or time.monotonic() - since_s > _LEFT_BEHIND_S:
+                with contextlib.suppress(FileExistsError, FileNotFoundError):  # somebody else was quicker
+                    return self._write(tag)
+            elif lives and time.monotonic() > limit_s:
+                raise JournalBusy(f"another process is placing files in {self._where}; wait for it to finish")
+            time.sleep(_POLL_S)
+
+    def _write(self, tag: str | None) -> str:
+        began_s = time.monotonic()
+        self._count += 1
+        tag = replace_object(self._path, b"%s %d" % (self._name, self._count), tag)
+        self._sure_until_s = began_s + _HELD_S
+        return tag
+
+    def _keep(self) -> None:
+        while not self._ended.wait(_RENEW_S):
+            try:
+                self._tag = self._write(self._tag)
+            except (FileExistsError, FileNotFoundError):
+                if not self._is_ours():
+                    self._lost = True
+                    return
+            except OSError:
+                continue  # no answer; `check` waits for the next
+
+    def _is_ours(self) -> bool:
+        """Whether what stands there is our own, written although the answer was lost; its tag is taken over then."""
+        try:
+            found = look_at(self._path)
+            if found is None or not read_object(self._path).startswith(self._name):
+                return False
+        except OSError:
+            return True  # nobody can tell now; the next renewal will
+        self._tag = found.tag
+        return True

@@ -1,0 +1,73 @@
+"""Where pictures are placed: a folder, or a prefix in object storage. Each does the same operations in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from store.journal import Journal
+from store.operation import Operation
+from store.place import ObjectPath
+from workers.bucket import Bucket
+from workers.containment import Fence
+
+__all__ = ["Output", "open_output"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Output(Protocol):
+    """Does and reverses operations; each either happens whole or not at all, and none takes the place of something."""
+
+    has_folders: bool
+    """Whether folders are made before anything stands in them."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def release(self) -> None:
+        """Let go of what is held open for a batch."""
+
+    def expect(self, targets: Iterable[bytes]) -> None:
+        """Told that these names will be asked for; those far away are looked at together."""
+
+    def exists(self, target: bytes) -> bool:
+        """Whether anything bears a name."""
+
+    def stands_already(self, op: Operation) -> bool:
+        """Whether the target is what a HARDLINK, SYMLINK or COPY of the original makes."""
+
+    def perform(self, op: Operation) -> Operation:
+        """Do an operation; return what was really done.
+
+        Raises:
+            Taken: Something stands at the target.
+            Failed: It cannot be done.
+        """
+
+    def finish(self, op: Operation) -> Operation | None:
+        """Settle an operation whose process died: what was done, now whole, or None for nothing."""
+
+    def reverse(self, op: Operation) -> None:
+        """Take an operation back; nothing to do where that has happened already.
+
+        Raises:
+            Failed: It cannot be taken back without losing something.
+        """
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Call a function for things that have nothing to do with one another, in as many threads as it pays."""
+
+    def sync(self, folders: Iterable[bytes]) -> None:
+        """Make what was done in these folders durable."""
+
+
+def open_output(journal: Journal) -> Output:
+    """The output whose journal is open."""
+    output = journal.folder.parent
+    return Bucket(journal) if isinstance(output, ObjectPath) else Fence(output, journal.roots)
