@@ -25,7 +25,7 @@ def build_optimizer(
     if proxies := list(loss.parameters()):
         groups.append({"params": proxies, "weight_decay": config.weight_decay, "factor": lr_factor})
     if config.name == "adamw":
-        return torch.optim.AdamW(groups, lr=config.lr)
+        return torch.optim.AdamW(groups, lr=config.lr, fused=True)
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -100,9 +101,7 @@ class DrawnSource:
 
     def identity(self, label: int) -> Identity:
         """The character number `label`."""
-        from model.synthesis import Identity
-
-        return Identity.from_seed(self.first + label, scheme=self._scheme(label))
+        return _identity(self.first + label, self._scheme(label))
 
     def _aspect(self, picture: int) -> float:
         """Width divided by height."""
@@ -114,3 +113,11 @@ class DrawnSource:
         number = self.first // self.block + label // self.block
         shared = np.random.default_rng([number, 7]).random() < self.schemes_shared
         return number if shared else None
+
+
+@lru_cache(maxsize=256)
+def _identity(seed: int, scheme: int | None) -> Identity:
+    """The character of a seed, kept while the pictures of a batch are drawn one by one."""
+    from model.synthesis import Identity
+
+    return Identity.from_seed(seed, scheme=scheme)

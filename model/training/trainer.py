@@ -20,6 +20,7 @@ from model.training.distributed import Ranks
 from model.training.loader import LoadedBatch, load_batches
 from model.training.losses import build_loss, build_miner
 from model.training.measure import embed_set, measure, to_network
+from model.training.narrow import use_matrices
 from model.training.optimizer import build_optimizer, learning_rate, set_learning_rate
 from model.training.source import DrawnSource
 from model.training.traits import TraitLoss, Traits
@@ -68,6 +69,8 @@ class Trainer:
         self._device = torch.device(device)
         self._preprocessing = Preprocessing(config.network.fit, config.network.size_px)
         self.network = network.to(self._device).to(memory_format=torch.channels_last).train()
+        if self._device.type == "cpu":
+            use_matrices(self.network)
         self.average = copy.deepcopy(self.network).eval() if config.run.average else self.network
         torch.manual_seed(config.seed)
         self._loss = build_loss(config.loss, characters=data.characters, dimension=network.head.out_features).to(
