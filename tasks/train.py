@@ -70,6 +70,6 @@ def _train(trial: Trial, message: TrainMessage, claim: Claim) -> str:
     from workers.training import train_slice
 
     start = time.perf_counter()
-    line = train_slice(trial, device=on, slice_s=settings.train_slice_s, alive=claim.renew)
+    line = train_slice(trial, device=on, slice_s=settings.train_slice_s, alive=claim.renew, roots=store().roots)
     _log.info("action=train study=%s trial=%s wall_s=%.1f", message.study, message.trial, time.perf_counter() - start)
     return f"{message.what}: {line}"

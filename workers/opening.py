@@ -29,6 +29,7 @@ from store.roots import ANYWHERE, Roots
 __all__ = [
     "BROKEN_ARCHIVE",
     "ArchiveFiles",
+    "LeadsOut",
     "NotAFile",
     "find_member",
     "open_archive",

@@ -16,6 +16,8 @@ from model.training.config import AugmentationConfig
 __all__ = ["augment"]
 
 _TRIES = 8
+_NET = 4
+"""Squares along a side of the net by which a picture is bent."""
 
 
 def augment(
@@ -27,6 +29,8 @@ def augment(
     side = preprocessing.size_px
     picture.thumbnail((side, side), Image.Resampling.BILINEAR, reducing_gap=None)
     picture = _colours(picture, config, rng)
+    if config.texture and rng.random() < config.texture:
+        picture = _texture(picture, rng)
     picture = _damage(picture, config, rng)
     return preprocessing(picture)
 
@@ -38,6 +42,8 @@ def _shape(picture: Image.Image, config: AugmentationConfig, rng: np.random.Gene
         picture = picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=fill)
     if config.crop < 1 or config.stretch > 1:
         picture = _crop(picture, config, rng)
+    if config.warp and min(picture.size) > _NET and rng.random() < 0.5:
+        picture = _warp(picture, config.warp, rng)
     if rng.random() < config.flip:
         picture = ImageOps.mirror(picture)
     return picture
@@ -56,6 +62,38 @@ def _crop(picture: Image.Image, config: AugmentationConfig, rng: np.random.Gener
             # The crop takes the picture's own shape again: that is what stretches it.
             return picture.resize(picture.size, Image.Resampling.BILINEAR, box=box)
     return picture.copy()
+
+
+def _warp(picture: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
+    """Move the inner corners of a net of squares: the shapes that another hand would draw."""
+    width, height = picture.size
+    lines = np.linspace(0, 1, _NET + 1)
+    corners = np.stack(np.meshgrid(lines * width, lines * height), axis=2)  # (row, column, xy)
+    corners[1:-1, 1:-1] += rng.uniform(-share, share, (_NET - 1, _NET - 1, 2)) * (width, height)
+    mesh = []
+    for row in range(_NET):
+        for column in range(_NET):
+            left, top = round(lines[column] * width), round(lines[row] * height)
+            box = (left, top, round(lines[column + 1] * width), round(lines[row + 1] * height))
+            around = ((row, column), (row + 1, column), (row + 1, column + 1), (row, column + 1))
+            mesh.append((box, tuple(float(value) for corner in around for value in corners[corner])))
+    return picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
+
+
+def _texture(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Strands, hatching and brushwork over flat colours, or edges made crisp or soft: hues stay."""
+    if rng.random() < 0.4:
+        kernel = rng.normal(0.0, rng.uniform(0.05, 0.25), (3, 3))
+        kernel[1, 1] += 1.0 - kernel.sum()
+        return picture.filter(ImageFilter.Kernel((3, 3), kernel.ravel().tolist(), scale=1.0))
+    side = 2 * max(picture.size)
+    wide, high = (max(2, round(side / rng.uniform(2.0, 12.0))) for _ in range(2))
+    grain = Image.fromarray(rng.normal(0.0, 1.0, (high, wide)).astype(np.float32))
+    grain = grain.resize((side, side), Image.Resampling.BILINEAR).rotate(float(rng.uniform(0, 180)))
+    left, top = (side - picture.width) // 2, (side - picture.height) // 2
+    grain = grain.crop((left, top, left + picture.width, top + picture.height))
+    shade = 1.0 + rng.uniform(0.05, 0.3) * np.asarray(grain, np.float32)[:, :, None]
+    return Image.fromarray((np.asarray(picture, np.float32) * shade).clip(0, 255).astype(np.uint8))
 
 
 def _colours(picture: Image.Image, config: AugmentationConfig, rng: np.random.Generator) -> Image.Image:

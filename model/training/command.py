@@ -22,6 +22,7 @@ from model.training.export import export
 from model.training.fit_colours import fit_colours
 from model.training.initial import initial_network, is_new
 from model.training.log import open_log
+from model.training.source import Reader
 from model.training.trainer import CHECKPOINT, Trainer, steps_of
 from model.weights import WeightsInfo
 
@@ -66,18 +67,21 @@ def run_training(request: Request) -> WeightsInfo | None:
     return train_by(config, request)
 
 
-def train_by(config: Config, request: Request, pause: Callable[[], bool] = lambda: False) -> WeightsInfo | None:
+def train_by(
+    config: Config, request: Request, pause: Callable[[], bool] = lambda: False, read: Reader = Path.read_bytes
+) -> WeightsInfo | None:
     """The same by a configuration at hand; that of the request is not read.
 
     Args:
         config: All that decides the result.
         request: What was asked beside it.
         pause: Asked after each step; where it says so, the training stops with a checkpoint.
+        read: How picture files are read.
 
     Returns:
         What the weights say; None after a pause, and in all processes but the first.
     """
-    data = open_data(config)
+    data = open_data(config, read)
     config = config.with_steps(steps_of(config, data))
     if config.run.threads:
         torch.set_num_threads(config.run.threads)

@@ -94,11 +94,13 @@ class AugmentationConfig(_Section):
         crop: Smallest share of the picture's area that a random crop keeps, 0..1; 1 crops nothing.
         stretch: Largest ratio by which a crop's sides are changed against each other, >= 1.
         rotate_deg: Largest rotation in degrees.
+        warp: Largest shift of a point when half of the pictures are bent, as a share of the side.
         flip: Probability of a mirror image.
         brightness: Largest relative change, 0..1; so for `contrast` and `saturation`.
         hue: Largest shift of the hue as a share of the circle, 0..0.5.
         tint: Largest strength of a coloured light over the whole picture, 0..1.
         grey: Probability of a picture without colours.
+        texture: Probability of strands, grain or crisp edges over the drawing; hues stay.
         blur: Probability of a blur or a smaller resolution.
         jpeg: Probability of JPEG artefacts.
         erase: Probability of a covered rectangle.
@@ -108,6 +110,7 @@ class AugmentationConfig(_Section):
     crop: float = Field(0.5, gt=0, le=1)
     stretch: float = Field(1.2, ge=1)
     rotate_deg: float = Field(5.0, ge=0, le=180)
+    warp: float = Field(0.0, ge=0, le=0.1)
     flip: float = Field(0.5, ge=0, le=1)
     brightness: float = Field(0.15, ge=0, le=1)
     contrast: float = Field(0.15, ge=0, le=1)
@@ -115,6 +118,7 @@ class AugmentationConfig(_Section):
     hue: float = Field(0.0, ge=0, le=0.5)
     tint: float = Field(0.0, ge=0, le=1)
     grey: float = Field(0.0, ge=0, le=1)
+    texture: float = Field(0.0, ge=0, le=1)
     blur: float = Field(0.1, ge=0, le=1)
     jpeg: float = Field(0.1, ge=0, le=1)
     erase: float = Field(0.0, ge=0, le=1)

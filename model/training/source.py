@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from model.synthesis import Identity
     from model.synthesis.scene import Variety
 
-__all__ = ["DEVELOPMENT_SEED", "DrawnSource", "FileSource", "Source"]
+__all__ = ["DEVELOPMENT_SEED", "DrawnSource", "FileSource", "Reader", "Source"]
+
+Reader = Callable[[Path], bytes]
+"""Reads a whole file, or raises OSError."""
 
 DEVELOPMENT_SEED = 1_000_000_000
 """Seeds of the drawn characters to measure on begin here; training characters lie below."""
@@ -43,15 +46,21 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FileSource:
-    """Pictures in files; the number of a picture is its place in `paths`, whatever its character."""
+    """Pictures in files; the number of a picture is its place in `paths`, whatever its character.
+
+    Attributes:
+        paths: Where they are.
+        read: How a file is read; what it refuses counts as unreadable.
+    """
 
     paths: Sequence[Path]
+    read: Reader = Path.read_bytes
 
     def load(self, label: int, picture: int) -> Image.Image:
         """Read one file."""
         path = self.paths[picture]
         try:
-            return decode(path.read_bytes())
+            return decode(self.read(path))
         except OSError as error:
             raise UnreadablePicture(error.strerror or str(error)) from error
 

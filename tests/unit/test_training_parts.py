@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torch import nn
 from torch.nn import functional
 
 from model.colours import BINS, histograms
@@ -22,6 +24,7 @@ from model.training.augmentation import augment
 from model.training.config import AugmentationConfig, Config, LossConfig, LossName, MinerName, ScheduleConfig
 from model.training.fit_colours import fit_axes
 from model.training.losses import build_loss, build_miner
+from model.training.narrow import use_matrices
 from model.training.optimizer import learning_rate
 from model.training.source import DrawnSource
 from model.training.traits import TraitLoss, Traits
@@ -117,7 +120,18 @@ def test_learning_rate() -> None:
 
 
 FULL = AugmentationConfig(
-    rotate_deg=20, hue=0.1, tint=0.5, grey=0.3, blur=0.5, jpeg=0.5, erase=0.5, frame=0.5, crop=0.3, stretch=1.5
+    rotate_deg=20,
+    hue=0.1,
+    tint=0.5,
+    grey=0.3,
+    warp=0.05,
+    texture=0.5,
+    blur=0.5,
+    jpeg=0.5,
+    erase=0.5,
+    frame=0.5,
+    crop=0.3,
+    stretch=1.5,
 )
 
 
@@ -138,6 +152,75 @@ def test_augmentation_keeps_colours() -> None:
         found = augment(picture, AugmentationConfig(), Preprocessing("pad", 32), seed).reshape(-1, 3).mean(axis=0)
         assert found[0] == found.max()
         assert np.abs(found - [200, 80, 120]).max() < 60
+
+
+def test_texture_keeps_hues() -> None:
+    """Strands and grain change how light a pixel is, and not which colour it has; some change of pixels there is."""
+    picture = Image.new("RGB", (64, 64), (150, 60, 90))
+    plain = AugmentationConfig(brightness=0, contrast=0, saturation=0, blur=0, jpeg=0, texture=1)
+    changed = 0.0
+    for seed in range(30):
+        found = augment(picture, plain, Preprocessing("pad", 32), seed).astype(float)
+        shares = found / found.sum(axis=2, keepdims=True)
+        assert np.abs(shares - np.array([150, 60, 90]) / 300).max() < 0.08
+        changed = max(changed, found[:, :, 0].std())
+    assert changed > 10
+
+
+def test_bent_pictures_keep_their_edges() -> None:
+    """A bent picture has no hole, and its middle is elsewhere."""
+    picture = draw(Identity.from_seed(3), 1, 96)
+    still = AugmentationConfig(
+        crop=1, stretch=1, rotate_deg=0, flip=0, brightness=0, contrast=0, saturation=0, blur=0, jpeg=0
+    )
+    bent = still.model_copy(update={"warp": 0.1})
+    plain = augment(picture, still, Preprocessing("pad", 96), 0).astype(float)
+    moved = [augment(picture, bent, Preprocessing("pad", 96), seed).astype(float) for seed in range(8)]
+    assert all(np.abs(one[[0, -1]] - plain[[0, -1]]).max() < 60 for one in moved)
+    assert 2 <= sum(np.abs(one - plain).mean() > 1 for one in moved) < 8
+
+
+class TestNarrowMaps:
+    """Convolutions as matrix products say what convolutions say."""
+
+    @pytest.mark.parametrize("size_px", [33, 64, 96])
+    def test_same_numbers(self, size_px: int) -> None:
+        """The network's output and its gradients stay, up to rounding."""
+        torch.manual_seed(0)
+        plain = Network(50).double().train()
+        gathered = copy.deepcopy(plain)
+        use_matrices(gathered)
+        pictures = torch.rand(4, 3, size_px, size_px, dtype=torch.double)
+        for network in (plain, gathered):
+            (network(pictures) ** 3).sum().backward()
+        assert plain.state_dict().keys() == gathered.state_dict().keys()
+        for one, other in zip(plain.parameters(), gathered.parameters(), strict=True):
+            torch.testing.assert_close(one.grad, other.grad)
+
+    @pytest.mark.parametrize("side", [1, 2, 3, 4])
+    @pytest.mark.parametrize(("kernel", "stride", "padding"), [(1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (2, 2, 0)])
+    def test_any_convolution(self, side: int, kernel: int, stride: int, padding: int) -> None:
+        """Whatever kernel, stride and padding: the same numbers, in the same shape."""
+        if kernel > side + 2 * padding:
+            pytest.skip("the kernel is larger than the map")
+        torch.manual_seed(0)
+        one = nn.Sequential(nn.Conv2d(5, 7, kernel, stride, padding))
+        maps = torch.rand(3, 5, side, side + 1)
+        wanted = one(maps)
+        use_matrices(one)
+        torch.testing.assert_close(one(maps), wanted)
+
+    def test_narrow_maps_are_gathered(self) -> None:
+        """At 64 px the last stage, with its maps of 2 x 2, makes no convolution any more."""
+        network = Network(50).eval()
+        calls = []
+        for used in (False, True):
+            if used:
+                use_matrices(network)
+            with torch.profiler.profile() as profile, torch.inference_mode():
+                network(torch.rand(1, 3, 64, 64))
+            calls.append({event.key: event.count for event in profile.key_averages()}["aten::conv2d"])
+        assert calls == [20, 15]
 
 
 class TestColours:
