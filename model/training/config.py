@@ -131,7 +131,7 @@ class NetworkConfig(_Section):
     Attributes:
         dimension: Length of an embedding.
         colours: How many of its numbers tell colours, fitted in closed form before the training; 0 for none.
-        colour_share: Their share of the squared length, 0..1.
+        colour_share: Their share of the squared length, 0..1; without it that of the weights file, or 0.3.
         init: `scratch`, `imagenet` (torchvision's weights), `default` (the shipped weights) or a weights file. A file
             brings its own dimension and colours.
         size_px: Side of the square picture that the finished network takes.
@@ -142,7 +142,7 @@ class NetworkConfig(_Section):
 
     dimension: int = Field(500, ge=1)
     colours: int = Field(0, ge=0, le=512)
-    colour_share: float = Field(0.3, ge=0, le=1)
+    colour_share: float | None = Field(None, ge=0, le=1)
     init: str = "scratch"
     size_px: int = Field(128, ge=16, le=1024)
     fit: Fit = "pad"

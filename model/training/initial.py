@@ -36,18 +36,23 @@ def initial_network(config: Config) -> Network:
         case other:
             path = Path(other)
     network, _ = load_network(path)
+    _share(network, config)
     return network
 
 
 def _scratch(config: Config) -> Network:
     torch.manual_seed(config.seed)
     network = Network(config.network.dimension, config.network.colours)
-    if network.colours is not None:
-        network.colours.share.fill_(config.network.colour_share)
+    _share(network, config)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return network
+
+
+def _share(network: Network, config: Config) -> None:
+    if network.colours is not None and config.network.colour_share is not None:
+        network.colours.share.fill_(config.network.colour_share)
 
 
 def _imagenet(config: Config) -> Network:

@@ -23,15 +23,16 @@ class _Gathering(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """As any convolution: `(n, in, height, width)` to `(n, out, ...)`."""
-        (high, wide), (down, right) = self.kernel_size, self.stride
-        top, left = cast("tuple[int, int]", self.padding)  # a word, `same`, stands in no network of ours
+        high, wide = self.kernel_size
+        down, right = self.stride
+        top, left = cast(tuple[int, int], self.padding)
         rows, columns = (maps.shape[2] + 2 * top - high) // down + 1, (maps.shape[3] + 2 * left - wide) // right + 1
         if columns > _NARROW:
             return super().forward(maps)
         padded = functional.pad(maps.permute(0, 2, 3, 1), (0, 0, left, left, top, top))  # (n, height, width, in)
         seen = torch.cat(
             [
-                padded[:, y : y + rows * down : down, x : x + columns * right : right][:, :rows, :columns]
+                padded[:, y : y + rows * down : down, x : x + columns * right : right]
                 for y in range(high)
                 for x in range(wide)
             ],
@@ -44,5 +45,6 @@ class _Gathering(nn.Conv2d):
 def use_matrices(network: nn.Module) -> None:
     """Turn the plain convolutions of a network into such ones, in place; parameters and their names stay."""
     for module in network.modules():
-        if type(module) is nn.Conv2d and module.groups == 1 and module.dilation == (1, 1):
+        plain = type(module) is nn.Conv2d and module.groups == 1 and module.dilation == (1, 1)
+        if plain and module.padding_mode == "zeros" and isinstance(module.padding, tuple):
             module.__class__ = _Gathering

@@ -23,6 +23,7 @@ from model.synthesis import Identity, draw
 from model.training.augmentation import augment
 from model.training.config import AugmentationConfig, Config, LossConfig, LossName, MinerName, ScheduleConfig
 from model.training.fit_colours import fit_axes
+from model.training.initial import initial_network
 from model.training.losses import build_loss, build_miner
 from model.training.narrow import use_matrices
 from model.training.optimizer import learning_rate
@@ -278,6 +279,20 @@ class TestColours:
         assert info.dimension == 24
         with torch.inference_mode():
             assert torch.equal(again(pictures), network(pictures))
+
+    @pytest.mark.parametrize(("wanted", "found"), [(None, 0.5), (0.25, 0.25)])
+    def test_share_of_first_weights(self, tmp_path: Path, wanted: float | None, found: float) -> None:
+        """A training takes the share of the file that it begins with, or the one that it is told."""
+        from model.weights import save_network
+
+        network = Network(24, colours=8)
+        assert network.colours is not None
+        network.colours.share.fill_(0.5)
+        save_network(tmp_path / "w", network, preprocessing=Preprocessing("pad", 32), threshold=0.1)
+        config = Config.from_values({"network": {"init": str(tmp_path / "w"), "colour_share": wanted}})
+        begun = initial_network(config)
+        assert begun.colours is not None
+        assert float(begun.colours.share) == found
 
 
 def test_traits() -> None:
