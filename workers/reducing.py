@@ -15,7 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from store.assignments import Assignments, FinalOutcome, write_assignments
+from store.assignments import Assignments, FinalOutcome, write_all
 from store.files import sweep
 from store.journal import Journal
 from store.operation import Image
@@ -40,8 +40,8 @@ _LINKED_TOGETHER = 4096
 _AHEAD = 2
 """Chunks that are read and assigned while an earlier one is placed."""
 
-_WRITERS = 4
-"""Threads that write outcomes; what they do is to wait for the disk."""
+_UNWRITTEN = 2
+"""Batches whose outcomes may wait for the disk."""
 
 Progress = Callable[[int, int], None]
 _Assigned = tuple[ChunkOutcomes, Assignments]
@@ -126,16 +126,17 @@ class _Reducer:
         totals = _Totals()
         report = ReportWriter(self._journal.folder, self._run.id, self._pass.number)
         try:
-            with ThreadPoolExecutor(_WRITERS, "assignments") as pool:
+            with ThreadPoolExecutor(1, "assignments") as pool:
                 written: deque[Future[None]] = deque()
                 number = 0
                 for together in self._batches(self._assigned(chunks)):
                     self._place(together, duplicates)
-                    for _, rows in together:
-                        path = self._pass.assignments_path(chunks[number])
-                        written.append(pool.submit(write_assignments, path, rows))
-                        if len(written) > 2 * _WRITERS:
-                            written.popleft().result()
+                    batch = [rows for _, rows in together]
+                    paths = [self._pass.assignments_path(chunk) for chunk in chunks[number : number + len(batch)]]
+                    written.append(pool.submit(write_all, paths, batch))
+                    if len(written) > _UNWRITTEN:
+                        written.popleft().result()
+                    for rows in batch:
                         report.write(rows)
                         totals.add(rows)
                         number += 1

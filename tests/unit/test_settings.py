@@ -42,7 +42,7 @@ def test_the_store_is_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("OSHIWAKE_BATCH", "0"), ("OSHIWAKE_DEVICE", "tpu"), ("OSHIWAKE_VISIBILITY_S", "60"), ("OSHIWAKE_ROOTS", "/mnt")],
+    [("OSHIWAKE_BATCH", "-1"), ("OSHIWAKE_DEVICE", "tpu"), ("OSHIWAKE_VISIBILITY_S", "60"), ("OSHIWAKE_ROOTS", "/mnt")],
 )
 def test_a_setting_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """A task must not outlast the time after which its message is delivered again."""
