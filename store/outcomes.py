@@ -130,4 +130,4 @@ class Outcomes:
 
 def _all_new(kinds: list[str], known_parts: list[str | None]) -> bool:
     """Whether every file of a listing was to be read, as in a first run."""
-    return not any(known_parts) and kinds.count(Kind.PENDING) == len(kinds)
+    return bool(kinds) and not any(known_parts) and kinds.count(Kind.PENDING) == len(kinds)
