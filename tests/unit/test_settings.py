@@ -92,6 +92,15 @@ def test_each_visible_gpu_gets_a_pinned_worker(monkeypatch: pytest.MonkeyPatch) 
     assert gpus() == ["3"]
 
 
+def test_several_processes_of_a_gpu_share_its_part_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are pinned to it; together they decode in no more threads than one."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    monkeypatch.setattr("tasks.fleet.cores", lambda: 16)
+    plans = plan_workers(Settings(), ["embed"], processes=2)
+    assert [(plan.processes, plan.env["CUDA_VISIBLE_DEVICES"]) for plan in plans] == [(2, "0"), (2, "3")]
+    assert {plan.env["OSHIWAKE_DECODE_THREADS"] for plan in plans} == {"4"}
+
+
 def test_a_gpu_known_by_its_uuid_has_a_short_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kubernetes and MIG give UUIDs; in Flower the first group is enough, and the worker is pinned by the whole."""
     uuid = "MIG-1c8a2f6e-51d7-5e0c-9d58-2f1c3a7f0b42"
