@@ -43,8 +43,8 @@ def _check_device(instance: Any, **_: Any) -> None:
 
 @signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
 def _compute_in_one_thread(instance: Any, **_: Any) -> None:
-    # The processes share the cores out among them. numpy's own threads wait for each other in a loop: on a machine that
-    # does anything else, they took ten times as long as one.
+    # The processes share the cores out among them. numpy's own threads wait for each other in a loop: beside other work
+    # a reduction took three times as long with two as with one.
     if TRAIN_QUEUE not in instance.app.amqp.queues.consume_from:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
