@@ -147,7 +147,7 @@ def read_digests(path: Path) -> list[bytes]:
         NewerSchema: A newer program wrote it.
     """
     table = read_table(path, ["kind", "digest"])
-    digests: list[bytes] = table["digest"].filter(pc.equal(table["kind"], Kind.EMBEDDED.value)).to_pylist()
+    digests: list[bytes] = table["digest"].filter(pc.equal(table["kind"], Kind.EMBEDDED.value)).drop_null().to_pylist()
     return digests
 
 
