@@ -198,11 +198,11 @@ def hardware() -> str:
 
 
 def _commit() -> str:
-    """The commit that is measured, with a + when the tree differs from it."""
+    """The commit that is measured, with a + when the tree differs from it in more than words."""
     try:
         say = {"capture_output": True, "text": True, "check": True, "cwd": Path(__file__).parent}
         name = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **say).stdout.strip()  # type: ignore[call-overload]
-        changed = subprocess.run(["git", "status", "--porcelain", ".."], **say).stdout.strip()  # type: ignore[call-overload]
+        changed = subprocess.run(["git", "status", "--porcelain", "..", ":!../docs"], **say).stdout.strip()  # type: ignore[call-overload]
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{name}{'+' if changed else ''}"

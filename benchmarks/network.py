@@ -1,6 +1,6 @@
 """The network alone: each engine and precision on a processor beside the plain one, torch eager in float32.
 
-    python benchmarks/network.py [--batch 32] [--weights FILE] [--json FOLDER]
+    python benchmarks/network.py [--batch 8 32] [--weights FILE] [--json FOLDER]
 
 One thread, pictures of drawn characters, the engines take turns; figures are processor time, ratios medians over the
 turns. `cosine` is to the plain engine. Measured: the shipped weights, and random ones of 500 numbers at 224 px.
@@ -27,7 +27,7 @@ PRECISIONS = ("fp32", "bf16", "int8")
 def main() -> None:
     """Measure and print."""
     parser = options(__doc__)
-    parser.add_argument("--batch", type=int, nargs="+", default=[32])
+    parser.add_argument("--batch", type=int, nargs="+", default=[8, 32])
     parser.add_argument("--weights", type=Path, help="measure these alone")
     parser.add_argument("--turns", type=int, default=5)
     chosen = parser.parse_args()

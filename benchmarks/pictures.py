@@ -47,15 +47,17 @@ def _grained(picture: Image.Image, seed: int) -> Image.Image:
 
 
 def write_archive(folder: Path, kinds: tuple[str, ...], images: int, *, different: int = 24) -> list[Path]:
-    """Write an archive of so many files, their kinds in turn, and so many different ones of each."""
-    contents: dict[tuple[str, int], bytes] = {}
+    """Write an archive of so many files, their kinds in turn, and so many different ones of each; others are links."""
+    first: dict[tuple[str, int], Path] = {}
     paths = []
     for n in range(images):
         kind, which = kinds[n % len(kinds)], n // len(kinds) % different
-        if (kind, which) not in contents:
-            contents[kind, which] = picture_file(kind, which)
         path = folder / f"{n // 1000:03}" / f"{n:06}.{kind.split()[0]}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(contents[kind, which])
+        if (kind, which) in first:
+            path.hardlink_to(first[kind, which])
+        else:
+            first[kind, which] = path
+            path.write_bytes(picture_file(kind, which))
         paths.append(path)
     return paths

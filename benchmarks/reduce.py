@@ -7,6 +7,7 @@ Everything is made in a temporary folder (2 kB an image); `--folder` puts it els
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -47,6 +48,7 @@ def main() -> None:
         report.add(Row.of(f"the plain way, {few:,} images", few, plain))
         wall_s, cpu_s = limit.value
         report.add(Row(f"the limit, {images:,} images", images, wall_s, cpu_s))
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in a worker
         whole = measured(reduce_all, folder, repeats=chosen.repeats)
         ratios = {
             "of_plain": plain.wall_s / few * images / whole.wall_s,

@@ -18,6 +18,9 @@ from model.weights import WeightsInfo
 __all__ = ["CompiledEngine"]
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+_BATCH = 8
+"""Pictures for each thread: of more than that, what a layer leaves does not stay in the second-level cache."""
+
 _CHARACTERS, _PICTURES = 16, 2
 """How many drawn characters, and pictures of each, show the ranges of an int8 network."""
 
@@ -40,6 +43,7 @@ class CompiledEngine:
         """
         self._core = ov.Core()
         self._threads = threads
+        self.batch = _BATCH * max(1, threads)
         side = info.preprocessing.size_px
         if precision == "auto":
             precision = "bf16" if "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "fp32"

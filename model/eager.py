@@ -22,6 +22,10 @@ from model.network import Network
 __all__ = ["EagerEngine", "folded"]
 
 
+_BATCH, _GPU_BATCH = 32, 64
+"""Unproven on a GPU: it has to be large enough to fill one, and a small part of a chunk."""
+
+
 class EagerEngine:
     """See `model.engine.Engine`. In float32 on a processor it is the plain way, which every other is tested against."""
 
@@ -43,6 +47,7 @@ class EagerEngine:
         """
         self._device = torch.device(device)
         gpu = self._device.type == "cuda"
+        self.batch = _GPU_BATCH if gpu else _BATCH
         if threads and not gpu:
             torch.set_num_threads(threads)
         kind = {"bf16": torch.bfloat16, "auto": torch.float16 if gpu else torch.float32}.get(precision, torch.float32)

@@ -25,21 +25,21 @@ class Embedder:
         engine: What runs the network.
     """
 
-    def __init__(self, engine: Engine, info: WeightsInfo, *, batch: int = 32) -> None:
+    def __init__(self, engine: Engine, info: WeightsInfo, *, batch: int = 0) -> None:
         self.engine = engine
         self.info = info
-        self.batch = batch
+        self.batch = batch or engine.batch
 
     @classmethod
     def load(
-        cls, path: Path, *, device: str = "cpu", batch: int = 32, precision: Precision = "auto", threads: int = 0
+        cls, path: Path, *, device: str = "cpu", batch: int = 0, precision: Precision = "auto", threads: int = 0
     ) -> Embedder:
         """Load a weights file and run one batch, so that the first real picture does not wait.
 
         Args:
             path: The weights file.
             device: `cpu` or `cuda`.
-            batch: Pictures through the network at once.
+            batch: Pictures through the network at once; 0 takes what suits the engine.
             precision: What convolutions are computed in.
             threads: Of the network on a processor; 0 takes all cores.
 
@@ -50,7 +50,7 @@ class Embedder:
         engine, info = load_engine(path, device=device, precision=precision, threads=threads)
         embedder = cls(engine, info, batch=batch)
         side = info.preprocessing.size_px
-        embedder.embed(np.zeros((batch, side, side, 3), np.uint8))
+        embedder.embed(np.zeros((embedder.batch, side, side, 3), np.uint8))
         return embedder
 
     def under(self, preprocessing: Preprocessing) -> Embedder:

@@ -24,9 +24,11 @@ class Engine(Protocol):
 
     Attributes:
         name: Library, device and precision, for the log and the benchmarks.
+        batch: How many pictures at once suit it.
     """
 
     name: str
+    batch: int
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""

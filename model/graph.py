@@ -65,8 +65,9 @@ class _Learned:
         scaled = op.subtract(_channels_first(pictures), _row(255 * np.array(MEAN)))
         x = self._rounded(op.multiply(scaled, _row(1 / (255 * np.array(STD)))), "input")
         x = op.relu(self._convolution(x, "conv1", "bn1", stride=2, pad=3))
-        x = op.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3], "floor").output(0)
+        # Rounding first changes nothing, as it keeps the order of values; then the largest is found among bytes.
         x = self._rounded(x, "stem")
+        x = op.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3], "floor").output(0)
         for name in (f"layer{layer}.{block}" for layer in range(1, 5) for block in range(2)):
             x = self._block(x, name)
         features = op.reduce_mean(x, op.constant(np.array([2, 3])), False)

@@ -142,6 +142,6 @@ Processes = Annotated[
         "--processes",
         min=0,
         envvar="OSHIWAKE_PROCESSES",
-        help="Embedding processes on a machine without GPU; 0: one per core.",
+        help="Embedding processes for each GPU, or without one in all; 0: one for each GPU or core.",
     ),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,10 +10,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from store.files import SCHEMA, new_file
+from store.files import SCHEMA, new_files
 from store.listing import read_table
 
-__all__ = ["Assigned", "Assignments", "FinalOutcome", "read_assignments", "read_columns", "write_assignments"]
+__all__ = [
+    "Assigned",
+    "Assignments",
+    "FinalOutcome",
+    "read_assignments",
+    "read_columns",
+    "write_all",
+    "write_assignments",
+]
 
 
 class FinalOutcome(StrEnum):
@@ -97,9 +105,17 @@ _COLUMNS = pa.schema(
 
 def write_assignments(path: Path, rows: Assignments) -> None:
     """Write a chunk's outcomes atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(path) as temporary:
-        pq.write_table(pa.Table.from_pydict(vars(rows), schema=_COLUMNS), temporary, write_statistics=False)
+    write_all([path], [rows])
+
+
+def write_all(paths: Sequence[Path], chunks: Sequence[Assignments]) -> None:
+    """Write the outcomes of several chunks of a pass, each atomically; the disk is waited for together."""
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    new_files(paths, lambda temporary, number: _write(temporary, chunks[number]))
+
+
+def _write(path: Path, rows: Assignments) -> None:
+    pq.write_table(pa.Table.from_pydict(vars(rows), schema=_COLUMNS), path, write_statistics=False)
 
 
 def read_assignments(path: Path) -> list[Assigned]:

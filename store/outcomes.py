@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from store.errors import DamagedStore
 from store.listing import Kind, readable
 from store.part import Part
-from store.shard import Shard, read_shard
+from store.shard import Shard, read_digests, read_shard
 from store.store import Store
 
 __all__ = ["ChunkOutcomes", "Outcomes"]
@@ -79,6 +79,12 @@ class Outcomes:
         paths, members, labels, *found = part.listing_columns(
             chunk, ["path", "member", "label", "kind", "reason", "known_part", "known_chunk", "known_row"]
         )
+        if _all_new(found[0], found[2]):
+            shard = self._shard(part.name, chunk)
+            if list(shard.rows) == list(range(len(paths))):  # nearly always: row for row the same
+                embedded = [row for row, kind in enumerate(shard.kinds) if kind is Kind.EMBEDDED]
+                embeddings = shard.embeddings if len(embedded) == len(paths) else shard.embeddings[embedded]
+                return ChunkOutcomes(paths, members, labels, shard.kinds, shard.digests, shard.reasons, embeddings)
         kinds: list[Kind] = []
         digests: list[bytes | None] = []
         reasons: list[str] = []
@@ -105,13 +111,11 @@ class Outcomes:
 
     def digests(self, part: Part, chunk: int) -> list[bytes]:
         """The digests of a chunk's embedded files, in order."""
-        known_parts, kinds = part.listing_columns(chunk, ["known_part", "kind"])
-        if any(known_parts) or any(kind != Kind.PENDING for kind in kinds):
+        if not _all_new(*part.listing_columns(chunk, ["kind", "known_part"])):
             whole = self.chunk(part, chunk)
             return [d for d, kind in zip(whole.digests, whole.kinds, strict=True) if d and kind is Kind.EMBEDDED]
         # Nearly always in a first run: the shard says it all, in the same order.
-        shard = self._shard(part.name, chunk)
-        return [d for d, kind in zip(shard.digests, shard.kinds, strict=True) if d and kind is Kind.EMBEDDED]
+        return read_digests(self._store.part(part.name).shard_path(chunk))
 
     def _shard(self, part: str, chunk: int) -> Shard:
         key = (part, chunk)
@@ -122,3 +126,8 @@ class Outcomes:
             if len(self._shards) > _OPEN_SHARDS:
                 self._shards.popitem(last=False)
         return self._shards[key]
+
+
+def _all_new(kinds: list[str], known_parts: list[str | None]) -> bool:
+    """Whether every file of a listing was to be read, as in a first run."""
+    return bool(kinds) and not any(known_parts) and kinds.count(Kind.PENDING) == len(kinds)

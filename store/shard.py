@@ -23,7 +23,7 @@ from store.files import SCHEMA, check_schema, new_file
 from store.listing import Kind, read_table
 from store.place import read_whole
 
-__all__ = ["Counts", "Read", "Shard", "read_counts", "read_shard", "write_shard"]
+__all__ = ["Counts", "Read", "Shard", "read_counts", "read_digests", "read_shard", "write_shard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,18 @@ def read_shard(path: Path, *, vectors: bool = True) -> Shard:
         passing,
         _matrix(table) if vectors else np.empty((len(rows), 0), np.float32),
     )
+
+
+def read_digests(path: Path) -> list[bytes]:
+    """The digests of a shard's embedded files, in order.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read.
+        NewerSchema: A newer program wrote it.
+    """
+    table = read_table(path, ["kind", "digest"])
+    digests: list[bytes] = table["digest"].filter(pc.equal(table["kind"], Kind.EMBEDDED.value)).drop_null().to_pylist()
+    return digests
 
 
 _KINDS = {kind.value: kind for kind in Kind}

@@ -47,7 +47,7 @@ def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 
     Args:
         settings: Device and environment.
         queues: Of `embed`, `reduce` and `train`.
-        processes: Embedding processes on a CPU machine; 0 chooses.
+        processes: Embedding processes for each GPU, or on a machine without one; 0 chooses one for each GPU, or core.
 
     Raises:
         BadSettings: The settings ask for a GPU, and there is none.
@@ -55,10 +55,11 @@ def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 
     plans: list[WorkerPlan] = []
     devices = embed_gpus(settings) if {"embed", "train"} & set(queues) else []
     if "embed" in queues and devices:
-        threads = settings.decode_threads or max(1, cores() // len(devices))
+        each = processes or 1  # a second one decodes while the first writes its shard and asks for its next chunk
+        threads = settings.decode_threads or max(1, cores() // (each * len(devices)))
         for device in devices:
             env = {"CUDA_VISIBLE_DEVICES": device, "OSHIWAKE_DECODE_THREADS": str(threads)}
-            plans.append(WorkerPlan(f"embed-cuda{_short(device)}", "embed", 1, env))
+            plans.append(WorkerPlan(f"embed-cuda{_short(device)}", "embed", each, env))
     elif "embed" in queues:
         plans.append(WorkerPlan("embed-cpu", "embed", processes or embed_processes(settings)))
     if "reduce" in queues:

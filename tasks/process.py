@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from celery import signals
 
 from store.roots import Roots
 from store.store import Store
-from tasks.application import EMBED_QUEUE, settings
+from tasks.application import EMBED_QUEUE, TRAIN_QUEUE, settings
 from tasks.connection import connect
 from tasks.devices import cores, embed_gpus, embed_processes, pin
 from tasks.errors import BadSettings
@@ -38,6 +39,14 @@ def _check_device(instance: Any, **_: Any) -> None:
             embed_gpus(settings)
         except BadSettings as error:
             sys.exit(f"worker: {error}")
+
+
+@signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def _compute_in_one_thread(instance: Any, **_: Any) -> None:
+    # The processes share the cores out among them. numpy's own threads wait for each other in a loop: beside other work
+    # a reduction took three times as long with two as with one.
+    if TRAIN_QUEUE not in instance.app.amqp.queues.consume_from:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]

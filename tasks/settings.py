@@ -29,7 +29,7 @@ class Settings(BaseSettings):
         roots: `name=/path,other=/path` or a JSON object: where this machine has the folders that runs know by name;
             nothing is read or written outside them. Empty: paths are absolute, and the same on all machines.
         device: `cpu`, `cuda`, or `auto` for the GPU where there is one.
-        batch: Pictures through the network at once.
+        batch: Pictures through the network at once; 0 chooses for the machine.
         decode_threads: Files that a process reads and decodes at once; 0 chooses for the machine.
         network_threads: Threads of the network on a CPU; 0 chooses for the machine.
         precision: What the network is computed in: `auto` is safe and quick, `int8` quicker on a processor.
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     store: Path | str = Field(default_factory=default_store)
     roots: Annotated[dict[str, str], NoDecode] = {}
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    batch: int = Field(32, ge=1)
+    batch: int = Field(0, ge=0)
     decode_threads: int = Field(0, ge=0)
     network_threads: int = Field(0, ge=0)
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"

@@ -33,7 +33,7 @@ class WorkOptions:
 
     Attributes:
         device: `cpu`, or `cuda` for the GPU that the process is pinned to.
-        batch: Pictures through the network at once.
+        batch: Pictures through the network at once; 0 takes what suits the engine.
         decode_threads: Files read and decoded at once.
         network_threads: Threads of the network on a CPU; 0 takes all cores.
         precision: What convolutions are computed in.
@@ -43,7 +43,7 @@ class WorkOptions:
     """
 
     device: str = "cpu"
-    batch: int = 32
+    batch: int = 0
     decode_threads: int = 1
     network_threads: int = 1
     precision: Precision = "auto"

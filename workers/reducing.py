@@ -6,8 +6,9 @@ Streams chunk by chunk. Doing it twice changes nothing; a reducer that died is c
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from store.assignments import Assignments, FinalOutcome, write_assignments
+from store.assignments import Assignments, FinalOutcome, write_all
 from store.files import sweep
 from store.journal import Journal
 from store.operation import Image
@@ -37,11 +38,11 @@ SHOWN = 10
 _LINKED_TOGETHER = 4096
 """Files for which the journal, and the folders, are made durable at once; a few seconds of work."""
 
-_AHEAD = 2
-"""Chunks that are read and assigned while an earlier one is placed."""
+_UNWRITTEN = 2
+"""Batches whose outcomes may wait for the disk."""
 
-_WRITERS = 4
-"""Threads that write outcomes; what they do is to wait for the disk."""
+_TURN_S = 0.0005
+"""How long a thread computes while another one wants to."""
 
 Progress = Callable[[int, int], None]
 _Assigned = tuple[ChunkOutcomes, Assignments]
@@ -64,6 +65,8 @@ def reduce_run(
         JournalBusy: The output folder is still held by another process.
         StoreError: The store or the output folder cannot be used.
     """
+    # One thread assigns, one places and reports, others write; by default each may wait 5 ms for its turn.
+    sys.setswitchinterval(_TURN_S)
     pass_ = run.pass_(pass_number)
     unread = sum(1 for part in (run.archive, pass_.references) for _ in part.unread_chunks())
     if unread:
@@ -126,16 +129,17 @@ class _Reducer:
         totals = _Totals()
         report = ReportWriter(self._journal.folder, self._run.id, self._pass.number)
         try:
-            with ThreadPoolExecutor(_WRITERS, "assignments") as pool:
+            with ThreadPoolExecutor(1, "assignments") as pool:
                 written: deque[Future[None]] = deque()
                 number = 0
-                for together in self._batches(self._assigned(chunks)):
+                for together in _one_ahead(self._batches(chunks)):
                     self._place(together, duplicates)
-                    for _, rows in together:
-                        path = self._pass.assignments_path(chunks[number])
-                        written.append(pool.submit(write_assignments, path, rows))
-                        if len(written) > 2 * _WRITERS:
-                            written.popleft().result()
+                    batch = [rows for _, rows in together]
+                    paths = [self._pass.assignments_path(chunk) for chunk in chunks[number : number + len(batch)]]
+                    written.append(pool.submit(write_all, paths, batch))
+                    if len(written) > _UNWRITTEN:
+                        written.popleft().result()
+                    for rows in batch:
                         report.write(rows)
                         totals.add(rows)
                         number += 1
@@ -150,22 +154,11 @@ class _Reducer:
         self._placer.tally.add_earlier(earlier, self._spec.mode)
         return self._summary(totals, published)
 
-    def _assigned(self, chunks: list[int]) -> Iterator[_Assigned]:
-        """Read and assign chunks, one or two ahead of who places and writes."""
-        ahead: deque[Future[_Assigned]] = deque()
-        with ThreadPoolExecutor(1, "assign") as pool:
-            for chunk in chunks:
-                ahead.append(pool.submit(self._assigner.chunk, chunk))
-                if len(ahead) > _AHEAD:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-
-    def _batches(self, assigned: Iterable[_Assigned]) -> Iterator[list[_Assigned]]:
-        """Chunks that are placed together: many where a file is placed in no time, one by one where it is copied."""
+    def _batches(self, chunks: list[int]) -> Iterator[list[_Assigned]]:
+        """Assigned chunks that are placed together: many where a file takes no time, one by one where it is copied."""
         batch: list[_Assigned] = []
-        for one in assigned:
-            batch.append(one)
+        for chunk in chunks:
+            batch.append(self._assigner.chunk(chunk))
             if self._spec.mode in ("copy", "move") or sum(len(found.kinds) for found, _ in batch) >= _LINKED_TOGETHER:
                 yield batch
                 batch = []
@@ -236,3 +229,12 @@ class _Reducer:
             "problem_count": len(tally.problems),
             "report": str(report),
         }
+
+
+def _one_ahead(batches: Iterator[list[_Assigned]]) -> Iterator[list[_Assigned]]:
+    """The same batches; while one is worked on, a thread makes the next."""
+    with ThreadPoolExecutor(1, "assign") as pool:
+        coming: Future[list[_Assigned]] = pool.submit(next, batches, [])
+        while batch := coming.result():
+            coming = pool.submit(next, batches, [])
+            yield batch

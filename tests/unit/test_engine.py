@@ -81,6 +81,12 @@ def test_embeddings_are_those_of_torch(weights: Path, precision: Precision) -> N
 
 
 @needs_openvino
+@pytest.mark.parametrize(("batch", "threads", "taken"), [(0, 1, 8), (0, 2, 16), (5, 2, 5)])
+def test_the_engine_says_which_batch_suits_it(batch: int, threads: int, taken: int) -> None:
+    """It counts where nobody asks for another."""
+    assert Embedder.load(DEFAULT_WEIGHTS, batch=batch, threads=threads).batch == taken
+
+
 @pytest.mark.parametrize("precision", ["fp32", "auto", "int8"])
 def test_embeddings_of_the_shipped_weights(precision: Precision) -> None:
     """The shipped weights keep to the same bounds; so `auto` is safe where it is the default."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,7 +45,7 @@ def test_the_store_is_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("OSHIWAKE_BATCH", "0"), ("OSHIWAKE_DEVICE", "tpu"), ("OSHIWAKE_VISIBILITY_S", "60"), ("OSHIWAKE_ROOTS", "/mnt")],
+    [("OSHIWAKE_BATCH", "-1"), ("OSHIWAKE_DEVICE", "tpu"), ("OSHIWAKE_VISIBILITY_S", "60"), ("OSHIWAKE_ROOTS", "/mnt")],
 )
 def test_a_setting_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """A task must not outlast the time after which its message is delivered again."""
@@ -92,6 +95,15 @@ def test_each_visible_gpu_gets_a_pinned_worker(monkeypatch: pytest.MonkeyPatch) 
     assert gpus() == ["3"]
 
 
+def test_several_processes_of_a_gpu_share_its_part_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are pinned to it; together they decode in no more threads than one."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    monkeypatch.setattr("tasks.fleet.cores", lambda: 16)
+    plans = plan_workers(Settings(), ["embed"], processes=2)
+    assert [(plan.processes, plan.env["CUDA_VISIBLE_DEVICES"]) for plan in plans] == [(2, "0"), (2, "3")]
+    assert {plan.env["OSHIWAKE_DECODE_THREADS"] for plan in plans} == {"4"}
+
+
 def test_a_gpu_known_by_its_uuid_has_a_short_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kubernetes and MIG give UUIDs; in Flower the first group is enough, and the worker is pinned by the whole."""
     uuid = "MIG-1c8a2f6e-51d7-5e0c-9d58-2f1c3a7f0b42"
@@ -127,3 +139,28 @@ def test_the_cpu_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert pin(0, Settings(device="cpu")) == "cpu"
     assert [plan.name for plan in plan_workers(Settings(device="cpu"), ["embed"])] == ["embed-cpu"]
+
+
+_WORKER_STARTS = """
+import os, sys
+from types import SimpleNamespace
+from celery import signals
+import tasks.process
+from tasks.application import app
+app.amqp.queues.select(sys.argv[1:])
+signals.celeryd_after_setup.send("worker", instance=SimpleNamespace(app=app))
+print(os.environ.get("OPENBLAS_NUM_THREADS"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("queues", "own", "threads"),
+    [(["embed"], None, "1"), (["reduce"], None, "1"), (["reduce"], "4", "4"), (["reduce", "train"], None, "None")],
+)
+def test_numpy_has_one_thread_in_a_worker(queues: list[str], own: str | None, threads: str) -> None:
+    """Unless the operator says otherwise; training uses all cores."""
+    env = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    env |= {"OPENBLAS_NUM_THREADS": own} if own else {}
+    command = [sys.executable, "-c", _WORKER_STARTS, *queues]
+    found = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == threads

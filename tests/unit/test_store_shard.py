@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from store.errors import DamagedStore, NewerSchema
 from store.files import SCHEMA
 from store.listing import Kind
-from store.shard import Counts, Read, read_counts, read_shard, write_shard
+from store.shard import Counts, Read, read_counts, read_digests, read_shard, write_shard
 from tests.unit.parts import DIMENSION, KEY
 from tests.unit.trees import put
 
@@ -52,6 +52,7 @@ def test_a_shard_comes_back(tmp_path_factory: pytest.TempPathFactory, rows: list
             assert shard.embeddings[at].tobytes() == read.embedding.tobytes()
     assert bare.embeddings.shape == (len(reads), 0) and bare.digests == shard.digests and bare.kinds == shard.kinds
     assert shard.embeddings.shape == (len(reads), DIMENSION)
+    assert read_digests(path) == [read.digest for read in reads if read.kind is Kind.EMBEDDED and read.digest]
     kinds = [read.kind for read in reads]
     assert counts == read_counts(path) == Counts.of(kinds)
     assert counts.images == counts.embedded + counts.unreadable + counts.unsupported == len(reads)
