@@ -25,7 +25,8 @@ def build_optimizer(
     if proxies := list(loss.parameters()):
         groups.append({"params": proxies, "weight_decay": config.weight_decay, "factor": lr_factor})
     if config.name == "adamw":
-        return torch.optim.AdamW(groups, lr=config.lr, fused=True)
+        # Not the fused one: it reads moments in the order of memory, which a checkpoint does not keep.
+        return torch.optim.AdamW(groups, lr=config.lr)
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
 
 
