@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from store.operation import Action, Operation
 from workers.digests import same_bytes
-from workers.operations import perform, unlink_spare
+from workers.operations import perform, stands_already, unlink_spare
 from workers.shifting import Failed, Taken, let_go, shift, temporary_name, unlink
 
 __all__ = ["reverse"]
@@ -66,5 +66,9 @@ def _reverse_remove(op: Operation) -> None:
 
 
 def _reverse_placing(op: Operation) -> None:
-    if os.path.lexists(op.target):
-        unlink_spare(op)
+    if not os.path.lexists(op.target):
+        return
+    if op.action is Action.HARDLINK and not stands_already(op):
+        # Linked to another placement, taken away and given back since, it is a link of the original: as good as a copy.
+        op = replace(op, action=Action.COPY)
+    unlink_spare(op)

@@ -22,7 +22,7 @@ def test_two_celery_workers_sort_like_one_machine(farm: Farm, undisturbed: Undis
     for queue, name in (("embed", "one"), ("embed", "two"), ("reduce", "reduce")):
         farm.start_worker(queue, name)
     run_id = program.sort("enqueue", rc=0).stdout.strip()
-    assert re.fullmatch(r"\d{8}-\d{4}(-\d+)?", run_id)
+    assert re.fullmatch(r"\d{8}-\d{4}-[a-z0-9]{5}", run_id)
     status = farm.finished()
     assert status["run"] == run_id and status["summary"]["files"] == FILES
     assert {worker["name"] for worker in status["workers"]} == {"one@test", "two@test", "reduce@test"}
