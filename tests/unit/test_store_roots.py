@@ -106,7 +106,7 @@ def test_an_earlier_scan_of_the_same_folder_is_known_on_another_machine(tmp_path
         part.begin(PartSpec("/mnt/art/2026", KEY))
         part.finish_scan(ScanTotals(0, 0, 0, 0, 0))
         parts.append(part.name)
-    assert [part.name for part in store.parts_of("/mnt/art/2026", KEY)] == parts[::-1]
+    assert {part.name for part in store.parts_of("/mnt/art/2026", KEY)} == set(parts)
     elsewhere = Store(tmp_path / "store", Roots({"art": "/srv/art"}))
     assert [part.name for part in elsewhere.parts_of("/srv/art/2026", KEY)] == parts[1:]
 
