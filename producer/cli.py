@@ -8,12 +8,12 @@ from __future__ import annotations
 import io
 import signal
 import sys
-from importlib.metadata import version
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
 from model.errors import ModelError
+from model.version import Version
 from producer.commands import following, machine, outcome, sorting
 from producer.errors import ProducerError
 from store.errors import StoreError
@@ -36,18 +36,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"oshiwake {version('oshiwake')}")  # noqa: T201
-        raise typer.Exit
-
-
 @app.callback()
-def _producer(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
-    ] = False,
-) -> None:
+def _producer(version: Version = False) -> None:
     pass  # the commands do the work
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +49,7 @@ CREATE TABLE IF NOT EXISTS folder_time (
 """
 
 
-class JournalDatabase:
+class JournalDatabase(ABC):
     """An open journal's database; who makes it sets all four.
 
     Attributes:
@@ -79,7 +80,7 @@ class JournalDatabase:
                 self.db.execute("ROLLBACK")
             raise StoreError(f"{self.path}: {error}") from error
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027 - nothing to do is an answer
         """Make sure that the journal is still ours; a file's lock is, as long as the process lives.
 
         Raises:
@@ -90,9 +91,9 @@ class JournalDatabase:
         """Let go of the journal."""
         self.db.close()
 
+    @abstractmethod
     def remove(self) -> None:
         """Take the journal away and let go of it; who waits for it makes a new one."""
-        raise NotImplementedError
 
     def meta(self, key: str) -> bytes | int | str | None:
         """A noted value, or None."""

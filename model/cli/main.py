@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
-from typing import Annotated
 
 import typer
 
@@ -15,24 +13,15 @@ from model.cli.sweep import sweep
 from model.cli.train import adapt, train
 from model.cli.weights import weights
 from model.errors import ModelError
+from model.version import Version
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"oshiwake {version('oshiwake')}")  # noqa: T201
-        raise typer.Exit
-
-
 @app.callback(epilog="Example: reid train --manifest faces.parquet --output runs/faces")
-def _reid(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
-    ] = False,
-) -> None:
+def _reid(version: Version = False) -> None:
     """Train, measure and inspect the network that tells characters apart."""
 
 
