@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.distance import MATCHES, Match, character_distances, cosine_distances
 
-__all__ = ["Decision", "Decisions", "Gallery", "Rule", "Verdict", "assign", "decide"]
+__all__ = ["VERDICTS", "Decision", "Decisions", "Gallery", "Rule", "Verdict", "assign", "decide"]
 
 _TIE = 1e-6
 """Distances closer than this are equal: float32 sums of 500 products differ by that much with their order."""
@@ -23,6 +24,12 @@ class Verdict(StrEnum):
     ASSIGNED = "assigned"
     UNKNOWN = "unknown"
     REVIEW = "review"
+
+
+VERDICTS = tuple(Verdict)
+
+_REASONS = ("", "just beyond the threshold", "no character within the threshold")
+_NONE, _BEYOND, _NOBODY = range(3)
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,12 @@ class Gallery:
     starts: NDArray[np.int64]
     embeddings: NDArray[np.float32]
 
+    @cached_property
+    def reasons(self) -> tuple[str, ...]:
+        """All that can be said of why a picture was not assigned."""
+        negatives = tuple(f"nearest to the negatives in {name}" for name in self.names)
+        return _REASONS + negatives + tuple(f"{name} is about as near" for name in self.names)
+
     @classmethod
     def build(cls, groups: Sequence[tuple[str, bool, NDArray[np.float32]]]) -> Gallery:
         """Make a gallery of `(name, negative, (k, dim) embeddings)` groups, each with at least one row.
@@ -111,25 +124,29 @@ class Decision:
 
 @dataclass(frozen=True)
 class Decisions:
-    """What the rule says of many pictures, column by column; each column is what `Decision` says of one.
+    """What the rule says of `n` pictures, as numbers: an object for each would cost more than the rule.
 
     Attributes:
-        verdicts: `n` verdicts.
-        characters: `n` tuples of names.
-        nearest: `n` names.
-        distances: `n` distances.
-        runners_up: `n` names, None where there is no other character.
-        runner_up_distances: `n` distances, None likewise.
-        reasons: `n` reasons.
+        verdicts: `(n,)` int64, places in `VERDICTS`.
+        given: `(k,)` int64, the characters given, picture after picture, as places in the gallery.
+        given_ends: `(n + 1,)` int32: those of picture i are `given[given_ends[i]:given_ends[i + 1]]`.
+        nearest: `(n,)` int64, the nearest character, negatives included, as a place in the gallery.
+        distances: `(n,)` float32, distance to it.
+        runners_up: `(n,)` int64, the next character likewise; of no meaning where `has_runner_up` is false.
+        runner_up_distances: `(n,)` float32, likewise.
+        has_runner_up: `(n,)` bool, whether there is another character.
+        reasons: `(n,)` int64, places in the gallery's `reasons`.
     """
 
-    verdicts: list[Verdict]
-    characters: list[tuple[str, ...]]
-    nearest: list[str]
-    distances: list[float]
-    runners_up: list[str | None]
-    runner_up_distances: list[float | None]
-    reasons: list[str]
+    verdicts: NDArray[np.int64]
+    given: NDArray[np.int64]
+    given_ends: NDArray[np.int32]
+    nearest: NDArray[np.int64]
+    distances: NDArray[np.float32]
+    runners_up: NDArray[np.int64]
+    runner_up_distances: NDArray[np.float32]
+    has_runner_up: NDArray[np.bool_]
+    reasons: NDArray[np.int64]
 
 
 def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> list[Decision]:
@@ -141,7 +158,19 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
         rule: The rule.
     """
     found = decide(embeddings, gallery, rule)
-    return [Decision(*row) for row in zip(*(getattr(found, field.name) for field in fields(found)), strict=True)]
+    names = gallery.names
+    return [
+        Decision(
+            verdict=VERDICTS[found.verdicts[i]],
+            characters=tuple(names[at] for at in found.given[found.given_ends[i] : found.given_ends[i + 1]]),
+            nearest=names[found.nearest[i]],
+            distance=float(found.distances[i]),
+            runner_up=names[found.runners_up[i]] if found.has_runner_up[i] else None,
+            runner_up_distance=float(found.runner_up_distances[i]) if found.has_runner_up[i] else None,
+            reason=gallery.reasons[found.reasons[i]],
+        )
+        for i in range(len(embeddings))
+    ]
 
 
 def decide(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> Decisions:
@@ -158,14 +187,14 @@ def decide(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> Dec
         rule: The rule.
     """
     if len(embeddings) == 0:
-        return Decisions([], [], [], [], [], [], [])
+        embeddings = np.empty((0, gallery.embeddings.shape[1]), np.float32)
     distances = character_distances(cosine_distances(embeddings, gallery.embeddings), gallery.starts, rule.match)
     negative = np.array(gallery.negative)
     rows = np.arange(len(distances))
     # (n,), the first of equals
     nearest = (np.where(negative, distances - _TIE, distances) if negative.any() else distances).argmin(axis=1)
     distance = distances[rows, nearest]
-    within = _names_within(gallery, distances <= rule.threshold + _TIE) if rule.multiple else None
+    within = (distances <= rule.threshold + _TIE) & ~negative if rule.multiple else None
     distances[:, negative] = np.inf
     distances[rows, nearest] = np.inf
     runner_up = distances.argmin(axis=1)
@@ -179,48 +208,15 @@ def decide(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> Dec
         distance > rule.threshold + _TIE,
         has_next & (gap < max(rule.margin, _TIE)) & (not rule.multiple),
     ]
-    case = np.select(cases, [0, 1, 2, 3], 4)
-    names = _objects(gallery.names)
-    given = _objects([(name,) for name in gallery.names])[nearest] if within is None else _objects(within)
-    given[case != 4] = _objects([()])
-    runners_up, next_distances = names[runner_up], next_distance.astype(object)
-    runners_up[~has_next] = next_distances[~has_next] = None
-    return Decisions(
-        _VERDICTS[case].tolist(),
-        given.tolist(),
-        names[nearest].tolist(),
-        distance.tolist(),
-        runners_up.tolist(),
-        next_distances.tolist(),
-        _reasons(gallery, case, nearest, runner_up),
-    )
-
-
-def _reasons(
-    gallery: Gallery, case: NDArray[np.int64], nearest: NDArray[np.int64], runner_up: NDArray[np.int64]
-) -> list[str]:
-    """Why each picture was not assigned, by the case that it is; empty where it was."""
-    reasons = _REASONS[case]
-    to_negative = np.flatnonzero(case == 0)
-    reasons[to_negative] = [f"nearest to the negatives in {gallery.names[at]}" for at in nearest[to_negative]]
-    ambiguous = np.flatnonzero(case == 3)
-    reasons[ambiguous] = [f"{gallery.names[at]} is about as near" for at in runner_up[ambiguous]]
-    texts: list[str] = reasons.tolist()
-    return texts
-
-
-def _names_within(gallery: Gallery, within: NDArray[np.bool_]) -> list[tuple[str, ...]]:
-    """The characters within the threshold of each picture, without negatives."""
-    within = within & ~np.array(gallery.negative)
-    return [tuple(gallery.names[at] for at in np.flatnonzero(row)) for row in within]
-
-
-def _objects(values: Sequence[object]) -> NDArray[np.object_]:
-    """An array of objects, also of tuples, which numpy would take for a further axis."""
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array
-
-
-_VERDICTS = _objects([Verdict.UNKNOWN, Verdict.REVIEW, Verdict.UNKNOWN, Verdict.REVIEW, Verdict.ASSIGNED])
-_REASONS = _objects(["", "just beyond the threshold", "no character within the threshold", "", ""])
+    unknown, review = VERDICTS.index(Verdict.UNKNOWN), VERDICTS.index(Verdict.REVIEW)
+    verdicts = np.select(cases, [unknown, review, unknown, review], VERDICTS.index(Verdict.ASSIGNED))
+    few = len(_REASONS)
+    reasons = np.select(cases, [few + nearest, _BEYOND, _NOBODY, few + len(gallery.names) + runner_up], _NONE)
+    assigned = verdicts == VERDICTS.index(Verdict.ASSIGNED)
+    if within is None:
+        given, counts = nearest[assigned], assigned
+    else:
+        within &= assigned[:, None]
+        given, counts = within.nonzero()[1], within.sum(axis=1)
+    ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    return Decisions(verdicts, given, ends, nearest, distance, runner_up, next_distance, has_next, reasons)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -64,28 +65,6 @@ class Assigned:
     placed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Assignments:
-    """The outcomes of a chunk's files, column by column: lists of one length, each for a field of `Assigned`."""
-
-    path: list[str]
-    outcome: list[FinalOutcome]
-    characters: list[tuple[str, ...]]
-    nearest: list[str | None]
-    distance: list[float | None]
-    runner_up: list[str | None]
-    runner_up_distance: list[float | None]
-    digest: list[str | None]
-    reason: list[str]
-    placed: list[tuple[str, ...]]
-
-    @classmethod
-    def of(cls, rows: Iterable[Assigned]) -> Assignments:
-        """The columns of rows."""
-        rows = list(rows)
-        return cls(*([getattr(row, name) for row in rows] for name in Assigned.__slots__))
-
-
 _COLUMNS = pa.schema(
     [
         ("path", pa.string()),
@@ -101,6 +80,38 @@ _COLUMNS = pa.schema(
     ],
     metadata={"schema": str(SCHEMA)},
 )
+_REPEATING = ["outcome", "characters.list.element", "nearest", "runner_up", "reason"]
+
+
+@dataclass(frozen=True)
+class Assignments:
+    """The outcomes of a chunk's files, column by column.
+
+    Attributes:
+        table: A column for each field of `Assigned`, in that order; `outcome` by its value, names and places as lists.
+    """
+
+    table: pa.Table
+
+    @classmethod
+    def of(cls, rows: Iterable[Assigned]) -> Assignments:
+        """The columns of rows."""
+        rows = list(rows)
+        columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS.names}
+        return cls(pa.Table.from_pydict(columns, schema=_COLUMNS))
+
+    @classmethod
+    def of_columns(cls, **columns: pa.Array) -> Assignments:
+        """Columns made elsewhere, each under its name."""
+        return cls(pa.Table.from_pydict(columns, schema=_COLUMNS))
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        """A column."""
+        return self.table[name]
+
+    def replaced(self, **columns: pa.Array) -> Assignments:
+        """The same with other values in some columns."""
+        return Assignments.of_columns(**{name: columns.get(name, self[name]) for name in _COLUMNS.names})
 
 
 def write_assignments(path: Path, rows: Assignments) -> None:
@@ -115,17 +126,8 @@ def write_all(paths: Sequence[Path], chunks: Sequence[Assignments]) -> None:
 
 
 def _write(path: Path, rows: Assignments) -> None:
-    pq.write_table(pa.Table.from_pydict(vars(rows), schema=_COLUMNS), path, write_statistics=False)
-
-
-def read_assignments(path: Path) -> list[Assigned]:
-    """Read a chunk's outcomes.
-
-    Raises:
-        DamagedStore: The file is missing or cannot be read.
-        NewerSchema: A newer program wrote it.
-    """
-    return [Assigned(*row) for row in zip(*vars(read_columns(path)).values(), strict=True)]
+    # Hardly a path or a digest occurs twice.
+    pq.write_table(rows.table, path, use_dictionary=_REPEATING, write_statistics=False)
 
 
 def read_columns(path: Path) -> Assignments:
@@ -135,9 +137,24 @@ def read_columns(path: Path) -> Assignments:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    table = read_table(path)
-    columns = {name: table[name].to_pylist() for name in Assigned.__slots__}
-    columns["outcome"] = [FinalOutcome(outcome) for outcome in columns["outcome"]]
-    for name in ("characters", "placed"):
-        columns[name] = [tuple(names) for names in columns[name]]
-    return Assignments(**columns)
+    return Assignments(read_table(path).select(_COLUMNS.names))
+
+
+def read_assignments(path: Path) -> list[Assigned]:
+    """Read a chunk's outcomes.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read.
+        NewerSchema: A newer program wrote it.
+    """
+    rows = read_columns(path).table.to_pylist()
+    return [Assigned(**{**row, **_as_in_rows(row)}) for row in rows]
+
+
+def _as_in_rows(row: dict[str, Any]) -> dict[str, Any]:
+    """What a row holds in another form than a column."""
+    return {
+        "outcome": FinalOutcome(row["outcome"]),
+        "characters": tuple(row["characters"]),
+        "placed": tuple(row["placed"]),
+    }

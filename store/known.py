@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pyarrow.compute as pc
+
 from store.listing import Kind, KnownAt, Listed, sort_key
 from store.part import Part
 from store.shard import read_shard
@@ -42,7 +44,8 @@ def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, KnownAt]]:
     with_shard = set(part.shard_chunks())
     names = ("path", "member", "size", "mtime_ns", "kind", "known_part", "known_chunk", "known_row")
     for chunk in part.listed_chunks():
-        *files, kinds, known_parts, known_chunks, known_rows = part.listing_columns(chunk, names)
+        columns = part.listing_table(chunk, names).to_pydict()
+        *files, kinds, known_parts, known_chunks, known_rows = (columns[name] for name in names)
         to_read = any(k == Kind.PENDING and at is None for k, at in zip(kinds, known_parts, strict=True))
         lasting = _lasting(part, chunk) if to_read and chunk in with_shard else set()
         known_at = zip(known_parts, known_chunks, known_rows, strict=True)
@@ -57,5 +60,5 @@ def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, KnownAt]]:
 
 def _lasting(part: Part, chunk: int) -> set[int]:
     """Rows of the chunk's own shard, but for those whose failure may have passed by now."""
-    shard = read_shard(part.shard_path(chunk), vectors=False)
-    return {row for row, position in shard.rows.items() if not shard.passing[position]}
+    found = read_shard(part.shard_path(chunk), vectors=False).table
+    return set(found.filter(pc.invert(found["passing"]))["row"].to_pylist())

@@ -1,21 +1,27 @@
 """What is known of every file of a part: its listing joined with the shards, its own and those of earlier parts.
 
-Column by column, because a run may have millions of files, and an object for each would be most of what joining costs.
+Column by column, in Arrow's memory: a run may have millions of files, and an object for each would be most of what
+joining costs.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from store.columns import readable_column
 from store.errors import DamagedStore
-from store.listing import Kind, readable
+from store.listing import Kind
 from store.part import Part
-from store.shard import Shard, read_digests, read_shard
+from store.shard import DIGEST_BYTES, Shard, digest_rows, read_digests, read_shard
 from store.store import Store
 
 __all__ = ["ChunkOutcomes", "Outcomes"]
@@ -23,47 +29,52 @@ __all__ = ["ChunkOutcomes", "Outcomes"]
 _OPEN_SHARDS = 8
 """Shards kept in memory. Unchanged files follow one another in the old shard as they do in the new scan."""
 
+_FOUND = ["kind", "digest", "reason"]
+
 
 @dataclass(frozen=True)
 class ChunkOutcomes:
     """A chunk's files in scan order, and the embeddings of those that have one.
 
     Attributes:
-        paths: `n` paths below the root of the part.
-        members: `n` names inside an archive file, empty for plain files.
-        labels: `n` characters, in a part of references.
-        kinds: `n` outcomes: EMBEDDED, UNREADABLE or UNSUPPORTED.
-        digests: `n` sha256 values of the files' bytes, None where they could not be read.
-        reasons: `n` reasons why there is no embedding.
+        table: `n` rows: `path` below the root of the part and `member` (name inside an archive file, empty for a plain
+            file) as bytes, `label` (character, in a part of references), `kind` (EMBEDDED, UNREADABLE or UNSUPPORTED),
+            `digest` (sha256 of the file's bytes, null where it could not be read) and `reason` (why there is no
+            embedding).
         embeddings: `(k, dim)` float32, a row for each EMBEDDED outcome, in order.
     """
 
-    paths: list[bytes]
-    members: list[bytes]
-    labels: list[str]
-    kinds: list[Kind]
-    digests: list[bytes | None]
-    reasons: list[str]
+    table: pa.Table
     embeddings: NDArray[np.float32]
 
-    @property
-    def names(self) -> list[str]:
+    @cached_property
+    def names(self) -> pa.Array | pa.ChunkedArray:
         """The files for a person to read, see `Listed.name`."""
-        return [readable(path, member) for path, member in zip(self.paths, self.members, strict=True)]
+        paths, members = self.table["path"], self.table["member"]
+        inside = pc.greater(pc.binary_length(members), 0)
+        if pc.any(inside).as_py():
+            paths = pc.if_else(inside, pc.binary_join_element_wise(paths, members, b"!/"), paths)
+        return readable_column(paths)
+
+    @cached_property
+    def embedded(self) -> NDArray[np.int64]:
+        """The indices of the files that have an embedding, rising."""
+        return np.flatnonzero(pc.equal(self.table["kind"], Kind.EMBEDDED.value).to_numpy())
 
     @property
-    def embedded(self) -> list[int]:
-        """The indices of the files that have an embedding."""
-        return [row for row, kind in enumerate(self.kinds) if kind is Kind.EMBEDDED]
+    def digests(self) -> NDArray[np.uint8]:
+        """The digests of the files that have an embedding, in order: `(k, 32)` uint8."""
+        return digest_rows(self.table["digest"])[self.embedded]
 
 
 class Outcomes:
-    """Reads outcomes chunk by chunk; memory does not grow with the number of files."""
+    """Reads outcomes chunk by chunk; memory does not grow with the number of files. Threads may share it."""
 
     def __init__(self, store: Store, *, vectors: bool = True) -> None:
         self._store = store
         self._vectors = vectors
         self._shards: OrderedDict[tuple[str, int], Shard] = OrderedDict()
+        self._lock = threading.Lock()
 
     def chunks(self, part: Part) -> Iterator[ChunkOutcomes]:
         """All chunks of a part, in order.
@@ -76,58 +87,72 @@ class Outcomes:
 
     def chunk(self, part: Part, chunk: int) -> ChunkOutcomes:
         """The outcomes of one chunk."""
-        paths, members, labels, *found = part.listing_columns(
-            chunk, ["path", "member", "label", "kind", "reason", "known_part", "known_chunk", "known_row"]
-        )
-        if _all_new(found[0], found[2]):
-            shard = self._shard(part.name, chunk)
-            if list(shard.rows) == list(range(len(paths))):  # nearly always: row for row the same
-                embedded = [row for row, kind in enumerate(shard.kinds) if kind is Kind.EMBEDDED]
-                embeddings = shard.embeddings if len(embedded) == len(paths) else shard.embeddings[embedded]
-                return ChunkOutcomes(paths, members, labels, shard.kinds, shard.digests, shard.reasons, embeddings)
-        kinds: list[Kind] = []
-        digests: list[bytes | None] = []
-        reasons: list[str] = []
-        vectors: list[NDArray[np.float32]] = []
-        for row, (kind, reason, known_part, known_chunk, known_row) in enumerate(zip(*found, strict=True)):
-            if kind != Kind.PENDING:
-                kinds.append(Kind(kind))
-                digests.append(None)
-                reasons.append(reason)
-                continue
-            if known_part is None:
-                known_part, known_chunk, known_row = part.name, chunk, row
-            shard = self._shard(known_part, known_chunk)
-            position = shard.rows.get(known_row)
-            if position is None:
-                raise DamagedStore(f"{part.name} chunk {chunk}: the shard lacks row {row}")
-            kinds.append(shard.kinds[position])
-            digests.append(shard.digests[position])
-            reasons.append(shard.reasons[position])
-            if kinds[-1] is Kind.EMBEDDED:
-                vectors.append(shard.embeddings[position])
-        embeddings = np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
-        return ChunkOutcomes(paths, members, labels, kinds, digests, reasons, embeddings)
+        columns = ["path", "member", "label", "kind", "reason", "known_part", "known_chunk", "known_row"]
+        listing = part.listing_table(chunk, columns)
+        found = self._found(part.name, chunk, listing)
+        table = listing.select(["path", "member", "label"])
+        for name in _FOUND:
+            table = table.append_column(name, found.table[name])
+        embedded = pc.equal(table["kind"], Kind.EMBEDDED.value).to_numpy()
+        return ChunkOutcomes(table, found.embeddings if embedded.all() else found.embeddings[embedded])
 
-    def digests(self, part: Part, chunk: int) -> list[bytes]:
-        """The digests of a chunk's embedded files, in order."""
-        if not _all_new(*part.listing_columns(chunk, ["kind", "known_part"])):
-            whole = self.chunk(part, chunk)
-            return [d for d, kind in zip(whole.digests, whole.kinds, strict=True) if d and kind is Kind.EMBEDDED]
+    def digests(self, part: Part, chunk: int) -> NDArray[np.uint8]:
+        """The digests of a chunk's embedded files, in order: `(k, 32)` uint8."""
+        if not _all_new(part.listing_table(chunk, ["kind", "known_part"])):
+            return self.chunk(part, chunk).digests
         # Nearly always in a first run: the shard says it all, in the same order.
         return read_digests(self._store.part(part.name).shard_path(chunk))
 
+    def _found(self, part: str, chunk: int, listing: pa.Table) -> Shard:
+        """What was found out about each file of a listing, in its order; embeddings where there are any."""
+        every = np.arange(len(listing))
+        if _all_new(listing):
+            shard = self._shard(part, chunk)
+            if np.array_equal(shard.table["row"].to_numpy(), every):  # nearly always: row for row the same
+                return shard
+        pending = pc.equal(listing["kind"], Kind.PENDING.value).to_numpy()
+        parts = np.array([known or part for known in listing["known_part"].to_pylist()], object)
+        chunks = pc.fill_null(listing["known_chunk"], chunk).to_numpy()
+        rows = pc.coalesce(listing["known_row"], pa.array(every, pa.int32())).to_numpy()
+        places, pieces, vectors = [], [], []
+        for of_part, of_chunk in dict.fromkeys(zip(parts[pending], chunks[pending], strict=True)):
+            here = np.flatnonzero(pending & (parts == of_part) & (chunks == of_chunk))
+            shard = self._shard(of_part, int(of_chunk))
+            positions = pc.index_in(pa.array(rows[here]), shard.table["row"].combine_chunks())
+            if positions.null_count:
+                raise DamagedStore(
+                    f"{part} chunk {chunk}: the shard lacks row {here[positions.to_pylist().index(None)]}"
+                )
+            places.append(here)
+            pieces.append(shard.table.select(_FOUND).take(positions))
+            vectors.append(shard.embeddings[positions.to_numpy()])
+        places.append(every[~pending])
+        pieces.append(_by_the_scan(listing.filter(pa.array(~pending))))
+        vectors.append(np.zeros((len(pieces[-1]), vectors[0].shape[1] if vectors else 0), np.float32))
+        order = np.argsort(np.concatenate(places))
+        return Shard(pa.concat_tables(pieces).take(order), np.concatenate(vectors)[order])
+
     def _shard(self, part: str, chunk: int) -> Shard:
         key = (part, chunk)
-        if key in self._shards:
-            self._shards.move_to_end(key)
-        else:
-            self._shards[key] = read_shard(self._store.part(part).shard_path(chunk), vectors=self._vectors)
+        with self._lock:
+            shard = self._shards.pop(key, None)
+        if shard is None:
+            shard = read_shard(self._store.part(part).shard_path(chunk), vectors=self._vectors)
+        with self._lock:
+            self._shards[key] = shard  # at the end, where the newest are
             if len(self._shards) > _OPEN_SHARDS:
                 self._shards.popitem(last=False)
-        return self._shards[key]
+        return shard
 
 
-def _all_new(kinds: list[str], known_parts: list[str | None]) -> bool:
+def _all_new(listing: pa.Table) -> bool:
     """Whether every file of a listing was to be read, as in a first run."""
-    return bool(kinds) and not any(known_parts) and kinds.count(Kind.PENDING) == len(kinds)
+    if len(listing) == 0 or listing["known_part"].null_count < len(listing):
+        return False
+    return bool(pc.all(pc.equal(listing["kind"], Kind.PENDING.value)).as_py())
+
+
+def _by_the_scan(listing: pa.Table) -> pa.Table:
+    """What the scan itself found out about files that nobody had to read."""
+    digests = pa.nulls(len(listing), pa.binary(DIGEST_BYTES))
+    return pa.table([listing["kind"], digests, listing["reason"]], _FOUND)

@@ -17,13 +17,27 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from store.columns import fixed_width
 from store.counts import Counts
 from store.errors import DamagedStore
 from store.files import SCHEMA, check_schema, new_file
 from store.listing import Kind, read_table
 from store.place import read_whole
 
-__all__ = ["Counts", "Read", "Shard", "read_counts", "read_digests", "read_shard", "write_shard"]
+__all__ = [
+    "DIGEST_BYTES",
+    "Counts",
+    "Read",
+    "Shard",
+    "digest_rows",
+    "read_counts",
+    "read_digests",
+    "read_shard",
+    "write_shard",
+]
+
+DIGEST_BYTES = 32
+"""Of a sha256 value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +64,15 @@ class Read:
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard in memory, column by column; `rows` maps a listing index to a position here.
+    """A shard in memory, column by column.
 
     Attributes:
-        rows: Listing index -> position.
-        kinds: `n` outcomes.
-        digests: `n` sha256 values, None where the file could not be read at all.
-        reasons: `n` reasons.
-        passing: `n` flags.
+        table: `n` rows with the columns `row` (index in the listing), `kind`, `digest` (null where the file could not
+            be read at all), `reason` and `passing`.
         embeddings: `(n, dim)` float32; rows without an embedding are not to be used.
     """
 
-    rows: dict[int, int]
-    kinds: list[Kind]
-    digests: list[bytes | None]
-    reasons: list[str]
-    passing: list[bool]
+    table: pa.Table
     embeddings: NDArray[np.float32]
 
 
@@ -77,7 +84,7 @@ def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_
         [
             ("row", pa.int32()),
             ("kind", pa.string()),
-            ("digest", pa.binary(32)),
+            ("digest", pa.binary(DIGEST_BYTES)),
             ("reason", pa.string()),
             ("passing", pa.bool_()),
             ("embedding", pa.binary(4 * dimension)),
@@ -128,37 +135,27 @@ def read_shard(path: Path, *, vectors: bool = True) -> Shard:
     """
     names = ["row", "kind", "digest", "reason", "passing"]
     table = read_table(path, [*names, "embedding"] if vectors else names)
-    rows, kinds, digests, reasons, passing = (table[name].to_pylist() for name in names)
-    return Shard(
-        {row: position for position, row in enumerate(rows)},
-        [_KINDS[kind] for kind in kinds],
-        digests,
-        reasons,
-        passing,
-        _matrix(table) if vectors else np.empty((len(rows), 0), np.float32),
-    )
+    if not vectors:
+        return Shard(table, np.empty((len(table), 0), np.float32))
+    return Shard(table.select(names), _vectors(table))
 
 
-def read_digests(path: Path) -> list[bytes]:
-    """The digests of a shard's embedded files, in order.
+def read_digests(path: Path) -> NDArray[np.uint8]:
+    """The digests of a shard's embedded files, in order: `(k, 32)` uint8.
 
     Raises:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
     table = read_table(path, ["kind", "digest"])
-    digests: list[bytes] = table["digest"].filter(pc.equal(table["kind"], Kind.EMBEDDED.value)).drop_null().to_pylist()
-    return digests
+    return digest_rows(table["digest"].filter(pc.equal(table["kind"], Kind.EMBEDDED.value)))
 
 
-_KINDS = {kind.value: kind for kind in Kind}
+def digest_rows(digests: pa.ChunkedArray) -> NDArray[np.uint8]:
+    """A column of digests as `(n, 32)` uint8, zeros where there is none."""
+    return fixed_width(digests, DIGEST_BYTES)
 
 
-def _matrix(table: pa.Table) -> NDArray[np.float32]:
-    """The embedding column as `(n, dim)` float32, zeros where there is none."""
+def _vectors(table: pa.Table) -> NDArray[np.float32]:
     dimension = int(table.schema.metadata[b"dimension"])
-    column = pc.fill_null(table["embedding"].combine_chunks(), bytes(4 * dimension))
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    flat = np.frombuffer(column.buffers()[1] or b"", "<f4", len(column) * dimension, column.offset * 4 * dimension)
-    return flat.reshape(len(column), dimension)
+    return fixed_width(table["embedding"], 4 * dimension).view("<f4")

@@ -6,26 +6,27 @@ that places finds it there. What nobody wrote it finds itself, in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model.assignment import Decisions, Gallery, Rule, decide
+from model.assignment import VERDICTS, Decisions, Gallery, Rule, decide
 from model.distance import MATCHES
-from store.assignments import Assignments, FinalOutcome, read_columns, write_assignments
+from store.assignments import Assignments, read_columns, write_assignments
+from store.columns import hexadecimal, spread
 from store.files import remove_folder
 from store.listing import Kind
 from store.outcomes import ChunkOutcomes, Outcomes
 from store.run import Pass, PassSpec, Run
+from store.shard import digest_rows
 from store.store import Store
 from workers.errors import NotReady
 from workers.naming import NEGATIVE_PREFIX
 
 __all__ = ["Assigner", "assign_part"]
-
-T = TypeVar("T")
 
 
 class Assigner:
@@ -55,10 +56,10 @@ class Assigner:
         if path.exists():
             return self._without_vectors.chunk(self._archive, chunk), read_columns(path)
         found = self._whole.chunk(self._archive, chunk)
-        return found, _assignments(found, decide(found.embeddings, self.gallery, self._rule))
+        return found, _assignments(found, decide(found.embeddings, self.gallery, self._rule), self.gallery)
 
-    def digests(self, chunk: int) -> list[bytes]:
-        """The digests of a chunk's embedded files, in order."""
+    def digests(self, chunk: int) -> NDArray[np.uint8]:
+        """The digests of a chunk's embedded files, in order: `(k, 32)` uint8."""
         return self._without_vectors.digests(self._archive, chunk)
 
     def write(self, chunk: int) -> None:
@@ -100,10 +101,11 @@ def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str]]:
     vectors: dict[str, list[NDArray[np.float32]]] = {}
     bad: list[str] = []
     for chunk in Outcomes(store).chunks(pass_.references):
+        labels, kinds, reasons = (chunk.table[name].to_pylist() for name in ("label", "kind", "reason"))
         for row, vector in zip(chunk.embedded, chunk.embeddings, strict=True):
-            vectors.setdefault(chunk.labels[row], []).append(vector)
-        failed = zip(chunk.names, chunk.kinds, chunk.reasons, strict=True)
-        bad += [f"{name}: {reason}" for name, kind, reason in failed if kind is Kind.UNREADABLE]
+            vectors.setdefault(labels[row], []).append(vector)
+        failed = zip(chunk.names.to_pylist(), kinds, reasons, strict=True)
+        bad += [f"{name}: {reason}" for name, kind, reason in failed if kind == Kind.UNREADABLE]
     bad += [f"{name}: no picture of it can be read" for name in pass_.spec.characters if name not in vectors]
     if all(name.startswith(NEGATIVE_PREFIX) for name in vectors):
         raise NotReady(f"no reference picture of any character can be read; the first: {(bad or ['none listed'])[0]}")
@@ -111,29 +113,32 @@ def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str]]:
     return Gallery.build(groups), bad
 
 
-def _assignments(found: ChunkOutcomes, decisions: Decisions) -> Assignments:
+def _assignments(found: ChunkOutcomes, decisions: Decisions, gallery: Gallery) -> Assignments:
     """What becomes of a chunk's files, where the decisions are about those that have an embedding."""
-    embedded, size = found.embedded, len(found.kinds)
+    size = len(found.table)
+    names = pa.array(gallery.names, pa.string())
 
-    def spread(values: Sequence[T], others: Sequence[T]) -> list[T]:
-        """The values in the rows of the embedded files, something else in the others."""
-        column = list(others)
-        for row, value in zip(embedded, values, strict=True):
-            column[row] = value
-        return column
+    def column(values: pa.Array) -> pa.Array:
+        return spread(values, found.embedded, size)
 
-    return Assignments(
+    def next_one(values: NDArray[Any]) -> pa.Array:
+        return pa.array(values, mask=~decisions.has_runner_up)
+
+    given = np.zeros(size + 1, np.int32)
+    given[1:][found.embedded] = np.diff(decisions.given_ends)
+    digests = hexadecimal(digest_rows(found.table["digest"]))
+    return Assignments.of_columns(
         path=found.names,
-        outcome=[_ENDS[end] for end in spread(decisions.verdicts, found.kinds)],
-        characters=spread(decisions.characters, [()] * size),
-        nearest=spread(decisions.nearest, [None] * size),
-        distance=spread(decisions.distances, [None] * size),
-        runner_up=spread(decisions.runners_up, [None] * size),
-        runner_up_distance=spread(decisions.runner_up_distances, [None] * size),
-        digest=[None if digest is None else digest.hex() for digest in found.digests],
-        reason=spread(decisions.reasons, found.reasons),
-        placed=[()] * size,
+        outcome=pc.coalesce(column(_OUTCOMES.take(pa.array(decisions.verdicts))), found.table["kind"]),
+        characters=pa.ListArray.from_arrays(pa.array(np.cumsum(given, dtype=np.int32)), names.take(decisions.given)),
+        nearest=column(names.take(pa.array(decisions.nearest))),
+        distance=column(pa.array(decisions.distances)),
+        runner_up=column(names.take(next_one(decisions.runners_up))),
+        runner_up_distance=column(next_one(decisions.runner_up_distances)),
+        digest=pc.if_else(found.table["digest"].is_valid(), digests, None),
+        reason=pc.coalesce(column(pa.array(gallery.reasons).take(pa.array(decisions.reasons))), found.table["reason"]),
+        placed=pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], pa.string())),
     )
 
 
-_ENDS: dict[str, FinalOutcome] = {outcome.value: outcome for outcome in FinalOutcome}
+_OUTCOMES = pa.array([verdict.value for verdict in VERDICTS])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["Duplicates"]
-
-_DIGEST_BYTES = 32
 
 
 class Duplicates:
@@ -18,19 +17,35 @@ class Duplicates:
     does the second pass remember digest and name.
     """
 
-    def __init__(self, chunks: Iterable[Sequence[bytes]]) -> None:
-        """First pass: all digests of the run, sha256, chunk by chunk in scan order."""
-        prefixes = bytearray()
+    def __init__(self, chunks: Iterable[NDArray[np.uint8]]) -> None:
+        """First pass: all digests of the run, `(k, 32)` uint8 for each chunk, in scan order."""
+        beginnings = bytearray()
         for digests in chunks:
-            prefixes += np.frombuffer(b"".join(digests), np.uint64).reshape(-1, _DIGEST_BYTES // 8)[:, 0].tobytes()
-        ordered = np.frombuffer(prefixes, np.uint64)
+            beginnings += _beginnings(digests).tobytes()
+        ordered = np.frombuffer(beginnings, np.uint64)
         ordered.sort()
-        self._repeated = {prefix.tobytes() for prefix in np.unique(ordered[1:][ordered[1:] == ordered[:-1]])}
+        self._repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])  # rising
         self._first: dict[bytes, str] = {}
 
-    def first_of(self, digest: bytes, name: str) -> str | None:
-        """Second pass, in the same order: the earlier file with these bytes, or None for the first one."""
-        if digest[:8] not in self._repeated:
-            return None
-        first = self._first.setdefault(digest, name)
-        return None if first == name else first
+    def find(self, digests: NDArray[np.uint8], name: Callable[[int], str]) -> dict[int, str]:
+        """Second pass, in the same order: the files whose bytes an earlier one has, by index, and that one's name.
+
+        Args:
+            digests: `(k, 32)` uint8.
+            name: The name of one of these files; no two files have the same.
+        """
+        if len(self._repeated) == 0:
+            return {}
+        beginnings = _beginnings(digests)
+        nearest = self._repeated.take(np.searchsorted(self._repeated, beginnings), mode="clip")
+        found: dict[int, str] = {}
+        for row in np.flatnonzero(nearest == beginnings).tolist():
+            first = self._first.setdefault(digests[row].tobytes(), name(row))
+            if first != name(row):
+                found[row] = first
+        return found
+
+
+def _beginnings(digests: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """The first eight bytes of each digest."""
+    return np.ascontiguousarray(digests[:, :8]).view(np.uint64)[:, 0]

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
 from store.assignments import Assignments, FinalOutcome, write_all
+from store.columns import readable_column
 from store.files import sweep
 from store.journal import Journal
 from store.operation import Image
@@ -29,14 +35,18 @@ from workers.errors import NotReady
 from workers.naming import NEGATIVE_PREFIX, REVIEW, UNKNOWN, folder_names
 from workers.placing import Placer, Wanted, recover
 from workers.report import ReportWriter, publish
+from workers.totals import SHOWN, Totals
 
-__all__ = ["SHOWN", "reduce_run"]
-
-SHOWN = 10
-"""How many failed files a summary names."""
+__all__ = ["reduce_run"]
 
 _LINKED_TOGETHER = 4096
 """Files for which the journal, and the folders, are made durable at once; a few seconds of work."""
+
+_ASIDE = {FinalOutcome.UNKNOWN.value: (UNKNOWN,), FinalOutcome.REVIEW.value: (REVIEW,)}
+"""Folders of the pictures that get no name."""
+
+_ASSIGNING = 2
+"""Threads that assign. Most of their time goes into products of matrices, which run side by side."""
 
 _UNWRITTEN = 2
 """Batches whose outcomes may wait for the disk."""
@@ -65,7 +75,7 @@ def reduce_run(
         JournalBusy: The output folder is still held by another process.
         StoreError: The store or the output folder cannot be used.
     """
-    # One thread assigns, one places and reports, others write; by default each may wait 5 ms for its turn.
+    # Some threads assign, one places and reports, others write; by default each may wait 5 ms for its turn.
     sys.setswitchinterval(_TURN_S)
     pass_ = run.pass_(pass_number)
     unread = sum(1 for part in (run.archive, pass_.references) for _ in part.unread_chunks())
@@ -86,23 +96,6 @@ def reduce_run(
         pass_.finish(summary)
         assigner.forget()
     return summary
-
-
-@dataclass
-class _Totals:
-    """What the summary counts."""
-
-    outcomes: Counter[FinalOutcome] = field(default_factory=Counter)
-    characters: Counter[str] = field(default_factory=Counter)
-    failed: list[str] = field(default_factory=list)
-
-    def add(self, rows: Assignments) -> None:
-        self.outcomes.update(rows.outcome)
-        self.characters.update(chain.from_iterable(rows.characters))
-        if len(self.failed) < SHOWN:
-            failed = zip(rows.path, rows.outcome, rows.reason, strict=True)
-            lines = (f"{path}: {reason}" for path, outcome, reason in failed if outcome is FinalOutcome.UNREADABLE)
-            self.failed += islice(lines, SHOWN - len(self.failed))
 
 
 class _Reducer:
@@ -126,15 +119,14 @@ class _Reducer:
         chunks = self._run.archive.listed_chunks()
         earlier = self._journal.done_in_pass(self._run.id, self._pass.number)
         duplicates = Duplicates(self._assigner.digests(chunk) for chunk in chunks)
-        totals = _Totals()
+        totals = Totals()
         report = ReportWriter(self._journal.folder, self._run.id, self._pass.number)
         try:
             with ThreadPoolExecutor(1, "assignments") as pool:
                 written: deque[Future[None]] = deque()
                 number = 0
-                for together in _one_ahead(self._batches(chunks)):
-                    self._place(together, duplicates)
-                    batch = [rows for _, rows in together]
+                for together in self._batches(_ahead(self._assigner.chunk, chunks)):
+                    batch = self._place(together, duplicates)
                     paths = [self._pass.assignments_path(chunk) for chunk in chunks[number : number + len(batch)]]
                     written.append(pool.submit(write_all, paths, batch))
                     if len(written) > _UNWRITTEN:
@@ -154,65 +146,102 @@ class _Reducer:
         self._placer.tally.add_earlier(earlier, self._spec.mode)
         return self._summary(totals, published)
 
-    def _batches(self, chunks: list[int]) -> Iterator[list[_Assigned]]:
-        """Assigned chunks that are placed together: many where a file takes no time, one by one where it is copied."""
+    def _batches(self, assigned: Iterator[_Assigned]) -> Iterator[list[_Assigned]]:
+        """Chunks that are placed together: many where a file takes no time, one by one where it is copied."""
         batch: list[_Assigned] = []
-        for chunk in chunks:
-            batch.append(self._assigner.chunk(chunk))
-            if self._spec.mode in ("copy", "move") or sum(len(found.kinds) for found, _ in batch) >= _LINKED_TOGETHER:
+        for found, rows in assigned:
+            batch.append((found, rows))
+            if self._spec.mode in ("copy", "move") or sum(len(found.table) for found, _ in batch) >= _LINKED_TOGETHER:
                 yield batch
                 batch = []
         if batch:
             yield batch
 
-    def _place(self, together: list[_Assigned], duplicates: Duplicates) -> None:
+    def _place(self, together: list[_Assigned], duplicates: Duplicates) -> list[Assignments]:
         """Find the duplicates of some chunks, place the other pictures, and complete the rows by both."""
-        batch: list[Wanted] = []
+        wanted: list[Wanted] = []
+        repeated: list[dict[int, str]] = []
         for found, rows in together:
-            for row in found.embedded:
-                first = self._first_of(found, row, rows.path[row], duplicates)
-                batch.append(self._wanted(found, row, () if first else self._folders_of(rows, row)))
-                if first:
-                    rows.outcome[row], rows.characters[row] = FinalOutcome.DUPLICATE, ()
-                    rows.reason[row] = f"same content as {first}"
-        placed = iter(self._placer.place(batch))
-        for found, rows in together:
-            for row in found.embedded:
-                rows.placed[row] = tuple(self._below(target) for target in sorted(next(placed)))
+            images, digests = self._images(found), found.digests
+            repeated.append(self._repeated(images, digests, rows, found.embedded, duplicates))
+            folders = self._folders_of(rows, found.embedded)
+            for k, image in enumerate(images):
+                into = () if k in repeated[-1] else folders[k]
+                wanted.append(Wanted(image, into, digests[k].tobytes(), self._keeps(image)))
+        placed = iter(self._placer.place(wanted))
+        return [
+            self._completed(rows, found.embedded, again, list(islice(placed, len(found.embedded))))
+            for (found, rows), again in zip(together, repeated, strict=True)
+        ]
 
-    def _first_of(self, found: ChunkOutcomes, row: int, name: str, duplicates: Duplicates) -> str | None:
-        """The earlier file with the same bytes, or where a move has put one; None for the first."""
-        digest = found.digests[row]
-        assert digest is not None  # an embedded file was read, so its digest is known
-        first = duplicates.first_of(digest, name)
-        if first is None and self._anything_moved:
-            target = self._journal.moved_twin(self._image(found, row), digest)
-            first = None if target is None else f"{self._below(target)} in the output"
+    def _images(self, found: ChunkOutcomes) -> list[Image]:
+        """The embedded files of a chunk."""
+        files = found.table.select(["path", "member"]).take(found.embedded)
+        paths = pc.binary_join_element_wise(os.path.join(self._root, b""), files["path"], b"")
+        return list(map(Image, paths.to_pylist(), files["member"].to_pylist()))
+
+    def _repeated(
+        self,
+        images: list[Image],
+        digests: NDArray[np.uint8],
+        rows: Assignments,
+        embedded: NDArray[np.int64],
+        duplicates: Duplicates,
+    ) -> dict[int, str]:
+        """For each image whose bytes an earlier file has, where that one is, or where a move has put it."""
+        first = duplicates.find(digests, lambda k: str(rows["path"][int(embedded[k])]))
+        if self._anything_moved:
+            for k, image in enumerate(images):
+                target = None if k in first else self._journal.moved_twin(image, digests[k].tobytes())
+                if target is not None:
+                    first[k] = f"{self._below(target)} in the output"
         return first
+
+    def _folders_of(self, rows: Assignments, embedded: NDArray[np.int64]) -> list[tuple[str, ...]]:
+        """The folders in which embedded files belong."""
+        some = rows.table.select(["outcome", "characters"]).take(embedded)
+        return [
+            tuple(self._folders[name] for name in names) if names else _ASIDE[outcome]
+            for outcome, names in zip(some["outcome"].to_pylist(), some["characters"].to_pylist(), strict=True)
+        ]
+
+    def _keeps(self, image: Image) -> bool:
+        return self._spec.mode == "move" and os.path.realpath(image.path) != image.path
+
+    def _completed(
+        self, rows: Assignments, embedded: NDArray[np.int64], again: dict[int, str], placed: list[list[bytes]]
+    ) -> Assignments:
+        """The rows with the duplicates among the embedded files, and with the places of all of these."""
+        size = len(rows.table)
+        counts = np.zeros(size + 1, np.int32)
+        counts[1:][embedded] = [len(targets) for targets in placed]
+        places = pa.array([self._under(target) for targets in placed for target in sorted(targets)], pa.binary())
+        columns = {"placed": pa.ListArray.from_arrays(np.cumsum(counts, dtype=np.int32), readable_column(places))}
+        if again:
+            at = np.zeros(size, np.bool_)
+            at[embedded[list(again)]] = True
+            mask = pa.array(at)
+            reasons = pa.array([f"same content as {again[k]}" for k in sorted(again)])
+            columns["outcome"] = pc.if_else(mask, FinalOutcome.DUPLICATE.value, rows["outcome"])
+            columns["characters"] = pc.if_else(mask, pa.scalar([], rows["characters"].type), rows["characters"])
+            columns["reason"] = pc.replace_with_mask(rows["reason"], mask, reasons)
+        return rows.replaced(**columns)
 
     @cached_property
     def _anything_moved(self) -> bool:
         """Whether originals have ever been moved to this output, or are about to be."""
         return self._spec.mode == "move" or self._journal.anything_moved()
 
-    def _wanted(self, found: ChunkOutcomes, row: int, folders: tuple[str, ...]) -> Wanted:
-        image = self._image(found, row)
-        keep = self._spec.mode == "move" and os.path.realpath(image.path) != image.path
-        return Wanted(image, folders, found.digests[row] or b"", keep)
-
-    def _image(self, found: ChunkOutcomes, row: int) -> Image:
-        return Image(os.path.join(self._root, found.paths[row]), found.members[row])
-
-    def _folders_of(self, rows: Assignments, row: int) -> tuple[str, ...]:
-        if rows.outcome[row] is FinalOutcome.ASSIGNED:
-            return tuple(self._folders[name] for name in rows.characters[row])
-        return (REVIEW,) if rows.outcome[row] is FinalOutcome.REVIEW else (UNKNOWN,)
+    def _under(self, target: bytes) -> bytes:
+        """A placed file's path below the output."""
+        top = os.path.join(bytes(self._output), b"")
+        return target.removeprefix(top) if target.startswith(top) else os.path.relpath(target, top)
 
     def _below(self, target: bytes) -> str:
-        """A placed file's path below the output, for a person."""
-        return os.path.relpath(target, bytes(self._output)).decode("utf-8", "backslashreplace")
+        """The same for a person."""
+        return self._under(target).decode("utf-8", "backslashreplace")
 
-    def _summary(self, totals: _Totals, report: Path) -> dict[str, Any]:
+    def _summary(self, totals: Totals, report: Path) -> dict[str, Any]:
         tally = self._placer.tally
         return {
             "files": sum(totals.outcomes.values()),
@@ -231,10 +260,13 @@ class _Reducer:
         }
 
 
-def _one_ahead(batches: Iterator[list[_Assigned]]) -> Iterator[list[_Assigned]]:
-    """The same batches; while one is worked on, a thread makes the next."""
-    with ThreadPoolExecutor(1, "assign") as pool:
-        coming: Future[list[_Assigned]] = pool.submit(next, batches, [])
-        while batch := coming.result():
-            coming = pool.submit(next, batches, [])
-            yield batch
+def _ahead(assign: Callable[[int], _Assigned], chunks: list[int]) -> Iterator[_Assigned]:
+    """Assign chunks in order; while one is placed, threads are at work on the next ones."""
+    with ThreadPoolExecutor(_ASSIGNING, "assign") as pool:
+        coming: deque[Future[_Assigned]] = deque()
+        for chunk in chunks:
+            coming.append(pool.submit(assign, chunk))
+            if len(coming) > 2 * _ASSIGNING:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()

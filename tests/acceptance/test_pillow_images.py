@@ -79,7 +79,7 @@ def _vectors(store: Path) -> dict[str, np.ndarray]:
     opened = Store(store)
     found = {}
     for chunk in Outcomes(opened).chunks(opened.latest().archive):
-        names = [chunk.names[row] for row in chunk.embedded]
+        names = chunk.names.take(chunk.embedded).to_pylist()
         found |= dict(zip(names, chunk.embeddings, strict=True))
     return found
 

@@ -114,10 +114,12 @@ def test_outcomes_join_listing_and_shards(store: Store) -> None:
     part = make_part(store.runs, "new/archive", [rows])
     add_shard(part, 0, [Read(0, Kind.EMBEDDED, DIGEST, vector(9)), Read(3, Kind.UNREADABLE, None, None, "empty")])
     (chunk,) = Outcomes(store).chunks(part)
-    assert chunk.names == [listed.name for listed in rows]
-    assert chunk.kinds == ["embedded", "unsupported", "embedded", "unreadable"]
-    assert chunk.reasons == ["", "not a regular file", "", "empty"]
-    assert chunk.embedded == [0, 2] and Outcomes(store).digests(part, 0) == [DIGEST, DIGEST]
+    assert chunk.names.to_pylist() == [listed.name for listed in rows]
+    assert chunk.table["kind"].to_pylist() == ["embedded", "unsupported", "embedded", "unreadable"]
+    assert chunk.table["reason"].to_pylist() == ["", "not a regular file", "", "empty"]
+    assert chunk.table["digest"].to_pylist() == [DIGEST, None, DIGEST, None]
+    assert chunk.embedded.tolist() == [0, 2]
+    assert chunk.digests.tobytes() == Outcomes(store).digests(part, 0).tobytes() == 2 * DIGEST
     assert np.array_equal(chunk.embeddings, np.stack([vector(9), vector(2)]))
 
 

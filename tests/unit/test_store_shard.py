@@ -43,16 +43,15 @@ def test_a_shard_comes_back(tmp_path_factory: pytest.TempPathFactory, rows: list
     reads = [Read(first + 2 * n, *row) for n, row in enumerate(rows)]
     counts = write(path, reads)
     shard, bare = read_shard(path), read_shard(path, vectors=False)
-    assert len(shard.rows) == len(reads)
-    for read in reads:
-        at = shard.rows[read.row]
-        found = (shard.kinds[at], shard.digests[at], shard.reasons[at], shard.passing[at])
-        assert found == (read.kind, read.digest, read.reason, read.passing)
+    assert shard.table.column_names == ["row", "kind", "digest", "reason", "passing"] and shard.table == bare.table
+    for read, found, vector in zip(reads, shard.table.to_pylist(), shard.embeddings, strict=True):
+        assert tuple(found.values()) == (read.row, read.kind, read.digest, read.reason, read.passing)
         if read.embedding is not None:
-            assert shard.embeddings[at].tobytes() == read.embedding.tobytes()
-    assert bare.embeddings.shape == (len(reads), 0) and bare.digests == shard.digests and bare.kinds == shard.kinds
+            assert vector.tobytes() == read.embedding.tobytes()
+    assert bare.embeddings.shape == (len(reads), 0)
     assert shard.embeddings.shape == (len(reads), DIMENSION)
-    assert read_digests(path) == [read.digest for read in reads if read.kind is Kind.EMBEDDED and read.digest]
+    digests = [read.digest for read in reads if read.kind is Kind.EMBEDDED and read.digest]
+    assert read_digests(path).tobytes() == b"".join(digests) and read_digests(path).shape == (len(digests), 32)
     kinds = [read.kind for read in reads]
     assert counts == read_counts(path) == Counts.of(kinds)
     assert counts.images == counts.embedded + counts.unreadable + counts.unsupported == len(reads)
@@ -68,13 +67,13 @@ def test_a_large_shard_with_gaps_comes_back(tmp_path: Path) -> None:
     ]
     write(tmp_path / "s.parquet", reads)
     shard = read_shard(tmp_path / "s.parquet")
-    assert all(shard.embeddings[shard.rows[n]][0] == n for n in range(5000) if n % 3)
+    assert all(shard.embeddings[n][0] == n for n in range(5000) if n % 3)
 
 
 def test_odd_text_in_a_reason_is_kept_readable(tmp_path: Path) -> None:
     """A lone surrogate is escaped."""
     write(tmp_path / "s.parquet", [Read(0, Kind.UNREADABLE, None, None, "\udcff?")])
-    assert read_shard(tmp_path / "s.parquet").reasons == [r"\udcff?"]
+    assert read_shard(tmp_path / "s.parquet").table["reason"].to_pylist() == [r"\udcff?"]
 
 
 def test_counts_add_up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,14 +18,16 @@ DIGESTS = st.tuples(
 def test_duplicates_are_those_of_a_plain_table(digests: list[bytes]) -> None:
     """For each file the first with its bytes, or nothing for that one itself; also when asked again."""
     names = [f"{n}.png" for n in range(len(digests))]
-    duplicates = Duplicates(iter([digests[:7], digests[7:]]))
+    rows = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
+    duplicates = Duplicates(iter([rows[:7], rows[7:]]))
     for _ in range(2):
         first: dict[bytes, str] = {}
-        for digest, name in zip(digests, names, strict=True):
-            expected = first.setdefault(digest, name)
-            assert duplicates.first_of(digest, name) == (None if expected == name else expected)
+        expected = [first.setdefault(digest, name) for digest, name in zip(digests, names, strict=True)]
+        found = duplicates.find(rows[:5], names[:5].__getitem__)
+        found |= {5 + row: name for row, name in duplicates.find(rows[5:], names[5:].__getitem__).items()}
+        assert found == {n: name for n, name in enumerate(expected) if name != names[n]}
 
 
 def test_an_archive_without_pictures() -> None:
     """Nothing is a duplicate of nothing."""
-    assert Duplicates([]).first_of(bytes(32), "a") is None
+    assert Duplicates([]).find(np.zeros((1, 32), np.uint8), lambda _: "a") == {}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from store.assignments import Assigned, Assignments, FinalOutcome
 from store.journal import Journal
@@ -45,6 +48,47 @@ def files(journal: Journal) -> dict[str, list[str]]:
         for path in sorted(output(journal).glob("*.csv"))
         if path.is_file()
     }
+
+
+TEXTS = st.text(st.sampled_from('a,"\r\n |桜'), max_size=4)
+DISTANCES = st.floats(0, 2, width=32) | st.integers(0, 64).map(lambda n: n / 32)  # halves of the last digit among them
+ROWS = st.builds(
+    Assigned,
+    path=TEXTS,
+    outcome=st.sampled_from(FinalOutcome),
+    characters=st.lists(TEXTS, max_size=2).map(tuple),
+    nearest=st.none() | TEXTS,
+    distance=st.none() | DISTANCES,
+    runner_up=st.none() | TEXTS,
+    runner_up_distance=st.none() | DISTANCES,
+    digest=st.none() | st.just("ab" * 32),
+    reason=TEXTS,
+    placed=st.lists(TEXTS, max_size=2).map(tuple),
+)
+
+
+def plain_csv(rows: list[Assigned]) -> str:
+    """The report by the library's own writer, row by row."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        distances = ["" if d is None else f"{d:.4f}" for d in (row.distance, row.runner_up_distance)]
+        names, placed = " | ".join(row.characters), " | ".join(row.placed)
+        ends = row.runner_up, distances[1], row.digest, row.reason, row.nearest, placed
+        writer.writerow([row.path, row.outcome, names, distances[0], *ends])
+    return file.getvalue()
+
+
+@given(st.lists(ROWS, max_size=6))
+@settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_report_is_what_a_plain_writer_makes(journal: Journal, rows: list[Assigned]) -> None:
+    """Byte for byte, whatever stands in names, places and reasons, and however distances round."""
+    report = ReportWriter(journal.folder, RUN, 1)
+    report.write(Assignments.of(rows[:2]))
+    report.write(Assignments.of(rows[2:]))
+    report.close()
+    assert report.path.read_bytes().decode() == plain_csv(rows)
 
 
 def test_rows_survive_a_spreadsheet(journal: Journal) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from store.assignments import Assigned, Assignments, FinalOutcome
 from store.journal import Journal
 from store.operation import Operation
 from store.run import Mode, Run
@@ -193,7 +194,7 @@ def report(site: Site, run: Run, text: str = "") -> None:
     """Publish a report as a reducer does."""
     with Journal(site.output) as journal:
         writer = ReportWriter(journal.folder, run.id, 1)
-        writer._csv.writerow([text or run.id])
+        writer.write(Assignments.of([Assigned(text or run.id, FinalOutcome.UNKNOWN)]))
         writer.close()
         publish(journal, site.output, writer.path)
 
@@ -206,7 +207,7 @@ def test_an_undo_takes_reports_away_and_is_done_twice_without_harm(site: Site) -
         report(site, run)
     texts = []
     for run in reversed(runs):
-        texts.append((site.output / "report.csv").read_text().splitlines()[1])
+        texts.append((site.output / "report.csv").read_text().splitlines()[1].partition(",")[0])
         undo_run(run)
         undo_run(run)
     assert texts == [runs[1].id, runs[0].id] and not site.output.exists()

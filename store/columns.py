@@ -1,0 +1,48 @@
+"""Columns of Parquet and Arrow whose values are bytes, as text and as numbers, without an object for each value."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+__all__ = ["fixed_width", "hexadecimal", "readable_column", "spread"]
+
+
+def fixed_width(column: pa.Array | pa.ChunkedArray, width: int) -> NDArray[np.uint8]:
+    """A column of fixed-size binary as `(n, width)` uint8, zeros where there is none."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if array.null_count:
+        array = pc.fill_null(array, bytes(width))
+    flat = np.frombuffer(array.buffers()[1] or b"", np.uint8, len(array) * width, array.offset * width)
+    return flat.reshape(len(array), width)
+
+
+def hexadecimal(values: NDArray[np.uint8]) -> pa.StringArray:
+    """Rows of bytes as text: `(n, width)` uint8 to `n` strings of twice the length."""
+    digits = np.ascontiguousarray(_PAIRS[values])  # (n, width) pairs of digits
+    width = 2 * values.shape[1]
+    return pa.Array.from_buffers(pa.binary(width), len(values), [None, pa.py_buffer(digits)]).cast(pa.string())
+
+
+def readable_column(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Bytes that are nearly always UTF-8 as text; what is not is escaped."""
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([value.decode("utf-8", "backslashreplace") for value in values.to_pylist()], pa.string())
+
+
+def spread(column: pa.Array, rows: NDArray[np.int64], length: int) -> pa.Array:
+    """The values of a column in some rows, rising, of a longer one; nothing in the others."""
+    if len(rows) == length:
+        return column
+    places = np.zeros(length, np.int64)
+    places[rows] = np.arange(len(rows))
+    missing = np.ones(length, np.bool_)
+    missing[rows] = False
+    return column.take(pa.array(places, mask=missing))
+
+
+_PAIRS = np.array([f"{value:02x}".encode() for value in range(256)], "S2").view(np.uint16)
