@@ -27,6 +27,7 @@ class Verdict(StrEnum):
 
 
 VERDICTS = tuple(Verdict)
+_ASSIGNED, _UNKNOWN, _REVIEW = range(len(VERDICTS))
 
 _REASONS = ("", "just beyond the threshold", "no character within the threshold")
 _NONE, _BEYOND, _NOBODY = range(3)
@@ -208,15 +209,20 @@ def decide(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> Dec
         distance > rule.threshold + _TIE,
         has_next & (gap < max(rule.margin, _TIE)) & (not rule.multiple),
     ]
-    unknown, review = VERDICTS.index(Verdict.UNKNOWN), VERDICTS.index(Verdict.REVIEW)
-    verdicts = np.select(cases, [unknown, review, unknown, review], VERDICTS.index(Verdict.ASSIGNED))
+    verdicts = np.select(cases, [_UNKNOWN, _REVIEW, _UNKNOWN, _REVIEW], _ASSIGNED)
     few = len(_REASONS)
     reasons = np.select(cases, [few + nearest, _BEYOND, _NOBODY, few + len(gallery.names) + runner_up], _NONE)
-    assigned = verdicts == VERDICTS.index(Verdict.ASSIGNED)
+    given, ends = _given(verdicts == _ASSIGNED, nearest, within)
+    return Decisions(verdicts, given, ends, nearest, distance, runner_up, next_distance, has_next, reasons)
+
+
+def _given(
+    assigned: NDArray[np.bool_], nearest: NDArray[np.int64], within: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The characters given and where each picture's end: the nearest, or all `(n, c)` within the threshold."""
     if within is None:
         given, counts = nearest[assigned], assigned
     else:
         within &= assigned[:, None]
         given, counts = within.nonzero()[1], within.sum(axis=1)
-    ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    return Decisions(verdicts, given, ends, nearest, distance, runner_up, next_distance, has_next, reasons)
+    return given, np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
