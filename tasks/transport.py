@@ -6,14 +6,21 @@ event loop, and the worker ends; so a few bytes would end a whole fleet.
 A worker answers for what it has done, and only then has room for the next message. Where that answer fails, as it does
 when the broker stands still for longer than the socket's timeout, Celery writes a line into the log and goes on, and
 kombu keeps the room taken: with one message at a time, the worker stays connected and takes nothing more for ever.
+
+Nor does a worker here wait to hear that an answer or an event has arrived (`tasks.unawaited`): with a broker far away
+that took longer than all else between two chunks.
 """
 
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.utils.json import dumps
+
+from tasks.unawaited import Unawaited
 
 __all__ = ["Transport", "install"]
 
@@ -27,8 +34,11 @@ class _QoS(redis.QoS):
     """
 
     def ack(self, delivery_tag: str) -> None:
+        index, messages = self.unacked_index_key, self.unacked_key
         try:
-            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+            self.channel.unawaited.send(
+                ("MULTI",), ("ZREM", index, delivery_tag), ("HDEL", messages, delivery_tag), ("EXEC",)
+            )
         finally:
             self._quick_ack(delivery_tag)
 
@@ -41,6 +51,25 @@ class _QoS(redis.QoS):
 
 class _Channel(redis.Channel):
     QoS = _QoS
+
+    @cached_property
+    def unawaited(self) -> Unawaited:
+        return Unawaited(self.pool)
+
+    def _put_fanout(self, exchange: str, message: Any, routing_key: str, **options: Any) -> None:
+        """Publish an event, or a command to all workers: nobody may be there to hear it, so nobody waits."""
+        topic = self._get_publish_topic(exchange, routing_key)  # type: ignore[no-untyped-call]
+        self.unawaited.send(("PUBLISH", topic, dumps(message)))  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        if opened := self.__dict__.get("unawaited"):
+            opened.close()
+        super().close()  # type: ignore[no-untyped-call]
+
+    def _after_fork(self) -> None:
+        if opened := self.__dict__.pop("unawaited", None):
+            opened.drop()
+        super()._after_fork()  # type: ignore[no-untyped-call]
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
