@@ -17,7 +17,7 @@ from tasks.alive import workers_alive
 from tasks.application import EMBED_QUEUE, app, settings
 from tasks.errors import PoisonousChunk
 from tasks.messages import EmbedMessage, ReduceMessage, decode_message
-from tasks.process import embedders, in_hand, progress, redis, store
+from tasks.process import embedders, in_hand, passes, progress, redis, store
 from tasks.send import send_embed, send_reduce
 from tasks.tries import Pause, Tries
 from tasks.work import Work
@@ -104,7 +104,7 @@ def _embed(message: EmbedMessage, worker: str, *, careful: bool) -> str:
     work = _work(worker, counts, timings)
     let_go = partial(in_hand().let_go, message, done=True)
     if progress().chunk_done(run.id, message.number, message.what, counts, work, lambda pipe: let_go(through=pipe)):
-        send_reduce(ReduceMessage(run=run.id, number=message.number))
+        send_reduce(ReduceMessage(run=run.id, number=message.number), passes())
     text = f"{counts.images} images, {counts.embedded} embedded, {counts.unreadable} unreadable"
     others = f", {counts.unsupported} unsupported" if counts.unsupported else ""
     return f"run {run.id} {message.what}: {text}{others}"

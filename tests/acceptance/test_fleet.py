@@ -50,6 +50,18 @@ def test_nobody_holds_the_last_chunks(farm: Farm) -> None:
     assert (snapshot(c.store / "runs"), snapshot(c.output)) == before, "what comes late changes nothing"
 
 
+def test_a_pass_that_is_lost_on_its_way_is_sent_again(farm: Farm) -> None:
+    """The connection of a reducer broke as the message was on its way to it; one that is idle sends it again."""
+    program, client = farm.program, farm.client()
+    client.lpush("oshiwake:reduce:took", 0)  # as if passes were begun at once: then 5 s is too long, else a minute
+    farm.start_worker("embed", "embed")
+    program.sort("enqueue", "--no-worker-check", rc=0)
+    assert client.brpop(["reduce"], timeout=60)
+    farm.start_worker("reduce", "reduce")
+    assert farm.finished()["summary"]["files"] == FILES
+    assert not client.exists("oshiwake:reduce:sent", "oshiwake:reduce:in-hand")
+
+
 def test_a_worker_that_may_wait_finishes_its_chunk(farm: Farm) -> None:
     """`producer worker`, told to stop, ends with the chunk in hand done, and takes no other."""
     program = farm.program
