@@ -7,14 +7,17 @@ A worker answers for what it has done, and only then has room for the next messa
 when the broker stands still for longer than the socket's timeout, Celery writes a line into the log and goes on, and
 kombu keeps the room taken: with one message at a time, the worker stays connected and takes nothing more for ever.
 
-Nor does a worker here wait to hear that an answer or an event has arrived (`tasks.unawaited`): with a broker far away
-that took longer than all else between two chunks.
+Nor does a worker here wait to hear that an event has arrived, or what it notes of the messages that it has in hand
+(`tasks.unawaited`): with a broker far away that took longer than all else between two chunks. A message whose note is
+lost does not come again if its worker dies as well; `tasks.in_hand` notices a chunk that is missing.
 """
 
 from __future__ import annotations
 
 import logging
-from functools import cached_property
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
@@ -34,11 +37,8 @@ class _QoS(redis.QoS):
     """
 
     def ack(self, delivery_tag: str) -> None:
-        index, messages = self.unacked_index_key, self.unacked_key
         try:
-            self.channel.unawaited.send(
-                ("MULTI",), ("ZREM", index, delivery_tag), ("HDEL", messages, delivery_tag), ("EXEC",)
-            )
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
         finally:
             self._quick_ack(delivery_tag)
 
@@ -47,6 +47,19 @@ class _QoS(redis.QoS):
             super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         finally:
             self._quick_ack(delivery_tag)
+
+    def restore_by_tag(self, *args: Any, **options: Any) -> None:
+        """Put a message back in its queue, once the note of it has arrived."""
+        self.channel.unawaited.wait()
+        super().restore_by_tag(*args, **options)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
+        """A pipeline for what is noted of messages; nobody awaits its answers."""
+        with super().pipe_or_acquire(pipe, client) as found:
+            if pipe is None:
+                found.execute = partial(self.channel.unawaited.execute, found)
+            yield found
 
 
 class _Channel(redis.Channel):
@@ -62,9 +75,11 @@ class _Channel(redis.Channel):
         self.unawaited.send(("PUBLISH", topic, dumps(message)))  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
-        if opened := self.__dict__.get("unawaited"):
-            opened.close()
-        super().close()  # type: ignore[no-untyped-call]
+        try:
+            super().close()  # type: ignore[no-untyped-call]
+        finally:
+            if opened := self.__dict__.get("unawaited"):
+                opened.close()
 
     def _after_fork(self) -> None:
         if opened := self.__dict__.pop("unawaited", None):

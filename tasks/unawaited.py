@@ -1,4 +1,4 @@
-"""Commands to Redis whose answers nobody waits for: heartbeats, events for Flower, acknowledgements.
+"""Commands to Redis whose answers nobody waits for: heartbeats, events for Flower, what a worker has in hand.
 
 To a broker 50 ms away an answer takes 100 ms, in which Celery's event loop fetches nothing and hands nothing out. What
 these are answered changes nothing that the sender does next; it only has to notice, later, that the link is gone.
@@ -17,6 +17,9 @@ __all__ = ["Unawaited"]
 
 SILENT_S = 15.0
 """Longer without an answer than this: a firewall on the way has forgotten the connection, without a word."""
+
+LAST_S = 2.0
+"""Who wants to know that all has arrived waits so long for each answer."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,11 +48,24 @@ class Unawaited:
         self._open += len(commands)
         self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
 
-    def close(self) -> None:
-        """Wait for all answers, for as long as each may take by the pool's settings, and end the connection."""
+    def execute(self, pipeline: Any) -> None:
+        """Send what a pipeline of redis-py's holds, as one transaction.
+
+        Raises:
+            RedisError: As `send`.
+        """
+        self.send(("MULTI",), *(args for args, _ in pipeline.command_stack), ("EXEC",))
+        pipeline.reset()
+
+    def wait(self) -> None:
+        """Wait until all that was sent has arrived, or the broker says nothing more."""
         with contextlib.suppress(RedisError):
-            while self._open and self._connection.is_connected:
+            while self._open and self._connection.is_connected and self._connection.can_read(LAST_S):
                 self._read()
+
+    def close(self) -> None:
+        """Wait as `wait` does, and end the connection."""
+        self.wait()
         self._connection.disconnect()
 
     def drop(self) -> None:
