@@ -65,6 +65,16 @@ def test_an_answer_that_the_broker_does_not_hear_leaves_room_for_the_next_messag
     assert [message.decode() for message in got] == [0, 1, 2]
 
 
+def test_what_is_handed_back_at_once_comes_again(taken: tuple[Connection, list[Message]]) -> None:
+    """Though nobody waited until it was noted as taken."""
+    connection, got = taken
+    got[1].requeue()
+    for _ in range(2):
+        connection.drain_events(timeout=5)
+        got[-1].ack()
+    assert sorted(message.decode() for message in got) == [0, 1, 1, 2]
+
+
 def test_nobody_waits_for_an_acknowledgement(server: ValkeyServer, taken: tuple[Connection, list[Message]]) -> None:
     """A broker that stands still hears it later; then nothing is in hand, and nothing comes a second time."""
     connection, got = taken
