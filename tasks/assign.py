@@ -15,7 +15,7 @@ from store.run import Run
 from tasks.alive import workers_alive
 from tasks.application import REDUCE_QUEUE, app, settings
 from tasks.messages import AssignMessage, ReduceMessage, decode_message
-from tasks.process import progress, redis, store
+from tasks.process import passes, progress, redis, store
 from tasks.send import send_assign, send_reduce
 from tasks.work import Work
 
@@ -85,5 +85,5 @@ def _end(message: AssignMessage, text: str) -> str:
     """Whoever ends the last part lets the reducer begin."""
     progress().answered(message.run, message.number, message.what)
     if progress().part_done(message.run, message.number, message.part):
-        send_reduce(ReduceMessage(run=message.run, number=message.number))
+        send_reduce(ReduceMessage(run=message.run, number=message.number), passes())
     return f"run {message.run} pass {message.number} {message.what}: {text}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from itertools import takewhile
 from pathlib import Path
 
 from tasks.errors import BadSettings
@@ -22,8 +23,8 @@ _BYTES_PER_PROCESS = 1 << 30
 def gpus() -> list[str]:
     """The visible NVIDIA GPUs, by what `CUDA_VISIBLE_DEVICES` calls them; empty where there is none."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
+    if visible is not None:  # CUDA sees what stands before the first name of no device
+        return list(takewhile(lambda name: name not in ("", "-1"), map(str.strip, visible.split(","))))
     try:
         return [str(n) for n, _ in enumerate(sorted(Path("/proc/driver/nvidia/gpus").iterdir()))]
     except OSError:

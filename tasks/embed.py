@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import os
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,7 +20,7 @@ from tasks.alive import workers_alive
 from tasks.application import EMBED_QUEUE, app, settings
 from tasks.errors import PoisonousChunk
 from tasks.messages import EmbedMessage, ReduceMessage, decode_message
-from tasks.process import embedders, in_hand, progress, redis, store
+from tasks.process import embedders, in_hand, passes, progress, redis, store
 from tasks.send import send_embed, send_reduce
 from tasks.tries import Pause, Tries
 from tasks.work import Work
@@ -45,11 +48,13 @@ def embed(self: Any, **fields: Any) -> str:
     """Embed one chunk of a run. May run twice without harm."""
     message = decode_message(EmbedMessage, fields)
     at = (message.run, message.number, message.what)
+    told = _teller().submit(progress().delivered, *at, also=partial(in_hand().take, message))
     try:
-        deliveries = progress().delivered(*at, also=partial(in_hand().take, message))
+        # Nobody has died at a message that was never delivered before: the chunk begins while the broker is told.
+        deliveries = told.result() if self.request.delivery_info.get("redelivered") else 1
         if deliveries > GIVE_UP:
             raise PoisonousChunk(f"{deliveries - 1} workers died at it")
-        return _embed(message, self.request.hostname, careful=deliveries >= CAREFUL)
+        return _embed(message, self.request.hostname, told, careful=deliveries >= CAREFUL)
     except PictureStuck as error:
         # No thread can be stopped from outside. The process ends; the chunk goes back to the queue and is counted.
         _log.error("action=stuck run=%s what=%s error=%s", message.run, message.what, error)
@@ -60,6 +65,8 @@ def embed(self: Any, **fields: Any) -> str:
     except Exception as error:
         # Whatever it is (a mount missing on this machine, a full disk, a bug), another worker may fare better. The
         # failure stands in Flower, the chunk goes back to the queue, and the last one is told to the run.
+        with contextlib.suppress(RedisError):
+            told.result()
         progress().answered(*at)
         progress().add_work(Work(self.request.hostname, {"failures embed": 1}))
         in_hand().let_go(message, done=False)
@@ -84,11 +91,18 @@ def _pass_on(request: Any, message: EmbedMessage, error: Exception) -> bool:
     return True
 
 
-def _embed(message: EmbedMessage, worker: str, *, careful: bool) -> str:
+@functools.cache
+def _teller() -> ThreadPoolExecutor:
+    """Tells the broker which chunk this process begins with."""
+    return ThreadPoolExecutor(1, "tell")
+
+
+def _embed(message: EmbedMessage, worker: str, told: Future[int], *, careful: bool) -> str:
     from workers.embedding import embed_chunk
 
     run = store().run(message.run)
     if run.marked("cancelled"):
+        told.result()
         progress().answered(run.id, message.number, message.what)
         in_hand().let_go(message, done=False)
         return f"run {run.id} {message.what}: cancelled"
@@ -102,9 +116,10 @@ def _embed(message: EmbedMessage, worker: str, *, careful: bool) -> str:
         *(timings.read_s, timings.decode_s, timings.infer_s, timings.write_s),
     )
     work = _work(worker, counts, timings)
+    told.result()
     let_go = partial(in_hand().let_go, message, done=True)
     if progress().chunk_done(run.id, message.number, message.what, counts, work, lambda pipe: let_go(through=pipe)):
-        send_reduce(ReduceMessage(run=run.id, number=message.number))
+        send_reduce(ReduceMessage(run=run.id, number=message.number), passes())
     text = f"{counts.images} images, {counts.embedded} embedded, {counts.unreadable} unreadable"
     others = f", {counts.unsupported} unsupported" if counts.unsupported else ""
     return f"run {run.id} {message.what}: {text}{others}"

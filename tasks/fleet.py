@@ -57,16 +57,16 @@ def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 
     if "embed" in queues and devices:
         each = processes or 1  # a second one decodes while the first writes its shard and asks for its next chunk
         threads = settings.decode_threads or max(1, cores() // (each * len(devices)))
-        for device in devices:
+        for name, device in _named(devices):
             env = {"CUDA_VISIBLE_DEVICES": device, "OSHIWAKE_DECODE_THREADS": str(threads)}
-            plans.append(WorkerPlan(f"embed-cuda{_short(device)}", "embed", each, env))
+            plans.append(WorkerPlan(f"embed-cuda{name}", "embed", each, env))
     elif "embed" in queues:
         plans.append(WorkerPlan("embed-cpu", "embed", processes or embed_processes(settings)))
     if "reduce" in queues:
         plans.append(WorkerPlan("reduce", "reduce", 1, {"OSHIWAKE_DEVICE": "cpu"}))
     if "train" in queues and devices:
-        for device in devices:
-            plans.append(WorkerPlan(f"train-cuda{_short(device)}", "train", 1, {"CUDA_VISIBLE_DEVICES": device}))
+        for name, device in _named(devices):
+            plans.append(WorkerPlan(f"train-cuda{name}", "train", 1, {"CUDA_VISIBLE_DEVICES": device}))
     elif "train" in queues:
         plans.append(WorkerPlan("train-cpu", "train", 1))  # one training uses all cores
     return plans
@@ -112,9 +112,14 @@ def running_workers(
                 _wait(children, hand_back_s)
 
 
-def _short(device: str) -> str:
-    """A device's number; of a UUID, as drivers and Kubernetes give it, the first group of digits."""
-    return device if device.isdigit() else "-" + "-".join(device.split("-")[:2])
+def _named(devices: Sequence[str]) -> list[tuple[str, str]]:
+    """Each device after a short name: its number; of a UUID, as drivers and Kubernetes give it, the first group.
+
+    Where two would be alike, as parts of one GPU may be (`MIG-GPU-<uuid>/1/0`), their place follows.
+    """
+    short = [device if device.isdigit() else "-" + "-".join(device.split("-")[:2]) for device in devices]
+    names = [name if short.count(name) == 1 else f"{name}-{place}" for place, name in enumerate(short)]
+    return list(zip(names, devices, strict=True))
 
 
 def _wait(children: Sequence[Child], limit_s: float) -> None:

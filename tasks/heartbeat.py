@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from typing import Any
@@ -11,6 +12,7 @@ from redis.exceptions import RedisError
 
 from tasks.alive import PREFIX
 from tasks.process import impatient_redis
+from tasks.unawaited import Unawaited
 
 __all__: list[str] = []
 
@@ -22,6 +24,11 @@ _log = logging.getLogger(__name__)
 
 _description: dict[str, str] = {}
 """What this worker's key says, once it is ready: its one entry is the key's name."""
+
+
+@functools.cache
+def _connection() -> Unawaited:
+    return Unawaited(impatient_redis().connection_pool)
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
@@ -36,7 +43,7 @@ def _ready(sender: Any, **_: Any) -> None:
 def _beat(**_: Any) -> None:
     try:
         for key, value in _description.items():
-            impatient_redis().set(key, value, ex=_ALIVE_S)
+            _connection().send(("SET", key, value, "EX", _ALIVE_S))
     except RedisError as error:
         _log.warning("action=heartbeat error=%s", error)
 
@@ -47,6 +54,7 @@ def _leave(**_: Any) -> None:
     _description.clear()
     try:
         if keys:
+            # By another connection: this runs as a signal is handled, perhaps in the midst of a beat.
             impatient_redis().delete(*keys)
     except RedisError:
         pass  # the key expires by itself

@@ -1,4 +1,4 @@
-"""A worker that has nothing to do helps: it sends again what others have had in hand for too long (`tasks.in_hand`)."""
+"""A worker that has nothing to do helps: it sends again what was lost, or is in hand for too long (`tasks.in_hand`)."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from celery.worker import state
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from tasks.application import EMBED_QUEUE, settings
+from tasks.application import EMBED_QUEUE, REDUCE_QUEUE, settings
 from tasks.in_hand import InHand
+from tasks.messages import EmbedMessage, ReduceMessage
 from tasks.process import impatient_redis
 from tasks.progress import Progress
-from tasks.send import send_embed
+from tasks.send import send_embed, send_reduce
 
 __all__: list[str] = []
 
 _log = logging.getLogger(__name__)
 
 _processes = 0
-"""How many chunks this worker can handle at once, once it is ready."""
+"""How many tasks this worker can handle at once, once it is ready."""
+
+_queues: frozenset[str] = frozenset()
+"""Those it listens on."""
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(sender: Any, **_: Any) -> None:
-    global _processes
-    if any(queue.name == EMBED_QUEUE for queue in sender.task_consumer.queues):
-        _processes = sender.pool.num_processes
+    global _processes, _queues
+    _processes, _queues = sender.pool.num_processes, frozenset(queue.name for queue in sender.task_consumer.queues)
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
@@ -42,10 +45,24 @@ def _help(**_: Any) -> None:
     if len(state.active_requests) >= _processes:
         return
     try:
-        for message in InHand(impatient_redis(), EMBED_QUEUE, settings.keep_s).overdue():
-            _log.warning("action=again run=%s what=%s", message.run, message.what)
-            # Whoever holds it is slow rather than dead, as far as anybody can know: that counts against no picture.
-            Progress(impatient_redis(), settings.keep_s).answered(message.run, message.number, message.what)
-            send_embed(message)
+        if EMBED_QUEUE in _queues:
+            _send_chunks()
+        if REDUCE_QUEUE in _queues:
+            _send_passes()
     except (RedisError, OperationalError) as error:
         _log.warning("action=again error=%s", error)
+
+
+def _send_chunks() -> None:
+    for message in InHand(impatient_redis(), EMBED_QUEUE, EmbedMessage, settings.keep_s).overdue():
+        _log.warning("action=again run=%s what=%s", message.run, message.what)
+        # Whoever holds it is slow rather than dead, as far as anybody can know: that counts against no picture.
+        Progress(impatient_redis(), settings.keep_s).answered(message.run, message.number, message.what)
+        send_embed(message)
+
+
+def _send_passes() -> None:
+    passes = InHand(impatient_redis(), REDUCE_QUEUE, ReduceMessage, settings.keep_s)
+    for message in passes.overdue():
+        _log.warning("action=again run=%s pass=%d", message.run, message.number)
+        send_reduce(message, passes)

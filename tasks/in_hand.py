@@ -1,4 +1,4 @@
-"""The chunks that workers have in hand, and those of them that take too long.
+"""The chunks and passes that workers have in hand, and those of them that take too long.
 
 A slow worker must not hold the last chunks of a run while fast ones have nothing to do, and what a vanished machine had
 in hand must not wait for its message to time out. So when nothing else waits, a chunk that has been in hand for much
@@ -6,18 +6,22 @@ longer than chunks take is sent a second time. That does no harm: its shard appe
 it there. A chunk that was sent and never begun, although nothing waits, counts as in hand from then on: a connection
 that broke while a message was on its way may have cost the message.
 
+Of passes only that last is watched: how long a reduction takes says nothing about the next.
+
 All of it may be lost; then chunks come back when their messages time out, or by `producer resume`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from redis import Redis
 
-from tasks.messages import EmbedMessage
+from tasks.messages import EmbedMessage, ReduceMessage
 
 __all__ = ["InHand"]
+
+M = TypeVar("M", EmbedMessage, ReduceMessage)
 
 AGAIN = 2
 """How often a chunk is sent again: a chunk that costs every machine its life must not do so at the pace of this."""
@@ -32,7 +36,7 @@ UNKNOWN_S = 60.0
 """What is too long before any chunk is done, when a worker may still be loading its network."""
 
 _AT_ONCE = 16
-_KEYS = ["oshiwake:embed:in-hand", "oshiwake:embed:again", "oshiwake:embed:took", "oshiwake:embed:sent"]
+_KEYS = ("in-hand", "again", "took", "sent")  # after `oshiwake:` and the queue
 
 # The time is the broker's: clocks of machines differ.
 _NOW = "local t = redis.call('TIME') local now = t[1] + t[2] / 1000000 "
@@ -47,6 +51,8 @@ redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 )
+
+_BEGUN = "redis.call('SREM', KEYS[4], ARGV[1]) redis.call('ZREM', KEYS[1], ARGV[1])"
 
 _LET_GO = (
     _NOW
@@ -90,33 +96,38 @@ return found
 )
 
 
-class InHand:
-    """The chunks in hand, in Redis."""
+class InHand(Generic[M]):
+    """The chunks in hand, or the passes, in Redis: what is sent by one queue."""
 
-    def __init__(self, redis: Redis, queue: str, keep_s: int) -> None:
+    def __init__(self, redis: Redis, queue: str, kind: type[M], keep_s: int) -> None:
         self._redis: Any = redis
         self._queue = queue
+        self._kind: type[M] = kind
         self._keep_s = keep_s
+        self._keys = [f"oshiwake:{queue}:{name}" for name in _KEYS]
         self._overdue = self._redis.register_script(_OVERDUE)
 
-    def sent(self, message: EmbedMessage) -> None:
-        """A chunk is about to be put on the queue."""
+    def sent(self, message: M) -> None:
+        """A chunk or a pass is about to be put on the queue."""
         self._eval(None, _SENT, message.model_dump_json(), self._keep_s)
 
-    def take(self, message: EmbedMessage, through: Any = None) -> None:
+    def take(self, message: M, through: Any = None) -> None:
         """A worker begins with a chunk; `through` a pipeline, it costs no round trip of its own."""
         self._eval(through, _TAKE, message.model_dump_json(), self._keep_s)
 
-    def let_go(self, message: EmbedMessage, *, done: bool, through: Any = None) -> None:
+    def begun(self, message: M) -> None:
+        """A worker begins with a pass, which may take as long as it likes."""
+        self._eval(None, _BEGUN, message.model_dump_json())
+
+    def let_go(self, message: M, *, done: bool, through: Any = None) -> None:
         """A worker has ended with a chunk, well or not."""
         self._eval(through, _LET_GO, message.model_dump_json(), int(done), self._keep_s)
 
     def _eval(self, through: Any, script: str, *args: str | int) -> None:
-        (through or self._redis).eval(script, len(_KEYS), *_KEYS, *args)
+        (through or self._redis).eval(script, len(self._keys), *self._keys, *args)
 
-    def overdue(self) -> list[EmbedMessage]:
-        """The chunks to send again, each told to one caller only; none while others wait in the queue."""
+    def overdue(self) -> list[M]:
+        """The chunks or passes to send again, each told to one caller only; none while others wait in the queue."""
         args = [AGAIN, UNKNOWN_S, SHORTEST_S, LONGER, _AT_ONCE, self._keep_s]
-        return [
-            EmbedMessage.model_validate_json(chunk) for chunk in self._overdue(keys=[*_KEYS, self._queue], args=args)
-        ]
+        found = self._overdue(keys=[*self._keys, self._queue], args=args)
+        return [self._kind.model_validate_json(message) for message in found]

@@ -11,11 +11,12 @@ from celery import signals
 
 from store.roots import Roots
 from store.store import Store
-from tasks.application import EMBED_QUEUE, TRAIN_QUEUE, settings
+from tasks.application import EMBED_QUEUE, REDUCE_QUEUE, TRAIN_QUEUE, settings
 from tasks.connection import connect
 from tasks.devices import cores, embed_gpus, embed_processes, pin
 from tasks.errors import BadSettings
 from tasks.in_hand import InHand
+from tasks.messages import EmbedMessage, ReduceMessage
 from tasks.progress import Progress
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from workers.embedding import Embedders
 
-__all__ = ["device", "embedders", "impatient_redis", "in_hand", "progress", "redis", "store"]
+__all__ = ["device", "embedders", "impatient_redis", "in_hand", "passes", "progress", "redis", "store"]
 
 _PATIENCE_S = 300.0
 """A chunk that is done waits so long for a broker that is away to be told; then it goes back to the queue."""
@@ -82,9 +83,15 @@ def progress() -> Progress:
 
 
 @functools.cache
-def in_hand() -> InHand:
+def in_hand() -> InHand[EmbedMessage]:
     """The chunks in hand."""
-    return InHand(redis(), EMBED_QUEUE, settings.keep_s)
+    return InHand(redis(), EMBED_QUEUE, EmbedMessage, settings.keep_s)
+
+
+@functools.cache
+def passes() -> InHand[ReduceMessage]:
+    """The passes that were sent."""
+    return InHand(redis(), REDUCE_QUEUE, ReduceMessage, settings.keep_s)
 
 
 @functools.cache

@@ -77,9 +77,11 @@ class Queue:
 
     def send_reduce(self, message: ReduceMessage) -> None:
         """Put a pass on the queue."""
+        from tasks.application import REDUCE_QUEUE
         from tasks.send import send_reduce
 
-        send_reduce(message, through=self._celery_producer)
+        passes = InHand(self._redis, REDUCE_QUEUE, ReduceMessage, self._settings.keep_s)
+        send_reduce(message, passes, through=self._celery_producer)
 
     def send_train(self, message: TrainMessage) -> None:
         """Put a trial of a sweep on the queue."""
@@ -88,10 +90,10 @@ class Queue:
         send_train(message, through=self._celery_producer)
 
     @functools.cached_property
-    def _in_hand(self) -> InHand:
+    def _in_hand(self) -> InHand[EmbedMessage]:
         from tasks.application import EMBED_QUEUE
 
-        return InHand(self._redis, EMBED_QUEUE, self._settings.keep_s)
+        return InHand(self._redis, EMBED_QUEUE, EmbedMessage, self._settings.keep_s)
 
     @functools.cached_property
     def _celery_producer(self) -> Any:

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from tasks.application import app, settings
 from tasks.assign import share
 from tasks.messages import ReduceMessage, decode_message
-from tasks.process import progress, store
+from tasks.process import passes, progress, store
 from tasks.work import Work
 
 __all__ = ["reduce"]
@@ -28,9 +28,10 @@ def reduce(self: Any, **fields: Any) -> str:
     """Reduce one pass of a run. May run twice without harm."""
     message = decode_message(ReduceMessage, fields)
     run = store().run(message.run)
-    if run.marked("cancelled"):
-        return f"run {run.id}: cancelled"
     try:
+        passes().begun(message)
+        if run.marked("cancelled"):
+            return f"run {run.id}: cancelled"
         if parts := share(run, message.number):
             return f"run {run.id}: {parts} parts are being assigned"
         return _reduce(message, self.request.hostname)

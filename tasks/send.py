@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.application import app
+from tasks.in_hand import InHand
 from tasks.messages import AssignMessage, EmbedMessage, ReduceMessage, TrainMessage
 from tasks.tries import FIRST, Tries
 
@@ -21,8 +22,9 @@ def send_assign(message: AssignMessage) -> None:
     _send("oshiwake.assign", message, f"run {message.run} pass {message.number} {message.what}")
 
 
-def send_reduce(message: ReduceMessage, through: Any = None) -> None:
-    """Put a pass on the queue, through Celery's own connection or a given sender."""
+def send_reduce(message: ReduceMessage, passes: InHand[ReduceMessage], through: Any = None) -> None:
+    """Put a pass on the queue, through Celery's own connection or a given sender, and note that."""
+    passes.sent(message)
     _send("oshiwake.reduce", message, f"run {message.run} pass {message.number}", producer=through)
 
 

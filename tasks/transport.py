@@ -6,14 +6,24 @@ event loop, and the worker ends; so a few bytes would end a whole fleet.
 A worker answers for what it has done, and only then has room for the next message. Where that answer fails, as it does
 when the broker stands still for longer than the socket's timeout, Celery writes a line into the log and goes on, and
 kombu keeps the room taken: with one message at a time, the worker stays connected and takes nothing more for ever.
+
+Nor does a worker here wait to hear that an event has arrived, or what it notes of the messages that it has in hand
+(`tasks.unawaited`): with a broker far away that took longer than all else between two chunks. A message whose note is
+lost does not come again if its worker dies as well; `tasks.in_hand` notices a chunk that is missing.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.utils.json import dumps
+
+from tasks.unawaited import Unawaited
 
 __all__ = ["Transport", "install"]
 
@@ -38,9 +48,43 @@ class _QoS(redis.QoS):
         finally:
             self._quick_ack(delivery_tag)
 
+    def restore_by_tag(self, *args: Any, **options: Any) -> None:
+        """Put a message back in its queue, once the note of it has arrived."""
+        self.channel.unawaited.wait()
+        super().restore_by_tag(*args, **options)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
+        """A pipeline for what is noted of messages; nobody awaits its answers."""
+        with super().pipe_or_acquire(pipe, client) as found:
+            if pipe is None:
+                found.execute = partial(self.channel.unawaited.execute, found)
+            yield found
+
 
 class _Channel(redis.Channel):
     QoS = _QoS
+
+    @cached_property
+    def unawaited(self) -> Unawaited:
+        return Unawaited(self.pool)
+
+    def _put_fanout(self, exchange: str, message: Any, routing_key: str, **options: Any) -> None:
+        """Publish an event, or a command to all workers: nobody may be there to hear it, so nobody waits."""
+        topic = self._get_publish_topic(exchange, routing_key)  # type: ignore[no-untyped-call]
+        self.unawaited.send(("PUBLISH", topic, dumps(message)))  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        try:
+            super().close()  # type: ignore[no-untyped-call]
+        finally:
+            if opened := self.__dict__.get("unawaited"):
+                opened.close()
+
+    def _after_fork(self) -> None:
+        if opened := self.__dict__.pop("unawaited", None):
+            opened.drop()
+        super()._after_fork()  # type: ignore[no-untyped-call]
 
     def _brpop_read(self, **options: Any) -> bool:
         try:

@@ -28,6 +28,7 @@ COPIES = 40
 SIZE = (1500, 1500)
 """So large that a worker alone is busy for longer than two more need to start."""
 PORT = "5599"
+METRICS_PORT = "9599"
 
 
 def _reason_to_skip() -> str:
@@ -144,7 +145,8 @@ def compose() -> Iterator[Compose]:
         "OSHIWAKE_UID": uid,
         "OSHIWAKE_CHUNK_IMAGES": 16,
         "FLOWER_PORT": PORT,
-        "COMPOSE_PROFILES": "cpu",
+        "METRICS_PORT": METRICS_PORT,
+        "COMPOSE_PROFILES": "cpu,metrics",
     }
     example = (ROOT / ".env.example").read_text().splitlines()
     named = {line.lstrip("#").partition("=")[0] for line in example}
@@ -164,9 +166,11 @@ def test_up_enqueue_scale_kill_finish_down(compose: Compose) -> None:
     files = _draw(compose.folder)
     compose("build", "embed", limit_s=3000)  # the image of all
     compose("up", "--detach")
-    for service in ("redis", "embed", "reduce", "flower"):
+    for service in ("redis", "embed", "reduce", "flower", "metrics"):
         wait_until(lambda s=service: _healthy(compose, s), f"{service} is healthy", 180)
     _check_redis(compose)
+    with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=10) as figures:
+        assert b'queue="embed",worker="embed-cpu@' in figures.read()
     assert compose.exec("embed", "touch", "/archive/x").returncode, "the archive is only read"
     assert compose.exec("embed", "id", "-u").stdout.strip() == env["OSHIWAKE_UID"]
 

@@ -8,17 +8,18 @@ import os
 import re
 import shutil
 import signal
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Farm, wait_until
+from tests.acceptance.conftest import Farm, Program, wait_until
 from tests.ports import free_port
 
 PICTURES = os.environ.get("OSHIWAKE_PICTURES")
@@ -61,7 +62,8 @@ def _dashboard(farm: Farm, state: Path) -> Iterator[Page]:
         assert f"http://127.0.0.1:{port}/flower/" in said, said
         login = (state / "oshiwake" / "dashboard" / "login").read_text().strip()
         yield Page(f"http://127.0.0.1:{port}/flower/", login, said, process.pid)
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=30)
     finally:
         if process.poll() is None:
@@ -95,6 +97,35 @@ def test_the_dashboard_shows_what_was_done_and_what_failed_and_remembers_it(farm
         assert password not in page.said and page.login.endswith(password)
         assert {task["uuid"] for task in page.tasks()} >= {task["uuid"] for task in known}
         _browse(page, run, archive)
+
+
+def test_a_dashboard_that_is_killed_remembers_what_it_saved(farm: Farm, tmp_path: Path) -> None:
+    """SIGKILL costs what came since the last save; no run, no task that was saved, and it comes up again."""
+    program, state = farm.program, tmp_path / "state"
+    program.env["FLOWER_STATE_SAVE_INTERVAL"] = "1000"
+    for queue in ("embed", "reduce"):
+        farm.start_worker(queue, queue)
+    with _dashboard(farm, state) as page:
+        program.sort("enqueue", rc=0)
+        farm.finished()
+        known = wait_until(lambda: (t := page.tasks()) and all(x["state"] == "SUCCESS" for x in t) and t, "all told")
+        told = time.time()
+        wait_until(lambda: _saved_s(state) > told + 1, "it has saved since, from beginning to end")
+        for pid in (*_flowers(program), page.pid):  # in this order: it would end well when its parent dies
+            os.kill(pid, signal.SIGKILL)
+    with _dashboard(farm, state) as page:
+        assert {task["uuid"] for task in page.tasks()} == {task["uuid"] for task in known}
+
+
+def _saved_s(state: Path) -> float:
+    """When Flower saved what it knows; the system's database decides how the files are named."""
+    files = (state / "oshiwake" / "dashboard").glob("flower-*")
+    return min((file.stat().st_mtime for file in files if ".tmp" not in file.name), default=0.0)
+
+
+def _flowers(program: Program) -> list[int]:
+    """The processes that are Flower."""
+    return [pid for pid in program.processes() if b"tasks.dashboard" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def _command_lines() -> Iterator[bytes]:

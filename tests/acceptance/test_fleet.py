@@ -15,7 +15,8 @@ from tests.conftest import FILES, PLUGINS, snapshot
 IN_HAND = "oshiwake:embed:in-hand"
 
 
-def _child(worker: subprocess.Popen[str]) -> int:
+def child_of(worker: subprocess.Popen[str]) -> int:
+    """The process of a worker with one process that does the work."""
     children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
     return int(wait_until(lambda: children.read_text().split(), "the worker has a child")[0])
 
@@ -35,7 +36,7 @@ def test_nobody_holds_the_last_chunks(farm: Farm) -> None:
     program.sort("enqueue", "--no-worker-check", rc=0)
     _wait_in_hand(farm, 2)
     assert farm.client().rpop("embed")
-    os.kill(_child(slow), signal.SIGSTOP)
+    os.kill(child_of(slow), signal.SIGSTOP)
     os.killpg(vanishing.pid, signal.SIGKILL)
     start = time.monotonic()
     for queue, name in (("reduce", "reduce"), ("embed", "late")):
@@ -44,10 +45,22 @@ def test_nobody_holds_the_last_chunks(farm: Farm) -> None:
     assert time.monotonic() - start < 60, "not the hour after which a message comes back"
     assert status["summary"]["files"] == FILES and not status["errors"]
     before = snapshot(c.store / "runs"), snapshot(c.output)
-    os.kill(_child(slow), signal.SIGCONT)
+    os.kill(child_of(slow), signal.SIGCONT)
     slow.terminate()
     slow.communicate(timeout=60)
     assert (snapshot(c.store / "runs"), snapshot(c.output)) == before, "what comes late changes nothing"
+
+
+def test_a_pass_that_is_lost_on_its_way_is_sent_again(farm: Farm) -> None:
+    """The connection of a reducer broke as the message was on its way to it; one that is idle sends it again."""
+    program, client = farm.program, farm.client()
+    client.lpush("oshiwake:reduce:took", 0)  # as if passes were begun at once: then 5 s is too long, else a minute
+    farm.start_worker("embed", "embed")
+    program.sort("enqueue", "--no-worker-check", rc=0)
+    assert client.brpop(["reduce"], timeout=60)
+    farm.start_worker("reduce", "reduce")
+    assert farm.finished()["summary"]["files"] == FILES
+    assert not client.exists("oshiwake:reduce:sent", "oshiwake:reduce:in-hand")
 
 
 def test_a_worker_that_may_wait_finishes_its_chunk(farm: Farm) -> None:

@@ -34,22 +34,55 @@ def frozen(server: ValkeyServer, seconds: float) -> Iterator[None]:
         thaw.join()
 
 
-@pytest.mark.parametrize("answer", ["ack", "requeue"])
-def test_an_answer_that_the_broker_does_not_hear_leaves_room_for_the_next_message(
-    server: ValkeyServer, answer: str
-) -> None:
-    """A worker that holds one message at a time takes the next one, though the answer for the first never arrived."""
+@pytest.fixture
+def taken(server: ValkeyServer) -> Iterator[tuple[Connection, list[Message]]]:
+    """A connection that takes one message at a time, and what it took: one of three, the first of which is answered."""
     got: list[Message] = []
-    with Connection(
-        f"redis://127.0.0.1:{server.port}/0", transport=Transport, transport_options={"socket_timeout": TIMEOUT_S}
-    ) as connection:
-        queue = Queue(f"room {answer}")(connection.default_channel)
+    with Redis(port=server.port) as redis:
+        redis.flushall()
+    options = {"socket_timeout": TIMEOUT_S}
+    url = f"redis://127.0.0.1:{server.port}/0"
+    with Connection(url, transport=Transport, transport_options=options) as connection:
+        queue = Queue("room")(connection.default_channel)
         queue.declare()
         with Consumer(connection.channel(), [queue], on_message=got.append, accept=["json"], prefetch_count=1):
-            for number in range(2):
+            for number in range(3):
                 connection.Producer().publish(number, routing_key=queue.name, serializer="json")
             connection.drain_events(timeout=5)
-            with frozen(server, 3 * TIMEOUT_S), pytest.raises(RedisTimeout):
-                got[0].ack() if answer == "ack" else got[0].requeue()
+            got[0].ack()
             connection.drain_events(timeout=5)
-    assert [message.decode() for message in got] == [0, 1]
+            yield connection, got
+
+
+def test_an_answer_that_the_broker_does_not_hear_leaves_room_for_the_next_message(
+    server: ValkeyServer, taken: tuple[Connection, list[Message]]
+) -> None:
+    """A worker that holds one message at a time takes the next one, though the answer for the last never arrived."""
+    connection, got = taken
+    with frozen(server, 3 * TIMEOUT_S), pytest.raises(RedisTimeout):
+        got[1].requeue()
+    connection.drain_events(timeout=5)
+    assert [message.decode() for message in got] == [0, 1, 2]
+
+
+def test_what_is_handed_back_at_once_comes_again(taken: tuple[Connection, list[Message]]) -> None:
+    """Though nobody waited until it was noted as taken."""
+    connection, got = taken
+    got[1].requeue()
+    for _ in range(2):
+        connection.drain_events(timeout=5)
+        got[-1].ack()
+    assert sorted(message.decode() for message in got) == [0, 1, 1, 2]
+
+
+def test_nobody_waits_for_an_acknowledgement(server: ValkeyServer, taken: tuple[Connection, list[Message]]) -> None:
+    """A broker that stands still hears it later; then nothing is in hand, and nothing comes a second time."""
+    connection, got = taken
+    with frozen(server, 3 * TIMEOUT_S):
+        got[1].ack()
+    connection.drain_events(timeout=5)
+    got[2].ack()
+    connection.close()
+    with Redis(port=server.port) as redis:
+        assert [message.decode() for message in got] == [0, 1, 2]
+        assert not redis.exists("unacked", "unacked_index", "room")

@@ -104,12 +104,41 @@ def test_several_processes_of_a_gpu_share_its_part_of_the_cores(monkeypatch: pyt
     assert {plan.env["OSHIWAKE_DECODE_THREADS"] for plan in plans} == {"4"}
 
 
-def test_a_gpu_known_by_its_uuid_has_a_short_name(monkeypatch: pytest.MonkeyPatch) -> None:
+_UUID = "1c8a2f6e-51d7-5e0c-9d58-2f1c3a7f0b42"
+
+
+@pytest.mark.parametrize(
+    ("visible", "named"),
+    [
+        ([f"GPU-{_UUID}"], ["-GPU-1c8a2f6e"]),
+        ([f"GPU-{_UUID}", "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"], ["-GPU-1c8a2f6e", "-GPU-8932f937"]),
+        ([f"MIG-{_UUID}"], ["-MIG-1c8a2f6e"]),
+        ([f"MIG-GPU-{_UUID}/1/0", f"MIG-GPU-{_UUID}/2/0"], ["-MIG-GPU-0", "-MIG-GPU-1"]),
+        (["3", f"GPU-{_UUID}"], ["3", "-GPU-1c8a2f6e"]),
+    ],
+)
+def test_a_gpu_known_by_its_uuid_has_a_short_name(
+    monkeypatch: pytest.MonkeyPatch, visible: list[str], named: list[str]
+) -> None:
     """Kubernetes and MIG give UUIDs; in Flower the first group is enough, and the worker is pinned by the whole."""
-    uuid = "MIG-1c8a2f6e-51d7-5e0c-9d58-2f1c3a7f0b42"
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", uuid)
-    [plan] = plan_workers(Settings(device="cuda"), ["embed"])
-    assert (plan.name, plan.env["CUDA_VISIBLE_DEVICES"]) == ("embed-cuda-MIG-1c8a2f6e", uuid)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(visible))
+    for queue in ("embed", "train"):
+        plans = plan_workers(Settings(device="cuda"), [queue])
+        assert [plan.name for plan in plans] == [f"{queue}-cuda{name}" for name in named]
+        assert [plan.env["CUDA_VISIBLE_DEVICES"] for plan in plans] == visible
+    for index, device in enumerate(visible):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(visible))
+        assert pin(index, Settings()) == "cuda"
+        assert gpus() == [device]
+
+
+@pytest.mark.parametrize(
+    ("visible", "found"), [("0, 2", ["0", "2"]), ("1,-1,0", ["1"]), ("", []), ("-1", []), (" ", []), ("0,", ["0"])]
+)
+def test_the_gpus_that_cuda_sees_are_counted(monkeypatch: pytest.MonkeyPatch, visible: str, found: list[str]) -> None:
+    """Those named before the first that is none."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus() == found
 
 
 def test_a_gpu_that_is_asked_for_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:

