@@ -74,8 +74,8 @@ class Stored:
     """A picture as its file holds it, before it is turned and before what is clear becomes white.
 
     Attributes:
-        image: Mode RGB, or RGBA where the file may hold transparency. Its size is that of the file divided by what the
-            reader was asked for, rounded up.
+        image: Mode RGB or RGBX, or RGBA where the file may hold transparency. All its pixels are there; it may be the
+            reader's own. Its size is that of the file divided by what the reader was asked for, rounded up.
         size: Width and height in the file.
         turn: What brings it upright; None where it is.
     """
@@ -144,7 +144,8 @@ def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
     stored = read(data, limits=limits)
     image = stored.image
     if image.mode == "RGBA":
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")  # a picture of its own, with no file behind it
     return image if stored.turn is None else image.transpose(stored.turn)
 
 
@@ -273,7 +274,8 @@ def _to_colours(image: Image.Image) -> Image.Image:
     """Bring any of Pillow's modes to RGB, or RGBA where there is transparency."""
     if image.mode.startswith("I") or image.mode == "F":
         image = _eight_bits(image)
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

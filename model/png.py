@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 try:
@@ -31,7 +33,10 @@ _TURNING = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
 
 
 def quick_pixels(data: bytes, image: Image.Image) -> Image.Image | None:
-    """The pixels of a PNG whose header Pillow has read, in mode RGB or RGBA; None where Pillow should read them."""
+    """The pixels of a PNG whose header Pillow has read; None where Pillow should read them.
+
+    In mode RGBA where something is clear; else in mode RGB, or RGBX, whose fourth byte means nothing.
+    """
     if decode_image_png_u8 is None or image.width * image.height > _MOST_PIXELS or not _is_plain(data):
         return None
     kind = _KINDS.get((data[24], data[25]))
@@ -43,7 +48,16 @@ def quick_pixels(data: bytes, image: Image.Image) -> Image.Image | None:
         return None
     if kind == "mono":
         return Image.fromarray(pixels[:, :, 0]).convert("RGB")
+    if kind == "rgba" and _is_opaque(pixels):  # as many painting programs save all they save
+        return Image.frombuffer("RGBX", image.size, pixels, "raw", "RGBX", 0, 1)
     return Image.fromarray(pixels)
+
+
+def _is_opaque(pixels: NDArray[np.uint8]) -> bool:
+    """Whether nothing is clear in `(height, width, 4)` uint8. What is clear somewhere mostly shows it early."""
+    rows = pixels.view(np.uint32)  # four bytes at once, in whatever order
+    common = (np.bitwise_and.reduce(rows[top : top + 64], axis=None) for top in range(0, len(rows), 64))
+    return all(each.reshape(1).view(np.uint8)[3] == 255 for each in common)
 
 
 def _is_plain(data: bytes) -> bool:

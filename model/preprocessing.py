@@ -103,7 +103,7 @@ class Preprocessing:
         box = (0.0, 0.0, size[0] / factor, size[1] / factor)  # without what rounding up has added at the edges
         if image.mode == "RGBA":
             return _on_white(image.convert("RGBa").resize(target, _BILINEAR, box, reducing_gap=_GAP))
-        return image.resize(target, _BILINEAR, box, reducing_gap=_GAP)
+        return image.resize(target, _BILINEAR, box, reducing_gap=_GAP).convert("RGB")
 
     def _target(self, size: tuple[int, int]) -> tuple[int, int]:
         if self.fit == "stretch":

@@ -81,9 +81,8 @@ class Sources:
     def _plain(self, listed: Listed) -> bytes:
         with open_regular(os.path.join(self.root, listed.path), self.roots) as file:
             self._check_size(os.fstat(file.fileno()).st_size)
-            head = file.read(SNIFF_BYTES)
-            _need_picture(head, listed.path)
-            return head + file.read()
+            _need_picture(os.pread(file.fileno(), SNIFF_BYTES, 0), listed.path)
+            return file.read()  # all at once: joined to a beginning it would be copied
 
     def _object(self, listed: Listed) -> bytes:
         """One request for what claims to be a picture; of anything else the beginning is fetched first."""

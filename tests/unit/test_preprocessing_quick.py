@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
@@ -131,20 +131,52 @@ def test_pixels_of_both_ways_are_near(fit: Fit) -> None:
         assert difference.mean() <= 2, name
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "opaque", "one clear"])
 def test_a_quick_png_is_the_same_to_the_last_bit(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the quick reader and without it, the square is equal, whatever filters the file uses."""
     noise = np.random.default_rng(3).integers(0, 256, (310, 255, 4), dtype=np.uint8)
     noise[:, 128:] = noise[:, :127].repeat(1, axis=1)[:, : 255 - 128]
-    for image in (Image.fromarray(noise).convert(mode), clear(picture(1)).convert(mode)):
-        data = encode(image, "PNG", exif=turned(8))
+    for image in (Image.fromarray(noise), clear(picture(1))):
+        data = encode(in_mode(image, mode), "PNG", exif=turned(8))
         with Image.open(io.BytesIO(data)) as header:
             if model.png.decode_image_png_u8 is not None:
                 assert model.png.quick_pixels(data, header) is not None
-        with_it = QUICK.read(data)
-        with monkeypatch.context() as context:
-            context.setattr(model.png, "decode_image_png_u8", None)
-            assert (QUICK.read(data) == with_it).all()
+        assert_same_without_the_quick_reader(QUICK, data, monkeypatch)
+
+
+@given(
+    width=st.integers(1, 500),
+    height=st.integers(1, 500),
+    side=st.integers(10, 40),
+    fit=st.sampled_from(["pad", "stretch"]),
+    mode=st.sampled_from(["L", "RGB", "RGBA", "opaque", "one clear"]),
+)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_quick_png_of_any_size_is_the_same_to_the_last_bit(
+    monkeypatch: pytest.MonkeyPatch, width: int, height: int, side: int, fit: Fit, mode: str
+) -> None:
+    """Also where blocks are cut off at the edges, differ along both sides, or do not come about at all."""
+    noise = np.random.default_rng(width * height).integers(0, 256, (height, width, 4), dtype=np.uint8)
+    data = encode(in_mode(Image.fromarray(noise), mode), "PNG")
+    assert_same_without_the_quick_reader(Preprocessing(fit, side), data, monkeypatch)
+
+
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The picture in a mode of Pillow's, or with an opacity that is full everywhere, or everywhere but in one pixel."""
+    if mode not in ("opaque", "one clear"):
+        return image.convert(mode)
+    full = image.convert("RGB").convert("RGBA")
+    if mode == "one clear":
+        full.putpixel((full.width - 1, full.height - 1), (0, 0, 0, 0))
+    return full
+
+
+def assert_same_without_the_quick_reader(way: Preprocessing, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow alone makes the same square."""
+    with_it = way.read(data)
+    with monkeypatch.context() as context:
+        context.setattr(model.png, "decode_image_png_u8", None)
+        assert (way.read(data) == with_it).all()
 
 
 def test_what_a_png_says_behind_its_pixels_is_heard() -> None:
