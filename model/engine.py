@@ -40,7 +40,10 @@ class Engine(Protocol):
     def start(self, pictures: NDArray[np.uint8]) -> Started:
         """Begin to embed one batch, and return before it is done where the device works by itself.
 
-        The pictures may be changed afterwards. A processor has nothing to do it meanwhile: it computes at once.
+        The pictures may be changed afterwards. A processor computes at once: nobody else would do it meanwhile.
+
+        Raises:
+            DeviceLost: The GPU has failed; what this returns may raise it too.
         """
         vectors = self(pictures)
         return lambda: vectors

@@ -7,11 +7,12 @@ arithmetic is compared on a processor, and `tests/unit/test_engine_gpu.py` waits
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch.nn import functional
 
 from model.eager import FoldedNetwork, colours_of
 from model.engine import Engine, Started
+from model.errors import DeviceLost
 from model.fused import FusedTrunk
 from model.network import Network
 
@@ -120,23 +122,23 @@ class GpuEngine(Engine):
     def _slots(self, batch: int, size_px: int) -> list[_Slot]:
         network = self._network
         trunk = FusedTrunk(network.trunk) if self._fused else None
-        return [_Slot(lambda pixels: network(colours_of(pixels), trunk), batch, size_px) for _ in range(2)]
+        return [_Slot(lambda pixels: network(colours_of(pixels), trunk), batch, size_px, _stream(n)) for n in range(2)]
 
 
 class _Slot:
-    """A place for one batch on its way: memory on both sides, a stream, and the recorded work.
-
-    Replaying costs the processor next to nothing. Each slot has a stream of its own also for recording, and thereby
-    working memory of its own: the work of both may be in progress at once.
+    """A place for one batch on its way: memory on both sides, and the recorded work, which costs next to no processor
+    time to replay.
     """
 
-    def __init__(self, work: Callable[[Tensor], Tensor], batch: int, size_px: int) -> None:
+    def __init__(self, work: Callable[[Tensor], Tensor], batch: int, size_px: int, stream: torch.cuda.Stream) -> None:
         """Record.
 
         Args:
             work: `(batch, size_px, size_px, 3)` uint8 on the GPU to `(batch, dimension)` float32 there.
             batch: How many pictures.
             size_px: Side of the pictures.
+            stream: Where it is recorded and replayed. cuBLAS has working memory for each stream, so that the work of
+                two slots may be in progress at once if they have two streams from the beginning.
         """
         self.batch = batch
         self._work = work  # a graph knows addresses alone: what stands there must stay
@@ -144,7 +146,7 @@ class _Slot:
         self._staged = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
         self._pixels = self._staged.numpy()  # the same memory
         self._input = torch.zeros(shape, dtype=torch.uint8, device="cuda")
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._stream = stream
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):  # libraries choose and allocate before anything is recorded
             for _ in range(3):
@@ -165,7 +167,7 @@ class _Slot:
             self._unread()  # nothing is written over before it has been read
         count = len(pictures)
         self._pixels[:count] = pictures
-        with torch.cuda.stream(self._stream):
+        with _until_lost(), torch.cuda.stream(self._stream):
             self._input.copy_(self._staged, non_blocking=True)
             self._graph.replay()
             self._returned.copy_(self._output, non_blocking=True)
@@ -173,12 +175,28 @@ class _Slot:
 
         @functools.cache
         def finish() -> NDArray[np.float32]:
-            self._done.synchronize()
+            with _until_lost():
+                self._done.synchronize()
             self._unread = None
             return self._vectors[:count].copy()
 
         self._unread = finish
         return finish
+
+
+@functools.cache
+def _stream(place: int) -> torch.cuda.Stream:
+    """The stream of the slots in that place; all networks share it, and the memory that libraries keep for it."""
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _until_lost() -> Iterator[None]:
+    """Tell an error of CUDA, which stays until the process ends, from those of a single call."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise DeviceLost(str(error).splitlines()[0]) from error
 
 
 def _speed(slots: Sequence[_Slot], pictures: NDArray[np.uint8]) -> float:

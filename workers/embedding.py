@@ -143,6 +143,7 @@ def embed_chunk(
         RootNotVisible: The root of the part is not there on this machine.
         WrongWeights: The network cannot be loaded.
         PictureStuck: A picture hangs its reader; this process should end.
+        DeviceLost: The GPU has failed; this process should end.
         DamagedStore: The listing cannot be read.
     """
     part = store.part(f"{run.id}/{part_name}")

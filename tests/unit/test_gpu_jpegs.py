@@ -25,7 +25,7 @@ from model.errors import PictureError, UnreadablePicture
 from model.gpu_jpegs import TOGETHER, GpuJpegs, quicker_jpegs
 from model.jpeg import plain_pixels
 from model.picture import Limits
-from model.preprocessing import Fit, Preprocessing
+from model.preprocessing import Fit, Jpegs, Preprocessing
 from model.synthesis import Identity, draw
 from model.weights import DEFAULT_WEIGHTS
 
@@ -126,6 +126,10 @@ UNUSUAL = {
     "another numbering": lambda: encode(picture(1)).replace(b"\1\x22\0\2\x11\1\3\x11\1", b"\0\x22\0\1\x11\1\2\x11\1"),
     "Adobe": lambda: with_segment(0xEE, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, 0)),
     "several scans": lambda: several_scans(),
+    "a marker in the scan": lambda: encode(picture(1))[:-500] + b"\xff\xd8" + encode(picture(1))[-498:],
+    "too long for libjpeg": lambda: too_long(),
+    "no table": lambda: encode(picture(1)).replace(b"\xff\xdb\0\x43\1", b"\xff\xdb\0\x43\3"),
+    "too many codes": lambda: with_segment(0xC4, b"\0\2" + bytes(15) + b"\1\2"),
 }
 
 
@@ -133,6 +137,14 @@ def with_segment(marker: int, body: bytes) -> bytes:
     """A JPEG with one more segment at its beginning."""
     whole = encode(picture(1))
     return whole[:2] + struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body + whole[2:]
+
+
+def too_long() -> bytes:
+    """A JPEG whose header says that it is 65,520 pixels high."""
+    whole = bytearray(encode(picture(1)))
+    at = whole.index(b"\xff\xc0\0\x11\x08") + 5
+    whole[at : at + 2] = b"\xff\xf0"
+    return bytes(whole)
 
 
 def several_scans() -> bytes:
@@ -151,7 +163,7 @@ def test_what_is_unusual_is_left_to_pillow(name: str, jpegs: GpuJpegs) -> None:
     assert jpegs.decoded == 0
 
 
-def outcome(data: bytes, jpegs: GpuJpegs | None, way: Preprocessing = QUICK) -> str | NDArray[np.uint8]:
+def outcome(data: bytes, jpegs: Jpegs | None, way: Preprocessing = QUICK) -> str | NDArray[np.uint8]:
     """The square, or the reason why there is none."""
     try:
         return way.read(data, limits=Limits(max_pixels=1_000_000), jpegs=jpegs)
@@ -170,6 +182,24 @@ def same(one: str | NDArray[np.uint8], other: str | NDArray[np.uint8]) -> bool:
 def whole() -> bytes:
     """A small file to damage, large enough to be scaled down to 16 pixels."""
     return encode(picture(4).resize((240, 180)), quality=60)
+
+
+@given(data=st.data())
+@settings(max_examples=400)
+def test_nothing_plain_is_refused(data: st.DataObject) -> None:
+    """Whatever is wrong with a file: as long as it is plain, Pillow reads it, so no decoder hides that it is broken."""
+    damaged = bytearray(whole())
+    scan = damaged.index(b"\xff\xda")
+    for _ in range(data.draw(st.integers(1, 3), label="wrong bytes")):
+        at = data.draw(st.integers(2, scan + 14) | st.integers(2, len(damaged) - 1))
+        damaged[at] = data.draw(st.integers(0, 255) | st.sampled_from([0, 0xFF, 0xD0, 0xD8, 0xDA, 0xC4, 0xC0]))
+    plain: list[int | None] = []
+
+    def look(data: bytes, target: tuple[int, int]) -> None:
+        plain.append(plain_pixels(data))
+
+    found = outcome(bytes(damaged), look, Preprocessing("pad", 16))
+    assert plain in ([], [None]) or not isinstance(found, str), found
 
 
 @given(data=st.data())
