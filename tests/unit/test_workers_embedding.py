@@ -307,6 +307,20 @@ def test_the_network_is_loaded_once(store: Store, run: Run) -> None:
         embedders.get(store, "another")
 
 
+def test_whether_the_gpu_decodes_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not without a GPU, and not for the plain way, in which Pillow decodes; then with the threads of this process."""
+    import model.gpu_jpegs
+
+    asked: list[tuple[Preprocessing, int]] = []
+    monkeypatch.setattr(model.gpu_jpegs, "quicker_jpegs", lambda *how: asked.append(how))
+    plain, quick = Preprocessing(family=1), Preprocessing(family=2)
+    assert Embedders(WorkOptions(device="cpu")).jpegs(quick) is None
+    embedders = Embedders(WorkOptions(device="cuda", decode_threads=5))
+    for way in (plain, quick, quick, plain):
+        assert embedders.jpegs(way) is None
+    assert asked == [(quick, 5)]
+
+
 def test_a_run_outside_this_machines_roots_is_refused(tmp_path: Path, run: Run) -> None:
     """Whoever may write in the store cannot have a worker read what its operator did not name."""
     fenced = Store(tmp_path / "store", Roots({"art": str(tmp_path / "elsewhere")}))
