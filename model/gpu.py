@@ -94,7 +94,7 @@ class GpuEngine(Engine):
             fused = self._network(pictures, FusedTrunk(self._network.trunk))
             cosine = functional.cosine_similarity(fused, self._network(pictures)).min().item()
         except RuntimeError as error:
-            _log.warning("action=fuse error=%s", str(error).splitlines()[0])
+            _log.warning("action=fuse error=%s", str(error).partition("\n")[0])
             return False
         if not cosine >= _NEAR:  # nor not a number
             _log.warning("action=fuse cosine=%s", cosine)
@@ -112,7 +112,7 @@ class GpuEngine(Engine):
             except RuntimeError as error:  # above all: no memory
                 if not best:
                     raise
-                _log.warning("action=record batch=%d error=%s", batch, str(error).splitlines()[0])
+                _log.warning("action=record batch=%d error=%s", batch, str(error).partition("\n")[0])
                 break
             _log.info("action=record batch=%d images_s=%.0f fused=%s", batch, speed, self._fused)
             if speed > _WORTH * most:
@@ -126,9 +126,7 @@ class GpuEngine(Engine):
 
 
 class _Slot:
-    """A place for one batch on its way: memory on both sides, and the recorded work, which costs next to no processor
-    time to replay.
-    """
+    """A place for one batch on its way: memory on both sides, and recorded work that is replayed at next to no cost."""
 
     def __init__(self, work: Callable[[Tensor], Tensor], batch: int, size_px: int, stream: torch.cuda.Stream) -> None:
         """Record.
@@ -196,7 +194,7 @@ def _until_lost() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise DeviceLost(str(error).splitlines()[0]) from error
+        raise DeviceLost(str(error).partition("\n")[0]) from error
 
 
 def _speed(slots: Sequence[_Slot], pictures: NDArray[np.uint8]) -> float:

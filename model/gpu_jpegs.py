@@ -122,7 +122,7 @@ class GpuJpegs:
         self._failures += 1
         if self._failures in (1, _PATIENCE):
             way = "for good" if self._failures == _PATIENCE else "for these pictures"
-            reason = (str(error) or type(error).__name__).splitlines()[0]
+            reason = (str(error) or type(error).__name__).partition("\n")[0]
             _log.warning("action=gpu_jpegs fallback=host what=%s error=%s", way.replace(" ", "_"), reason)
 
     @torch.inference_mode()
@@ -190,7 +190,7 @@ def quicker_jpegs(preprocessing: Preprocessing, threads: int, device: str = "cud
         _log.info(words, "device" if good else "host", *speeds, difference, jpegs.decoded, 2 * len(files))
     except Exception as error:  # whatever it is, Pillow is there
         good = False
-        _log.warning("action=gpu_jpegs use=host error=%s", (str(error) or type(error).__name__).splitlines()[0])
+        _log.warning("action=gpu_jpegs use=host error=%s", (str(error) or type(error).__name__).partition("\n")[0])
     if good:
         return jpegs
     jpegs.close()
