@@ -4,15 +4,19 @@
 
 Both ways take turns, file by file, in one thread of one process; the figures are processor time, the ratio is the
 median over files. `cosine` compares the embeddings of both by the shipped weights.
+
+Where there is a GPU, JPEGs are also read by nvJPEG and by all of this machine's cores, by elapsed time; the plain way
+of these rows is the cores.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from measure import Cost, Report, Row, measured, options
+from measure import Cost, Report, Row, cores, has_gpu, measured, options
 from pictures import SIZE, picture_file
 
 from model.embedder import Embedder
@@ -32,7 +36,9 @@ def main() -> None:
     parser.add_argument("--fit", choices=["pad", "stretch"], default="pad")
     chosen = parser.parse_args()
     width, height = map(int, chosen.size.split("x"))
-    report = Report("decode", "Pillow decodes every pixel and scales in one step (v1)", "none")
+    plain_way = "Pillow decodes every pixel and scales in one step (v1); of a GPU's rows all cores, each with v2"
+    report = Report("decode", plain_way, "none")
+    gpu = measured(has_gpu).value
     for side in chosen.side:
         for kind in KINDS:
             cost = measured(compare, kind, chosen.files, (width, height), chosen.fit, side)
@@ -43,6 +49,9 @@ def main() -> None:
             spent = sum(quick)
             row = Row.of(f"{kind} to {side} px", len(quick), Cost(spent, spent, cost.peak_bytes), of_plain=ratio)
             report.add(Row(**{**row.__dict__, "remark": remark}))
+        if gpu:
+            for row in measured(on_gpu, (width, height), chosen.fit, side).value:
+                report.add(row)
     report.save(chosen.json)
 
 
@@ -67,6 +76,39 @@ def compare(
         cosines = np.einsum("nd,nd->n", one, other).tolist()
     plain, quick = ([min(taken) for taken in way] for way in times)
     return plain, quick, cosines, float(np.mean([len(data) for data in contents]))
+
+
+def on_gpu(size: tuple[int, int], fit: Fit, side: int, device: str = "cuda") -> list[Row]:
+    """Rows of JPEGs read by all cores and by the GPU, best of three turns."""
+    from model.gpu_jpegs import TOGETHER, GpuJpegs
+
+    keep_freed_memory()
+    files = [picture_file("jpeg", n, size) for n in range(8)] * 64
+    way = Preprocessing(fit, side)
+    jpegs = GpuJpegs(device)
+    times = {}
+    for name, threads, decoder in ((f"{cores()} cores", cores(), None), ("GPU", 2 * TOGETHER, jpegs)):
+        turns = []
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in range(4):  # of which the first does not count
+                start, used = time.perf_counter(), time.process_time()
+                for _ in pool.map(lambda data, decoder=decoder: way.read(data, jpegs=decoder), files):
+                    pass
+                turns.append((time.perf_counter() - start, time.process_time() - used))
+        times[name] = min(turns[1:])
+    host_s = next(iter(times.values()))[0]
+    remark = f"{jpegs.decoded} of {4 * len(files)} were decoded by the GPU"
+    jpegs.close()
+    return [
+        Row(
+            f"jpeg to {side} px: {name}",
+            len(files),
+            *took,
+            of_plain=host_s / took[0],
+            remark=remark if name == "GPU" else "",
+        )
+        for name, took in times.items()
+    ]
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Cost", "Report", "Row", "cores", "measured", "options"]
+__all__ = ["Cost", "Report", "Row", "cores", "has_gpu", "measured", "options"]
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,25 @@ def hardware() -> str:
         found = None
     name = found[1] if found else platform.processor() or platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return f"{cores()} cores of {name}, {memory:.0f} GB, {platform.system()}, Python {platform.python_version()}"
+    system = f"{platform.system()}, Python {platform.python_version()}"
+    return f"{cores()} cores of {name}, {memory:.0f} GB{_gpus()}, {system}"
+
+
+def _gpus() -> str:
+    """The GPUs of this machine, by what the driver's tool calls them."""
+    try:
+        ask = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        names = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f", {len(names)} × {names[0]}" if names else ""
+
+
+def has_gpu() -> bool:
+    """Whether torch can use a GPU here; to be asked in a process of its own, `measured(has_gpu).value`."""
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _commit() -> str:

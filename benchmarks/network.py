@@ -4,34 +4,42 @@
 
 One thread, pictures of drawn characters, the engines take turns; figures are processor time, ratios medians over the
 turns. `cosine` is to the plain engine. Measured: the shipped weights, and random ones of 500 numbers at 224 px.
+
+Where there is a GPU, it is measured too, by elapsed time: the recorded work alone, its pictures on the GPU already, and
+all the way from the host's memory and back, two batches under way. The plain way is then torch eager in float32 there.
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import Report, Row, measured, options
+from measure import Report, Row, has_gpu, measured, options
 
 from model.embedder import Embedder
 from model.synthesis import Identity, draw
 from model.weights import DEFAULT_WEIGHTS, load_network
 
 PRECISIONS = ("fp32", "bf16", "int8")
+ROUNDS = 50
 
 
 def main() -> None:
     """Measure and print."""
     parser = options(__doc__)
     parser.add_argument("--batch", type=int, nargs="+", default=[8, 32])
+    parser.add_argument("--gpu-batch", type=int, nargs="+", default=[32, 64, 128, 256, 512])
     parser.add_argument("--weights", type=Path, help="measure these alone")
     parser.add_argument("--turns", type=int, default=5)
     chosen = parser.parse_args()
-    report = Report("network", "torch eager, float32, channels_last, one thread", "none")
+    report = Report("network", "torch eager, float32, channels_last, one thread; of a GPU's rows on the GPU", "none")
+    gpu = measured(has_gpu).value
     with tempfile.TemporaryDirectory() as folder:
         random = Path(folder) / "random.safetensors"
         if chosen.weights is None:
@@ -47,6 +55,9 @@ def main() -> None:
                         remark += f", ready after {values['ready_s']:.1f} s"
                     what = f"{values['side']} px, batch {batch}: {name}"
                     report.add(Row(what, batch, spent, spent, of_plain=ratio, remark=remark))
+            for batch in [*chosen.gpu_batch, 0] if gpu else []:
+                for row in measured(on_gpu, path, batch, chosen.turns).value:
+                    report.add(row)
     report.save(chosen.json)
 
 
@@ -101,6 +112,64 @@ def compare(path: Path, batch: int, turns: int) -> dict[str, dict[str, Any]]:
             "least": float(cosines.min()),
         }
     return found
+
+
+def on_gpu(path: Path, batch: int, turns: int) -> list[Row]:
+    """Rows of the recorded network in batches of one size, 0 for the one that it chooses itself."""
+    import torch
+
+    from model.eager import EagerEngine
+    from model.gpu import GpuEngine
+
+    network, info = load_network(path)
+    side = info.preprocessing.size_px
+    start = time.perf_counter()
+    try:
+        engine = GpuEngine(network, side, batch=batch)
+    except torch.OutOfMemoryError as error:
+        print(f"{side} px, batch {batch}: {error}", file=sys.stderr)
+        return []
+    ready_s = time.perf_counter() - start
+    shown = pictures(side, 16)[np.arange(engine.batch) % 16]
+    plain = EagerEngine(network, device="cuda")
+    cosines = np.einsum("nd,nd->n", engine(shown), plain(shown))
+    slots = [next(engine._turns) for _ in range(2)]
+
+    def recorded() -> None:
+        for n in range(2 * ROUNDS):
+            with torch.cuda.stream(slots[n % 2]._stream):
+                slots[n % 2]._graph.replay()
+        torch.cuda.synchronize()
+
+    def whole() -> None:
+        for finish in [engine.start(shown) for _ in range(2 * ROUNDS)]:
+            finish()
+
+    def eager() -> None:
+        plain(shown)
+
+    count = 2 * ROUNDS * engine.batch
+    plain_s = least(eager, turns)[0] / engine.batch
+    rows = []
+    for name, work in (("without upload", recorded), ("with upload", whole)):
+        wall_s, cpu_s = least(work, turns)
+        remark = (
+            f"{engine.name}, cosine mean {cosines.mean():.6f} least {cosines.min():.6f}, ready after {ready_s:.1f} s"
+        )
+        what = f"{side} px, batch {engine.batch}{'' if batch else ' (chosen)'}: GPU {name}"
+        rows.append(Row(what, count, wall_s, cpu_s, of_plain=plain_s * count / wall_s, remark=remark))
+    return rows
+
+
+def least(work: Callable[[], None], turns: int) -> tuple[float, float]:
+    """Elapsed time and processor time of the fastest of some turns, after one that does not count."""
+    work()
+    times = []
+    for _ in range(turns):
+        start, used = time.perf_counter(), time.process_time()
+        work()
+        times.append((time.perf_counter() - start, time.process_time() - used))
+    return min(times)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the quick ones with the whole archive, the plain one with a quarter of it, and t
 else happens on a machine only adds to its time.
 The limit is cores over the sum of the stages' processor time (read and hash, prepare, network), measured in one thread
 of a process of its own between the turns. 96 px are the shipped weights, 224 px random ones of 500 numbers.
+Where there is a GPU, one more way has a worker on the first one; give it `--images 20000 --chunk 256` to have time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from measure import Report, Row, cores, measured, options
@@ -36,6 +38,7 @@ from store.run import PassSpec, Run, RunSpec
 from store.shard import Counts
 from store.store import Store
 from tasks.child import Child
+from tasks.devices import gpus
 from tasks.fleet import plan_workers
 from tasks.messages import EmbedMessage
 from tasks.private_broker import private_broker
@@ -55,14 +58,18 @@ class Way:
         name: What it is called in the table.
         family: Of the preprocessing.
         precision: Of the network; empty for the plain worker.
+        device: Where the network runs.
     """
 
     name: str
     family: int
     precision: str
+    device: Literal["cpu", "cuda"] = "cpu"
 
 
 WAYS = (Way("plain", 1, ""), Way("auto", 2, "auto"), Way("int8", 2, "int8"))
+if gpus():
+    WAYS += (Way("GPU", 2, "auto", "cuda"),)
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ def main() -> None:
                     wall, cpu = each.embed(some, chosen.chunk)
                     turns[each.way.name].append((wall / len(some), cpu / len(some)))
                     print(f"{mix}, {each.way.name}: {len(some) / wall:.1f} images/s", file=sys.stderr, flush=True)
-                    if each.way.precision:
+                    if each.way.precision and each.way.device == "cpu":
                         cost = measured(stages, each.way, weights, paths[: 2 * len(MIX)])
                         limits[each.way.name].append(cost.value)
             for way in WAYS:
@@ -177,10 +184,11 @@ def farm(way: Way, folder: Path, weights: Path) -> Iterator[Farm]:
     place = folder / way.name
     place.mkdir()
     with private_broker(place / "broker.log") as broker:
-        settings = Settings(broker_url=broker.url, store=place / "store", device="cpu")
+        settings = Settings(broker_url=broker.url, store=place / "store", device=way.device)
         plan = plan_workers(settings, ["embed"])[0]
         command = plan.command()
         env = {**plan.env, "OSHIWAKE_BROKER_URL": broker.url, "OSHIWAKE_STORE": str(settings.store)}
+        env["OSHIWAKE_DEVICE"] = way.device
         if way.precision:
             env["OSHIWAKE_PRECISION"] = way.precision
         else:

@@ -10,6 +10,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from model.architecture import colours_in
+from model.engine import Engine
 from model.errors import WeightsError
 from model.graph import PLACES, Ranges, build_learned
 from model.histogram import unit_colours
@@ -25,7 +26,7 @@ _CHARACTERS, _PICTURES = 16, 2
 """How many drawn characters, and pictures of each, show the ranges of an int8 network."""
 
 
-class CompiledEngine:
+class CompiledEngine(Engine):
     """See `model.engine.Engine`."""
 
     def __init__(

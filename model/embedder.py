@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.engine import Engine, Precision, load_engine
+from model.engine import Engine, Precision, Started, load_engine
 from model.preprocessing import Preprocessing
 from model.weights import WeightsInfo
 
@@ -47,7 +47,7 @@ class Embedder:
             WeightsError: The file cannot be used.
             EngineMissing: No installed engine has that precision on that device.
         """
-        engine, info = load_engine(path, device=device, precision=precision, threads=threads)
+        engine, info = load_engine(path, device=device, precision=precision, threads=threads, batch=batch)
         embedder = cls(engine, info, batch=batch)
         side = info.preprocessing.size_px
         embedder.embed(np.zeros((embedder.batch, side, side, 3), np.uint8))
@@ -58,6 +58,17 @@ class Embedder:
         other = copy.copy(self)
         other.info = replace(self.info, preprocessing=preprocessing)
         return other
+
+    def start(self, pictures: NDArray[np.uint8]) -> Started:
+        """Begin to embed one batch of `batch` prepared pictures or fewer; the call of what comes back waits for it.
+
+        Args:
+            pictures: `(n, size_px, size_px, 3)` uint8, as `info.preprocessing` makes them.
+
+        Returns:
+            What gives their embeddings, as `embed` does.
+        """
+        return self.engine.start(pictures)
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed prepared pictures, in order, one vector each.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -12,15 +13,18 @@ from numpy.typing import NDArray
 from model.errors import EngineMissing, WeightsError
 from model.weights import WeightsInfo, load_network, load_tensors
 
-__all__ = ["Engine", "Precision", "load_engine"]
+__all__ = ["Engine", "Precision", "Started", "load_engine"]
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 """What convolutions are computed in. `auto` takes the fastest that keeps every embedding at a cosine of 0.9995 or more
 to float32; `int8` is faster on a processor, and promises 0.99."""
 
+Started = Callable[[], NDArray[np.float32]]
+"""A batch on its way: the call waits for its embeddings, and gives the same ones however often it is made."""
+
 
 class Engine(Protocol):
-    """A network on a device, loaded and ready.
+    """A network on a device, loaded and ready. One thread at a time may call it.
 
     Attributes:
         name: Library, device and precision, for the log and the benchmarks.
@@ -33,9 +37,20 @@ class Engine(Protocol):
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""
 
+    def start(self, pictures: NDArray[np.uint8]) -> Started:
+        """Begin to embed one batch, and return before it is done where the device works by itself.
+
+        The pictures may be changed afterwards. A processor computes at once: nobody else would do it meanwhile.
+
+        Raises:
+            DeviceLost: The GPU has failed; what this returns may raise it too.
+        """
+        vectors = self(pictures)
+        return lambda: vectors
+
 
 def load_engine(
-    path: Path, *, device: str = "cpu", precision: Precision = "auto", threads: int = 0
+    path: Path, *, device: str = "cpu", precision: Precision = "auto", threads: int = 0, batch: int = 0
 ) -> tuple[Engine, WeightsInfo]:
     """Load a weights file into the engine that suits a device. On a processor torch is imported only where it must be.
 
@@ -44,6 +59,7 @@ def load_engine(
         device: `cpu` or `cuda`.
         precision: What convolutions are computed in.
         threads: Of the network on a processor; 0 takes all cores.
+        batch: The most pictures that will come at once, for a device that records its work; 0 takes what suits it.
 
     Raises:
         WeightsError: The file cannot be used.
@@ -59,7 +75,11 @@ def load_engine(
             raise WeightsError(f"{path}: {error}") from error
     if precision == "int8" or (precision == "bf16" and device == "cpu"):
         raise EngineMissing(f"{precision} on {device} needs OpenVINO: pip install openvino, or choose auto or fp32")
+    network, info = load_network(path)
+    if device == "cuda":
+        from model.gpu import GpuEngine
+
+        return GpuEngine(network, info.preprocessing.size_px, precision=precision, batch=batch), info
     from model.eager import EagerEngine
 
-    network, info = load_network(path)
-    return EagerEngine(network, device=device, precision=precision, threads=threads), info
+    return EagerEngine(network, precision=precision, threads=threads), info

@@ -8,9 +8,12 @@
     ├── EvaluationError         the input of a measurement cannot give a figure (one class, nothing to compare)
     ├── DatasetError            a dataset or its manifest cannot be used
     ├── ConfigurationError      a configuration file, or a value in it, cannot be used
-    └── CheckpointError         a training checkpoint is damaged, or belongs to another run
+    ├── CheckpointError         a training checkpoint is damaged, or belongs to another run
+    ├── EngineMissing           no installed engine runs the network in the wanted precision on that device
+    └── DeviceLost              the GPU has failed; whatever this process asks of it from now on fails too
 
-None of these is worth a retry: the same input gives the same error. The message is one line that names the cause.
+None of these is worth a retry in this process: the same input gives the same error. The message is one line that names
+the cause.
 """
 
 
@@ -48,6 +51,10 @@ class CheckpointError(ModelError):
 
 class DatasetError(ModelError):
     """A dataset or its manifest cannot be used."""
+
+
+class DeviceLost(ModelError):
+    """The GPU failed in the middle of its work, and stays failed until the process ends; another process may go on."""
 
 
 class EngineMissing(ModelError):

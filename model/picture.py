@@ -78,11 +78,13 @@ class Stored:
             reader's own. Its size is that of the file divided by what the reader was asked for, rounded up.
         size: Width and height in the file.
         turn: What brings it upright; None where it is.
+        scaled: The image is what the caller's own `scaled` made, in mode RGB.
     """
 
     image: Image.Image
     size: tuple[int, int]
     turn: Image.Transpose | None
+    scaled: bool = False
 
 
 def picture_suffixes() -> frozenset[str]:
@@ -150,7 +152,11 @@ def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
 
 
 def read(
-    data: bytes, *, limits: Limits | None = None, shrink: Callable[[tuple[int, int]], int] | None = None
+    data: bytes,
+    *,
+    limits: Limits | None = None,
+    shrink: Callable[[tuple[int, int]], int] | None = None,
+    scaled: Callable[[tuple[int, int]], Image.Image | None] | None = None,
 ) -> Stored:
     """Read a picture's bytes as the file holds them.
 
@@ -159,6 +165,8 @@ def read(
         limits: Refuse what is larger than this.
         shrink: Told width and height, says by which of 1, 2, 4 and 8 a reader may divide them where its format offers
             that. Given at all, it also allows the quick readers, which give the same pixels as Pillow.
+        scaled: Told width and height of a JPEG that `shrink` would divide, may give the picture in its place, as small
+            as the caller wants it, or None.
 
     Raises:
         UnsupportedPicture: The content is no picture of a format that this installation reads.
@@ -181,6 +189,8 @@ def read(
                 # Pillow's own getexif for PNG would read all pixels first, to find a block behind them; there is none.
                 return Stored(pixels, size, _turn(Image.Image.getexif(image)))
             if shrink is not None and name == "jpeg" and (factor := shrink(size)) > 1:
+                if scaled is not None and (small := scaled(size)) is not None:
+                    return Stored(small, size, _turn_of(image), scaled=True)
                 _shrink(image, factor)
             image.load()
             return Stored(_to_colours(image), size, _turn_of(image))

@@ -12,6 +12,7 @@ every embedding, because vectors of two preprocessings must never be compared. T
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -22,9 +23,13 @@ from PIL import Image
 from model.errors import UnreadablePicture, WeightsError
 from model.picture import Limits, decode, read
 
-__all__ = ["Fit", "Preprocessing"]
+__all__ = ["Fit", "Jpegs", "Preprocessing"]
 
 Fit = Literal["pad", "stretch"]
+Jpegs = Callable[[bytes, tuple[int, int]], Image.Image | None]
+"""Another decoder for large JPEGs: content, and width and height to scale to as v1 does, to a picture of that size in
+mode RGB, not turned; None where it leaves the file to Pillow."""
+
 Family = Literal[1, 2]
 _VERSION = re.compile(r"v([12])-(pad|stretch)-([1-9][0-9]{1,3})")
 _BACKGROUND = (255, 255, 255)
@@ -69,8 +74,13 @@ class Preprocessing:
             raise WeightsError(f"unknown preprocessing version {version!r}: a newer Oshiwake may know it")
         return cls(cast(Fit, match[2]), int(match[3]), cast(Family, int(match[1])))
 
-    def read(self, data: bytes, *, limits: Limits | None = None) -> NDArray[np.uint8]:
+    def read(self, data: bytes, *, limits: Limits | None = None, jpegs: Jpegs | None = None) -> NDArray[np.uint8]:
         """Make the square of a picture file's content: `(size_px, size_px, 3)` uint8, antialiased bilinear.
+
+        Args:
+            data: The whole content of the file.
+            limits: Refuse what is larger than this.
+            jpegs: What may decode the JPEGs that would be decoded at a fraction of their size.
 
         Raises:
             UnsupportedPicture: The content is no picture of a format that this installation reads.
@@ -78,11 +88,15 @@ class Preprocessing:
         """
         if self.family == 1:
             return self(decode(data, limits=limits))
+
+        def scaled(size: tuple[int, int]) -> Image.Image | None:
+            return jpegs and jpegs(data, self._target(size))
+
         try:
-            stored = read(data, limits=limits, shrink=self._shrink)
+            stored = read(data, limits=limits, shrink=self._shrink, scaled=scaled)
         except UnreadablePicture:
             return self(decode(data, limits=limits))  # so that a broken file has one outcome and one reason
-        small = self._scaled(stored.image, stored.size)
+        small = stored.image if stored.scaled else self._scaled(stored.image, stored.size)
         return self._framed(small if stored.turn is None else small.transpose(stored.turn))
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from celery.exceptions import Reject
 from redis.exceptions import RedisError
 
+from model.errors import DeviceLost
 from store.errors import NewerSchema
 from tasks.alive import workers_alive
 from tasks.application import EMBED_QUEUE, app, settings
@@ -55,8 +56,9 @@ def embed(self: Any, **fields: Any) -> str:
         if deliveries > GIVE_UP:
             raise PoisonousChunk(f"{deliveries - 1} workers died at it")
         return _embed(message, self.request.hostname, told, careful=deliveries >= CAREFUL)
-    except PictureStuck as error:
-        # No thread can be stopped from outside. The process ends; the chunk goes back to the queue and is counted.
+    except (PictureStuck, DeviceLost) as error:
+        # No thread can be stopped from outside, and no failed GPU used again. The process ends; the chunk goes back to
+        # the queue and is counted.
         _log.error("action=stuck run=%s what=%s error=%s", message.run, message.what, error)
         os._exit(1)
     except RedisError as error:

@@ -1,6 +1,7 @@
 """Reader, decoder and network in a row: threads read and decode ahead while the network runs.
 
-One outcome per file, in order; a bad file is an outcome, never an end.
+A GPU has one batch on its way while the next one comes together; a processor computes each as it comes. One outcome
+per file, in order; a bad file is an outcome, never an end.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.embedder import Embedder
+from model.engine import Started
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from model.picture import Limits
-from model.preprocessing import Preprocessing
+from model.preprocessing import Jpegs, Preprocessing
 from store.listing import Kind, Listed
 from store.shard import Read
 from workers.errors import PictureStuck
@@ -53,6 +55,7 @@ class Pipeline:
         picture_limit_s: How long reading and decoding one picture may take.
         careful: Try each picture in a process of its own first; for a chunk at which workers have died.
         room: What the pictures in decoding share.
+        jpegs: What may decode JPEGs in the place of this process's threads; not used by a careful one.
     """
 
     embedder: Embedder
@@ -61,6 +64,7 @@ class Pipeline:
     picture_limit_s: float = 120.0
     careful: bool = False
     room: Room = field(default_factory=lambda: Room(_ROOM_BYTES))
+    jpegs: Jpegs | None = None
 
     def run(self, sources: Sources, files: Iterable[tuple[int, Listed]]) -> tuple[list[Read], Timings]:
         """Read, decode and embed files.
@@ -75,13 +79,15 @@ class Pipeline:
         timings = Timings()
         reads: list[Read] = []
         waiting: list[tuple[int, NDArray[np.uint8]]] = []  # position in reads, prepared pixels
+        under_way: _UnderWay | None = None
         for prepared in self._prepare_all(sources, files, timings):
             if prepared.pixels is not None:
                 waiting.append((len(reads), prepared.pixels))
             reads.append(prepared.read)
             if len(waiting) == self.embedder.batch:
-                self._embed(waiting, reads, timings)
-        self._embed(waiting, reads, timings)
+                under_way, waiting = self._embed(waiting, under_way, reads, timings), []
+        under_way = self._embed(waiting, under_way, reads, timings)
+        self._embed([], under_way, reads, timings)
         return reads, timings
 
     def _prepare_all(
@@ -124,7 +130,8 @@ class Pipeline:
                 try_picture(data, self._preprocessing, limits=self.limits, limit_s=self.picture_limit_s)
             with self.room.visit() as take:
                 limits = replace(self.limits, on_pixels=lambda pixels: take(_BYTES_PER_PIXEL * pixels))
-                pixels = self._preprocessing.read(data, limits=limits)
+                jpegs = None if self.careful else self.jpegs
+                pixels = self._preprocessing.read(data, limits=limits, jpegs=jpegs)
             timings.decode_s += time.perf_counter() - read_done
         except PassingFailure as error:
             return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error), passing=True))
@@ -142,16 +149,32 @@ class Pipeline:
     def _preprocessing(self) -> Preprocessing:
         return self.embedder.info.preprocessing
 
-    def _embed(self, waiting: list[tuple[int, NDArray[np.uint8]]], reads: list[Read], timings: Timings) -> None:
-        """Put the waiting squares through the network and complete their outcomes."""
-        if not waiting:
-            return
+    def _embed(
+        self,
+        waiting: list[tuple[int, NDArray[np.uint8]]],
+        under_way: _UnderWay | None,
+        reads: list[Read],
+        timings: Timings,
+    ) -> _UnderWay | None:
+        """Send the waiting squares on their way through the network, then complete the batch that was on it before."""
         start = time.perf_counter()
-        vectors = self.embedder.embed(np.stack([pixels for _, pixels in waiting]))
-        for (position, _), vector in zip(waiting, vectors, strict=True):
-            reads[position] = replace(reads[position], embedding=vector)
-        waiting.clear()
+        following = None
+        if waiting:
+            started = self.embedder.start(np.stack([pixels for _, pixels in waiting]))
+            following = _UnderWay([position for position, _ in waiting], started)
+        if under_way is not None:
+            for position, vector in zip(under_way.positions, under_way.vectors(), strict=True):
+                reads[position] = replace(reads[position], embedding=vector)
         timings.infer_s += time.perf_counter() - start
+        return following
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A batch in the network: the places of its pictures among the outcomes, and what waits for their embeddings."""
+
+    positions: list[int]
+    vectors: Started
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,18 @@ def test_a_poisonous_picture_is_one_unreadable_row(program: Program, ending: str
     assert row["outcome"] == "unreadable" and reason in row["reason"]
 
 
+def test_a_lost_gpu_costs_a_process_and_nothing_else(program: Program, tmp_path: Path) -> None:
+    """Whoever meets it ends; another process takes its chunk, and the run is done as if nothing had been."""
+    lost = tmp_path / "lost"
+    lost.touch()
+    path = os.pathsep.join([str(PLUGINS), os.environ.get("PYTHONPATH", "")])
+    program.env.update({"PYTHONPATH": path, "LOST_GPU": str(lost)})
+    status = program.json(*program.sort_args(), rc=1)
+    assert not lost.exists()
+    assert status["summary"]["files"] == FILES
+    assert status["summary"]["outcomes"]["unreadable"] == 2
+
+
 def test_a_picture_that_takes_all_memory_is_one_unreadable_row(
     program: Program, little_memory: tuple[str, ...]
 ) -> None:

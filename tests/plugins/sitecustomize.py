@@ -3,8 +3,9 @@
 Pictures with a certain ending kill, hang or starve whoever opens them; with `SLOW_S` in the environment every picture
 takes so long. Where the environment names a folder of kill points, a process with the named word on its command line
 that comes to such a point (`link-3-before`: its third link is about to be made; `commit-2-after`: the journal's second
-transaction is on disk) kills itself, once. Where it names a file for reads, every picture that an embed worker opens is
-written down in it.
+transaction is on disk) kills itself, once. Where it names a file for a lost GPU, the first process of an embed worker
+that finds it there takes it away, and its GPU has failed from then on. Where it names a file for reads, every picture
+that an embed worker opens is written down in it.
 """
 
 import os
@@ -88,6 +89,24 @@ def _set_kill_points(folder):
     sqlite3.connect = lambda *args, **kwargs: connect(*args, **{"factory": Connection, **kwargs})
 
 
+def _lose_gpu(file):
+    from model.embedder import Embedder
+    from model.errors import DeviceLost
+
+    start = Embedder.start
+    lost = []
+
+    def call(self, pictures):
+        if file.exists():
+            file.unlink()
+            lost.append(True)
+        if lost:
+            raise DeviceLost("CUDA error: unspecified launch failure")
+        return start(self, pictures)
+
+    Embedder.start = call
+
+
 def _write_reads_down(path):
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
@@ -104,5 +123,7 @@ _command = Path("/proc/self/cmdline").read_bytes().split(b"\0")
 if "KILL_POINTS" in os.environ and os.environ["KILL_QUEUE"].encode() in _command:
     _set_kill_points(Path(os.environ["KILL_POINTS"]))
     _hurry_objects(Path(os.environ["KILL_POINTS"]))
+if "LOST_GPU" in os.environ and b"embed" in _command:
+    _lose_gpu(Path(os.environ["LOST_GPU"]))
 if "READS" in os.environ and b"embed" in _command:
     _write_reads_down(os.environ["READS"])

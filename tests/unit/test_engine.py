@@ -18,10 +18,11 @@ from safetensors.numpy import load_file
 
 from model.architecture import ARCHITECTURE
 from model.colours import histograms as plain_histograms
-from model.eager import EagerEngine, folded
+from model.eager import EagerEngine, FoldedNetwork, folded
 from model.embedder import Embedder
 from model.engine import Precision, load_engine
 from model.errors import EngineMissing, WeightsError
+from model.fused import FusedTrunk
 from model.histogram import histograms
 from model.network import Network
 from model.preprocessing import Preprocessing
@@ -136,6 +137,19 @@ def test_tensors_that_do_not_fit(weights: Path, tmp_path: Path) -> None:
             save_file(broken, tmp_path / "broken.safetensors", metadata)
             with pytest.raises(WeightsError, match=rf"broken.*do not fit {ARCHITECTURE}"):
                 load_engine(tmp_path / "broken.safetensors", threads=1)
+
+
+def test_the_fused_network_is_the_same(weights: Path) -> None:
+    """What a GPU computes in one kernel after each convolution, taken one after the other; for each size of batch."""
+    network, info = load_network(weights)
+    shown = pictures(info.preprocessing.size_px, 6)
+    wanted = EagerEngine(network, threads=1)(shown)
+    plain = FoldedNetwork(network, torch.float32)
+    trunk = FusedTrunk(plain.trunk)
+    for count in (6, 2, 6):
+        with torch.inference_mode():
+            found = plain(torch.from_numpy(shown[:count]).permute(0, 3, 1, 2) / 255, trunk).numpy()
+        assert np.einsum("nd,nd->n", found, wanted[:count]).min() >= LEAST["fp32"]
 
 
 def test_what_a_gpu_computes_on_a_processor(weights: Path) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.embedder import Embedder
+from model.engine import Started
 from model.picture import Limits, decode
 from model.preprocessing import Preprocessing
 from model.weights import WeightsInfo, read_info
@@ -42,11 +43,33 @@ class MeanColour:
         self.info = WeightsInfo("0" * 64, "mean-colour", 3, Preprocessing("stretch", 16), 0.3)
         self.batches: list[int] = []
 
-    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """`(n, 3)` float32."""
+    def start(self, pictures: NDArray[np.uint8]) -> Started:
+        """Gives `(n, 3)` float32."""
         self.batches.append(len(pictures))
         means: NDArray[np.float32] = pictures.mean(axis=(1, 2), dtype=np.float32)
-        return means
+        return lambda: means
+
+
+class TwoSlots(MeanColour):
+    """Works by itself as a GPU does, in memory for two batches that is used again and again."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__(batch)
+        self.slots = [np.full((batch, 3), -1, np.float32) for _ in range(2)]
+        self.under_way = self.most = 0
+
+    def start(self, pictures: NDArray[np.uint8]) -> Started:
+        """The third batch writes over the first."""
+        slot = self.slots[len(self.batches) % 2]
+        slot[: len(pictures)] = super().start(pictures)()
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+
+        def finish() -> NDArray[np.float32]:
+            self.under_way -= 1
+            return slot[: len(pictures)].copy()
+
+        return finish
 
 
 def png(colour: tuple[int, int, int], size: tuple[int, int] = (20, 30)) -> bytes:
@@ -113,6 +136,38 @@ def test_one_outcome_per_file_in_order(tmp_path: Path, files: list[Listed], thre
     assert sum(embedder.batches) == 14 and max(embedder.batches) <= batch
     assert len(embedder.batches) == -(-14 // batch)
     assert timings.read_s > 0 and timings.decode_s > 0 and timings.infer_s >= 0
+
+
+@pytest.mark.parametrize("batch", [1, 4, 14, 100])
+def test_one_batch_is_under_way_while_the_next_comes_together(tmp_path: Path, files: list[Listed], batch: int) -> None:
+    """Two at most at once, every picture with its own vector, also those of the last batch, which is smaller."""
+    embedder = TwoSlots(batch)
+    with Sources(bytes(tmp_path / "archive"), 100_000) as sources:
+        pipeline = Pipeline(embedder, 2, Limits(max_pixels=80_000))  # type: ignore[arg-type]
+        reads, _ = pipeline.run(sources, list(enumerate(files)))
+    found = [read.embedding.tolist() for read in reads if read.embedding is not None]
+    assert found == [[n, 2 * n, 3 * n] for n in range(14)]
+    assert embedder.under_way == 0 and embedder.most == min(2, -(-14 // batch))
+
+
+def test_a_careful_pipeline_asks_no_gpu(tmp_path: Path) -> None:
+    """Where workers have died, JPEGs are read by the way that was tried in a process of its own."""
+    file = io.BytesIO()
+    Image.new("RGB", (200, 200), (9, 9, 9)).save(file, "JPEG")
+    put(tmp_path / "a.jpg", file.getvalue())
+    asked: list[tuple[int, int]] = []
+
+    def jpegs(data: bytes, target: tuple[int, int]) -> Image.Image | None:
+        asked.append(target)
+        return Image.new("RGB", target, (1, 2, 3))
+
+    for careful in (True, False):
+        pipeline = Pipeline(MeanColour(4), careful=careful, jpegs=jpegs)  # type: ignore[arg-type]
+        with Sources(bytes(tmp_path)) as sources:
+            reads, _ = pipeline.run(sources, [(0, Listed(b"a.jpg", 1, 1))])
+        assert reads[0].embedding is not None
+        assert reads[0].embedding.tolist() == ([9, 9, 9] if careful else [1, 2, 3])
+    assert asked == [(16, 16)]
 
 
 def test_a_damaged_picture_still_has_its_digest(tmp_path: Path) -> None:
@@ -251,6 +306,20 @@ def test_the_network_is_loaded_once(store: Store, run: Run) -> None:
     assert embedders.get(store, run.spec.weights_digest) is first and first.batch == 7
     with pytest.raises(WrongWeights):
         embedders.get(store, "another")
+
+
+def test_whether_the_gpu_decodes_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not without a GPU, and not for the plain way, in which Pillow decodes; then with the threads of this process."""
+    import model.gpu_jpegs
+
+    asked: list[tuple[Preprocessing, int]] = []
+    monkeypatch.setattr(model.gpu_jpegs, "quicker_jpegs", lambda *how: asked.append(how))
+    plain, quick = Preprocessing(family=1), Preprocessing(family=2)
+    assert Embedders(WorkOptions(device="cpu")).jpegs(quick) is None
+    embedders = Embedders(WorkOptions(device="cuda", decode_threads=5))
+    for way in (plain, quick, quick, plain):
+        assert embedders.jpegs(way) is None
+    assert asked == [(quick, 5)]
 
 
 def test_a_run_outside_this_machines_roots_is_refused(tmp_path: Path, run: Run) -> None:

@@ -1,0 +1,118 @@
+"""Which JPEGs every decoder reads alike, and none refuses.
+
+libjpeg refuses a file for what is wrong in its header, or for a marker in the middle of its scan, and makes the best
+of all else; a decoder on a GPU may do otherwise. So that outcome and reason of a file do not depend on who decodes it,
+only files in which nothing is wrong that libjpeg would refuse are plain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["plain_pixels"]
+
+_BASELINE, _HUFFMAN, _SCAN, _QUANTISATION, _RESTART, _ADOBE, _COMMENT = 0xC0, 0xC4, 0xDA, 0xDB, 0xDD, 0xEE, 0xFE
+_SUBSAMPLINGS = (b"\x11\x11\x11", b"\x21\x11\x11", b"\x22\x11\x11")
+"""4:4:4, 4:2:2 and 4:2:0: horizontal and vertical factors of brightness and of the two colours."""
+
+_LONGEST = 65500
+"""A longer side is too long for libjpeg."""
+
+_DC, _AC, _STEPS = range(3)
+_Tables = set[tuple[int, int]]
+"""Kind and number of the tables that a file has defined."""
+
+
+def plain_pixels(data: bytes) -> int | None:
+    """Width times height of a JPEG that is as plain as can be; None for any other file, damaged ones among them.
+
+    That is: baseline, 8 bits, grey or YCbCr in an order and a subsampling that nobody has to guess, all tables there
+    and in order, one scan without a foreign marker, its end where the file ends. Wrong bits in the scan are not seen.
+    """
+    frame = b""
+    tables: _Tables = set()
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        body = data[at + 4 : end]
+        if end > len(data):
+            return None
+        if marker == _SCAN:
+            height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+            plain = _is_plain(frame, body, tables) and _ends_with_the_file(data, end)
+            return width * height if plain and max(width, height) <= _LONGEST else None
+        if marker == _BASELINE and not frame:
+            frame = body
+        elif marker in (_HUFFMAN, _QUANTISATION):
+            found = _huffman(body) if marker == _HUFFMAN else _steps(body)
+            if not found:
+                return None
+            tables |= found
+        elif not _may_be_passed(marker, body):
+            return None
+        at = end
+    return None
+
+
+def _may_be_passed(marker: int, body: bytes) -> bool:
+    """Whether a segment says nothing of the pixels, or only what is usual."""
+    if marker == _ADOBE:
+        return body[:5] != b"Adobe" or body[11:12] == b"\1"  # else its colours are not YCbCr
+    return marker == _COMMENT or 0xE0 <= marker <= 0xEF or (marker == _RESTART and len(body) == 2)
+
+
+def _is_plain(frame: bytes, scan: bytes, tables: _Tables) -> bool:
+    """Whether the headers of frame and scan are usual, fit each other, and name tables that are there.
+
+    A frame is bits, height, width, and for each component number, factors and table of steps. A scan is for each
+    component number and Huffman tables, then three bytes that are the same in every baseline file.
+    """
+    count = frame[5] if len(frame) > 5 else 0
+    if count not in (1, 3) or frame[0] != 8 or len(frame) != 6 + 3 * count or len(scan) != 4 + 2 * count:
+        return False
+    numbers, factors = frame[6::3], frame[7::3]
+    if count == 3 and (numbers != b"\1\2\3" or factors not in _SUBSAMPLINGS):
+        return False
+    if count == 1 and factors != b"\x11":
+        return False
+    if scan[0] != count or scan[1:-3:2] != numbers or scan[-3:] != b"\0\x3f\0":
+        return False
+    needed = {(_STEPS, number) for number in frame[8::3]}
+    needed |= {(kind, number) for byte in scan[2:-3:2] for kind, number in ((_DC, byte >> 4), (_AC, byte & 15))}
+    return needed <= tables
+
+
+def _huffman(body: bytes) -> _Tables:
+    """The Huffman tables that a segment defines; none if one of them is not in order."""
+    found: _Tables = set()
+    while body:
+        kind, number, counts = body[0] >> 4, body[0] & 15, body[1:17]
+        size = 17 + sum(counts)
+        symbols = body[17:size]
+        if kind > _AC or number > 1 or len(body) < size or not symbols or (kind == _DC and max(symbols) > 11):
+            return set()
+        code = 0
+        for length, count in enumerate(counts, 1):
+            code += count
+            if code >= 1 << length:  # more codes than so many bits can tell apart; all ones are none
+                return set()
+            code <<= 1
+        found.add((kind, number))
+        body = body[size:]
+    return found
+
+
+def _steps(body: bytes) -> _Tables:
+    """The tables of quantisation steps that a segment defines, a byte each; none if one of them is not in order."""
+    if len(body) % 65 or any(byte > 3 for byte in body[::65]):
+        return set()
+    return {(_STEPS, byte) for byte in body[::65]}
+
+
+def _ends_with_the_file(data: bytes, start: int) -> bool:
+    """Whether the first marker in a scan, but for those that belong there, is the end of picture and file."""
+    scan = np.frombuffer(data, np.uint8, offset=start)
+    marked = np.flatnonzero(scan[:-1] == 0xFF)
+    followed = scan[marked + 1]
+    foreign = np.flatnonzero((followed != 0) & (followed & 0xF8 != 0xD0))
+    return len(foreign) == 1 and data.endswith(b"\xff\xd9") and marked[foreign[0]] == len(scan) - 2
