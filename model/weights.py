@@ -158,7 +158,7 @@ def load_network(path: Path) -> tuple[Network, WeightsInfo]:
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     except RuntimeError as error:
         raise WeightsError(
-            f"{path}: its tensors do not fit {info.architecture} ({str(error).splitlines()[0]})"
+            f"{path}: its tensors do not fit {info.architecture} ({' '.join(str(error).split())[:200]})"
         ) from error
     return network.eval(), info
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -42,5 +43,13 @@ def main() -> None:
     try:
         app()
     except ModelError as error:
-        print(f"reid: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
-        sys.exit(2)
+        _refuse(str(error))
+    except OSError as error:
+        # A full disk, a folder without permission: the system's own words say what is wrong, and with what.
+        where = error.filename2 or error.filename  # of a file that is put in its place, the place
+        _refuse(f"{where}: {error.strerror}" if where else str(error))
+
+
+def _refuse(line: str) -> NoReturn:
+    print(f"reid: {line}", file=sys.stderr)  # noqa: T201 - this is the command line
+    sys.exit(2)

@@ -22,7 +22,7 @@ def sweep(
         str, typer.Option(help="Who trains: local (this process), or queue (workers on the queue `train`).")
     ] = "local",
     override: Annotated[list[str] | None, typer.Option("--set", help="Replace a value: section.key=value.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the search.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto; workers choose their own.")] = "auto",
 ) -> None:
     """Search learning rate and weight decay; a sweep that was stopped goes on where it was.

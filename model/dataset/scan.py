@@ -39,7 +39,7 @@ def scan_folders(folder: Path, *, check: bool = False) -> Found:
         check: Decode every picture, to find damaged ones now instead of in training.
 
     Raises:
-        DatasetError: There is no such folder.
+        DatasetError: There is no such folder, or nothing that claims to be a picture in a folder below it.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder")
@@ -47,6 +47,8 @@ def scan_folders(folder: Path, *, check: bool = False) -> Found:
     for character in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         for path in _files(character):
             describe(path, (character.name,), found, check=check)
+    if not found.entries and not found.failures:
+        raise DatasetError(f"{folder}: no picture in a folder named after a character")
     return found
 
 
@@ -56,10 +58,16 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(where, name) for name in sorted(names) if not name.startswith("."))
 
 
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise OSError("not a regular file")  # whoever reads a pipe waits for somebody who writes
+    return path.read_bytes()
+
+
 def describe(path: Path, characters: tuple[str, ...], found: Found, *, check: bool) -> None:
     """Add a file to what was found: as an entry, as a failure, or not at all where it is no picture."""
     try:
-        data = path.read_bytes()
+        data = _content(path)
         if sniff(data[:SNIFF_BYTES]) is None:
             if path.suffix.lower() in picture_suffixes():
                 found.failures.append(

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from model.errors import CheckpointError
 
-__all__ = ["Progress", "load_checkpoint", "read_progress", "save_checkpoint"]
+__all__ = ["Progress", "drop_unfinished", "load_checkpoint", "read_progress", "save_checkpoint"]
 
 _FORMAT = "oshiwake-checkpoint"
 
@@ -71,6 +71,12 @@ def save_checkpoint(
         raise
 
 
+def drop_unfinished(folder: Path) -> None:
+    """Remove the files that a killed training was writing in its folder; each may be as large as a checkpoint."""
+    for path in folder.glob(".*.safetensors.*"):
+        path.unlink(missing_ok=True)
+
+
 def read_progress(path: Path) -> Progress:
     """Read how far a checkpoint has come; the tensors stay on disk.
 
@@ -104,7 +110,9 @@ def load_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: torch.
         if optimizer is not None:
             _load_optimizer(optimizer, _under(tensors, "optimizer"))
     except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path}: does not fit this network and loss ({str(error).splitlines()[0]})") from error
+        raise CheckpointError(
+            f"{path}: does not fit this network and loss ({' '.join(str(error).split())[:200]})"
+        ) from error
     return progress
 
 

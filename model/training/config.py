@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ __all__ = [
     "OptimizerConfig",
     "RunConfig",
     "ScheduleConfig",
+    "differences",
 ]
 
 LossName = Literal["triplet", "contrastive", "multi-similarity", "nt-xent", "supcon", "arcface", "proxy-anchor"]
@@ -276,7 +278,8 @@ class Config(_Section):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise ConfigurationError(f"{name}: {where}: {first['msg']}") from error
+            reason = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
+            raise ConfigurationError(f"{name}: {where}: {reason}") from error
 
     def with_steps(self, steps: int) -> Config:
         """The same with the length of the run settled."""
@@ -292,6 +295,24 @@ class Config(_Section):
         return self.model_dump(mode="json")
 
 
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """What two plain configurations differ in, `section.key: old, now new` each."""
+    one, other = dict(_flat(old)), dict(_flat(new))
+    return [
+        f"{key}: {one.get(key)}, now {other.get(key)}"
+        for key in sorted({*one, *other})
+        if one.get(key) != other.get(key)
+    ]
+
+
+def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield before + key, value
+
+
 def _override(values: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     if not equals:
@@ -303,4 +324,6 @@ def _override(values: dict[str, Any], override: str) -> None:
     *sections, key = name.strip().split(".")
     for section in sections:
         values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise ConfigurationError(f"{override!r}: {section} is a value, not a section")
     values[key] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import nn
@@ -58,13 +59,15 @@ def _share(network: Network, config: Config) -> None:
 def _imagenet(config: Config) -> Network:
     from torchvision.models import ResNet18_Weights
 
-    network = _scratch(config)
+    network, weights = _scratch(config), ResNet18_Weights.IMAGENET1K_V1
     try:
-        state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
-    except OSError as error:
+        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        name = weights.url.rpartition("/")[2]
+        reason = "the file there is damaged" if isinstance(error, UnpicklingError) else error
         raise WeightsError(
-            f"ImageNet's weights cannot be fetched ({error}); offline, fetch resnet18-f37072fd.pth elsewhere and run "
-            "`reid weights import` on it, or train with network.init = 'scratch'"
+            f"ImageNet's weights cannot be had ({reason}); fetch {weights.url} elsewhere and put it here as "
+            f"{Path(torch.hub.get_dir()) / 'checkpoints' / name}, or train with --init scratch or --init default"
         ) from error
     trunk = {name: value for name, value in state.items() if not name.startswith("fc.")}
     network.trunk.load_state_dict(trunk)

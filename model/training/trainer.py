@@ -14,7 +14,7 @@ from model.errors import CheckpointError, ConfigurationError
 from model.network import Network
 from model.preprocessing import Preprocessing
 from model.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from model.training.config import Config
+from model.training.config import Config, differences
 from model.training.data import TrainingData
 from model.training.distributed import Ranks
 from model.training.loader import LoadedBatch, load_batches
@@ -96,7 +96,10 @@ class Trainer:
         """
         progress = load_checkpoint(path, self._modules(), self._optimizer)
         if progress.config_digest != self.config.digest and not changed:
-            raise CheckpointError(f"{path}: made with another configuration; give that one, or --changed to go on")
+            other = ", ".join(differences(progress.config, self.config.plain())) or "of another version"
+            raise CheckpointError(
+                f"{path}: made with another configuration ({other}); give that one, or --changed to go on"
+            )
         progress.config, progress.config_digest = self.config.plain(), self.config.digest
         if progress.scaler:
             self._scaler.load_state_dict(progress.scaler)

@@ -80,6 +80,11 @@ def test_help_needs_no_torch() -> None:
         ["calibrate", "none"],
         ["dataset", "scan", "none", "-o", "x"],
         ["dataset", "stats", "none"],
+        ["dataset", "split", "none", "--seed", "-1"],
+        ["evaluate", "--drawn", "2", "none"],
+        ["evaluate", "none", "--split", "tset"],
+        ["train", "--output", "x", "--set", "seed=1", "--set", "seed.x=1"],
+        ["evaluate", "--drawn", "2", "--device", "tpu"],
         ["sweep", "-o", "x", "--search", "luck"],
         ["weights", "show", "none"],
         ["weights", "import", "none", "-o", "x"],
@@ -112,6 +117,23 @@ def test_from_folders_to_a_report(
     assert page.count("<svg") == 3
     assert page.count('src="data:image/jpeg;base64,') == page.count("<img") == 48
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_nothing_to_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A manifest without pictures has a table too, and what cannot be written is said in a line."""
+    (tmp_path / "a").mkdir()
+    draw(Identity.from_seed(1), 1, size_px=48).save(tmp_path / "a" / "1.png")
+    manifest = tmp_path / "m.parquet"
+    assert reid(monkeypatch, "dataset", "scan", tmp_path, "-o", manifest) == 0
+    assert (
+        "0 pictures of 0 characters\nleft out: 0 copies; 1 of several characters, or alone" in capsys.readouterr().out
+    )
+    assert reid(monkeypatch, "dataset", "stats", manifest) == 0
+    assert ": 0" not in capsys.readouterr().out
+    assert reid(monkeypatch, "dataset", "stats", manifest, "--plot", tmp_path / "h.gif") == 2
+    assert ".png or .svg" in capsys.readouterr().err
+    assert reid(monkeypatch, "dataset", "scan", tmp_path, "-o", tmp_path / "a") == 2
+    assert capsys.readouterr().err == f"reid: {tmp_path / 'a'}: Is a directory\n"
 
 
 def test_json_for_a_pipe(
