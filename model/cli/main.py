@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import NoReturn
 
@@ -40,6 +41,9 @@ def main() -> None:
 
     Exit codes: 0 done; 1 done, but some files failed (they are listed); 2 wrong use or bad configuration.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files that are not text are shown all the same
     try:
         app()
     except ModelError as error:

@@ -74,8 +74,11 @@ def describe(path: Path, characters: tuple[str, ...], found: Found, *, check: bo
                     (str(path), "not a picture, in spite of its name" if data else "the file is empty")
                 )
             return
+        str(path.absolute()).encode()
         if check:
             decode(data)
+    except ValueError:
+        found.failures.append((str(path), "its name is not UTF-8 text, which a manifest needs"))
     except OSError as error:
         found.failures.append((str(path), error.strerror or str(error)))
     except PictureError as error:

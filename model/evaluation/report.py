@@ -126,7 +126,7 @@ def _references(values: dict[str, Any]) -> Table:
             str(one["strangers"]),
             _percent(one["top1"]),
             _percent(one["known_missed_at_5_percent_strangers_named"]),
-            f"{100 * named:.2f} / {100 * missed:.2f} %",
+            f"{100 * named:.1f} / {100 * missed:.1f} %",
         )
     return table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, Protocol
 
 from model.plot.axis import Axis
@@ -19,6 +20,9 @@ _EDGE = 16
 
 _LETTER, _ROW = 6.5, 16
 """Width of a letter and height of a row of the legend, in pixels."""
+
+_BETWEEN = [k / 8 for k in range(1, 8)]
+"""Where a line is looked at between two points."""
 
 
 class Canvas(Protocol):
@@ -121,8 +125,8 @@ class Chart:
             canvas.text((left + 20, bottom), name, _TEXT)
 
     def _free_place(self, wide: float, high: float) -> Point:
-        """Where a box of this size hides the fewest points: at the right or the left, top, middle or bottom."""
-        points = [self.at(x, y) for series in self.series for x, y in series.points]
+        """Where a box of this size hides the least: at the right or the left, top, middle or bottom."""
+        points = [point for series in self.series for point in self._marks(series)]
         lowest = self.height_px - _BOTTOM - high
         places = [
             (left, top)
@@ -135,3 +139,14 @@ class Chart:
             return sum(left <= x <= left + wide and top <= y <= top + high for x, y in points)
 
         return min(places, key=hidden)
+
+    def _marks(self, series: Series) -> list[Point]:
+        """The points of a series in pixels, and some between those that a line joins."""
+        points = [self.at(x, y) for x, y in series.points]
+        if series.kind != "line":
+            return points
+        return points + [
+            (one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1]))
+            for one, other in pairwise(points)
+            for share in _BETWEEN
+        ]

@@ -28,6 +28,7 @@ __all__ = [
     "RunConfig",
     "ScheduleConfig",
     "differences",
+    "override",
 ]
 
 LossName = Literal["triplet", "contrastive", "multi-similarity", "nt-xent", "supcon", "arcface", "proxy-anchor"]
@@ -311,6 +312,11 @@ def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]
             yield from _flat(value, f"{before}{key}.")
         else:
             yield before + key, value
+
+
+def override(name: str, value: object) -> str:
+    """`section.key=value` for a text that may hold anything, quotes too."""
+    return f"{name}={json.dumps(str(value), ensure_ascii=False)}"
 
 
 def _override(values: dict[str, Any], override: str) -> None:

@@ -140,7 +140,8 @@ class Trainer:
         return True
 
     def save(self) -> None:
-        """Write the checkpoint, in the first process."""
+        """Write the checkpoint, in the first process; with several, all come here at the same step."""
+        self.progress.failures = self._ranks.gather_failures(self.progress.failures)
         if not self._ranks.is_first:
             return
         self.progress.scaler = self._scaler.state_dict()

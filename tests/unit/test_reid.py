@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -192,15 +193,29 @@ def test_weights_show(small_weights: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert json.loads(capsys.readouterr().out)["dimension"] == 16
 
 
-def test_adapt(folder: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Sorted folders and weights give other weights of the same kind."""
+def test_adapt(
+    folder: Path,
+    small_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Sorted folders and weights give other weights of the same kind, whatever they are called; bad files are told."""
     from model.weights import read_info
 
     given = ("--set", "schedule.steps=2", "--set", "run.workers=0", "--set", "batch.characters=3")
-    assert reid(monkeypatch, "adapt", folder, "-o", tmp_path, "--init", small_weights, *given) == 0
-    before, after = read_info(small_weights), read_info(tmp_path / "weights.safetensors")
+    weights = shutil.copy(small_weights, tmp_path / "the girl's.safetensors")
+    output = tmp_path / "quotes ' and \""
+    (folder / "c0" / "cut.png").write_bytes(b"no picture")
+    try:
+        assert reid(monkeypatch, "adapt", folder, "-o", output, "--init", weights, *given) == 1
+    finally:
+        (folder / "c0" / "cut.png").unlink()
+    assert f"failed: {folder / 'c0' / 'cut.png'}: not a picture" in capsys.readouterr().err
+    before, after = read_info(small_weights), read_info(output / "weights.safetensors")
     assert (after.dimension, after.preprocessing) == (before.dimension, before.preprocessing)
     assert after.digest != before.digest
+    assert after.measured["set"].startswith("development: 2 characters")  # a fifth of six would give no pair
 
 
 SMALL = ("network.size_px=32", "network.dimension=8", "schedule.steps=1", "run.workers=0", "run.evaluate_steps=1")
@@ -257,3 +272,17 @@ def test_sweep_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: 
         assert reid(monkeypatch, *words) == 0
         assert len(json.loads((output / "sweep.json").read_text())) == trials
     assert (output / "sweep.svg").read_text().startswith("<svg")
+
+
+def test_sweep_compares_one_configuration(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trials of another configuration are not put beside those that are done."""
+    manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
+    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
+    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
+    given = [word for value in SMALL for word in ("--set", value)]
+    words = ("sweep", "-o", output, "--manifest", manifest, *given, "--trials")
+    assert reid(monkeypatch, *words, 1) == 0
+    assert reid(monkeypatch, *words, 2, "--set", "loss.name=supcon") == 2
+    assert "another configuration (loss.name: triplet, now supcon)" in capsys.readouterr().err

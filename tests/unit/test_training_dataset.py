@@ -74,6 +74,16 @@ def test_scan_waits_for_no_pipe(tmp_path: Path) -> None:
 SHARED = [entry("1", "a"), entry("2", "a"), entry("3", "a"), entry("3", "b"), entry("4", "b"), entry("5", "c")]
 
 
+def test_scan_of_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """A picture whose name a manifest cannot hold is told; other files of such names do not count."""
+    paint(tmp_path / "a" / "1.png", 1)
+    (tmp_path / "a" / os.fsdecode(b"\xff.txt")).write_text("notes")
+    odd = paint(tmp_path / "a" / os.fsdecode(b"\xff.png"), 2)
+    found = scan_folders(tmp_path)
+    assert [Path(one.path).name for one in found.entries] == ["1.png"]
+    assert [path for path, _ in found.failures] == [str(odd)]
+
+
 def test_several() -> None:
     """A picture of two characters is dropped, given to the first, or kept for both; lonely characters drop out."""
     assert {one.digest: one.characters for one in settle(SHARED, "drop")} == {"1": ("a",), "2": ("a",)}
