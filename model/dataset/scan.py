@@ -10,6 +10,7 @@ from pathlib import Path
 
 from model.dataset.manifest import Entry
 from model.errors import DatasetError, PictureError
+from model.folders import names_character
 from model.picture import SNIFF_BYTES, decode, picture_suffixes, sniff
 
 __all__ = ["Found", "describe", "scan_folders"]
@@ -31,7 +32,8 @@ class Found:
 def scan_folders(folder: Path, *, check: bool = False) -> Found:
     """List the pictures below `folder/<character>/`, at any depth, in the order of their names.
 
-    Hidden files and folders are passed over, links are followed to files only, and files that neither are nor claim to
+    Hidden files and folders are passed over, and folders that name no character (`_unknown`, `_review`, `_not…`): an
+    output of `producer` and its references can be scanned as they are. Links are followed to files only, and files that neither are nor claim to
     be pictures do not count.
 
     Args:
@@ -44,7 +46,7 @@ def scan_folders(folder: Path, *, check: bool = False) -> Found:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder")
     found = Found()
-    for character in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for character in sorted(path for path in folder.iterdir() if path.is_dir() and names_character(path.name)):
         for path in _files(character):
             describe(path, (character.name,), found, check=check)
     if not found.entries and not found.failures:

@@ -62,6 +62,13 @@ def test_scan_needs_a_folder(tmp_path: Path) -> None:
         scan_folders(tmp_path)
 
 
+def test_scan_of_an_output(tmp_path: Path) -> None:
+    """Folders that mean no character teach nothing: what is unknown, what is to review, what is not wanted."""
+    for number, name in enumerate(("a", "_unknown", "_review", "_not chibi", "_b")):
+        paint(tmp_path / name / "1.png", number)
+    assert [one.characters for one in scan_folders(tmp_path).entries] == [("_b",), ("a",)]
+
+
 def test_scan_waits_for_no_pipe(tmp_path: Path) -> None:
     """What is neither file nor folder is told, not read."""
     paint(tmp_path / "a" / "1.png", 1)
