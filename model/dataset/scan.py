@@ -33,8 +33,8 @@ def scan_folders(folder: Path, *, check: bool = False) -> Found:
     """List the pictures below `folder/<character>/`, at any depth, in the order of their names.
 
     Hidden files and folders are passed over, and folders that name no character (`_unknown`, `_review`, `_not…`): an
-    output of `producer` and its references can be scanned as they are. Links are followed to files only, and files that neither are nor claim to
-    be pictures do not count.
+    output of `producer` and its references can be scanned as they are. Links are followed to files only, and files
+    that neither are nor claim to be pictures do not count.
 
     Args:
         folder: A folder per character.

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from model.cli import app, main
@@ -21,6 +22,7 @@ COMMANDS = (
     ["evaluate"],
     ["calibrate"],
     ["sweep"],
+    ["sheet"],
     ["dataset", "scan"],
     ["dataset", "tags"],
     ["dataset", "stats"],
@@ -165,6 +167,18 @@ def test_evaluate_drawn_like_a_recipe(small_weights: Path, monkeypatch: pytest.M
     full, gentle = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("full", "gentle"))
     assert full["pictures"] == gentle["pictures"] == 24
     assert full != gentle
+
+
+def test_sheet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Characters in rows; the same seeds give the same picture, gentle ones another."""
+    words = ("sheet", "--characters", 2, "--pictures", 3, "--size-px", 32, "-o")
+    for name, more in (("a", ()), ("b", ()), ("gentle", ("--gentle",)), ("others", ("--first", 2))):
+        assert reid(monkeypatch, *words, tmp_path / f"{name}.png", *more) == 0
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (96, 64)
+    contents = {name: (tmp_path / f"{name}.png").read_bytes() for name in ("a", "b", "gentle", "others")}
+    assert contents["a"] == contents["b"]
+    assert len(set(contents.values())) == 3
 
 
 def test_failed_files_end_with_1(
