@@ -31,7 +31,7 @@ def sweep(
     `producer worker --queues train` runs; manifest and pictures must be seen there under the same paths.
     """
     from model.sweep.command import SweepRequest, run_sweep
-    from model.training.config import override
+    from model.training.values import override
 
     more = list(given or [])
     if manifest is not None:

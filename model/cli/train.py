@@ -21,7 +21,9 @@ def train(
     output: Output,
     manifest: Annotated[Path | None, typer.Option(help="Train on the pictures of this manifest.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with the configuration.")] = None,
-    init: Annotated[str | None, typer.Option(help="scratch, imagenet, default, or a weights file.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="scratch, imagenet, default, or a weights file or checkpoint.")
+    ] = None,
     given: Given = None,
     resume: Resume = False,
     changed: Annotated[bool, typer.Option("--changed", help="Resume although the configuration was changed.")] = False,
@@ -35,7 +37,7 @@ def train(
     model.cli train …`.
     """
     from model.training.command import Request, run_training
-    from model.training.config import override
+    from model.training.values import override
 
     more = list(given or [])
     if manifest is not None:

@@ -15,8 +15,9 @@ from model.errors import ConfigurationError
 from model.sweep.report import write_report
 from model.sweep.runner import Runner, TrialRequest, find_runner
 from model.sweep.space import check_search, grid_points, suggest
-from model.training.config import Config, differences
+from model.training.config import Config
 from model.training.data import open_data
+from model.training.values import differences
 
 if TYPE_CHECKING:
     import optuna

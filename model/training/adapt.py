@@ -9,7 +9,7 @@ from model.dataset.scan import scan_folders
 from model.dataset.split import split_entries
 from model.errors import DatasetError
 from model.training.command import Request, run_training
-from model.training.config import override
+from model.training.values import override
 from model.weights import DEFAULT_WEIGHTS, read_info
 
 __all__ = ["ADAPT_RECIPE", "run_adaptation"]

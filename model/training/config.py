@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from model.errors import ConfigurationError
 from model.preprocessing import Fit
+from model.training.values import set_value
 
 __all__ = [
     "AugmentationConfig",
@@ -27,8 +27,6 @@ __all__ = [
     "OptimizerConfig",
     "RunConfig",
     "ScheduleConfig",
-    "differences",
-    "override",
 ]
 
 LossName = Literal["triplet", "contrastive", "multi-similarity", "nt-xent", "supcon", "arcface", "proxy-anchor"]
@@ -135,8 +133,8 @@ class NetworkConfig(_Section):
         dimension: Length of an embedding.
         colours: How many of its numbers tell colours, fitted in closed form before the training; 0 for none.
         colour_share: Their share of the squared length, 0..1; without it that of the weights file, or 0.3.
-        init: `scratch`, `imagenet` (torchvision's weights), `default` (the shipped weights) or a weights file. A file
-            brings its own dimension and colours.
+        init: `scratch`, `imagenet` (torchvision's weights), `default` (the shipped weights), a weights file,
+            or a checkpoint of another training. A file brings its own dimension and colours.
         size_px: Side of the square picture that the finished network takes.
         fit: How a picture becomes a square.
         small_px: Side for the first part of the training, 0 for none: small pictures teach the coarse things faster.
@@ -264,7 +262,7 @@ class Config(_Section):
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise ConfigurationError(f"{path}: not TOML ({error})") from error
         for override in overrides or []:
-            _override(values, override)
+            set_value(values, override)
         return cls.from_values(values, str(path or "configuration"))
 
     @classmethod
@@ -294,42 +292,3 @@ class Config(_Section):
     def plain(self) -> dict[str, Any]:
         """The values as JSON can hold them."""
         return self.model_dump(mode="json")
-
-
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What two plain configurations differ in, `section.key: old, now new` each."""
-    one, other = dict(_flat(old)), dict(_flat(new))
-    return [
-        f"{key}: {one.get(key)}, now {other.get(key)}"
-        for key in sorted({*one, *other})
-        if one.get(key) != other.get(key)
-    ]
-
-
-def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{key}.")
-        else:
-            yield before + key, value
-
-
-def override(name: str, value: object) -> str:
-    """`section.key=value` for a text that may hold anything, quotes too."""
-    return f"{name}={json.dumps(str(value), ensure_ascii=False)}"
-
-
-def _override(values: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
-    if not equals:
-        raise ConfigurationError(f"{override!r}: an override is section.key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *sections, key = name.strip().split(".")
-    for section in sections:
-        values = values.setdefault(section, {})
-        if not isinstance(values, dict):
-            raise ConfigurationError(f"{override!r}: {section} is a value, not a section")
-    values[key] = value

@@ -10,6 +10,7 @@ from torch import nn
 
 from model.errors import WeightsError
 from model.network import Network
+from model.training.checkpoint import is_checkpoint, trained_network
 from model.training.config import Config
 from model.weights import DEFAULT_WEIGHTS, load_network
 
@@ -25,6 +26,7 @@ def initial_network(config: Config) -> Network:
     """Make the network that a training starts from; from scratch by the seed alone.
 
     Raises:
+        CheckpointError: A checkpoint holds no network.
         WeightsError: A weights file cannot be used, or ImageNet's weights cannot be had.
     """
     match config.network.init:
@@ -36,7 +38,7 @@ def initial_network(config: Config) -> Network:
             path = DEFAULT_WEIGHTS
         case other:
             path = Path(other)
-    network, _ = load_network(path)
+    network = trained_network(path) if is_checkpoint(path) else load_network(path)[0]
     _share(network, config)
     return network
 

@@ -14,7 +14,7 @@ from model.errors import CheckpointError, ConfigurationError
 from model.network import Network
 from model.preprocessing import Preprocessing
 from model.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from model.training.config import Config, differences
+from model.training.config import Config
 from model.training.data import TrainingData
 from model.training.distributed import Ranks
 from model.training.loader import LoadedBatch, load_batches
@@ -24,6 +24,7 @@ from model.training.narrow import use_matrices
 from model.training.optimizer import build_optimizer, learning_rate, set_learning_rate
 from model.training.source import DrawnSource
 from model.training.traits import TraitLoss, Traits
+from model.training.values import differences
 
 __all__ = ["CHECKPOINT", "Trainer", "steps_of"]
 

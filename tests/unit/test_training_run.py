@@ -139,6 +139,18 @@ def test_killed_training_resumes_exactly(tmp_path: Path, manifest: Path) -> None
         assert [event.step for event in log.Scalars("loss")] == list(range(1, 13))
 
 
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_begins_from_a_checkpoint(tmp_path: Path, manifest: Path, average: float) -> None:
+    """The checkpoint of a training is a beginning as good as its weights: both hold what is measured and shipped."""
+    given = [*SMALL, f"data.manifest='{manifest}'", "network.colours=4", f"run.average={average}", "schedule.steps=2"]
+    run_training(Request(None, given, tmp_path / "first"))
+    second = [*SMALL, f"data.manifest='{manifest}'", "schedule.steps=1"]
+    for name in (CHECKPOINT, WEIGHTS):
+        run_training(Request(None, [*second, f"network.init='{tmp_path / 'first' / name}'"], tmp_path / f"from {name}"))
+    weights = [tmp_path / f"from {name}" / WEIGHTS for name in (CHECKPOINT, WEIGHTS)]
+    assert read_info(weights[0]).digest == read_info(weights[1]).digest
+
+
 def test_half_written_files_are_removed(tmp_path: Path, manifest: Path) -> None:
     """What a training left that was killed while it wrote a checkpoint goes when the next one begins."""
     (tmp_path / f".{CHECKPOINT}.x1y2").write_bytes(b"half of a checkpoint")
