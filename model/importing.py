@@ -7,6 +7,7 @@ else: no code of the file is executed.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def import_checkpoint(
     return save_network(
         output,
         network.eval(),
-        preprocessing=Preprocessing("stretch", size_px),
+        preprocessing=Preprocessing("stretch", size_px, family=1),  # every pixel counts, as in the original code
         threshold=threshold,
         measured={"note": "imported; the threshold was given, not measured"},
         recipe={"imported": kind, "file_digest": digest},
@@ -62,15 +63,25 @@ def import_checkpoint(
 
 def _load(path: Path) -> Mapping[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of old protocols: what can be read is checked below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror or error}") from error
     except Exception as error:  # torch names many types for the many ways in which a file can be no checkpoint
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(f"{path}: no checkpoint of numbers alone; nothing of it was executed ({reason})") from error
+        raise WeightsError(
+            f"{path}: no checkpoint of numbers alone; nothing of it was executed ({_reason(error)})"
+        ) from error
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path}: no checkpoint: it holds a {type(content).__name__}")
     return content
+
+
+def _reason(error: Exception) -> str:
+    """What torch stumbled over, without its advice to trust the file and try again."""
+    text = " ".join(str(error).split())
+    for before in ("WeightsUnpickler error: ", "from a trusted source. "):
+        text = text.rpartition(before)[2]
+    return text.partition(" Check the documentation")[0].partition(". ")[0][:160]
 
 
 def _is_seed(content: Mapping[str, Any]) -> bool:
@@ -99,7 +110,9 @@ def _filled(path: Path, network: Network, trunk: Mapping[str, Tensor], weight: T
         network.trunk.load_state_dict(kept)
         network.head.load_state_dict({"weight": weight, "bias": bias})
     except RuntimeError as error:
-        raise WeightsError(f"{path}: its tensors do not fit a ResNet18 ({str(error).splitlines()[0]})") from error
+        raise WeightsError(
+            f"{path}: its tensors do not fit a ResNet18 ({' '.join(str(error).split())[:200]})"
+        ) from error
     return network
 
 

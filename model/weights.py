@@ -88,7 +88,7 @@ def read_info(path: Path) -> WeightsInfo:
         reason = error.strerror or str(error).removesuffix(f": {path}")
         raise WeightsError(f"{path}: {reason}") from error
     except SafetensorError as error:
-        raise WeightsError(f"{path}: not a safetensors file ({error})") from error
+        raise WeightsError(f"{path}: not a safetensors file ({error}); see `reid weights import --help`") from error
     if metadata.get("format") != _FORMAT:
         raise WeightsError(f"{path}: safetensors, but not weights of this program; see `reid weights import --help`")
     if metadata.get("version") != _VERSION:
@@ -158,7 +158,7 @@ def load_network(path: Path) -> tuple[Network, WeightsInfo]:
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     except RuntimeError as error:
         raise WeightsError(
-            f"{path}: its tensors do not fit {info.architecture} ({str(error).splitlines()[0]})"
+            f"{path}: its tensors do not fit {info.architecture} ({' '.join(str(error).split())[:200]})"
         ) from error
     return network.eval(), info
 

@@ -8,15 +8,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from model.folders import NEGATIVE_PREFIX, REVIEW, UNKNOWN
 from store.files import TEMPORARY_PREFIX
 
 __all__ = ["NEGATIVE_PREFIX", "OWN_FOLDERS", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]
 
-NEGATIVE_PREFIX = "_not"
-"""A reference folder whose name begins so holds what the collector does not want."""
-
-UNKNOWN = "_unknown"
-REVIEW = "_review"
 OWN_FOLDERS = (UNKNOWN, REVIEW)
 """Folders that mean something to this program; a character of the same name gets another folder."""
 

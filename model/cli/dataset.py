@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model.cli.failures import end_with
+
+if TYPE_CHECKING:
+    from model.dataset.manifest import Entry
 
 __all__ = ["dataset"]
 
@@ -38,7 +42,7 @@ def scan(
     found = scan_folders(folder, check=check)
     entries = settle(found.entries, how)
     write_manifest(output, entries)
-    _tell(output, len(entries), len(found.entries))
+    _tell(output, entries, found.entries)
     end_with(found.failures)
 
 
@@ -63,7 +67,7 @@ def tags(
     found = scan_tags(file, characters, images or file.parent, check=check)
     entries = settle(found.entries, how)
     write_manifest(output, entries)
-    _tell(output, len(entries), len(found.entries))
+    _tell(output, entries, found.entries)
     end_with(found.failures)
 
 
@@ -92,7 +96,7 @@ def stats(
     table.add_row("characters with two or more", f"{found.characters:,}")
     table.add_row("images per character, mean", f"{found.mean:.1f}")
     table.add_row("characters with exactly two", f"{found.exactly_two:,}")
-    table.add_row("the largest", f"{found.largest[0]}: {found.largest[1]:,}")
+    table.add_row("the largest", f"{found.largest[0]}: {found.largest[1]:,}" if found.characters else "-")
     Console().print(table)
 
 
@@ -100,7 +104,7 @@ def stats(
 def split(
     manifest: Annotated[Path, typer.Argument(help="The manifest; it is rewritten with the split.")],
     ratio: Annotated[str, typer.Option(help="Training : development : test, in characters.")] = "3:1:1",
-    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 1,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead.")] = None,
 ) -> None:
     """Split a manifest by character; no character and no picture is in two parts."""
@@ -115,5 +119,9 @@ def split(
         typer.echo(f"{name}: {len(characters)} characters, {len(part)} pictures")
 
 
-def _tell(output: Path, kept: int, found: int) -> None:
-    typer.echo(f"{output}: {kept} pictures of {found} files")
+def _tell(output: Path, kept: Sequence[Entry], found: Sequence[Entry]) -> None:
+    characters = {name for entry in kept for name in entry.characters}
+    contents = len({entry.digest for entry in found})
+    typer.echo(f"{output}: {len(kept)} pictures of {len(characters)} characters")
+    if len(kept) < len(found):
+        typer.echo(f"left out: {len(found) - contents} copies; {contents - len(kept)} of several characters, or alone")

@@ -16,14 +16,14 @@ def evaluate(
     data: Annotated[Path | None, typer.Argument(help="A manifest, or a folder with one folder per character.")] = None,
     weights: Annotated[Path | None, typer.Option(help="The weights; by default the shipped ones.")] = None,
     split: Annotated[str, typer.Option(help="Which part of a manifest: training, development or test.")] = "test",
-    drawn: Annotated[int, typer.Option(help="Measure on so many drawn characters instead of DATA.")] = 0,
+    drawn: Annotated[int, typer.Option(min=0, help="Measure on so many drawn characters instead of DATA.")] = 0,
     config: Annotated[
         Path | None, typer.Option(help="Draw them as this configuration does; else in all variety.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for report.html, report.json.")] = None,
-    pairs: Annotated[int, typer.Option(help="Genuine and impostor pairs to draw, each.")] = 10_000,
-    all_pairs_up_to: Annotated[int, typer.Option(help="Compare all pairs of up to so many pictures.")] = 2_000,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    pairs: Annotated[int, typer.Option(min=1, help="Genuine and impostor pairs to draw, each.")] = 10_000,
+    all_pairs_up_to: Annotated[int, typer.Option(min=0, help="Compare all pairs of up to so many pictures.")] = 2_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print what report.json holds, and no table.")] = False,
 ) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from typing import NoReturn
 
 import typer
 
 from model.cli.calibrate import calibrate
 from model.cli.dataset import dataset
 from model.cli.evaluate import evaluate
+from model.cli.sheet import sheet
 from model.cli.sweep import sweep
 from model.cli.train import adapt, train
 from model.cli.weights import weights
@@ -31,6 +34,7 @@ app.command(epilog="Example: reid adapt sorted/ --output runs/mine")(adapt)
 app.command(epilog="Example: reid evaluate faces.parquet --split test --output report/")(evaluate)
 app.command(epilog="Example: reid calibrate references/ --far 0.01")(calibrate)
 app.command(epilog="Example: reid sweep --manifest faces.parquet --output runs/sweep --trials 12")(sweep)
+app.command(epilog="Example: reid sheet --output characters.png")(sheet)
 app.add_typer(weights, name="weights")
 
 
@@ -39,8 +43,19 @@ def main() -> None:
 
     Exit codes: 0 done; 1 done, but some files failed (they are listed); 2 wrong use or bad configuration.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files that are not text are shown all the same
     try:
         app()
     except ModelError as error:
-        print(f"reid: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
-        sys.exit(2)
+        _refuse(str(error))
+    except OSError as error:
+        # A full disk, a folder without permission: the system's own words say what is wrong, and with what.
+        where = error.filename2 or error.filename  # of a file that is put in its place, the place
+        _refuse(f"{where}: {error.strerror}" if where else str(error))
+
+
+def _refuse(line: str) -> NoReturn:
+    print(f"reid: {line}", file=sys.stderr)  # noqa: T201 - this is the command line
+    sys.exit(2)

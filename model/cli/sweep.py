@@ -21,8 +21,8 @@ def sweep(
     runner: Annotated[
         str, typer.Option(help="Who trains: local (this process), or queue (workers on the queue `train`).")
     ] = "local",
-    override: Annotated[list[str] | None, typer.Option("--set", help="Replace a value: section.key=value.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the search.")] = 1,
+    given: Annotated[list[str] | None, typer.Option("--set", help="Replace a value: section.key=value.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto; workers choose their own.")] = "auto",
 ) -> None:
     """Search learning rate and weight decay; a sweep that was stopped goes on where it was.
@@ -31,8 +31,9 @@ def sweep(
     `producer worker --queues train` runs; manifest and pictures must be seen there under the same paths.
     """
     from model.sweep.command import SweepRequest, run_sweep
+    from model.training.values import override
 
-    more = list(override or [])
+    more = list(given or [])
     if manifest is not None:
-        more.append(f"data.manifest='{manifest.absolute()}'")
+        more.append(override("data.manifest", manifest.absolute()))
     end_with(run_sweep(SweepRequest(output, config, more, search, trials, seed, device, runner)))

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from model.cli.failures import end_with
+
 __all__ = ["adapt", "train"]
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoints and the finished weights.")]
-Override = Annotated[list[str] | None, typer.Option("--set", help="Replace a value: section.key=value (repeatable).")]
+Given = Annotated[list[str] | None, typer.Option("--set", help="Replace a value: section.key=value (repeatable).")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the output folder's checkpoint, if there is one.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
 
@@ -19,8 +21,10 @@ def train(
     output: Output,
     manifest: Annotated[Path | None, typer.Option(help="Train on the pictures of this manifest.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with the configuration.")] = None,
-    init: Annotated[str | None, typer.Option(help="scratch, imagenet, default, or a weights file.")] = None,
-    override: Override = None,
+    init: Annotated[
+        str | None, typer.Option(help="scratch, imagenet, default, or a weights file or checkpoint.")
+    ] = None,
+    given: Given = None,
     resume: Resume = False,
     changed: Annotated[bool, typer.Option("--changed", help="Resume although the configuration was changed.")] = False,
     half: Annotated[bool, typer.Option("--half", help="Write the weights in half precision.")] = False,
@@ -33,12 +37,13 @@ def train(
     model.cli train …`.
     """
     from model.training.command import Request, run_training
+    from model.training.values import override
 
-    more = list(override or [])
+    more = list(given or [])
     if manifest is not None:
-        more.append(f"data.manifest='{manifest.absolute()}'")
+        more.append(override("data.manifest", manifest.absolute()))
     if init is not None:
-        more.append(f"network.init='{init}'")
+        more.append(override("network.init", init))
     run_training(Request(config, more, output, resume=resume, changed=changed, device=device, half=half))
 
 
@@ -46,7 +51,7 @@ def adapt(
     folder: Annotated[Path, typer.Argument(help="Your sorted pictures: one folder per character.")],
     output: Output,
     init: Annotated[str, typer.Option(help="Weights to begin with: default, or a file.")] = "default",
-    override: Override = None,
+    given: Given = None,
     resume: Resume = False,
     device: Device = "auto",
 ) -> None:
@@ -56,4 +61,4 @@ def adapt(
     """
     from model.training.adapt import run_adaptation
 
-    run_adaptation(folder, output, init, override or [], resume=resume, device=device)
+    end_with(run_adaptation(folder, output, init, given or [], resume=resume, device=device))

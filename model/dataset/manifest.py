@@ -121,6 +121,8 @@ def read_manifest(path: Path) -> list[Entry]:
     """
     try:
         table = pq.read_table(path)
+    except FileNotFoundError as error:  # Arrow says no more than the path
+        raise DatasetError(f"{path}: no such file; `reid dataset scan` makes a manifest") from error
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror or error}") from error
     except pa.ArrowException as error:

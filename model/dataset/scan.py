@@ -10,6 +10,7 @@ from pathlib import Path
 
 from model.dataset.manifest import Entry
 from model.errors import DatasetError, PictureError
+from model.folders import names_character
 from model.picture import SNIFF_BYTES, decode, picture_suffixes, sniff
 
 __all__ = ["Found", "describe", "scan_folders"]
@@ -31,22 +32,25 @@ class Found:
 def scan_folders(folder: Path, *, check: bool = False) -> Found:
     """List the pictures below `folder/<character>/`, at any depth, in the order of their names.
 
-    Hidden files and folders are passed over, links are followed to files only, and files that neither are nor claim to
-    be pictures do not count.
+    Hidden files and folders are passed over, and folders that name no character (`_unknown`, `_review`, `_not…`): an
+    output of `producer` and its references can be scanned as they are. Links are followed to files only, and files
+    that neither are nor claim to be pictures do not count.
 
     Args:
         folder: A folder per character.
         check: Decode every picture, to find damaged ones now instead of in training.
 
     Raises:
-        DatasetError: There is no such folder.
+        DatasetError: There is no such folder, or nothing that claims to be a picture in a folder below it.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder")
     found = Found()
-    for character in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for character in sorted(path for path in folder.iterdir() if path.is_dir() and names_character(path.name)):
         for path in _files(character):
             describe(path, (character.name,), found, check=check)
+    if not found.entries and not found.failures:
+        raise DatasetError(f"{folder}: no picture in a folder named after a character")
     return found
 
 
@@ -56,18 +60,27 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(where, name) for name in sorted(names) if not name.startswith("."))
 
 
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise OSError("not a regular file")  # whoever reads a pipe waits for somebody who writes
+    return path.read_bytes()
+
+
 def describe(path: Path, characters: tuple[str, ...], found: Found, *, check: bool) -> None:
     """Add a file to what was found: as an entry, as a failure, or not at all where it is no picture."""
     try:
-        data = path.read_bytes()
+        data = _content(path)
         if sniff(data[:SNIFF_BYTES]) is None:
             if path.suffix.lower() in picture_suffixes():
                 found.failures.append(
                     (str(path), "not a picture, in spite of its name" if data else "the file is empty")
                 )
             return
+        str(path.absolute()).encode()
         if check:
             decode(data)
+    except ValueError:
+        found.failures.append((str(path), "its name is not UTF-8 text, which a manifest needs"))
     except OSError as error:
         found.failures.append((str(path), error.strerror or str(error)))
     except PictureError as error:

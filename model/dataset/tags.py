@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from model.dataset.rules import Rules
 from model.dataset.scan import Found, describe
@@ -20,7 +19,10 @@ def read_summaries(path: Path) -> dict[str, str]:
     Raises:
         DatasetError: It is missing, or something else.
     """
-    value = _json(path, _text(path))
+    try:
+        value = json.loads(_text(path))
+    except ValueError as error:
+        raise DatasetError(f"{path}: not JSON ({error})") from error
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise DatasetError(f"{path}: not an object of tag to summary text")
     return value
@@ -34,6 +36,8 @@ def character_tags(summaries: dict[str, str], rules: Rules) -> frozenset[str]:
 def scan_tags(path: Path, characters: frozenset[str], folder: Path, *, check: bool = False) -> Found:
     """List the pictures of a file of JSON lines `{"image": …, "tags": […]}` that carry a character's tag.
 
+    A line that is something else is a failure, named by its number; the others count.
+
     Args:
         path: The file.
         characters: Tags that name characters.
@@ -41,25 +45,42 @@ def scan_tags(path: Path, characters: frozenset[str], folder: Path, *, check: bo
         check: Decode every picture.
 
     Raises:
-        DatasetError: The file is missing, or a line is something else; the message names the line.
+        DatasetError: The file is missing, or no line of it is right; the message names the first.
     """
     found = Found()
-    for image, tags in _lines(path):
+    right = 0
+    for where, line in _lines(path):
+        try:
+            image, tags = _picture(line)
+        except ValueError as error:
+            found.failures.append((where, str(error)))
+            continue
+        right += 1
         names = tuple(dict.fromkeys(tag for tag in tags if tag in characters))
         if names:
             describe(folder / image, names, found, check=check)
+    if found.failures and not right:
+        raise DatasetError(": ".join(found.failures[0]))
     return found
 
 
-def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Where each line stands that is not empty, and the line."""
     for number, line in enumerate(_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        value = _json(f"{path}:{number}", line)
-        image, tags = (value.get("image"), value.get("tags")) if isinstance(value, dict) else (None, None)
-        if not isinstance(image, str) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-            raise DatasetError(f'{path}:{number}: not {{"image": text, "tags": [text, …]}}')
-        yield image, tags
+        if line.strip():
+            yield f"{path}:{number}", line
+
+
+def _picture(line: str) -> tuple[str, list[str]]:
+    """Image and tags of a line, or a ValueError that says what is wrong."""
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"not JSON ({error})") from error
+    image, tags = (value.get("image"), value.get("tags")) if isinstance(value, dict) else (None, None)
+    if not isinstance(image, str) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise ValueError('not {"image": text, "tags": [text, …]}')
+    return image, tags
 
 
 def _text(path: Path) -> str:
@@ -69,10 +90,3 @@ def _text(path: Path) -> str:
         raise DatasetError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: not UTF-8 text") from error
-
-
-def _json(where: object, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise DatasetError(f"{where}: not JSON ({error})") from error

@@ -75,9 +75,14 @@ def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
     if request.output is not None:
         rows = found.rows
 
-        def show(row: int) -> tuple[Image.Image, str]:
+        def show(row: int) -> tuple[Image.Image, str, str]:
             label, picture = pictures.pictures[int(rows[row])]
-            return pictures.source.load(label, picture), pictures.call((label, picture))
+            name = pictures.call((label, picture))
+            return (
+                pictures.source.load(label, picture),
+                pictures.characters[label] if pictures.characters else name,
+                name,
+            )
 
         title = f"{path.name} on {pictures.name}"
         write_text(request.output / "report.html", report_page(evaluation, values, title, show))
@@ -87,9 +92,9 @@ def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
 
 
 def _open(request: EvaluationRequest, size_px: int) -> tuple[PictureSet, list[tuple[str, str]]]:
+    if (request.data is None) == (not request.drawn):
+        raise ConfigurationError("evaluate: name a manifest or a folder, or else --drawn with a number of characters")
     if request.data is not None:
         return open_set(request.data, request.split)
-    if not request.drawn:
-        raise ConfigurationError("evaluate: name a manifest or a folder, or --drawn with a number of characters")
     like = None if request.like is None else Config.from_toml(request.like).data
     return drawn_test_set(request.drawn, _DRAWN_PICTURES, max(128, size_px), like), []

@@ -22,13 +22,19 @@ _THUMBNAIL_PX = 112
 _CONFUSED = 12
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1120px; margin: 2rem auto; padding: 0 1rem; color: #1a202c }
+h1 { font-size: 1.6rem } td { white-space: nowrap }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { border: 1px solid #cbd5e0; padding: .3rem .7rem }
 th { background: #edf2f7; text-align: left } figure { display: inline-block; margin: .4rem; text-align: center }
 figcaption { font-size: 12px; max-width: 240px } svg { border: 1px solid #e2e8f0; margin: .3rem }
 """
 
-Show = Callable[[int], tuple[Image.Image, str]]
-"""Gives the picture of a row, and what to call it."""
+Show = Callable[[int], tuple[Image.Image, str, str]]
+"""Gives the picture of a row, whom it shows, and where it lies."""
+
+_WORDS = (
+    "Genuine pairs show one character, impostor pairs two. FAR: share of the impostor pairs that are accepted; FRR: "
+    "share of the genuine pairs that are rejected. Strangers are pictures of characters without references."
+)
 
 
 def report_page(found: Evaluation, values: dict[str, Any], title: str, show: Show) -> str:
@@ -45,6 +51,7 @@ def report_page(found: Evaluation, values: dict[str, Any], title: str, show: Sho
         [
             f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
             f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>",
+            f"<p>{_WORDS}</p>",
             _figures(values),
             _groups(values),
             _references(values),
@@ -62,12 +69,18 @@ def _figures(values: dict[str, Any]) -> str:
     low, high = values["eer_interval_95"]
     stored = values["stored_threshold"]
     rows = [
-        ("pictures", str(values["pictures"])),
-        ("characters", str(values["characters"])),
-        ("genuine / impostor pairs", f"{values['pairs']['genuine']} / {values['pairs']['impostor']}"),
+        ("pictures", f"{values['pictures']:,}"),
+        ("characters", f"{values['characters']:,}"),
+        (
+            f"genuine / impostor pairs, {'all' if values['pairs']['all'] else 'drawn'}",
+            f"{values['pairs']['genuine']:,} / {values['pairs']['impostor']:,}",
+        ),
         ("equal error rate", f"{_percent(values['eer'])} (95 %: {_percent(low)} to {_percent(high)})"),
         ("its threshold", f"{values['eer_threshold']:.4f}"),
-        *((f"FRR at FAR {_percent(float(far))}", _percent(frr)) for far, frr in values["frr_at_far"].items()),
+        *(
+            (f"FRR at FAR {_percent(float(far))}", f"{_percent(frr)} (threshold {values['threshold_at_far'][far]:.4f})")
+            for far, frr in values["frr_at_far"].items()
+        ),
         (
             f"at the stored threshold {stored['threshold']:.4f}",
             f"FAR {_percent(stored['far'])}, FRR {_percent(stored['frr'])}",
@@ -94,14 +107,24 @@ def _references(values: dict[str, Any]) -> str:
     rows = [
         (
             str(one["references"]),
-            str(one["known"]),
-            str(one["strangers"]),
+            f"{one['known']:,}",
+            f"{one['strangers']:,}",
             _percent(one["top1"]),
             _percent(one["known_missed_at_5_percent_strangers_named"]),
+            _percent(one["strangers_named_at_stored_threshold"]),
+            _percent(one["known_missed_at_stored_threshold"]),
         )
         for one in values["identification"]
     ]
-    heads = ("references", "known", "strangers", "top-1", "known ones missed where 5 % of strangers are named")
+    heads = (
+        "references",
+        "known",
+        "strangers",
+        "top-1",
+        "known ones missed where 5 % of the strangers are named",
+        "strangers named at the stored threshold",
+        "known ones missed there",
+    )
     return _table(heads, rows) if rows else ""
 
 
@@ -130,7 +153,10 @@ def charts(found: Evaluation) -> list[Chart]:
     ]
     if found.identification:
         named = [
-            Series(f"{one.references} references", _points(*_thin(one.strangers_named, one.known_missed)))
+            Series(
+                f"{one.references} reference{'s' * (one.references > 1)}",
+                _points(*_thin(one.strangers_named, one.known_missed)),
+            )
             for one in found.identification
         ]
         known = Axis("known ones missed", 0, 1, percent=True)
@@ -163,17 +189,19 @@ def _confused(found: Evaluation, show: Show, *, same: bool) -> str:
 
 
 def _pair(show: Show, first: int, second: int, distance: float) -> str:
-    (one, one_name), (other, other_name) = show(first), show(second)
-    names = f"{escape(one_name)} | {escape(other_name)}"
-    return f"<figure>{_image(one)}{_image(other)}<figcaption>{distance:.3f}<br>{names}</figcaption></figure>"
+    (one, one_name, one_place), (other, other_name, other_place) = show(first), show(second)
+    names = escape(one_name if one_name == other_name else f"{one_name} | {other_name}")
+    images = f"{_image(one, one_place)}{_image(other, other_place)}"
+    return f"<figure>{images}<figcaption>{distance:.3f}<br>{names}</figcaption></figure>"
 
 
-def _image(picture: Image.Image) -> str:
+def _image(picture: Image.Image, place: str) -> str:
     picture = picture.copy()
     picture.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85)
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{escape(place)}" title="{escape(place)}" src="data:image/jpeg;base64,{data}">'
 
 
 def _percent(share: float) -> str:

@@ -116,7 +116,7 @@ def _groups(values: dict[str, Any]) -> Table:
 
 def _references(values: dict[str, Any]) -> Table:
     table = Table(
-        "references", "known", "strangers", "top-1", "missed at 5 % strangers named", "strangers / missed, stored"
+        "references", "known", "strangers", "top-1", "missed at 5 % strangers named", "strangers named / missed, stored"
     )
     for one in values["identification"]:
         named, missed = one["strangers_named_at_stored_threshold"], one["known_missed_at_stored_threshold"]
@@ -126,7 +126,7 @@ def _references(values: dict[str, Any]) -> Table:
             str(one["strangers"]),
             _percent(one["top1"]),
             _percent(one["known_missed_at_5_percent_strangers_named"]),
-            f"{_percent(named)} / {_percent(missed)}",
+            f"{100 * named:.1f} / {100 * missed:.1f} %",
         )
     return table
 

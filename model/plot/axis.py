@@ -53,7 +53,8 @@ class Axis:
             return list(_NORMAL_TICKS)
         if self.scale == "log":
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            return [10.0**power for power in powers]
+            between = (1, 2, 5) if self.high < 1000 * self.low else (1,)
+            return [factor * 10.0**power for power in powers for factor in between]
         step = _round_step((self.high - self.low) / 5)
         first = math.ceil(self.low / step - 1e-9)
         return [round(i * step, 12) for i in range(first, math.floor(self.high / step + 1e-9) + 1)]

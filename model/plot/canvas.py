@@ -11,6 +11,7 @@ from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
+from model.errors import ConfigurationError
 from model.plot.chart import Chart, Point
 
 __all__ = ["PngCanvas", "SvgCanvas", "save_chart", "svg_chart"]
@@ -83,7 +84,13 @@ def svg_chart(chart: Chart) -> str:
 
 
 def save_chart(chart: Chart, path: Path) -> None:
-    """Write a chart as PNG or, by the file's name, as SVG; atomically."""
+    """Write a chart as PNG or SVG, by the file's name; atomically.
+
+    Raises:
+        ConfigurationError: The name ends otherwise.
+    """
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise ConfigurationError(f"{path}: a chart's name ends in .png or .svg")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     with os.fdopen(handle, "wb") as file:

@@ -17,6 +17,7 @@ from model.sweep.runner import Runner, TrialRequest, find_runner
 from model.sweep.space import check_search, grid_points, suggest
 from model.training.config import Config
 from model.training.data import open_data
+from model.training.values import differences
 
 if TYPE_CHECKING:
     import optuna
@@ -69,6 +70,7 @@ def run_sweep(request: SweepRequest) -> list[tuple[str, str]]:
     if open_data(config).development is None:
         raise ConfigurationError("a sweep compares development EERs; this data has no development set")
     study = _study(request)
+    _need_the_same(study, config.plain(), request.output)
     done = _put_back(study, request)
     wanted = request.trials or (len(grid_points(0)) if request.search == "grid" else _TRIALS)
     failures = _train(study, request, config.plain(), max(0, wanted - done))
@@ -109,6 +111,17 @@ def _study(request: SweepRequest) -> optuna.Study:
     if "id" not in study.user_attrs:
         study.set_user_attr("id", f"{time.strftime('%Y%m%d-%H%M')}-{secrets.token_hex(4)}")
     return study
+
+
+def _need_the_same(study: optuna.Study, config: dict[str, Any], output: Path) -> None:
+    """Refuse to compare trials of two configurations; where none is done yet, the new one counts."""
+    from optuna.trial import TrialState
+
+    before = study.user_attrs.get("config", config)
+    if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) and (other := differences(before, config)):
+        what = ", ".join(other)
+        raise ConfigurationError(f"{output}: its trials have another configuration ({what}); choose another folder")
+    study.set_user_attr("config", config)
 
 
 def _put_back(study: optuna.Study, request: SweepRequest) -> int:

@@ -7,20 +7,28 @@ JSON in the file's metadata, so that tensors and state can never be of two momen
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from model.errors import CheckpointError
+from model.files import write_bytes
+from model.network import Network
 
-__all__ = ["Progress", "load_checkpoint", "read_progress", "save_checkpoint"]
+__all__ = [
+    "Progress",
+    "drop_unfinished",
+    "is_checkpoint",
+    "load_checkpoint",
+    "read_progress",
+    "save_checkpoint",
+    "trained_network",
+]
 
 _FORMAT = "oshiwake-checkpoint"
 
@@ -57,18 +65,15 @@ def save_checkpoint(
         tensors |= {f"optimizer/{number}/{name}": value for name, value in state.items() if value is not None}
     # safetensors refuses tensors that share memory (the average may, before its first update).
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        metadata = {"format": _FORMAT, "progress": json.dumps(vars(progress), ensure_ascii=False)}
-        save_file(tensors, temporary, metadata=metadata)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    metadata = {"format": _FORMAT, "progress": json.dumps(vars(progress), ensure_ascii=False)}
+    # Not safetensors' own writing, which leaves a file of another name when it is killed.
+    write_bytes(path, save(tensors, metadata=metadata))
+
+
+def drop_unfinished(folder: Path) -> None:
+    """Remove the files that a killed training was writing in its folder; each may be as large as a checkpoint."""
+    for path in folder.glob(".*.safetensors.*"):
+        path.unlink(missing_ok=True)
 
 
 def read_progress(path: Path) -> Progress:
@@ -104,8 +109,38 @@ def load_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: torch.
         if optimizer is not None:
             _load_optimizer(optimizer, _under(tensors, "optimizer"))
     except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path}: does not fit this network and loss ({str(error).splitlines()[0]})") from error
+        raise CheckpointError(
+            f"{path}: does not fit this network and loss ({' '.join(str(error).split())[:200]})"
+        ) from error
     return progress
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file is a checkpoint of this program, as far as its metadata say."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("format") == _FORMAT
+    except (OSError, SafetensorError):
+        return False
+
+
+def trained_network(path: Path) -> Network:
+    """The network of a checkpoint, at the running mean of its weights where there is one.
+
+    Raises:
+        CheckpointError: As `load_checkpoint`.
+    """
+    read_progress(path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    state = _under(tensors, "average") or _under(tensors, "network")
+    colours = len(state.get("colours.axes.weight", ()))
+    try:
+        network = Network(len(state["head.weight"]) + colours, colours)
+        network.load_state_dict(state)
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: holds no network ({' '.join(str(error).split())[:200]})") from error
+    return network
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from model.errors import ConfigurationError
 from model.network import Network
 from model.preprocessing import Preprocessing
+from model.training.checkpoint import drop_unfinished
 from model.training.config import Config
 from model.training.data import TrainingData, open_data
 from model.training.distributed import Ranks, join_ranks
@@ -111,6 +112,8 @@ def _trainer(config: Config, data: TrainingData, request: Request, ranks: Ranks)
     checkpoint = request.output / CHECKPOINT
     if checkpoint.exists() and not request.resume:
         raise ConfigurationError(f"{checkpoint} exists: go on with --resume, or choose another output folder")
+    if ranks.is_first:
+        drop_unfinished(request.output)
     network = initial_network(config)
     if not checkpoint.exists():
         _fit(network, config, data)
@@ -141,7 +144,7 @@ def _fit(network: Network, config: Config, data: TrainingData) -> None:
 def _train(trainer: Trainer, output: Path, ranks: Ranks, pause: Callable[[], bool]) -> bool:
     """Run with a progress bar on a terminal, with a line per 50 steps elsewhere, and a TensorBoard log if possible."""
     console = Console(stderr=True, quiet=not ranks.is_first)
-    log = open_log(output / "tensorboard") if ranks.is_first else None
+    log = open_log(output / "tensorboard", trainer.progress.step) if ranks.is_first else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("training", total=trainer.config.schedule.steps, completed=trainer.progress.step)
@@ -157,7 +160,15 @@ def _train(trainer: Trainer, output: Path, ranks: Ranks, pause: Callable[[], boo
 
 
 def device_of(name: str) -> str:
-    """The device that `auto` means here, or the named one."""
+    """The device that `auto` means here, or the named one.
+
+    Raises:
+        ConfigurationError: There is none of that name, or it is not here.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigurationError(f"device {name!r} is not one of auto, cpu, cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError("device 'cuda': torch sees no GPU here")
     if name != "auto":
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"

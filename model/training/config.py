@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from model.errors import ConfigurationError
 from model.preprocessing import Fit
+from model.training.values import set_value
 
 __all__ = [
     "AugmentationConfig",
@@ -132,8 +133,8 @@ class NetworkConfig(_Section):
         dimension: Length of an embedding.
         colours: How many of its numbers tell colours, fitted in closed form before the training; 0 for none.
         colour_share: Their share of the squared length, 0..1; without it that of the weights file, or 0.3.
-        init: `scratch`, `imagenet` (torchvision's weights), `default` (the shipped weights) or a weights file. A file
-            brings its own dimension and colours.
+        init: `scratch`, `imagenet` (torchvision's weights), `default` (the shipped weights), a weights file,
+            or a checkpoint of another training. A file brings its own dimension and colours.
         size_px: Side of the square picture that the finished network takes.
         fit: How a picture becomes a square.
         small_px: Side for the first part of the training, 0 for none: small pictures teach the coarse things faster.
@@ -261,7 +262,7 @@ class Config(_Section):
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise ConfigurationError(f"{path}: not TOML ({error})") from error
         for override in overrides or []:
-            _override(values, override)
+            set_value(values, override)
         return cls.from_values(values, str(path or "configuration"))
 
     @classmethod
@@ -276,7 +277,8 @@ class Config(_Section):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise ConfigurationError(f"{name}: {where}: {first['msg']}") from error
+            reason = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
+            raise ConfigurationError(f"{name}: {where}: {reason}") from error
 
     def with_steps(self, steps: int) -> Config:
         """The same with the length of the run settled."""
@@ -290,17 +292,3 @@ class Config(_Section):
     def plain(self) -> dict[str, Any]:
         """The values as JSON can hold them."""
         return self.model_dump(mode="json")
-
-
-def _override(values: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
-    if not equals:
-        raise ConfigurationError(f"{override!r}: an override is section.key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *sections, key = name.strip().split(".")
-    for section in sections:
-        values = values.setdefault(section, {})
-    values[key] = value

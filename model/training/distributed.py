@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn import functional as gathering
 
 __all__ = ["Ranks", "join_ranks"]
 
@@ -55,11 +54,7 @@ class Ranks:
         lengths = [int(count) for count in counts]
         padding = rows.new_zeros((max(lengths) - len(rows), *rows.shape[1:]))
         padded = torch.cat([rows, padding]).contiguous()
-        if rows.is_floating_point():
-            parts = list(gathering.all_gather(padded))  # type: ignore[no-untyped-call]
-        else:
-            parts = [torch.empty_like(padded) for _ in lengths]
-            dist.all_gather(parts, padded)
+        parts: tuple[Tensor, ...] = _Gather.apply(padded)
         return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
 
     def sum_gradients(self, modules: Iterable[nn.Module]) -> None:
@@ -71,6 +66,14 @@ class Ranks:
                 if parameter.grad is not None:
                     dist.all_reduce(parameter.grad)
                     parameter.grad /= self.count
+
+    def gather_failures(self, failures: dict[str, str]) -> dict[str, str]:
+        """The pictures that any process could not read, with reasons."""
+        if self.count == 1:
+            return failures
+        found: list[dict[str, str]] = [{} for _ in range(self.count)]
+        dist.all_gather_object(found, failures)
+        return {name: reason for each in found for name, reason in each.items()}
 
     def agree(self, network: nn.Module) -> None:
         """Give every process the first one's numbers."""
@@ -85,6 +88,22 @@ class Ranks:
         word = [answer]
         dist.broadcast_object_list(word, 0)
         return word[0]
+
+
+class _Gather(torch.autograd.Function):
+    """The rows of all processes, of one length each; each process gets back the sum of its rows' gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> tuple[Tensor, ...]:
+        parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, rows)
+        return tuple(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        whole = torch.stack(gradients)
+        dist.all_reduce(whole)
+        return whole[dist.get_rank()]
 
 
 def join_ranks() -> Ranks:

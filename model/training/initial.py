@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import nn
 
 from model.errors import WeightsError
 from model.network import Network
+from model.training.checkpoint import is_checkpoint, trained_network
 from model.training.config import Config
 from model.weights import DEFAULT_WEIGHTS, load_network
 
@@ -24,6 +26,7 @@ def initial_network(config: Config) -> Network:
     """Make the network that a training starts from; from scratch by the seed alone.
 
     Raises:
+        CheckpointError: A checkpoint holds no network.
         WeightsError: A weights file cannot be used, or ImageNet's weights cannot be had.
     """
     match config.network.init:
@@ -35,7 +38,7 @@ def initial_network(config: Config) -> Network:
             path = DEFAULT_WEIGHTS
         case other:
             path = Path(other)
-    network, _ = load_network(path)
+    network = trained_network(path) if is_checkpoint(path) else load_network(path)[0]
     _share(network, config)
     return network
 
@@ -58,13 +61,15 @@ def _share(network: Network, config: Config) -> None:
 def _imagenet(config: Config) -> Network:
     from torchvision.models import ResNet18_Weights
 
-    network = _scratch(config)
+    network, weights = _scratch(config), ResNet18_Weights.IMAGENET1K_V1
     try:
-        state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
-    except OSError as error:
+        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        name = weights.url.rpartition("/")[2]
+        reason = "the file there is damaged" if isinstance(error, UnpicklingError) else error
         raise WeightsError(
-            f"ImageNet's weights cannot be fetched ({error}); offline, fetch resnet18-f37072fd.pth elsewhere and run "
-            "`reid weights import` on it, or train with network.init = 'scratch'"
+            f"ImageNet's weights cannot be had ({reason}); fetch {weights.url} elsewhere and put it here as "
+            f"{Path(torch.hub.get_dir()) / 'checkpoints' / name}, or train with --init scratch or --init default"
         ) from error
     trunk = {name: value for name, value in state.items() if not name.startswith("fc.")}
     network.trunk.load_state_dict(trunk)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from model.dataset.manifest import Entry, read_manifest
+from model.dataset.manifest import SPLITS, Entry, read_manifest
 from model.dataset.scan import scan_folders
 from model.errors import DatasetError
 from model.training.config import Config, DataConfig, NetworkConfig
@@ -23,8 +24,10 @@ def open_set(path: Path, split: str) -> tuple[PictureSet, list[tuple[str, str]]]
         The set, and `(path, reason)` for each file that cannot be read.
 
     Raises:
-        DatasetError: There is nothing to measure.
+        DatasetError: There is nothing to measure, or no such split.
     """
+    if split not in SPLITS:
+        raise DatasetError(f"split {split!r} is not one of {', '.join(SPLITS)}")
     failures: list[tuple[str, str]] = []
     if path.is_dir():
         found = scan_folders(path)
@@ -33,9 +36,13 @@ def open_set(path: Path, split: str) -> tuple[PictureSet, list[tuple[str, str]]]
     else:
         entries = read_manifest(path)
     pictures = listed_set(entries, split)
+    name = path.resolve().name if path.is_dir() else f"{path.name}, {split}"
     if pictures is None:
-        raise DatasetError(f"{path}: no two characters, one with two pictures, in the split {split!r}")
-    return pictures, failures
+        unsplit = entries and not any(entry.split for entry in entries)
+        hint = "; `reid dataset split` splits it" if unsplit else ""
+        raise DatasetError(f"{name}: a measurement needs two characters, and one with two pictures{hint}")
+    counts = f"{len(pictures.characters)} characters, {len(pictures.pictures)} pictures"
+    return replace(pictures, name=f"{name}: {counts}"), failures
 
 
 def drawn_test_set(characters: int, pictures: int, size_px: int, like: DataConfig | None = None) -> PictureSet:

@@ -24,6 +24,7 @@ from model.training.narrow import use_matrices
 from model.training.optimizer import build_optimizer, learning_rate, set_learning_rate
 from model.training.source import DrawnSource
 from model.training.traits import TraitLoss, Traits
+from model.training.values import differences
 
 __all__ = ["CHECKPOINT", "Trainer", "steps_of"]
 
@@ -96,7 +97,10 @@ class Trainer:
         """
         progress = load_checkpoint(path, self._modules(), self._optimizer)
         if progress.config_digest != self.config.digest and not changed:
-            raise CheckpointError(f"{path}: made with another configuration; give that one, or --changed to go on")
+            other = ", ".join(differences(progress.config, self.config.plain())) or "of another version"
+            raise CheckpointError(
+                f"{path}: made with another configuration ({other}); give that one, or --changed to go on"
+            )
         progress.config, progress.config_digest = self.config.plain(), self.config.digest
         if progress.scaler:
             self._scaler.load_state_dict(progress.scaler)
@@ -137,7 +141,8 @@ class Trainer:
         return True
 
     def save(self) -> None:
-        """Write the checkpoint, in the first process."""
+        """Write the checkpoint, in the first process; with several, all come here at the same step."""
+        self.progress.failures = self._ranks.gather_failures(self.progress.failures)
         if not self._ranks.is_first:
             return
         self.progress.scaler = self._scaler.state_dict()

@@ -5,14 +5,19 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional
 from torchvision.models import resnet18
+from torchvision.transforms import Compose, Normalize, Resize, ToTensor
 
+from model.embedder import Embedder
 from model.errors import WeightsError
 from model.importing import import_checkpoint
+from model.synthesis import Identity, draw
 from model.weights import load_network
 
 _MEAN, _STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
@@ -41,12 +46,26 @@ def test_seed_checkpoint_gives_the_same_vectors(tmp_path: Path, dropout: bool) -
     content = {"trunk": trunk.state_dict(), "embedder": embedder.state_dict(), "args": [500]}
     torch.save(content, tmp_path / "seed.pth")
     info = import_checkpoint(tmp_path / "seed.pth", tmp_path / "w")
-    assert (info.dimension, info.preprocessing.version) == (500, "v2-stretch-224")
+    assert (info.dimension, info.preprocessing.version) == (500, "v1-stretch-224")
     pictures = torch.rand(2, 3, 64, 64)
     normal = (pictures - _MEAN.view(1, 3, 1, 1)) / _STD.view(1, 3, 1, 1)
     with torch.inference_mode():
         found, wanted = load_network(tmp_path / "w")[0](pictures), embedder(trunk(normal))
     assert (found - wanted).abs().max() < 1e-5
+
+
+def test_a_file_gives_the_vector_of_the_original_code(tmp_path: Path) -> None:
+    """The whole way, from a large picture in a file, agrees with torchvision's own transforms to 1e-5."""
+    trunk, embedder = seed_parts(dropout=False)
+    torch.save({"trunk": trunk.state_dict(), "embedder": embedder.state_dict(), "args": [500]}, tmp_path / "seed.pth")
+    import_checkpoint(tmp_path / "seed.pth", tmp_path / "w")
+    draw(Identity.from_seed(1), 1, size_px=1000).resize((1500, 1000)).save(tmp_path / "1.jpg")
+    prepare = Compose([Resize((224, 224)), ToTensor(), Normalize(_MEAN, _STD)])
+    embedder_here = Embedder.load(tmp_path / "w", precision="fp32")
+    with torch.inference_mode(), Image.open(tmp_path / "1.jpg") as picture:
+        wanted = embedder(trunk(prepare(picture)[None])).numpy()
+    found = embedder_here.embed(embedder_here.info.preprocessing.read((tmp_path / "1.jpg").read_bytes())[None])
+    assert np.abs(found - wanted).max() < 1e-5
 
 
 def test_torchvision_state(tmp_path: Path) -> None:
@@ -78,8 +97,9 @@ def test_nothing_is_executed(tmp_path: Path) -> None:
     torch.save({"trunk": {}, "embedder": {}, "args": Trap(tmp_path / "sprung")}, tmp_path / "evil.pth")
     (tmp_path / "raw.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
     for name in ("evil.pth", "raw.pkl"):
-        with pytest.raises(WeightsError, match="nothing of it was executed"):
+        with pytest.raises(WeightsError, match="nothing of it was executed") as refused:
             import_checkpoint(tmp_path / name, tmp_path / "w")
+        assert "weights_only" not in str(refused.value)  # torch's advice to trust the file is not passed on
     assert not (tmp_path / "sprung").exists()
     assert not (tmp_path / "w").exists()
 

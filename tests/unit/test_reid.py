@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from model.cli import app, main
@@ -20,6 +22,7 @@ COMMANDS = (
     ["evaluate"],
     ["calibrate"],
     ["sweep"],
+    ["sheet"],
     ["dataset", "scan"],
     ["dataset", "tags"],
     ["dataset", "stats"],
@@ -80,6 +83,11 @@ def test_help_needs_no_torch() -> None:
         ["calibrate", "none"],
         ["dataset", "scan", "none", "-o", "x"],
         ["dataset", "stats", "none"],
+        ["dataset", "split", "none", "--seed", "-1"],
+        ["evaluate", "--drawn", "2", "none"],
+        ["evaluate", "none", "--split", "tset"],
+        ["train", "--output", "x", "--set", "seed=1", "--set", "seed.x=1"],
+        ["evaluate", "--drawn", "2", "--device", "tpu"],
         ["sweep", "-o", "x", "--search", "luck"],
         ["weights", "show", "none"],
         ["weights", "import", "none", "-o", "x"],
@@ -114,6 +122,23 @@ def test_from_folders_to_a_report(
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
 
 
+def test_nothing_to_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A manifest without pictures has a table too, and what cannot be written is said in a line."""
+    (tmp_path / "a").mkdir()
+    draw(Identity.from_seed(1), 1, size_px=48).save(tmp_path / "a" / "1.png")
+    manifest = tmp_path / "m.parquet"
+    assert reid(monkeypatch, "dataset", "scan", tmp_path, "-o", manifest) == 0
+    assert (
+        "0 pictures of 0 characters\nleft out: 0 copies; 1 of several characters, or alone" in capsys.readouterr().out
+    )
+    assert reid(monkeypatch, "dataset", "stats", manifest) == 0
+    assert ": 0" not in capsys.readouterr().out
+    assert reid(monkeypatch, "dataset", "stats", manifest, "--plot", tmp_path / "h.gif") == 2
+    assert ".png or .svg" in capsys.readouterr().err
+    assert reid(monkeypatch, "dataset", "scan", tmp_path, "-o", tmp_path / "a") == 2
+    assert capsys.readouterr().err == f"reid: {tmp_path / 'a'}: Is a directory\n"
+
+
 def test_json_for_a_pipe(
     folder: Path,
     small_weights: Path,
@@ -144,6 +169,18 @@ def test_evaluate_drawn_like_a_recipe(small_weights: Path, monkeypatch: pytest.M
     assert full != gentle
 
 
+def test_sheet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Characters in rows; the same seeds give the same picture, gentle ones another."""
+    words = ("sheet", "--characters", 2, "--pictures", 3, "--size-px", 32, "-o")
+    for name, more in (("a", ()), ("b", ()), ("gentle", ("--gentle",)), ("others", ("--first", 2))):
+        assert reid(monkeypatch, *words, tmp_path / f"{name}.png", *more) == 0
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (96, 64)
+    contents = {name: (tmp_path / f"{name}.png").read_bytes() for name in ("a", "b", "gentle", "others")}
+    assert contents["a"] == contents["b"]
+    assert len(set(contents.values())) == 3
+
+
 def test_failed_files_end_with_1(
     folder: Path,
     small_weights: Path,
@@ -170,15 +207,29 @@ def test_weights_show(small_weights: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert json.loads(capsys.readouterr().out)["dimension"] == 16
 
 
-def test_adapt(folder: Path, small_weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Sorted folders and weights give other weights of the same kind."""
+def test_adapt(
+    folder: Path,
+    small_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Sorted folders and weights give other weights of the same kind, whatever they are called; bad files are told."""
     from model.weights import read_info
 
     given = ("--set", "schedule.steps=2", "--set", "run.workers=0", "--set", "batch.characters=3")
-    assert reid(monkeypatch, "adapt", folder, "-o", tmp_path, "--init", small_weights, *given) == 0
-    before, after = read_info(small_weights), read_info(tmp_path / "weights.safetensors")
+    weights = shutil.copy(small_weights, tmp_path / "the girl's.safetensors")
+    output = tmp_path / "quotes ' and \""
+    (folder / "c0" / "cut.png").write_bytes(b"no picture")
+    try:
+        assert reid(monkeypatch, "adapt", folder, "-o", output, "--init", weights, *given) == 1
+    finally:
+        (folder / "c0" / "cut.png").unlink()
+    assert f"failed: {folder / 'c0' / 'cut.png'}: not a picture" in capsys.readouterr().err
+    before, after = read_info(small_weights), read_info(output / "weights.safetensors")
     assert (after.dimension, after.preprocessing) == (before.dimension, before.preprocessing)
     assert after.digest != before.digest
+    assert after.measured["set"].startswith("development: 2 characters")  # a fifth of six would give no pair
 
 
 SMALL = ("network.size_px=32", "network.dimension=8", "schedule.steps=1", "run.workers=0", "run.evaluate_steps=1")
@@ -235,3 +286,17 @@ def test_sweep_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: 
         assert reid(monkeypatch, *words) == 0
         assert len(json.loads((output / "sweep.json").read_text())) == trials
     assert (output / "sweep.svg").read_text().startswith("<svg")
+
+
+def test_sweep_compares_one_configuration(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trials of another configuration are not put beside those that are done."""
+    manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
+    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
+    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
+    given = [word for value in SMALL for word in ("--set", value)]
+    words = ("sweep", "-o", output, "--manifest", manifest, *given, "--trials")
+    assert reid(monkeypatch, *words, 1) == 0
+    assert reid(monkeypatch, *words, 2, "--set", "loss.name=supcon") == 2
+    assert "another configuration (loss.name: triplet, now supcon)" in capsys.readouterr().err

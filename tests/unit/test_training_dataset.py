@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,42 @@ def test_scan(tmp_path: Path) -> None:
 
 
 def test_scan_needs_a_folder(tmp_path: Path) -> None:
-    """A folder that is not there is one clear error."""
+    """A folder that is not there, or has pictures beside folders alone, is one clear error."""
     with pytest.raises(DatasetError, match="no such folder"):
         scan_folders(tmp_path / "none")
+    paint(tmp_path / "1.png", 1)
+    (tmp_path / "a").mkdir()
+    with pytest.raises(DatasetError, match="no picture in a folder named after a character"):
+        scan_folders(tmp_path)
+
+
+def test_scan_of_an_output(tmp_path: Path) -> None:
+    """Folders that mean no character teach nothing: what is unknown, what is to review, what is not wanted."""
+    for number, name in enumerate(("a", "_unknown", "_review", "_not chibi", "_b")):
+        paint(tmp_path / name / "1.png", number)
+    assert [one.characters for one in scan_folders(tmp_path).entries] == [("_b",), ("a",)]
+
+
+def test_scan_waits_for_no_pipe(tmp_path: Path) -> None:
+    """What is neither file nor folder is told, not read."""
+    paint(tmp_path / "a" / "1.png", 1)
+    os.mkfifo(tmp_path / "a" / "2.png")
+    found = scan_folders(tmp_path)
+    assert len(found.entries) == 1
+    assert found.failures == [(str(tmp_path / "a" / "2.png"), "not a regular file")]
 
 
 SHARED = [entry("1", "a"), entry("2", "a"), entry("3", "a"), entry("3", "b"), entry("4", "b"), entry("5", "c")]
+
+
+def test_scan_of_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """A picture whose name a manifest cannot hold is told; other files of such names do not count."""
+    paint(tmp_path / "a" / "1.png", 1)
+    (tmp_path / "a" / os.fsdecode(b"\xff.txt")).write_text("notes")
+    odd = paint(tmp_path / "a" / os.fsdecode(b"\xff.png"), 2)
+    found = scan_folders(tmp_path)
+    assert [Path(one.path).name for one in found.entries] == ["1.png"]
+    assert [path for path, _ in found.failures] == [str(odd)]
 
 
 def test_several() -> None:
@@ -158,7 +189,7 @@ def test_bad_rules(tmp_path: Path) -> None:
 
 
 def test_tags(tmp_path: Path) -> None:
-    """Pictures with a character's tag are listed, missing ones told, odd lines named by their number."""
+    """Pictures with a character's tag are listed, missing ones and odd lines told, the latter by their number."""
     for name, tone in (("1", 1), ("2", 2), ("3", 3)):
         paint(tmp_path / f"{name}.png", tone)
     lines = [
@@ -174,6 +205,16 @@ def test_tags(tmp_path: Path) -> None:
     found = scan_tags(file, characters, tmp_path)
     assert [one.characters for one in found.entries] == [("Saber",), ("Saber", "Rei Ayanami")]
     assert [Path(path).name for path, _ in found.failures] == ["4.png"]
-    file.write_text('{"image": "1.png", "tags": []}\n{"image": 1}\n')
-    with pytest.raises(DatasetError, match=r"posts\.jsonl:2"):
-        scan_tags(file, characters, tmp_path)
+    odd = ['{"image": "1.png", "tags": [', "null", '{"image": 1, "tags": []}', '{"image": "1.png", "tags": "Saber"}']
+    file.write_text("\n".join([*odd, json.dumps(lines[0])]))
+    found = scan_tags(file, characters, tmp_path)
+    assert [one.characters for one in found.entries] == [("Saber",)]
+    assert [Path(where).name for where, _ in found.failures] == [f"posts.jsonl:{n}" for n in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("text", ["[\n1\n]", "image,tags", '{"image": 1}'])
+def test_no_json_lines(tmp_path: Path, text: str) -> None:
+    """A file without one right line is something else, which the first line shows."""
+    (tmp_path / "posts.jsonl").write_text(text)
+    with pytest.raises(DatasetError, match=r"posts\.jsonl:1"):
+        scan_tags(tmp_path / "posts.jsonl", frozenset(), tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -131,6 +132,30 @@ def test_killed_training_resumes_exactly(tmp_path: Path, manifest: Path) -> None
     run_training(Request(None, given, output, resume=True, device="cpu"))
     run_training(Request(None, given, tmp_path / "whole", device="cpu"))
     assert same(tmp_path / "whole" / CHECKPOINT, output / CHECKPOINT)
+    if importlib.util.find_spec("tensorboard"):
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        log = EventAccumulator(str(output / "tensorboard")).Reload()
+        assert [event.step for event in log.Scalars("loss")] == list(range(1, 13))
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_begins_from_a_checkpoint(tmp_path: Path, manifest: Path, average: float) -> None:
+    """The checkpoint of a training is a beginning as good as its weights: both hold what is measured and shipped."""
+    given = [*SMALL, f"data.manifest='{manifest}'", "network.colours=4", f"run.average={average}", "schedule.steps=2"]
+    run_training(Request(None, given, tmp_path / "first"))
+    second = [*SMALL, f"data.manifest='{manifest}'", "schedule.steps=1"]
+    for name in (CHECKPOINT, WEIGHTS):
+        run_training(Request(None, [*second, f"network.init='{tmp_path / 'first' / name}'"], tmp_path / f"from {name}"))
+    weights = [tmp_path / f"from {name}" / WEIGHTS for name in (CHECKPOINT, WEIGHTS)]
+    assert read_info(weights[0]).digest == read_info(weights[1]).digest
+
+
+def test_half_written_files_are_removed(tmp_path: Path, manifest: Path) -> None:
+    """What a training left that was killed while it wrote a checkpoint goes when the next one begins."""
+    (tmp_path / f".{CHECKPOINT}.x1y2").write_bytes(b"half of a checkpoint")
+    run_training(Request(None, [*SMALL, f"data.manifest='{manifest}'", "schedule.steps=1"], tmp_path, resume=True))
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_unreadable_pictures_are_listed(tmp_path: Path, manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,8 +186,10 @@ def test_refusals(tmp_path: Path, manifest: Path) -> None:
     run_training(Request(None, given, tmp_path))
     with pytest.raises(ConfigurationError, match="--resume"):
         run_training(Request(None, given, tmp_path))
-    with pytest.raises(CheckpointError, match="another configuration"):
-        run_training(Request(None, [*given, "seed=2"], tmp_path, resume=True))
+    with pytest.raises(
+        CheckpointError, match=r"another configuration \(optimizer.lr: 0.001, now 0.1, seed: 1, now 2\)"
+    ):
+        run_training(Request(None, [*given, "seed=2", "optimizer.lr=0.1"], tmp_path, resume=True))
     with pytest.raises(ConfigurationError, match="manifest"):
         run_training(Request(None, SMALL, tmp_path / "other"))
     with pytest.raises(ConfigurationError, match="traits"):
