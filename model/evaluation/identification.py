@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model.distance import Match, character_distances, cosine_distances
 from model.errors import EvaluationError
 
-__all__ = ["Identification", "identify", "map_at_r"]
+__all__ = ["Identification", "draw_gallery", "identify", "map_at_r"]
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -68,7 +68,7 @@ def identify(
         EvaluationError: Fewer than two characters have enough pictures.
     """
     rng = np.random.default_rng(seed)
-    gallery, probes = _split(labels, references, rng)
+    gallery, probes = draw_gallery(labels, references, rng)
     known = np.unique(labels[gallery])
     starts = np.arange(len(known), dtype=np.int64) * references
     distances = character_distances(cosine_distances(embeddings[probes], embeddings[gallery]), starts, match)
@@ -83,8 +83,14 @@ def identify(
     return Identification(references, int(is_known.sum()), int((~is_known).sum()), top1, thresholds, named, 1.0 - found)
 
 
-def _split(labels: Labels, references: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the gallery, those of one character side by side and in the order of labels, and of the probes."""
+def draw_gallery(
+    labels: Labels, references: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the gallery, those of one character side by side and in the order of labels, and of the probes.
+
+    Raises:
+        EvaluationError: Fewer than two characters have enough pictures.
+    """
     characters, counts = np.unique(labels, return_counts=True)
     able = characters[counts > references]
     if len(able) < 2:
