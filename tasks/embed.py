@@ -118,7 +118,8 @@ def _embed(message: EmbedMessage, worker: str, told: Future[int], *, careful: bo
         *(timings.read_s, timings.decode_s, timings.infer_s, timings.write_s),
     )
     work = _work(worker, counts, timings)
-    told.result()
+    with contextlib.suppress(RedisError):  # a broker that was away then is back by now, or the next line says so
+        told.result()
     let_go = partial(in_hand().let_go, message, done=True)
     if progress().chunk_done(run.id, message.number, message.what, counts, work, lambda pipe: let_go(through=pipe)):
         send_reduce(ReduceMessage(run=run.id, number=message.number), passes())

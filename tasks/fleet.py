@@ -63,7 +63,8 @@ def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 
     elif "embed" in queues:
         plans.append(WorkerPlan("embed-cpu", "embed", processes or embed_processes(settings)))
     if "reduce" in queues:
-        plans.append(WorkerPlan("reduce", "reduce", 1, {"OSHIWAKE_DEVICE": "cpu"}))
+        # A pass that waits behind another one's hours in the same process would be taken for lost.
+        plans.append(WorkerPlan("reduce", "reduce", 1, {"OSHIWAKE_DEVICE": "cpu", "OSHIWAKE_PREFETCH": "1"}))
     if "train" in queues and devices:
         for name, device in _named(devices):
             plans.append(WorkerPlan(f"train-cuda{name}", "train", 1, {"CUDA_VISIBLE_DEVICES": device}))

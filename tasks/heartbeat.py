@@ -19,6 +19,9 @@ __all__: list[str] = []
 _ALIVE_S = 10
 """Celery's heartbeat comes every two seconds; five may be missed."""
 
+_SILENT_S = 4.0
+"""After so long without an answer the next beat goes by a new connection, well before the key expires."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -28,7 +31,7 @@ _description: dict[str, str] = {}
 
 @functools.cache
 def _connection() -> Unawaited:
-    return Unawaited(impatient_redis().connection_pool)
+    return Unawaited(impatient_redis().connection_pool, _SILENT_S)
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]

@@ -52,7 +52,11 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 )
 
-_BEGUN = "redis.call('SREM', KEYS[4], ARGV[1]) redis.call('ZREM', KEYS[1], ARGV[1])"
+_BEGUN = """
+redis.call('SREM', KEYS[4], ARGV[1])
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+"""
 
 _LET_GO = (
     _NOW

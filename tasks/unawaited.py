@@ -15,9 +15,6 @@ from redis.exceptions import RedisError, ResponseError
 
 __all__ = ["Unawaited"]
 
-SILENT_S = 15.0
-"""Longer without an answer than this: a firewall on the way has forgotten the connection, without a word."""
-
 LAST_S = 2.0
 """Who wants to know that all has arrived waits so long for each answer."""
 
@@ -27,11 +24,20 @@ _log = logging.getLogger(__name__)
 class Unawaited:
     """A connection of its own, on which commands arrive in their order, once at most, and with luck."""
 
-    def __init__(self, pool: Any) -> None:
-        """Take the address from a pool of redis-py's; nothing is connected yet."""
+    def __init__(self, pool: Any, silent_s: float = 15.0) -> None:
+        """Take the address from a pool of redis-py's; nothing is connected yet.
+
+        Args:
+            pool: The pool.
+            silent_s: Longer without an answer than this: a firewall on the way has forgotten the connection, without a
+                word.
+        """
+        self._pool = pool
+        self._silent_s = silent_s
         self._connection = pool.make_connection()
         self._open = 0  # answers still to come
         self._heard_s = 0.0
+        self._busy = False
 
     def send(self, *commands: tuple[str | bytes | float, ...]) -> None:
         """Send commands.
@@ -39,14 +45,15 @@ class Unawaited:
         Raises:
             RedisError: They cannot be sent now; the next ones will be sent by a new connection.
         """
-        self._hear()
-        if not self._connection.is_connected:
-            self._connection.connect()
-            self._open = 0
-        if not self._open:
-            self._heard_s = time.monotonic()
-        self._open += len(commands)
-        self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+        if self._busy:  # Celery sends from signal handlers too, perhaps in the midst of this
+            with contextlib.closing(Unawaited(self._pool)) as other:
+                other.send(*commands)
+            return
+        self._busy = True
+        try:
+            self._send(commands)
+        finally:
+            self._busy = False
 
     def execute(self, pipeline: Any) -> None:
         """Send what a pipeline of redis-py's holds, as one transaction.
@@ -60,7 +67,7 @@ class Unawaited:
     def wait(self) -> None:
         """Wait until all that was sent has arrived, or the broker says nothing more."""
         with contextlib.suppress(RedisError):
-            while self._open and self._connection.is_connected and self._connection.can_read(LAST_S):
+            while not self._busy and self._open and self._connection.is_connected and self._connection.can_read(LAST_S):
                 self._read()
 
     def close(self) -> None:
@@ -72,6 +79,16 @@ class Unawaited:
         """End the connection at once; in a process that inherited it, let go of it."""
         self._connection.disconnect()
 
+    def _send(self, commands: tuple[tuple[str | bytes | float, ...], ...]) -> None:
+        self._hear()
+        if not self._connection.is_connected:
+            self._connection.connect()
+            self._open = 0
+        if not self._open:
+            self._heard_s = time.monotonic()
+        self._open += len(commands)
+        self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+
     def _hear(self) -> None:
         """Take in the answers that are there."""
         try:
@@ -79,8 +96,8 @@ class Unawaited:
                 self._read()
         except RedisError as error:
             self._drop(str(error))
-        if self._open and self._connection.is_connected and time.monotonic() - self._heard_s > SILENT_S:
-            self._drop(f"no answer for {SILENT_S:.0f} s")
+        if self._open and self._connection.is_connected and time.monotonic() - self._heard_s > self._silent_s:
+            self._drop(f"no answer for {self._silent_s:.0f} s")
 
     def _read(self) -> None:
         try:

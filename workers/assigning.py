@@ -44,6 +44,8 @@ class Assigner:
             NotReady: Not one reference picture of a character can be read.
         """
         self.gallery, self.bad_references = _load_gallery(store, pass_)
+        self._names = pa.array(self.gallery.names, pa.string())
+        self._reasons = pa.array(self.gallery.reasons, pa.string())
         self._rule = _rule(pass_.spec)
         self._archive = run.archive
         self._pass = pass_
@@ -56,7 +58,7 @@ class Assigner:
         if path.exists():
             return self._without_vectors.chunk(self._archive, chunk), read_columns(path)
         found = self._whole.chunk(self._archive, chunk)
-        return found, _assignments(found, decide(found.embeddings, self.gallery, self._rule), self.gallery)
+        return found, self._assignments(found, decide(found.embeddings, self.gallery, self._rule))
 
     def digests(self, chunk: int) -> NDArray[np.uint8]:
         """The digests of a chunk's embedded files, in order: `(k, 32)` uint8."""
@@ -71,6 +73,35 @@ class Assigner:
     def forget(self) -> None:
         """Take away what was written for the reducer; the assignments hold it now."""
         remove_folder(self._pass.decided_path(0).parent)
+
+    def _assignments(self, found: ChunkOutcomes, decisions: Decisions) -> Assignments:
+        """What becomes of a chunk's files, where the decisions are about those that have an embedding."""
+        size = len(found.table)
+        names = self._names
+
+        def column(values: pa.Array) -> pa.Array:
+            return spread(values, found.embedded, size)
+
+        def next_one(values: NDArray[Any]) -> pa.Array:
+            return pa.array(values, mask=~decisions.has_runner_up)
+
+        given = np.zeros(size + 1, np.int32)
+        given[1:][found.embedded] = np.diff(decisions.given_ends)
+        digests = hexadecimal(digest_rows(found.table["digest"]))
+        return Assignments.of_columns(
+            path=found.names,
+            outcome=pc.coalesce(column(_OUTCOMES.take(pa.array(decisions.verdicts))), found.table["kind"]),
+            characters=pa.ListArray.from_arrays(
+                pa.array(np.cumsum(given, dtype=np.int32)), names.take(decisions.given)
+            ),
+            nearest=column(names.take(pa.array(decisions.nearest))),
+            distance=column(pa.array(decisions.distances)),
+            runner_up=column(names.take(next_one(decisions.runners_up))),
+            runner_up_distance=column(next_one(decisions.runner_up_distances)),
+            digest=pc.if_else(found.table["digest"].is_valid(), digests, None),
+            reason=pc.coalesce(column(self._reasons.take(pa.array(decisions.reasons))), found.table["reason"]),
+            placed=pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], pa.string())),
+        )
 
 
 def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int) -> int:
@@ -111,34 +142,6 @@ def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str]]:
         raise NotReady(f"no reference picture of any character can be read; the first: {(bad or ['none listed'])[0]}")
     groups = [(name, name.startswith(NEGATIVE_PREFIX), np.stack(rows)) for name, rows in sorted(vectors.items())]
     return Gallery.build(groups), bad
-
-
-def _assignments(found: ChunkOutcomes, decisions: Decisions, gallery: Gallery) -> Assignments:
-    """What becomes of a chunk's files, where the decisions are about those that have an embedding."""
-    size = len(found.table)
-    names = pa.array(gallery.names, pa.string())
-
-    def column(values: pa.Array) -> pa.Array:
-        return spread(values, found.embedded, size)
-
-    def next_one(values: NDArray[Any]) -> pa.Array:
-        return pa.array(values, mask=~decisions.has_runner_up)
-
-    given = np.zeros(size + 1, np.int32)
-    given[1:][found.embedded] = np.diff(decisions.given_ends)
-    digests = hexadecimal(digest_rows(found.table["digest"]))
-    return Assignments.of_columns(
-        path=found.names,
-        outcome=pc.coalesce(column(_OUTCOMES.take(pa.array(decisions.verdicts))), found.table["kind"]),
-        characters=pa.ListArray.from_arrays(pa.array(np.cumsum(given, dtype=np.int32)), names.take(decisions.given)),
-        nearest=column(names.take(pa.array(decisions.nearest))),
-        distance=column(pa.array(decisions.distances)),
-        runner_up=column(names.take(next_one(decisions.runners_up))),
-        runner_up_distance=column(next_one(decisions.runner_up_distances)),
-        digest=pc.if_else(found.table["digest"].is_valid(), digests, None),
-        reason=pc.coalesce(column(pa.array(gallery.reasons).take(pa.array(decisions.reasons))), found.table["reason"]),
-        placed=pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], pa.string())),
-    )
 
 
 _OUTCOMES = pa.array([verdict.value for verdict in VERDICTS])

@@ -40,8 +40,9 @@ class Duplicates:
         nearest = self._repeated.take(np.searchsorted(self._repeated, beginnings), mode="clip")
         found: dict[int, str] = {}
         for row in np.flatnonzero(nearest == beginnings).tolist():
-            first = self._first.setdefault(digests[row].tobytes(), name(row))
-            if first != name(row):
+            own = name(row)
+            first = self._first.setdefault(digests[row].tobytes(), own)
+            if first != own:
                 found[row] = first
         return found
 

@@ -164,9 +164,16 @@ class Pipeline:
             following = _UnderWay([position for position, _ in waiting], started)
         if under_way is not None:
             for position, vector in zip(under_way.positions, under_way.vectors(), strict=True):
-                reads[position] = replace(reads[position], embedding=vector)
+                reads[position] = _embedded(reads[position], vector)
         timings.infer_s += time.perf_counter() - start
         return following
+
+
+def _embedded(read: Read, vector: NDArray[np.float32]) -> Read:
+    """A file's outcome with its embedding, if the network gives one: half precision may overflow."""
+    if np.isfinite(vector).all():
+        return replace(read, embedding=vector)
+    return replace(read, kind=Kind.UNREADABLE, reason="the network's answer to it is not a number")
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,11 +262,14 @@ class _Reducer:
 
 def _ahead(assign: Callable[[int], _Assigned], chunks: list[int]) -> Iterator[_Assigned]:
     """Assign chunks in order; while one is placed, threads are at work on the next ones."""
-    with ThreadPoolExecutor(_ASSIGNING, "assign") as pool:
-        coming: deque[Future[_Assigned]] = deque()
+    pool = ThreadPoolExecutor(_ASSIGNING, "assign")
+    coming: deque[Future[_Assigned]] = deque()
+    try:
         for chunk in chunks:
             coming.append(pool.submit(assign, chunk))
             if len(coming) > 2 * _ASSIGNING:
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

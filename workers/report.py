@@ -117,8 +117,9 @@ def _cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _numbers(distances: pa.ChunkedArray) -> pa.Array:
     """Distances, 0..2, with four digits behind the point."""
-    places = np.rint(1e4 * pc.fill_null(distances, 0.0).to_numpy().astype(np.float64)).astype(np.int64)
-    return _numerals().take(pa.array(places, mask=distances.is_null().to_numpy()))
+    values = distances.to_numpy().astype(np.float64)  # not a number where there is none
+    there = np.isfinite(values)
+    return _numerals().take(pa.array(np.rint(1e4 * np.where(there, values, 0)).astype(np.int64), mask=~there))
 
 
 @cache

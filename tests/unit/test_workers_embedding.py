@@ -50,6 +50,16 @@ class MeanColour:
         return lambda: means
 
 
+class Overflowing(MeanColour):
+    """Gives no number for the first picture of each batch, as half precision may."""
+
+    def start(self, pictures: NDArray[np.uint8]) -> Started:
+        """`(n, 3)` float32."""
+        vectors = super().start(pictures)()
+        vectors[0, 1] = np.inf
+        return lambda: vectors
+
+
 class TwoSlots(MeanColour):
     """Works by itself as a GPU does, in memory for two batches that is used again and again."""
 
@@ -148,6 +158,16 @@ def test_one_batch_is_under_way_while_the_next_comes_together(tmp_path: Path, fi
     found = [read.embedding.tolist() for read in reads if read.embedding is not None]
     assert found == [[n, 2 * n, 3 * n] for n in range(14)]
     assert embedder.under_way == 0 and embedder.most == min(2, -(-14 // batch))
+
+
+def test_an_embedding_that_is_no_number_is_a_failed_picture(tmp_path: Path, files: list[Listed]) -> None:
+    """It may come near nobody and near everybody; the other pictures of its batch have theirs."""
+    with Sources(bytes(tmp_path / "archive"), 100_000) as sources:
+        pipeline = Pipeline(Overflowing(100), 2, Limits(max_pixels=80_000))  # type: ignore[arg-type]
+        reads, _ = pipeline.run(sources, list(enumerate(files)))
+    [failed] = [read for read in reads if "not a number" in read.reason]
+    assert failed.kind is Kind.UNREADABLE and failed.embedding is None and failed.digest is not None
+    assert sum(read.embedding is not None for read in reads) == 13
 
 
 def test_a_careful_pipeline_asks_no_gpu(tmp_path: Path) -> None:

@@ -91,6 +91,14 @@ def test_a_report_is_what_a_plain_writer_makes(journal: Journal, rows: list[Assi
     assert report.path.read_bytes().decode() == plain_csv(rows)
 
 
+def test_a_distance_that_is_no_number_is_left_out(journal: Journal) -> None:
+    """A network that overflows costs its picture a figure, not the run its report."""
+    report = ReportWriter(journal.folder, RUN, 1)
+    report.write(Assignments.of([Assigned("a.png", FinalOutcome.UNKNOWN, distance=float("nan"))]))
+    report.close()
+    assert report.path.read_bytes().decode().splitlines()[1] == "a.png,unknown,,,,,,,,"
+
+
 def test_rows_survive_a_spreadsheet(journal: Journal) -> None:
     """Commas, quotes, line ends, several characters and places: each row is read back as it was."""
     row = Assigned(
