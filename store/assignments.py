@@ -126,8 +126,10 @@ def write_all(paths: Sequence[Path], chunks: Sequence[Assignments]) -> None:
 
 
 def _write(path: Path, rows: Assignments) -> None:
+    content = pa.BufferOutputStream()  # Parquet writes in many small pieces
     # Hardly a path or a digest occurs twice.
-    pq.write_table(rows.table, path, use_dictionary=_REPEATING, write_statistics=False)
+    pq.write_table(rows.table, content, use_dictionary=_REPEATING, write_statistics=False)
+    path.write_bytes(content.getvalue())
 
 
 def read_columns(path: Path) -> Assignments:
