@@ -126,7 +126,7 @@ def _trainer(config: Config, data: TrainingData, request: Request, ranks: Ranks)
 def _tell(path: Path, info: WeightsInfo, trainer: Trainer) -> None:
     console = Console()
     for picture, reason in trainer.progress.failures.items():
-        console.print(f"skipped: {picture}: {reason}", highlight=False, markup=False)
+        console.print(f"skipped: {picture}: {reason}", highlight=False, markup=False, soft_wrap=True)
     rate = info.measured.get("eer")
     text = info.measured.get("note") if rate is None else f"EER {100 * rate:.2f} % on {info.measured['set']}"
     console.print(f"{path}: threshold {info.threshold:.3f}, {text}", highlight=False, markup=False, soft_wrap=True)
