@@ -20,6 +20,10 @@ _GRACE_S = 5.0
 """What a worker has in hand when the run is stopped, `producer resume` does again; a person waits for the prompt."""
 
 
+_PATIENCE_S = 10.0
+"""A private broker that is away ended with its producer, and does not come back."""
+
+
 @dataclass(frozen=True)
 class Farm:
     """A running broker with its workers.
@@ -45,7 +49,7 @@ def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[
     with private_broker(run.logs / "broker.log") as broker:
         own = settings.model_copy(update={"broker_url": broker.url})
         # Libraries leave temporary folders behind in a process that is killed.
-        scratch = {"TMPDIR": str(broker.folder)}
+        scratch = {"TMPDIR": str(broker.folder), "OSHIWAKE_PATIENCE_S": str(_PATIENCE_S)}
         plans = [
             replace(plan, env=plan.env | scratch)
             for plan in plan_workers(own, ["embed", "reduce"], processes=processes)

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["device", "embedders", "impatient_redis", "in_hand", "passes", "progress", "redis", "store"]
 
-_PATIENCE_S = 300.0
-"""A chunk that is done waits so long for a broker that is away to be told; then it goes back to the queue."""
-
 _index = 0
 """Place of this process among the worker's children; decides its GPU."""
 
@@ -67,7 +64,7 @@ def store() -> Store:
 @functools.cache
 def redis() -> Redis:
     """The connection to Redis of a child process: it waits until the broker is back, with what it has in hand."""
-    return connect(settings.broker_url, patience_s=_PATIENCE_S)
+    return connect(settings.broker_url, patience_s=settings.patience_s)
 
 
 @functools.cache

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
         train_slice_s: A worker trains one trial of a sweep for so long, then lets others have their turn.
         visibility_s: A message whose worker has vanished is delivered again after so long.
         keep_s: How long the counters of a run stay in Redis.
+        patience_s: How long a chunk that is done waits for a broker that is away; then it goes back to the queue.
         grace_s: How long `producer worker`, told to stop, lets a chunk in hand go on before it goes back to the queue.
     """
 
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     visibility_s: int = Field(3600, ge=1)
     keep_s: int = Field(7 * 24 * 3600, ge=1)
     grace_s: float = Field(300.0, ge=0)
+    patience_s: float = Field(300.0, ge=0)
 
     @field_validator("store", mode="before")
     @classmethod
