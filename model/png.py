@@ -1,7 +1,7 @@
-"""A quick reader for the common kinds of PNG: the same pixels as Pillow's, in less than half its time.
+"""A quick reader for the common kinds of PNG: the same pixels as Pillow's, in a third of its time.
 
 Whatever is unusual or wrong with a file, this reader leaves it to Pillow, so that outcome and reason are the same with
-the library kornia-rs and without it.
+the compiled part and without it.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import struct
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 try:
-    from kornia_rs.io import decode_image_png_u8
+    from isal import isal_zlib as zlib  # the same, twice as quick
 except ImportError:  # no wheel for this platform
-    decode_image_png_u8 = None
+    import zlib  # type: ignore[no-redef]
+try:
+    from model.unfilter import unfilter
+except ImportError:  # no compiler where the project was installed
+    unfilter = None  # type: ignore[assignment]
 
 __all__ = ["quick_pixels"]
 
-_KINDS = {(8, 0): "mono", (8, 2): "rgb", (8, 6): "rgba"}
-"""What kornia-rs calls the kinds that it is asked for, by bit depth and colour type."""
-
-_MOST_PIXELS = 1 << 26
-"""Larger ones are Pillow's: where memory runs out, it raises an error, and the library ends the process."""
+_CHANNELS = {(8, 0): 1, (8, 2): 3, (8, 6): 4}
+"""By bit depth and colour type: grey, RGB, RGBA."""
 
 _MEANT = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
 """Chunks that say something about the pixels beyond their numbers: a clear colour, an animation."""
@@ -37,38 +37,42 @@ def quick_pixels(data: bytes, image: Image.Image) -> Image.Image | None:
 
     In mode RGBA where something is clear; else in mode RGB, or RGBX, whose fourth byte means nothing.
     """
-    if decode_image_png_u8 is None or image.width * image.height > _MOST_PIXELS or not _is_plain(data):
+    channels = _CHANNELS.get((data[24], data[25]))
+    if unfilter is None or channels is None or data[28]:  # interlaced
         return None
-    kind = _KINDS.get((data[24], data[25]))
-    if kind is None or data[28]:  # interlaced
+    packed = _packed(data)
+    if packed is None:
         return None
+    width, height = image.size
+    pixels = np.empty(height * width * (1 if channels == 1 else 4), np.uint8)
+    unpacker = zlib.decompressobj()
     try:
-        pixels = decode_image_png_u8(data, (image.height, image.width), kind)
-    except Exception:  # the library raises nothing more precise
+        # A byte more than there should be: if it comes, or if the end does not, the lengths are wrong.
+        opaque = unfilter(unpacker.decompress(packed, height * (1 + width * channels) + 1), pixels, width, channels)
+    except (zlib.error, ValueError):  # type: ignore[misc]  # in the stub of isal it is no class
         return None
-    if kind == "mono":
-        return Image.fromarray(pixels[:, :, 0]).convert("RGB")
-    if kind == "rgba" and _is_opaque(pixels):  # as many painting programs save all they save
-        return Image.frombuffer("RGBX", image.size, pixels, "raw", "RGBX", 0, 1)
-    return Image.fromarray(pixels)
+    if not unpacker.eof:
+        return None
+    if channels == 1:
+        return Image.frombuffer("L", image.size, pixels, "raw", "L", 0, 1).convert("RGB")
+    # Many painting programs save all they save with an opacity.
+    mode = "RGBX" if channels == 3 or opaque else "RGBA"
+    return Image.frombuffer(mode, image.size, pixels, "raw", mode, 0, 1)
 
 
-def _is_opaque(pixels: NDArray[np.uint8]) -> bool:
-    """Whether nothing is clear in `(height, width, 4)` uint8. What is clear somewhere mostly shows it early."""
-    rows = pixels.view(np.uint32)  # four bytes at once, in whatever order
-    common = (np.bitwise_and.reduce(rows[top : top + 64], axis=None) for top in range(0, len(rows), 64))
-    return all(each.reshape(1).view(np.uint8)[3] == 255 for each in common)
-
-
-def _is_plain(data: bytes) -> bool:
-    """Whether the file is whole, as far as its chunks tell, and has no chunk that asks for more than its pixels."""
-    at, behind = 8, False
+def _packed(data: bytes) -> bytes | None:
+    """The image data; None where the file is not whole, as far as its chunks tell, or asks for more than its pixels."""
+    at, parts, last = 8, list[memoryview](), b""
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
+        if kind in _MEANT or (parts and kind in _TURNING):
+            return None
+        if kind == b"IDAT":
+            if parts and last != kind:  # Pillow ends with the first ones
+                return None
+            parts.append(memoryview(data)[at + 8 : at + 8 + length])
         at += 12 + length
         if kind == b"IEND":
-            return behind and at <= len(data)
-        if kind in _MEANT or (behind and kind in _TURNING):
-            return False
-        behind = behind or kind == b"IDAT"
-    return False
+            return b"".join(parts) if parts and at <= len(data) else None
+        last = kind
+    return None
