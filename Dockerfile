@@ -21,8 +21,10 @@ RUN python -m venv --without-pip /opt/oshiwake && python -m venv /opt/build
 COPY --from=requirements /requirements.txt .
 RUN /opt/build/bin/pip --python /opt/oshiwake/bin/python install --no-cache-dir --requirement requirements.txt
 
-# The project alone, in an environment at the same place, so that it can be laid over the other.
+# The project alone, in an environment at the same place, so that it can be laid over the other. Its compiled part needs a
+# compiler and Python's headers, which are Debian's own where the base takes its Python from there.
 FROM ${BASE} AS project
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev libpython3-dev
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST

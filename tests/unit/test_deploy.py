@@ -205,6 +205,22 @@ def test_the_image_holds_all_packages() -> None:
     assert kept == {*packages, "pyproject.toml", "README.md", "LICENSE"}
 
 
+def test_the_wheel_holds_all_that_is_no_program() -> None:
+    """Weights, recipes and rules lie in folders that are no packages, where setuptools does not look by itself."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = [ROOT / pattern.removesuffix("*") for pattern in build["packages"]["find"]["include"]]
+    data = {
+        path
+        for package in packages
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    patterns = build["package-data"]
+    taken = {path for package in packages for pattern in patterns["*"] for path in package.rglob(pattern)}
+    taken |= {path for pattern in patterns["model"] for path in (ROOT / "model").glob(pattern)}
+    assert {path for path in data - taken if path.suffix not in (".py", ".c", ".so")} == set()
+
+
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_units_are_what_systemd_takes(path: Path, tmp_path: Path) -> None:
     """They start a command that there is, and give it longer to stop than its grace; systemd's own tool agrees."""
