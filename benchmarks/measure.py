@@ -17,12 +17,13 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Cost", "Report", "Row", "cores", "has_gpu", "measured", "options"]
+__all__ = ["Cost", "Report", "Row", "cores", "has_gpu", "measured", "on_all_cores", "options", "tree_peak_bytes"]
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,37 @@ def _cpu_s() -> float:
 
 def _peak_bytes() -> int:
     """The peak of this process; getrusage would give that of the program which it was before exec."""
+    return _high_water("self") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def tree_peak_bytes(pid: int) -> int:
+    """The peaks of a process and of all below it, added up; 0 where the system does not tell."""
     try:
-        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0
+    return _high_water(str(pid)) + sum(tree_peak_bytes(int(child)) for child in children)
+
+
+def _high_water(process: str) -> int:
+    try:
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{process}/status").read_text())
     except OSError:
         found = None
-    return int(found[1]) << 10 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    return int(found[1]) << 10 if found else 0
+
+
+def on_all_cores(works: Sequence[Callable[[], Any]], calls: int) -> float:
+    """Seconds until each of some works, one for each core, has been done so often in a thread of its own."""
+
+    def again(work: Callable[[], Any]) -> None:
+        for _ in range(calls):
+            work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        start = time.perf_counter()
+        list(pool.map(again, works))
+        return time.perf_counter() - start
 
 
 def cores() -> int:

@@ -3,7 +3,9 @@
     python benchmarks/network.py [--batch 8 32] [--weights FILE] [--json FOLDER]
 
 One thread, pictures of drawn characters, the engines take turns; figures are processor time, ratios medians over the
-turns. `cosine` is to the plain engine. Measured: the shipped weights, and random ones of 500 numbers at 224 px.
+turns. Then an engine for each core works at the same time, and is told as a share of the limit; peak memory is that of
+the process that holds them. `cosine` is to the plain engine. Measured: the shipped weights, and random ones of 500
+numbers at 224 px.
 
 Where there is a GPU, it is measured too, by elapsed time: the recorded work alone, its pictures on the GPU already, and
 all the way from the host's memory and back, two batches under way. The plain way is then torch eager in float32 there.
@@ -20,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import Report, Row, has_gpu, measured, options
+from measure import Report, Row, cores, has_gpu, measured, on_all_cores, options
 
 from model.embedder import Embedder
 from model.synthesis import Identity, draw
 from model.weights import DEFAULT_WEIGHTS, load_network
 
+PLAIN = "torch fp32"
 PRECISIONS = ("fp32", "bf16", "int8")
 ROUNDS = 50
 
@@ -38,7 +41,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="measure these alone")
     parser.add_argument("--turns", type=int, default=5)
     chosen = parser.parse_args()
-    report = Report("network", "torch eager, float32, channels_last, one thread; of a GPU's rows on the GPU", "none")
+    plain_way = "torch eager, float32, channels_last, one thread; of a GPU's rows on the GPU"
+    limit = "as many times one thread as there are cores, reached by an engine for each core"
+    report = Report("network", plain_way, limit)
     gpu = measured(has_gpu).value
     with tempfile.TemporaryDirectory() as folder:
         random = Path(folder) / "random.safetensors"
@@ -54,7 +59,9 @@ def main() -> None:
                     if values["ready_s"]:
                         remark += f", ready after {values['ready_s']:.1f} s"
                     what = f"{values['side']} px, batch {batch}: {name}"
-                    report.add(Row(what, batch, spent, spent, of_plain=ratio, remark=remark))
+                    crowd = measured(together, path, name, batch)
+                    ratios = {"of_plain": ratio, "of_limit": spent / crowd.value}
+                    report.add(Row(what, batch, spent, spent, crowd.peak_bytes, **ratios, remark=remark))
             for batch in [*chosen.gpu_batch, 0] if gpu else []:
                 for row in measured(on_gpu, path, batch, chosen.turns).value:
                     report.add(row)
@@ -83,17 +90,13 @@ def pictures(side: int, count: int) -> np.ndarray[Any, Any]:
 
 def compare(path: Path, batch: int, turns: int) -> dict[str, dict[str, Any]]:
     """Seconds of processor time for a batch by each engine, turn by turn."""
-    from model.eager import EagerEngine
-
-    network, info = load_network(path)
-    embedders = {"torch fp32": Embedder(EagerEngine(network, threads=1), info, batch=batch)}
-    ready = {"torch fp32": 0.0}
-    for precision in PRECISIONS:
+    embedders, ready = {}, {}
+    for name in (PLAIN, *(f"OpenVINO {precision}" for precision in PRECISIONS)):
         start = time.perf_counter()
-        embedders[f"OpenVINO {precision}"] = Embedder.load(path, batch=batch, precision=precision, threads=1)
-        ready[f"OpenVINO {precision}"] = time.perf_counter() - start
-    shown = pictures(info.preprocessing.size_px, batch)
-    plain = embedders["torch fp32"].embed(shown)
+        embedders[name] = load(path, name, batch)
+        ready[name] = time.perf_counter() - start if name != PLAIN else 0.0
+    shown = pictures(embedders[PLAIN].info.preprocessing.size_px, batch)
+    plain = embedders[PLAIN].embed(shown)
     times: dict[str, list[float]] = {name: [] for name in embedders}
     for _ in range(turns):
         for name, embedder in embedders.items():
@@ -104,14 +107,33 @@ def compare(path: Path, batch: int, turns: int) -> dict[str, dict[str, Any]]:
     for name, embedder in embedders.items():
         cosines = np.einsum("nd,nd->n", embedder.embed(shown), plain)
         found[name] = {
-            "side": info.preprocessing.size_px,
+            "side": embedder.info.preprocessing.size_px,
             "turns": times[name],
-            "ratios": [p / q for p, q in zip(times["torch fp32"], times[name], strict=True)],
+            "ratios": [p / q for p, q in zip(times[PLAIN], times[name], strict=True)],
             "ready_s": ready[name],
             "mean": float(cosines.mean()),
             "least": float(cosines.min()),
         }
     return found
+
+
+def load(path: Path, name: str, batch: int) -> Embedder:
+    """One thread of an engine, by its name in the table."""
+    if name == PLAIN:
+        from model.eager import EagerEngine
+
+        network, info = load_network(path)
+        return Embedder(EagerEngine(network, threads=1), info, batch=batch)
+    return Embedder.load(path, batch=batch, precision=name.split()[1], threads=1)  # type: ignore[arg-type]
+
+
+def together(path: Path, name: str, batch: int) -> float:
+    """Seconds that a batch takes while an engine for each core works; least of three turns of half a second or so."""
+    engines = [load(path, name, batch) for _ in range(cores())]
+    shown = pictures(engines[0].info.preprocessing.size_px, batch)
+    works = [lambda engine=engine: engine.embed(shown) for engine in engines]
+    calls = max(1, round(0.5 / on_all_cores(works, 1)))
+    return min(on_all_cores(works, calls) for _ in range(3)) / calls
 
 
 def on_gpu(path: Path, batch: int, turns: int) -> list[Row]:

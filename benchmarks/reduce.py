@@ -47,7 +47,7 @@ def main() -> None:
         plain = measured(matrix, folder, few, repeats=chosen.repeats)
         report.add(Row.of(f"the plain way, {few:,} images", few, plain))
         wall_s, cpu_s = limit.value
-        report.add(Row(f"the limit, {images:,} images", images, wall_s, cpu_s))
+        report.add(Row(f"the limit, {images:,} images", images, wall_s, cpu_s, limit.peak_bytes))
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in a worker
         whole = measured(reduce_all, folder, repeats=chosen.repeats)
         ratios = {
