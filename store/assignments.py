@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,16 @@ class Assignments:
     def of_columns(cls, **columns: pa.Array) -> Assignments:
         """Columns made elsewhere, each under its name."""
         return cls(pa.Table.from_pydict(columns, schema=_COLUMNS))
+
+    @classmethod
+    def joined(cls, chunks: Sequence[Assignments]) -> Assignments:
+        """Those of several chunks, one after the other."""
+        return cls(pa.concat_tables(chunk.table for chunk in chunks).combine_chunks())
+
+    def apart(self, sizes: Sequence[int]) -> list[Assignments]:
+        """Those of each chunk again, told its number of files."""
+        starts = accumulate(sizes, initial=0)
+        return [Assignments(self.table.slice(start, size)) for start, size in zip(starts, sizes, strict=False)]
 
     def __getitem__(self, name: str) -> pa.ChunkedArray:
         """A column."""

@@ -117,8 +117,8 @@ def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads
 
     Args:
         paths: The files.
-        write: Writes one of them, told its temporary path and its index; called in several threads.
-        threads: How many.
+        write: Writes one of them, told its temporary path and its index.
+        threads: How many wait for the disk.
     """
 
     if isinstance(paths[0], ObjectPath):
@@ -127,14 +127,12 @@ def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads
                 write(temporary, number)
         return
 
-    def prepare(number: int) -> None:
-        write(temporaries[number], number)
-        sync_file(temporaries[number])
-
     with contextlib.ExitStack() as stack:
         temporaries = [stack.enter_context(_unfinished(path)) for path in paths]
+        for number, temporary in enumerate(temporaries):
+            write(temporary, number)
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(prepare, range(len(paths))):
+            for _ in pool.map(sync_file, temporaries):
                 pass
         for temporary, path in zip(temporaries, paths, strict=True):
             os.replace(temporary, path)

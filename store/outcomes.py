@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,6 +46,12 @@ class ChunkOutcomes:
 
     table: pa.Table
     embeddings: NDArray[np.float32]
+
+    @classmethod
+    def joined(cls, chunks: Sequence[ChunkOutcomes]) -> ChunkOutcomes:
+        """The files of several chunks, one after the other, without their embeddings: `(k, 0)`."""
+        table = pa.concat_tables(chunk.table for chunk in chunks).combine_chunks()
+        return cls(table, np.empty((sum(len(chunk.embeddings) for chunk in chunks), 0), np.float32))
 
     @cached_property
     def names(self) -> pa.Array | pa.ChunkedArray:

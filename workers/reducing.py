@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -126,14 +125,16 @@ class _Reducer:
                 written: deque[Future[None]] = deque()
                 number = 0
                 for together in self._batches(_ahead(self._assigner.chunk, chunks)):
-                    batch = self._place(together, duplicates)
-                    paths = [self._pass.assignments_path(chunk) for chunk in chunks[number : number + len(batch)]]
-                    written.append(pool.submit(write_all, paths, batch))
+                    found = ChunkOutcomes.joined([found for found, _ in together])
+                    rows = self._place(found, Assignments.joined([rows for _, rows in together]), duplicates)
+                    paths = [self._pass.assignments_path(chunk) for chunk in chunks[number : number + len(together)]]
+                    apart = rows.apart([len(found.table) for found, _ in together])
+                    written.append(pool.submit(write_all, paths, apart))
                     if len(written) > _UNWRITTEN:
                         written.popleft().result()
-                    for rows in batch:
-                        report.write(rows)
-                        totals.add(rows)
+                    report.write(rows)
+                    totals.add(rows)
+                    for _ in together:
                         number += 1
                         progress(number, len(chunks))
                 for future in written:
@@ -157,25 +158,18 @@ class _Reducer:
         if batch:
             yield batch
 
-    def _place(self, together: list[_Assigned], duplicates: Duplicates) -> list[Assignments]:
-        """Find the duplicates of some chunks, place the other pictures, and complete the rows by both."""
-        wanted: list[Wanted] = []
-        repeated: list[dict[int, str]] = []
-        for found, rows in together:
-            images, digests = self._images(found), found.digests
-            repeated.append(self._repeated(images, digests, rows, found.embedded, duplicates))
-            folders = self._folders_of(rows, found.embedded)
-            for k, image in enumerate(images):
-                into = () if k in repeated[-1] else folders[k]
-                wanted.append(Wanted(image, into, digests[k].tobytes(), self._keeps(image)))
-        placed = iter(self._placer.place(wanted))
-        return [
-            self._completed(rows, found.embedded, again, list(islice(placed, len(found.embedded))))
-            for (found, rows), again in zip(together, repeated, strict=True)
+    def _place(self, found: ChunkOutcomes, rows: Assignments, duplicates: Duplicates) -> Assignments:
+        """Find the duplicates of some files, place the other pictures, and complete the rows by both."""
+        images, digests, folders = self._images(found), found.digests, self._folders_of(rows, found.embedded)
+        repeated = self._repeated(images, digests, rows, found.embedded, duplicates)
+        wanted = [
+            Wanted(image, () if k in repeated else folders[k], digests[k].tobytes(), self._keeps(image))
+            for k, image in enumerate(images)
         ]
+        return self._completed(rows, found.embedded, repeated, self._placer.place(wanted))
 
     def _images(self, found: ChunkOutcomes) -> list[Image]:
-        """The embedded files of a chunk."""
+        """The embedded files among some."""
         files = found.table.select(["path", "member"]).take(found.embedded)
         paths = pc.binary_join_element_wise(os.path.join(self._root, b""), files["path"], b"")
         return list(map(Image, paths.to_pylist(), files["member"].to_pylist()))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_assignments
+from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_all, write_assignments
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
 from store.files import SCHEMA, new_file, new_files, read_json, sweep, sync_folders, write_json
 from store.run import PassSpec, Run, RunSpec, valid_run_id
@@ -150,6 +150,17 @@ def test_assignments_come_back(tmp_path_factory: pytest.TempPathFactory, rows: l
     path = tmp_path_factory.getbasetemp() / "assignments" / "000000.parquet"
     write_assignments(path, Assignments.of(rows))
     assert read_assignments(path) == rows
+
+
+@given(st.lists(st.lists(ROWS, max_size=3), min_size=1, max_size=4))
+def test_chunks_joined_and_taken_apart_come_back(
+    tmp_path_factory: pytest.TempPathFactory, chunks: list[list[Assigned]]
+) -> None:
+    """Each in a file of its own, as if it had never been with the others."""
+    paths = [tmp_path_factory.getbasetemp() / "apart" / f"{number:06d}.parquet" for number in range(len(chunks))]
+    joined = Assignments.joined([Assignments.of(rows) for rows in chunks])
+    write_all(paths, joined.apart([len(rows) for rows in chunks]))
+    assert [read_assignments(path) for path in paths] == chunks
 
 
 def test_runs_of_two_stores_have_ids_of_their_own(tmp_path: Path) -> None:
