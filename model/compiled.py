@@ -17,7 +17,7 @@ from model.histogram import unit_colours
 from model.rounding import Rounding, keep_rounding, kept_rounding, least_cosine, observed
 from model.weights import WeightsInfo
 
-__all__ = ["CompiledEngine"]
+__all__ = ["CompiledEngine", "multiplies_bytes"]
 
 _BATCH = 8
 """Pictures for each thread: of more than that, what a layer leaves does not stay in the second-level cache."""
@@ -68,7 +68,7 @@ class CompiledEngine(Engine):
     def _take(self, tensors: Tensors, info: WeightsInfo, precision: Precision) -> tuple[str, ov.InferRequest]:
         """What is computed in, and the graph that does it."""
         side = info.preprocessing.size_px
-        if precision == "int8" or (precision == "auto" and _multiplies_bytes()):
+        if precision == "int8" or (precision == "auto" and multiplies_bytes()):
             rounding = kept_rounding(info) or self._find_rounding(tensors, info)
             if precision == "int8" or rounding.holds:
                 return "int8", self._compile(build_learned(tensors, side, seen=rounding.seen), "f32")
@@ -105,7 +105,7 @@ class CompiledEngine(Engine):
             raise ValueError(f"{learned} learned numbers and {colours} colours are not {info.dimension}")
 
 
-def _multiplies_bytes() -> bool:
+def multiplies_bytes() -> bool:
     """Whether this processor has instructions for int8. OpenVINO names int8 among what every processor can do."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -1,8 +1,8 @@
 """The learned part of the network as an OpenVINO graph, built from a weights file's numbers, without torch.
 
-Convolutions and the batch normalisations behind them are one step here. An int8 graph rounds kernels, and what convolutions
-read, to 8 bits. What blocks add up is not rounded, so that no error is carried on, and what rounding the kernels adds
-to a channel in the mean is taken off its bias.
+Convolutions and the batch normalisations behind them are one step here. An int8 graph rounds kernels, and what
+convolutions read, to 8 bits. What blocks add up is not rounded, so that no error is carried on; and what rounding a
+kernel adds to a channel in the mean is taken off its bias.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class _Learned:
         return ov.Model([learned, *self._watched], [pictures], "learned")
 
     def _first(self, pixels: Any) -> Any:
-        """The first convolution. An int8 graph lets it read the pixels themselves: they are bytes, nothing is rounded."""
+        """The first convolution. In an int8 graph it reads the pixels themselves, which are bytes already."""
         mean, std = 255 * np.array(MEAN), 255 * np.array(STD)
         centred = op.subtract(self._watched_at(pixels), _row(mean))
         kernel, bias = self._folded("conv1", "bn1")
@@ -127,7 +127,7 @@ class _Learned:
         return kernel.astype(np.float32), part["bias"] - part["running_mean"] * scale
 
     def _rounded_kernel(self, kernel: NDArray[Any], bias: NDArray[Any], place: str) -> tuple[Any, NDArray[Any]]:
-        """The kernel of a convolution that reads a place, as a node; its bias, without what rounding adds in the mean."""
+        """The kernel of a convolution that reads a place; its bias, without what rounding adds in the mean."""
         if not self._seen:
             return op.constant(kernel), bias
         most = np.maximum(np.abs(kernel).max(axis=(1, 2, 3), keepdims=True), 1e-12)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,8 +26,8 @@ from model.weights import WeightsInfo
 __all__ = ["LEAST", "Rounding", "keep_rounding", "kept_rounding", "least_cosine", "observed"]
 
 LEAST = 0.9997
-"""The lowest cosine of rounded to exact, of the learned part alone, with which `auto` takes an int8 network. It promises
-0.9995, and other pictures than the few that are compared may move farther: docs/decisions/0008-engines.md."""
+"""The lowest cosine with which `auto` takes an int8 network. It promises 0.9995; other pictures than those that are
+compared may move farther (docs/decisions/0008-engines.md)."""
 
 RULE = 1
 """Counts up whenever other numbers would be found for the same weights; what an earlier rule found is not read."""
@@ -63,8 +62,8 @@ def kept_rounding(info: WeightsInfo) -> Rounding | None:
         if {name: kept[name] for name in _key(info)} != _key(info):
             return None
         seen = {place: _seen(kept["seen"][place], channels) for place, channels in PLACES.items()}
-        return Rounding(seen, _finite(kept["least"]))
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, RecursionError):
+        return Rounding(seen, float(_finite([kept["least"]])[0]))
+    except (OSError, RuntimeError, ArithmeticError, ValueError, TypeError, KeyError):
         return None
 
 
@@ -95,11 +94,11 @@ def observed(watching: ov.InferRequest, side: int) -> dict[str, Seen]:
 def least_cosine(exact: ov.InferRequest, rounded: ov.InferRequest, side: int) -> float:
     """The lowest cosine between two graphs, of drawn characters that `observed` does not show, black, and white."""
     plain = np.stack([np.full((side, side, 3), value, np.uint8) for value in (0, 255)])
-    least = 1.0
+    cosines = []
     for pictures in (*_drawn(_CHARACTERS, side), plain):
         one, other = (graph.infer({0: pictures}, share_inputs=True)[0] for graph in (exact, rounded))
-        least = min(least, float(np.einsum("nd,nd->n", one, other, dtype=np.float64).min()))
-    return least
+        cosines += np.einsum("nd,nd->n", one, other, dtype=np.float64).tolist()
+    return float(np.min(cosines))  # not a number, if one of them is none
 
 
 def _drawn(first: int, side: int) -> Iterator[NDArray[np.uint8]]:
@@ -133,17 +132,17 @@ def _seen(kept: dict[str, Any], channels: int) -> Seen:
     """Read back what was seen at a place.
 
     Raises:
-        KeyError: Something is missing.
-        TypeError: It has another form.
-        ValueError: It has another form, or is no such number.
+        ArithmeticError, KeyError, TypeError, ValueError: It has another form, or is nothing that a network shows.
     """
-    most, means = _finite(kept["most"]), np.array(kept["means"], np.float32)
-    if most < 0 or means.shape != (channels,) or not np.isfinite(means).all():
+    most, means = _finite([kept["most"]])[0], _finite(kept["means"])
+    if most < 0 or len(means) != channels:
         raise ValueError("nothing that a network shows")
-    return Seen(most, means)
+    return Seen(float(most), means)
 
 
-def _finite(value: Any) -> float:
-    if isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError(f"{value} is no finite number")
-    return float(value)
+def _finite(values: list[float]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        array = np.array(values, np.float32)
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise ValueError("not a row of finite numbers")
+    return array
