@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+import logging
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
 from model.architecture import colours_in
-from model.engine import Engine
+from model.engine import Engine, Precision
 from model.errors import WeightsError
-from model.graph import PLACES, Ranges, build_learned
+from model.graph import Tensors, build_learned
 from model.histogram import unit_colours
+from model.rounding import Rounding, keep_rounding, kept_rounding, least_cosine, observed
 from model.weights import WeightsInfo
 
-__all__ = ["CompiledEngine"]
+__all__ = ["CompiledEngine", "multiplies_bytes"]
 
-_HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 _BATCH = 8
 """Pictures for each thread: of more than that, what a layer leaves does not stay in the second-level cache."""
 
-_CHARACTERS, _PICTURES = 16, 2
-"""How many drawn characters, and pictures of each, show the ranges of an int8 network."""
+_MULTIPLIES_BYTES = {"avx512_vnni", "avx_vnni", "amx_int8"}
+"""Processors with one of these multiply and add bytes in one step."""
+
+_log = logging.getLogger(__name__)
 
 
 class CompiledEngine(Engine):
@@ -31,10 +33,10 @@ class CompiledEngine(Engine):
 
     def __init__(
         self,
-        tensors: Mapping[str, NDArray[Any]],
+        tensors: Tensors,
         info: WeightsInfo,
         *,
-        precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
+        precision: Precision = "auto",
         threads: int = 0,
     ) -> None:
         """Build and compile the graphs.
@@ -45,16 +47,12 @@ class CompiledEngine(Engine):
         self._core = ov.Core()
         self._threads = threads
         self.batch = _BATCH * max(1, threads)
-        side = info.preprocessing.size_px
-        if precision == "auto":
-            precision = "bf16" if "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "fp32"
-        self.name = f"OpenVINO {precision} on {threads or 'all'} threads"
         try:
             self._check(tensors, info)
-            ranges = self._observe(tensors, side) if precision == "int8" else None
-            self._learned = self._compile(build_learned(tensors, side, ranges=ranges), _HINTS[precision])
+            taken, self._learned = self._take(tensors, info, precision)
         except (KeyError, RuntimeError, ValueError) as error:
             raise WeightsError(f"its tensors do not fit {info.architecture} ({str(error).splitlines()[0]})") from error
+        self.name = f"OpenVINO {taken} on {threads or 'all'} threads"
         self._colours = {name: array for name, array in tensors.items() if name.startswith("colours.")}
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -67,6 +65,28 @@ class CompiledEngine(Engine):
         parts = [learned * np.sqrt(1 - share), unit_colours(pictures, self._colours) * np.sqrt(share)]
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
+    def _take(self, tensors: Tensors, info: WeightsInfo, precision: Precision) -> tuple[str, ov.InferRequest]:
+        """What is computed in, and the graph that does it."""
+        side = info.preprocessing.size_px
+        if precision == "int8" or (precision == "auto" and multiplies_bytes()):
+            rounding = kept_rounding(info) or self._find_rounding(tensors, info)
+            if precision == "int8" or rounding.holds:
+                return "int8", self._compile(build_learned(tensors, side, seen=rounding.seen), "f32")
+            _log.info("action=int8 taken=no weights=%s least_cosine=%.5f", info.digest[:16], rounding.least)
+        if precision == "auto":
+            precision = "bf16" if "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "fp32"
+        return precision, self._compile(build_learned(tensors, side), "bf16" if precision == "bf16" else "f32")
+
+    def _find_rounding(self, tensors: Tensors, info: WeightsInfo) -> Rounding:
+        """Look at drawn characters how the network is to be rounded and what comes of it; keep that."""
+        side = info.preprocessing.size_px
+        exact = self._compile(build_learned(tensors, side, watch=True), "f32")
+        seen = observed(exact, side)
+        rounded = self._compile(build_learned(tensors, side, seen=seen), "f32")
+        rounding = Rounding(seen, least_cosine(exact, rounded, side))
+        keep_rounding(info, rounding)
+        return rounding
+
     def _compile(self, graph: ov.Model, hint: str) -> ov.InferRequest:
         options = {
             "INFERENCE_PRECISION_HINT": hint,
@@ -76,22 +96,20 @@ class CompiledEngine(Engine):
         }
         return self._core.compile_model(graph, "CPU", options).create_infer_request()
 
-    def _observe(self, tensors: Mapping[str, NDArray[Any]], side: int) -> Ranges:
-        """What a float32 network sees in drawn characters at each place where an int8 network will round."""
-        from model.synthesis import Identity, draw
-
-        watching = self._compile(build_learned(tensors, side, watch=True), "f32")
-        low, high = np.full(len(PLACES), np.inf), np.full(len(PLACES), -np.inf)
-        for character in range(_CHARACTERS):
-            drawn = [draw(Identity.from_seed(character), n, size_px=side) for n in range(_PICTURES)]
-            found = watching.infer({0: np.stack([np.asarray(picture) for picture in drawn])})
-            low, high = np.minimum(low, found[1]), np.maximum(high, found[2])
-        return {place: (float(a), float(b)) for place, a, b in zip(PLACES, low, high, strict=True)}
-
     @staticmethod
-    def _check(tensors: Mapping[str, NDArray[Any]], info: WeightsInfo) -> None:
+    def _check(tensors: Tensors, info: WeightsInfo) -> None:
         """Make sure that the numbers make embeddings of the promised length."""
         colours = colours_in(info.architecture) or 0
         learned = len(tensors["head.bias"])
         if learned + colours != info.dimension or (colours and len(tensors["colours.axes.bias"]) != colours):
             raise ValueError(f"{learned} learned numbers and {colours} colours are not {info.dimension}")
+
+
+def multiplies_bytes() -> bool:
+    """Whether this processor has instructions for int8. OpenVINO names int8 among what every processor can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return not _MULTIPLIES_BYTES.isdisjoint(flags.split())

@@ -32,7 +32,8 @@ class Settings(BaseSettings):
         batch: Pictures through the network at once; 0 chooses for the machine.
         decode_threads: Files that a process reads and decodes at once; 0 chooses for the machine.
         network_threads: Threads of the network on a CPU; 0 chooses for the machine.
-        precision: What the network is computed in: `auto` is safe and quick, `int8` quicker on a processor.
+        precision: What the network is computed in: `auto` is the quickest that keeps the embeddings; `int8` does not
+            ask how far it moves them.
         max_pixels: Larger pictures count as unreadable.
         max_bytes: Larger files count as unreadable.
         picture_limit_s: Reading and decoding one picture may take so long.

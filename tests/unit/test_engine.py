@@ -75,7 +75,7 @@ def cosines(path: Path, precision: Precision) -> NDArray[np.float32]:
 
 
 @needs_openvino
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "auto", "int8"])
 def test_embeddings_are_those_of_torch(weights: Path, precision: Precision) -> None:
     """Every architecture in every precision, black and white pictures too."""
     assert cosines(weights, precision).min() >= LEAST[precision]

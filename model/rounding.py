@@ -1,0 +1,148 @@
+"""How the network of a weights file is rounded to 8 bits, and how much that moves its embeddings.
+
+Both are found on drawn characters when the file is first loaded, and kept below `$XDG_CACHE_HOME/oshiwake` (default
+`~/.cache/oshiwake`), so that the next process does not look again. What is kept may be deleted, and where nothing can
+be kept, each process looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from model.files import write_text
+from model.graph import PLACES, Seen
+from model.weights import WeightsInfo
+
+__all__ = ["LEAST", "Rounding", "keep_rounding", "kept_rounding", "least_cosine", "observed"]
+
+LEAST = 0.9997
+"""The lowest cosine with which `auto` takes an int8 network. It promises 0.9995; other pictures than those that are
+compared may move farther (docs/decisions/0008-engines.md)."""
+
+RULE = 1
+"""Counts up whenever other numbers would be found for the same weights; what an earlier rule found is not read."""
+
+_CHARACTERS, _PICTURES = 16, 2
+"""How many drawn characters, and pictures of each, show what a network sees; as many other characters are compared."""
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What an int8 network of a weights file rounds by, and what comes of it.
+
+    Attributes:
+        seen: At each of `model.graph.PLACES`, by the float32 network.
+        least: The lowest cosine to float32 among pictures that `seen` does not know, of the learned part: the colours
+            are never rounded.
+    """
+
+    seen: Mapping[str, Seen]
+    least: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether `auto` may take it."""
+        return self.least >= LEAST
+
+
+def kept_rounding(info: WeightsInfo) -> Rounding | None:
+    """What an earlier process has kept; None where there is nothing, or nothing that this one would have found too."""
+    try:
+        kept = json.loads(_path(info).read_text(encoding="utf-8"))
+        if {name: kept[name] for name in _key(info)} != _key(info):
+            return None
+        seen = {place: _seen(kept["seen"][place], channels) for place, channels in PLACES.items()}
+        return Rounding(seen, float(_finite([kept["least"]])[0]))
+    except (OSError, RuntimeError, ArithmeticError, ValueError, TypeError, KeyError):
+        return None
+
+
+def keep_rounding(info: WeightsInfo, rounding: Rounding) -> None:
+    """Keep it for the next process, where that can be."""
+    seen = {place: {"most": one.most, "means": one.means.tolist()} for place, one in rounding.seen.items()}
+    with contextlib.suppress(OSError, RuntimeError):  # no home, no space, no permission
+        write_text(_path(info), json.dumps({**_key(info), "least": rounding.least, "seen": seen}))
+
+
+def observed(watching: ov.InferRequest, side: int) -> dict[str, Seen]:
+    """What the float32 network sees in drawn characters.
+
+    Args:
+        watching: A graph built with `watch`.
+        side: Of its pictures, in pixels.
+    """
+    shown = []
+    for pictures in _drawn(0, side):
+        found = watching.infer({0: pictures}, share_inputs=True)
+        shown.append([np.array(found[n]) for n in range(1, 1 + 2 * len(PLACES))])
+    return {
+        place: Seen(float(max(found[2 * n] for found in shown)), np.mean([found[2 * n + 1] for found in shown], axis=0))
+        for n, place in enumerate(PLACES)
+    }
+
+
+def least_cosine(exact: ov.InferRequest, rounded: ov.InferRequest, side: int) -> float:
+    """The lowest cosine between two graphs, of drawn characters that `observed` does not show, black, and white."""
+    plain = np.stack([np.full((side, side, 3), value, np.uint8) for value in (0, 255)])
+    cosines = []
+    for pictures in (*_drawn(_CHARACTERS, side), plain):
+        one, other = (graph.infer({0: pictures}, share_inputs=True)[0] for graph in (exact, rounded))
+        cosines += np.einsum("nd,nd->n", one, other, dtype=np.float64).tolist()
+    return float(np.min(cosines))  # not a number, if one of them is none
+
+
+def _drawn(first: int, side: int) -> Iterator[NDArray[np.uint8]]:
+    """Pictures of some characters, from a seed on, one character at a time."""
+    from model.synthesis import Identity, draw
+
+    for character in range(first, first + _CHARACTERS):
+        identity = Identity.from_seed(character)
+        yield np.stack([np.asarray(draw(identity, n, size_px=side)) for n in range(_PICTURES)])
+
+
+def _path(info: WeightsInfo) -> Path:
+    """Of the file that keeps it.
+
+    Raises:
+        RuntimeError: There is no home.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    # The specification of the XDG base directories: a relative path is invalid and to be ignored.
+    home = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
+    return home / "oshiwake" / f"rounding-{info.digest[:32]}-{info.preprocessing.size_px}.json"
+
+
+def _key(info: WeightsInfo) -> dict[str, Any]:
+    """What must be the same for another process to find the same."""
+    side = info.preprocessing.size_px
+    return {"rule": RULE, "openvino": ov.__version__, "digest": info.digest, "side": side}
+
+
+def _seen(kept: dict[str, Any], channels: int) -> Seen:
+    """Read back what was seen at a place.
+
+    Raises:
+        ArithmeticError, KeyError, TypeError, ValueError: It has another form, or is nothing that a network shows.
+    """
+    most, means = _finite([kept["most"]])[0], _finite(kept["means"])
+    if most < 0 or len(means) != channels:
+        raise ValueError("nothing that a network shows")
+    return Seen(float(most), means)
+
+
+def _finite(values: list[float]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        array = np.array(values, np.float32)
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise ValueError("not a row of finite numbers")
+    return array

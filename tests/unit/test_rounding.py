@@ -1,0 +1,189 @@
+"""Which weights `auto` rounds to 8 bits, and what is kept of that between processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save
+
+pytest.importorskip("openvino", reason="OpenVINO is not installed")
+
+from model.compiled import multiplies_bytes
+from model.embedder import Embedder
+from model.engine import Precision
+from model.synthesis import Identity, draw
+from model.weights import DEFAULT_WEIGHTS, _digest, _metadata, read_info
+
+needs_bytes = pytest.mark.skipif(not multiplies_bytes(), reason="this processor has no instructions for int8")
+
+PROMISED = 0.9995
+SIDE = read_info(DEFAULT_WEIGHTS).preprocessing.size_px
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of one's own, with nothing in it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "oshiwake"
+
+
+@pytest.fixture(scope="module")
+def shown() -> NDArray[np.uint8]:
+    """Drawn characters that no rounding has seen, black and white."""
+    drawn = [np.asarray(draw(Identity.from_seed(900 + n), n, size_px=SIDE)) for n in range(20)]
+    return np.stack([*drawn, np.zeros_like(drawn[0]), np.full_like(drawn[0], 255)])
+
+
+def load(path: Path = DEFAULT_WEIGHTS, precision: Precision = "auto") -> Embedder:
+    """With one thread, so that numbers are the same each time."""
+    return Embedder.load(path, precision=precision, threads=1)
+
+
+def only_file(cache: Path) -> Path:
+    """What is kept."""
+    (path,) = cache.iterdir()
+    return path
+
+
+def change(path: Path, **values: Any) -> None:
+    """Other values in what is kept."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Path:
+    """The shipped network with one channel that is 4096 times as large, and is read 4096 times as small: the same
+    numbers come out, and 256 steps up to that channel leave none for the others."""
+    tensors = load_file(DEFAULT_WEIGHTS)
+    tensors = {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in tensors.items()}
+    block = "trunk.layer2.1"
+    busiest = int(np.argmax(np.abs(tensors[f"{block}.conv2.weight"]).sum(axis=(0, 2, 3))))
+    for name in ("weight", "bias"):
+        tensors[f"{block}.bn1.{name}"][busiest] *= 4096
+    tensors[f"{block}.conv2.weight"][:, busiest] /= 4096
+    metadata = {**_metadata(read_info(DEFAULT_WEIGHTS)), "digest": _digest(tensors.items())}
+    path = tmp_path / "uneven.safetensors"
+    path.write_bytes(save(tensors, metadata))
+    return path
+
+
+@needs_bytes
+def test_auto_takes_int8_where_it_holds(shown: NDArray[np.uint8]) -> None:
+    """The shipped weights are rounded, and keep what `auto` promises."""
+    found = load()
+    assert "int8" in found.engine.name
+    assert np.einsum("nd,nd->n", found.embed(shown), load(precision="fp32").embed(shown)).min() >= PROMISED
+
+
+def test_auto_refuses_int8_where_8_bits_are_too_few(uneven: Path, shown: NDArray[np.uint8]) -> None:
+    """And the embeddings keep what it promises, which int8 does not."""
+    exact = load(uneven, "fp32").embed(shown)
+    found = load(uneven)
+    assert "int8" not in found.engine.name
+    assert np.einsum("nd,nd->n", found.embed(shown), exact).min() >= PROMISED
+    assert np.einsum("nd,nd->n", load(uneven, "int8").embed(shown), exact).min() < PROMISED
+
+
+def test_a_refusal_is_told(uneven: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In one line, with the cosine that was too low; again from what is kept."""
+    if not multiplies_bytes():
+        pytest.skip("this processor has no instructions for int8")
+    with caplog.at_level("INFO"):
+        load(uneven)
+        load(uneven)
+    first, second = [record.message for record in caplog.records if "action=int8" in record.message]
+    assert first == second
+    assert "taken=no" in first
+
+
+def test_the_next_process_finds_the_same(cache: Path, shown: NDArray[np.uint8]) -> None:
+    """From what the first has kept, to the last bit, and without keeping it anew."""
+    first = load(precision="int8").embed(shown)
+    path = only_file(cache)
+    change(path, mark="not written again")
+    np.testing.assert_array_equal(load(precision="int8").embed(shown), first)
+    assert "mark" in json.loads(path.read_text())
+
+
+@needs_bytes
+def test_what_is_kept_decides(cache: Path) -> None:
+    """A later process does not compare again."""
+    load()
+    change(only_file(cache), least=0.9)
+    assert "int8" not in load().engine.name
+    change(only_file(cache), least=0.99999)
+    assert "int8" in load().engine.name
+
+
+def test_each_weights_file_has_its_own(cache: Path, uneven: Path) -> None:
+    """What holds for one is not believed of another."""
+    load(precision="int8")
+    load(uneven, "int8")
+    assert len(list(cache.iterdir())) == 2
+
+
+def _without(kept: dict[str, Any], place: str) -> dict[str, Any]:
+    return {**kept, "seen": {name: one for name, one in kept["seen"].items() if name != place}}
+
+
+def _with(kept: dict[str, Any], **values: Any) -> dict[str, Any]:
+    return {**kept, "seen": {**kept["seen"], "layer3.0.inner": {**kept["seen"]["layer3.0.inner"], **values}}}
+
+
+BROKEN = {
+    "nothing": lambda kept: b"",
+    "half": lambda kept: json.dumps(kept).encode()[:5000],
+    "no text": lambda kept: b"\xff\xfe\x00",
+    "a list": lambda kept: b"[]",
+    "deep": lambda kept: b"[" * 100_000,
+    "an earlier rule": lambda kept: {**kept, "rule": 0},
+    "another OpenVINO": lambda kept: {**kept, "openvino": "1"},
+    "other weights": lambda kept: {**kept, "digest": "0" * 64},
+    "another side": lambda kept: {**kept, "side": 64},
+    "no cosine": lambda kept: {**kept, "least": None},
+    "cosine NaN": lambda kept: {**kept, "least": float("nan")},
+    "a place missing": lambda kept: _without(kept, "layer4.1.inner"),
+    "a channel missing": lambda kept: _with(kept, means=kept["seen"]["layer3.0.inner"]["means"][1:]),
+    "infinite": lambda kept: _with(kept, most=float("inf")),
+    "too large": lambda kept: _with(kept, most=1e300),
+    "much too large": lambda kept: _with(kept, most=10**400),
+    "below nothing": lambda kept: _with(kept, most=-1.0),
+    "words": lambda kept: _with(kept, means=["many"] * 256),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_is_broken_or_foreign_is_as_if_it_were_not_there(
+    broken: str, cache: Path, shown: NDArray[np.uint8]
+) -> None:
+    """The embeddings are those of a first load, and it is kept anew."""
+    wanted = load(precision="int8").embed(shown[:3])
+    path = only_file(cache)
+    whole = json.loads(path.read_text())
+    content = BROKEN[broken](whole)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    np.testing.assert_array_equal(load(precision="int8").embed(shown[:3]), wanted)
+    assert json.loads(only_file(cache).read_text()) == whole
+
+
+def test_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: NDArray[np.uint8]) -> None:
+    """Each process looks for itself, and finds the same."""
+    wanted = load(precision="int8").embed(shown)
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    np.testing.assert_array_equal(load(precision="int8").embed(shown), wanted)
+
+
+def test_a_relative_cache_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the specification of the XDG base directories says; the home has a cache too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    load(precision="int8")
+    assert only_file(tmp_path / "home" / ".cache" / "oshiwake").suffix == ".json"
+    assert not (tmp_path / "relative").exists()
