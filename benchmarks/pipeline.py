@@ -140,6 +140,7 @@ def main() -> None:
         for mix, paths in archives.items():
             turns: dict[str, list[tuple[float, float]]] = {way.name: [] for way in WAYS}
             limits: dict[str, list[dict[str, float]]] = {way.name: [] for way in WAYS}
+            engines: dict[str, str] = {}
             for _ in range(chosen.turns):
                 for each in farms:
                     some = paths if each.way.precision else paths[: max(1, len(paths) // 4)]
@@ -147,11 +148,13 @@ def main() -> None:
                     turns[each.way.name].append((wall / len(some), cpu / len(some)))
                     print(f"{mix}, {each.way.name}: {len(some) / wall:.1f} images/s", file=sys.stderr, flush=True)
                     if each.way.precision and each.way.device == "cpu":
-                        cost = measured(stages, each.way, weights, paths[: 2 * len(MIX)])
-                        limits[each.way.name].append(cost.value)
-            peaks = {each.way.name: tree_peak_bytes(each.worker.pid) for each in farms}
+                        engines[each.way.name], spent = measured(stages, each.way, weights, paths[: 2 * len(MIX)]).value
+                        limits[each.way.name].append(spent)
+            about = {
+                each.way.name: (engines.get(each.way.name, ""), tree_peak_bytes(each.worker.pid)) for each in farms
+            }
             for way in WAYS:
-                report.add(row(way, mix, chosen.side, len(paths), turns, limits[way.name], peaks[way.name]))
+                report.add(row(way, mix, chosen.side, len(paths), turns, limits[way.name], *about[way.name]))
     report.save(chosen.json)
 
 
@@ -162,6 +165,7 @@ def row(
     images: int,
     turns: dict[str, list[tuple[float, float]]],
     limits: list[dict[str, float]],
+    engine: str,
     peak_bytes: int,
 ) -> Row:
     """The fastest turn of a way, from elapsed and processor time of an image, turn by turn."""
@@ -177,7 +181,7 @@ def row(
         of_plain=plain_wall / wall,
         of_limit=least / cores() / wall if least else None,
         stages={name: 1000 * s for name, s in stages_s.items()},
-        remark=f"× plain by processor time {plain_cpu / cpu:.2f}"
+        remark=f"{engine + ', ' if engine else ''}× plain by processor time {plain_cpu / cpu:.2f}"
         + (f"; stages are {least / cpu:.2f} of the workers' processor time" if least else ""),
     )
 
@@ -213,8 +217,8 @@ def farm(way: Way, folder: Path, weights: Path) -> Iterator[Farm]:
             worker.kill()
 
 
-def stages(way: Way, weights: Path, paths: list[Path]) -> dict[str, float]:
-    """Seconds of processor time that a picture takes in each stage, in one thread."""
+def stages(way: Way, weights: Path, paths: list[Path]) -> tuple[str, dict[str, float]]:
+    """The engine, and the seconds of processor time that a picture takes in each stage, in one thread."""
     keep_freed_memory()
     embedder = Embedder.load(weights, precision=way.precision or "fp32", threads=1)  # type: ignore[arg-type]
     prepare = embedder.info.preprocessing.read
@@ -234,7 +238,7 @@ def stages(way: Way, weights: Path, paths: list[Path]) -> dict[str, float]:
         start = time.process_time()
         embedder.embed(np.stack(squares[i : i + embedder.batch]))
         spent["network"] += time.process_time() - start
-    return {name: s / len(squares) for name, s in spent.items()}
+    return embedder.engine.name, {name: s / len(squares) for name, s in spent.items()}
 
 
 def _cpu_s(pid: int) -> float:

@@ -16,8 +16,8 @@ from model.weights import WeightsInfo, load_network, load_tensors
 __all__ = ["Engine", "Precision", "Started", "load_engine"]
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
-"""What convolutions are computed in. `auto` takes the fastest that keeps embeddings at a cosine of 0.9995 or more to
-float32; int8 only where this is shown for the weights file on this processor when it is loaded (`model/rounding.py`).
+"""What convolutions are computed in. `auto` takes the fastest that keeps embeddings: bf16 at a cosine of 0.9995 or more
+to float32, int8 where each of some compared pictures keeps 0.999 when the weights are loaded (`model/rounding.py`).
 `int8` itself promises 0.99."""
 
 Started = Callable[[], NDArray[np.float32]]
