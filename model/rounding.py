@@ -2,7 +2,7 @@
 
 Both are found on drawn characters when the file is first loaded, and kept below `$XDG_CACHE_HOME/oshiwake` (default
 `~/.cache/oshiwake`), so that the next process does not look again. What is kept may be deleted, and where nothing can
-be kept, each process looks.
+be kept, each process looks. The shipped weights come with theirs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from model.files import write_text
 from model.graph import PLACES, Seen
-from model.weights import WeightsInfo
+from model.weights import DEFAULT_WEIGHTS, WeightsInfo
 
 __all__ = ["LEAST", "Rounding", "keep_rounding", "kept_rounding", "least_cosine", "observed"]
 
@@ -29,8 +29,9 @@ LEAST = 0.999
 """The lowest cosine with which `auto` takes an int8 network. Weights that keep to it on the pictures that are compared
 have kept the equal error rates of real ones within 0.1 point (docs/decisions/0008-engines.md)."""
 
-RULE = 1
-"""Counts up whenever other numbers would be found for the same weights; what an earlier rule found is not read."""
+RULE = 2
+"""Counts up whenever other numbers would be found for the same weights; what an earlier rule found is not read. What a
+float32 network sees depends on no version of OpenVINO."""
 
 _CHARACTERS, _PICTURES = 16, 2
 """How many drawn characters, and pictures of each, show what a network sees; as many other characters are compared."""
@@ -56,12 +57,16 @@ class Rounding:
 
 
 def kept_rounding(info: WeightsInfo) -> Rounding | None:
-    """What an earlier process has kept; None where there is nothing, or nothing that this one would have found too."""
+    """What an earlier process has kept, or what is shipped; None where neither is what this one would find."""
+    return _read(info, _kept_at) or _read(info, _shipped_at)
+
+
+def _read(info: WeightsInfo, place: Callable[[WeightsInfo], Path]) -> Rounding | None:
     try:
-        kept = json.loads(_path(info).read_text(encoding="utf-8"))
+        kept = json.loads(place(info).read_text(encoding="utf-8"))
         if {name: kept[name] for name in _key(info)} != _key(info):
             return None
-        seen = {place: _seen(kept["seen"][place], channels) for place, channels in PLACES.items()}
+        seen = {name: _seen(kept["seen"][name], channels) for name, channels in PLACES.items()}
         return Rounding(seen, float(_finite([kept["least"]])[0]))
     except (OSError, RuntimeError, ArithmeticError, ValueError, TypeError, KeyError):
         return None
@@ -71,7 +76,7 @@ def keep_rounding(info: WeightsInfo, rounding: Rounding) -> None:
     """Keep it for the next process, where that can be."""
     seen = {place: {"most": one.most, "means": one.means.tolist()} for place, one in rounding.seen.items()}
     with contextlib.suppress(OSError, RuntimeError):  # no home, no space, no permission
-        write_text(_path(info), json.dumps({**_key(info), "least": rounding.least, "seen": seen}))
+        write_text(_kept_at(info), json.dumps({**_key(info), "least": rounding.least, "seen": seen}))
 
 
 def observed(watching: ov.InferRequest, side: int) -> dict[str, Seen]:
@@ -110,8 +115,8 @@ def _drawn(first: int, side: int) -> Iterator[NDArray[np.uint8]]:
         yield np.stack([np.asarray(draw(identity, n, size_px=side)) for n in range(_PICTURES)])
 
 
-def _path(info: WeightsInfo) -> Path:
-    """Of the file that keeps it.
+def _kept_at(info: WeightsInfo) -> Path:
+    """The file of the cache.
 
     Raises:
         RuntimeError: There is no home.
@@ -119,13 +124,21 @@ def _path(info: WeightsInfo) -> Path:
     cache = os.environ.get("XDG_CACHE_HOME", "")
     # The specification of the XDG base directories: a relative path is invalid and to be ignored.
     home = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
-    return home / "oshiwake" / f"rounding-{info.digest[:32]}-{info.preprocessing.size_px}.json"
+    return home / "oshiwake" / _name(info)
+
+
+def _shipped_at(info: WeightsInfo) -> Path:
+    """What a cache has kept for the shipped weights, put beside them."""
+    return DEFAULT_WEIGHTS.parent / _name(info)
+
+
+def _name(info: WeightsInfo) -> str:
+    return f"rounding-{info.digest[:32]}-{info.preprocessing.size_px}.json"
 
 
 def _key(info: WeightsInfo) -> dict[str, Any]:
     """What must be the same for another process to find the same."""
-    side = info.preprocessing.size_px
-    return {"rule": RULE, "openvino": ov.__version__, "digest": info.digest, "side": side}
+    return {"rule": RULE, "digest": info.digest, "side": info.preprocessing.size_px}
 
 
 def _seen(kept: dict[str, Any], channels: int) -> Seen:
