@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import numpy as np
 import openvino as ov
@@ -14,16 +13,13 @@ from model.engine import Engine, Precision
 from model.errors import WeightsError
 from model.graph import Tensors, build_learned
 from model.histogram import unit_colours
-from model.rounding import Rounding, keep_rounding, kept_rounding, least_cosine, observed
+from model.rounding import Rounding, byte_instructions, keep_rounding, kept_rounding, least_cosine, observed
 from model.weights import WeightsInfo
 
-__all__ = ["CompiledEngine", "multiplies_bytes"]
+__all__ = ["CompiledEngine"]
 
 _BATCH = 8
 """Pictures for each thread: of more than that, what a layer leaves does not stay in the second-level cache."""
-
-_MULTIPLIES_BYTES = {"avx512_vnni", "avx_vnni", "amx_int8"}
-"""Processors with one of these multiply and add bytes in one step."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +64,7 @@ class CompiledEngine(Engine):
     def _take(self, tensors: Tensors, info: WeightsInfo, precision: Precision) -> tuple[str, ov.InferRequest]:
         """What is computed in, and the graph that does it."""
         side = info.preprocessing.size_px
-        if precision == "int8" or (precision == "auto" and multiplies_bytes()):
+        if precision == "int8" or (precision == "auto" and byte_instructions()):
             rounding = kept_rounding(info) or self._find_rounding(tensors, info)
             if precision == "int8" or rounding.holds:
                 return "int8", self._compile(build_learned(tensors, side, seen=rounding.seen), "f32")
@@ -103,13 +99,3 @@ class CompiledEngine(Engine):
         learned = len(tensors["head.bias"])
         if learned + colours != info.dimension or (colours and len(tensors["colours.axes.bias"]) != colours):
             raise ValueError(f"{learned} learned numbers and {colours} colours are not {info.dimension}")
-
-
-def multiplies_bytes() -> bool:
-    """Whether this processor has instructions for int8. OpenVINO names int8 among what every processor can do."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return False
-    flags = next((line for line in lines if line.startswith("flags")), "")
-    return not _MULTIPLIES_BYTES.isdisjoint(flags.split())

@@ -1,7 +1,8 @@
 """A quick reader for the common kinds of PNG: the same pixels as Pillow's, in a third of its time.
 
-Whatever is unusual or wrong with a file, this reader leaves it to Pillow, so that outcome and reason are the same with
-the compiled part and without it.
+Whatever is unusual or wrong with a file, as far as this reader can tell, is left to Pillow, so that outcome and reason
+are the same with the compiled part and without it. ISA-L unpacks some damaged data that zlib refuses: such a file has
+pixels here (docs/decisions/0023-png-rows-by-vectors.md).
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ __all__ = ["quick_pixels"]
 _CHANNELS = {(8, 0): 1, (8, 2): 3, (8, 6): 4}
 """By bit depth and colour type: grey, RGB, RGBA."""
 
-_MEANT = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
-"""Chunks that say something about the pixels beyond their numbers: a clear colour, an animation."""
+_MEANT = {b"IHDR", b"tRNS", b"acTL", b"fcTL", b"fdAT"}
+"""Chunks that say something about the pixels beyond their numbers: a second header, a clear colour, an animation."""
 
-_TURNING = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
-"""Chunks that may turn the picture. In front of the pixels Pillow reads them with the header."""
+_BEHIND = {b"IDAT", b"tIME"}
+"""Chunks behind the pixels that cannot change what Pillow makes of them. Others may turn the picture, or be broken; in
+front of the pixels it has read them with the header."""
+
+_HEADER = struct.pack(">I4s", 13, b"IHDR")
 
 
 def quick_pixels(data: bytes, image: Image.Image) -> Image.Image | None:
@@ -38,10 +42,10 @@ def quick_pixels(data: bytes, image: Image.Image) -> Image.Image | None:
     In mode RGBA where something is clear; else in mode RGB, or RGBX, whose fourth byte means nothing.
     """
     channels = _CHANNELS.get((data[24], data[25]))
-    if unfilter is None or channels is None or data[28]:  # interlaced
+    if unfilter is None or channels is None or any(data[26:29]):  # interlaced, or by a method that is not known
         return None
     packed = _packed(data)
-    if packed is None:
+    if packed is None or packed[0] >> 4 > 7:  # a window larger than there is, of which ISA-L makes nothing
         return None
     width, height = image.size
     pixels = np.empty(height * width * (1 if channels == 1 else 4), np.uint8)
@@ -62,17 +66,19 @@ def quick_pixels(data: bytes, image: Image.Image) -> Image.Image | None:
 
 def _packed(data: bytes) -> bytes | None:
     """The image data; None where the file is not whole, as far as its chunks tell, or asks for more than its pixels."""
-    at, parts, last = 8, list[memoryview](), b""
+    if data[8:16] != _HEADER:
+        return None
+    at, parts, last = 33, list[memoryview](), b""
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind in _MEANT or (parts and kind in _TURNING):
+        if kind == b"IEND":
+            return b"".join(parts) or None if at + 12 + length <= len(data) else None
+        if kind in _MEANT or (parts and kind not in _BEHIND):
             return None
         if kind == b"IDAT":
             if parts and last != kind:  # Pillow ends with the first ones
                 return None
             parts.append(memoryview(data)[at + 8 : at + 8 + length])
         at += 12 + length
-        if kind == b"IEND":
-            return b"".join(parts) if parts and at <= len(data) else None
         last = kind
     return None

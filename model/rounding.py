@@ -23,15 +23,14 @@ from model.files import write_text
 from model.graph import PLACES, Seen
 from model.weights import DEFAULT_WEIGHTS, WeightsInfo
 
-__all__ = ["LEAST", "Rounding", "keep_rounding", "kept_rounding", "least_cosine", "observed"]
+__all__ = ["LEAST", "Rounding", "byte_instructions", "keep_rounding", "kept_rounding", "least_cosine", "observed"]
 
 LEAST = 0.999
 """The lowest cosine with which `auto` takes an int8 network. Weights that keep to it on the pictures that are compared
 have kept the equal error rates of real ones within 0.1 point (docs/decisions/0008-engines.md)."""
 
 RULE = 2
-"""Counts up whenever other numbers would be found for the same weights; what an earlier rule found is not read. What a
-float32 network sees depends on no version of OpenVINO."""
+"""Counts up whenever other numbers would be found for the same weights; what an earlier rule found is not read."""
 
 _CHARACTERS, _PICTURES = 16, 2
 """How many drawn characters, and pictures of each, show what a network sees; as many other characters are compared."""
@@ -56,18 +55,29 @@ class Rounding:
         return self.least >= LEAST
 
 
+def byte_instructions() -> set[str]:
+    """By which this processor multiplies and adds bytes in one step; OpenVINO names int8 for every processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return {"avx512_vnni", "avx_vnni", "amx_int8"}.intersection(flags.split())
+
+
 def kept_rounding(info: WeightsInfo) -> Rounding | None:
     """What an earlier process has kept, or what is shipped; None where neither is what this one would find."""
-    return _read(info, _kept_at) or _read(info, _shipped_at)
+    return _read(info, _kept_at, {**_key(info), "by": _by()}) or _read(info, _shipped_at, _key(info))
 
 
-def _read(info: WeightsInfo, place: Callable[[WeightsInfo], Path]) -> Rounding | None:
+def _read(info: WeightsInfo, place: Callable[[WeightsInfo], Path], key: dict[str, Any]) -> Rounding | None:
     try:
         kept = json.loads(place(info).read_text(encoding="utf-8"))
-        if {name: kept[name] for name in _key(info)} != _key(info):
+        if {name: kept[name] for name in key} != key:
             return None
         seen = {name: _seen(kept["seen"][name], channels) for name, channels in PLACES.items()}
-        return Rounding(seen, float(_finite([kept["least"]])[0]))
+        least = float(kept["least"])
+        return Rounding(seen, least) if np.isfinite(least) else None
     except (OSError, RuntimeError, ArithmeticError, ValueError, TypeError, KeyError):
         return None
 
@@ -76,7 +86,7 @@ def keep_rounding(info: WeightsInfo, rounding: Rounding) -> None:
     """Keep it for the next process, where that can be."""
     seen = {place: {"most": one.most, "means": one.means.tolist()} for place, one in rounding.seen.items()}
     with contextlib.suppress(OSError, RuntimeError):  # no home, no space, no permission
-        write_text(_kept_at(info), json.dumps({**_key(info), "least": rounding.least, "seen": seen}))
+        write_text(_kept_at(info), json.dumps({**_key(info), "by": _by(), "least": rounding.least, "seen": seen}))
 
 
 def observed(watching: ov.InferRequest, side: int) -> dict[str, Seen]:
@@ -139,6 +149,11 @@ def _name(info: WeightsInfo) -> str:
 def _key(info: WeightsInfo) -> dict[str, Any]:
     """What must be the same for another process to find the same."""
     return {"rule": RULE, "digest": info.digest, "side": info.preprocessing.size_px}
+
+
+def _by() -> str:
+    """What the cosine was found by: library, and instructions. Machines may share a home."""
+    return f"OpenVINO {ov.__version__} with {' '.join(sorted(byte_instructions())) or 'no instructions for bytes'}"
 
 
 def _seen(kept: dict[str, Any], channels: int) -> Seen:

@@ -202,7 +202,7 @@ def test_the_image_holds_all_packages() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     packages = {pattern.removesuffix("*") for pattern in build["packages"]["find"]["include"]}
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert kept == {*packages, "pyproject.toml", "README.md", "LICENSE"}
+    assert kept == {*packages, "pyproject.toml", "setup.py", "README.md", "LICENSE"}
 
 
 def test_the_wheel_holds_all_that_is_no_program() -> None:

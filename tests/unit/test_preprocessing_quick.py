@@ -209,6 +209,36 @@ def test_a_png_with_other_data_than_its_header_says(raw: int, split: bool) -> No
     np.testing.assert_array_equal(quick, outcome(PLAIN, file, Limits()))
 
 
+HEAD = struct.pack(">IIBBBBB", 3, 4, 8, 0, 0, 0, 0)
+ODD = {
+    "another header in front": lambda: odd(front=chunk(b"IHDR", HEAD)),
+    "another header behind": lambda: odd(behind=chunk(b"IHDR", HEAD)),
+    "what looks like a header first": lambda: odd(first=chunk(b"prVt", HEAD)),
+    "an empty chunk behind": lambda: odd(behind=chunk(b"gAMA", b"")),
+    "a broken profile behind": lambda: odd(behind=chunk(b"iCCP", b"x\0\7abc")),
+    "a window that is too large": lambda: odd(packed=b"\x88\x1c" + zlib.compress(bytes(16))[2:]),
+    "an unknown filter method": lambda: odd(head=HEAD[:11] + b"\1" + HEAD[12:]),
+    "garbage behind the data": lambda: odd(packed=zlib.compress(bytes(16)) + b"more"),
+    "the time behind": lambda: odd(behind=chunk(b"tIME", b"1234567")),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_png_has_one_outcome(name: str) -> None:
+    """The same pixels, or the same reason, as Pillow alone."""
+    np.testing.assert_array_equal(outcome(QUICK, ODD[name](), Limits()), outcome(PLAIN, ODD[name](), Limits()))
+
+
+def odd(
+    *, first: bytes = b"", head: bytes = HEAD, front: bytes = b"", packed: bytes = b"", behind: bytes = b""
+) -> bytes:
+    """A grey PNG of 3 x 4 pixels; the header that counts says a palette of two colours where another is in front."""
+    if first or front:
+        front += chunk(b"IHDR", head[:9] + b"\3" + head[10:]) + chunk(b"PLTE", b"\x10\x20\x30\xff\x80\0")
+    parts = (chunk(b"IHDR", head) if not first else b"", front, chunk(b"IDAT", packed or zlib.compress(bytes(16))))
+    return b"\x89PNG\r\n\x1a\n" + first + b"".join(parts) + behind + chunk(b"IEND", b"")
+
+
 def png_of(size: tuple[int, int], colour: int, raw: bytes, *, split: bool = False) -> bytes:
     """A PNG with 8 bits a channel of such rows, each behind the number of its filter."""
     head = struct.pack(">IIBBBBB", *size, 8, colour, 0, 0, 0)

@@ -15,13 +15,13 @@ from safetensors.numpy import load_file, save
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 
-from model.compiled import multiplies_bytes
 from model.embedder import Embedder
 from model.engine import Precision
+from model.rounding import byte_instructions
 from model.synthesis import Identity, draw
 from model.weights import DEFAULT_WEIGHTS, _digest, _metadata, read_info
 
-needs_bytes = pytest.mark.skipif(not multiplies_bytes(), reason="this processor has no instructions for int8")
+needs_bytes = pytest.mark.skipif(not byte_instructions(), reason="this processor has no instructions for int8")
 
 PROMISED = 0.999
 SIDE = read_info(DEFAULT_WEIGHTS).preprocessing.size_px
@@ -110,7 +110,7 @@ def test_auto_refuses_int8_where_8_bits_are_too_few(uneven: Path, shown: NDArray
 
 def test_a_refusal_is_told(uneven: Path, caplog: pytest.LogCaptureFixture) -> None:
     """In one line, with the cosine that was too low; again from what is kept."""
-    if not multiplies_bytes():
+    if not byte_instructions():
         pytest.skip("this processor has no instructions for int8")
     with caplog.at_level("INFO"):
         load(uneven)
@@ -161,6 +161,7 @@ BROKEN = {
     "a list": lambda kept: b"[]",
     "deep": lambda kept: b"[" * 100_000,
     "an earlier rule": lambda kept: {**kept, "rule": 0},
+    "another OpenVINO": lambda kept: {**kept, "by": "OpenVINO 1"},
     "other weights": lambda kept: {**kept, "digest": "0" * 64},
     "another side": lambda kept: {**kept, "side": 64},
     "no cosine": lambda kept: {**kept, "least": None},
