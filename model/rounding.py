@@ -27,7 +27,7 @@ __all__ = ["LEAST", "Rounding", "byte_instructions", "keep_rounding", "kept_roun
 
 LEAST = 0.999
 """The lowest cosine with which `auto` takes an int8 network. Weights that keep to it on the pictures that are compared
-have kept the equal error rates of real ones within 0.1 point (docs/decisions/0008-engines.md)."""
+have kept the equal error rates of real ones, mostly within 0.1 point (docs/decisions/0008-engines.md)."""
 
 RULE = 2
 """Counts up whenever other numbers would be found for the same weights; what an earlier rule found is not read."""
