@@ -170,13 +170,13 @@ def _listed(
     return Listed(path, size, mtime_ns, member, Kind(kind), reason, known, label)
 
 
-def read_table(path: Path, columns: Iterable[str] | None = None, *, whole: bool = True) -> pa.Table:
+def read_table(path: Path, columns: Iterable[str] | None = None, *, at_once: bool = True) -> pa.Table:
     """Read a Parquet file of the store, or some of its columns.
 
     Args:
         path: The file.
         columns: Which, or all.
-        whole: Read all bytes at once, which is quicker where few are left out: in a file, Arrow has each column fetched
+        at_once: Read all bytes first, which is quicker where few are left out: in a file, Arrow has each column fetched
             by a thread of its own.
 
     Raises:
@@ -186,7 +186,7 @@ def read_table(path: Path, columns: Iterable[str] | None = None, *, whole: bool 
     try:
         # Not pq.read_table, which takes five times as long over a small file. The files are read one after the other by
         # whoever needs them; threads within one gain nothing.
-        with pq.ParquetFile(pa.BufferReader(path.read_bytes()) if whole else read_whole(path)) as file:
+        with pq.ParquetFile(pa.BufferReader(path.read_bytes()) if at_once else read_whole(path)) as file:
             table = file.read(columns=None if columns is None else list(columns), use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise DamagedStore(f"{path}: {error}") from error

@@ -134,7 +134,7 @@ def read_shard(path: Path, *, vectors: bool = True) -> Shard:
         NewerSchema: A newer program wrote it.
     """
     names = ["row", "kind", "digest", "reason", "passing"]
-    table = read_table(path, [*names, "embedding"] if vectors else names, whole=vectors)
+    table = read_table(path, [*names, "embedding"] if vectors else names, at_once=vectors)
     if not vectors:
         return Shard(table, np.empty((len(table), 0), np.float32))
     return Shard(table.select(names), _vectors(table))
@@ -147,7 +147,7 @@ def read_digests(path: Path) -> NDArray[np.uint8]:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    table = read_table(path, ["kind", "digest"], whole=False)
+    table = read_table(path, ["kind", "digest"], at_once=False)
     return digest_rows(table["digest"].filter(pc.equal(table["kind"], Kind.EMBEDDED.value)))
 
 
