@@ -1,14 +1,14 @@
 """Embedding through the real queue, workers as processes, one for each core: the quick ways beside the plain one.
 
-    python benchmarks/pipeline.py [--mix mix] [--side 96] [--images 2048] [--chunk 64] [--turns 3] [--json FOLDER]
+    python benchmarks/pipeline.py [--mix mix] [--side 96] [--images 4096] [--chunk 256] [--turns 3] [--json FOLDER]
 
 A broker and workers for each way are started first and have embedded a chunk per process; then the ways take turns,
-the quick ones with the whole archive, the plain one with a quarter of it, and the fastest turn of each way counts: what
-else happens on a machine only adds to its time.
+the quick ones with the whole archive in chunks of the program's own size, the plain one with an eighth of it in chunks
+of 64, and the fastest turn of each way counts: what else happens on a machine only adds to its time.
 The limit is cores over the sum of the stages' processor time (read and hash, prepare, network), measured in one thread
 of a process of its own between the turns. Peak memory is that of all worker processes of a way, added up. 96 px are the
 shipped weights, 224 px random ones of 500 numbers.
-Where there is a GPU, one more way has a worker on the first one; give it `--images 20000 --chunk 256` to have time.
+Where there is a GPU, one more way has a worker on the first one; give it `--images 20000` to have time.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from tasks.settings import Settings
 from workers.memory import keep_freed_memory
 
 MIXES = {"jpeg": ("jpeg",), "mix": MIX}
+PLAIN_CHUNK = 64
 PLAIN_WORKER = Path(__file__).resolve().parent / "plugins" / "plain_worker.py"
 
 
@@ -106,7 +107,7 @@ class Farm:
             self.worker.check()
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.way.name} stands still:\n{self.worker.tail()}")
-            time.sleep(0.02)
+            time.sleep(0.05)  # looking costs a millisecond, of the workers' cores
 
 
 def main() -> None:
@@ -114,8 +115,8 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--mix", choices=list(MIXES), nargs="+", default=list(MIXES))
     parser.add_argument("--side", type=int, choices=[96, 224], default=224)
-    parser.add_argument("--images", type=int, default=2048)
-    parser.add_argument("--chunk", type=int, default=64, help="images a task")
+    parser.add_argument("--images", type=int, default=4096)
+    parser.add_argument("--chunk", type=int, default=Settings().chunk_images, help="images a task of the quick ways")
     parser.add_argument("--different", type=int, default=24, help="pictures of each kind; the others are copies")
     parser.add_argument("--turns", type=int, default=3)
     chosen = parser.parse_args()
@@ -143,11 +144,12 @@ def main() -> None:
             engines: dict[str, str] = {}
             for _ in range(chosen.turns):
                 for each in farms:
-                    some = paths if each.way.precision else paths[: max(1, len(paths) // 4)]
-                    wall, cpu = each.embed(some, chosen.chunk)
+                    quick = bool(each.way.precision)
+                    some = paths if quick else paths[: max(1, len(paths) // 8)]
+                    wall, cpu = each.embed(some, chosen.chunk if quick else PLAIN_CHUNK)
                     turns[each.way.name].append((wall / len(some), cpu / len(some)))
                     print(f"{mix}, {each.way.name}: {len(some) / wall:.1f} images/s", file=sys.stderr, flush=True)
-                    if each.way.precision and each.way.device == "cpu":
+                    if quick and each.way.device == "cpu":
                         engines[each.way.name], spent = measured(stages, each.way, weights, paths[: 2 * len(MIX)]).value
                         limits[each.way.name].append(spent)
             about = {

@@ -17,6 +17,7 @@ from store.objects import folder_exists, is_remote
 from store.run import Run
 from store.shard import read_counts, write_shard
 from store.store import Store
+from workers.cores import Cores
 from workers.errors import RootNotVisible, WrongWeights
 from workers.pipeline import Pipeline, Timings
 from workers.reading import Sources
@@ -41,7 +42,7 @@ class WorkOptions:
     Attributes:
         device: `cpu`, or `cuda` for the GPU that the process is pinned to.
         batch: Pictures through the network at once; 0 takes what suits the engine.
-        decode_threads: Files read and decoded at once.
+        decode_threads: Files read and decoded at once; on a CPU the network takes turns with them.
         network_threads: Threads of the network on a CPU; 0 takes all cores.
         precision: What convolutions are computed in.
         max_pixels: Larger pictures are refused.
@@ -165,6 +166,7 @@ def embed_chunk(
         Limits(max_pixels=options.max_pixels),
         options.picture_limit_s,
         careful,
+        cores=Cores(options.decode_threads) if options.device == "cpu" else None,
         jpegs=jpegs,
     )
     with Sources(root, options.max_bytes, store.roots) as sources:

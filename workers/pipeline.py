@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from model.picture import Limits
 from model.preprocessing import Jpegs, Preprocessing
 from store.listing import Kind, Listed
 from store.shard import Read
+from workers.cores import Cores
 from workers.errors import PictureStuck
 from workers.memory import Room
 from workers.probe import try_picture
@@ -50,11 +52,12 @@ class Pipeline:
 
     Attributes:
         embedder: The loaded network.
-        threads: How many files are read and decoded at once.
+        threads: How many files are read and decoded at once, as far as there are cores.
         limits: What a single picture may ask of the machine.
         picture_limit_s: How long reading and decoding one picture may take.
         careful: Try each picture in a process of its own first; for a chunk at which workers have died.
         room: What the pictures in decoding share.
+        cores: What decoders and the network take turns on; None where the network runs elsewhere, on a GPU.
         jpegs: What may decode JPEGs in the place of this process's threads; not used by a careful one.
     """
 
@@ -64,6 +67,7 @@ class Pipeline:
     picture_limit_s: float = 120.0
     careful: bool = False
     room: Room = field(default_factory=lambda: Room(_ROOM_BYTES))
+    cores: Cores | None = None
     jpegs: Jpegs | None = None
 
     def run(self, sources: Sources, files: Iterable[tuple[int, Listed]]) -> tuple[list[Read], Timings]:
@@ -112,11 +116,10 @@ class Pipeline:
 
     def _result(self, future: Future[_Prepared]) -> _Prepared:
         """The oldest picture's outcome; as the pool works in order, it is at work on it, or done."""
-        limit_s = self.picture_limit_s * (3 if self.careful else 1)
         try:
-            return future.result(limit_s)
+            return future.result(self._limit_s)
         except TimeoutError as error:
-            raise PictureStuck(f"a picture was not read within {limit_s:.0f} s") from error
+            raise PictureStuck(f"a picture was not read within {self._limit_s:.0f} s") from error
 
     def _prepare(self, sources: Sources, row: int, listed: Listed, timings: Timings) -> _Prepared:
         digest: bytes | None = None
@@ -131,7 +134,8 @@ class Pipeline:
             with self.room.visit() as take:
                 limits = replace(self.limits, on_pixels=lambda pixels: take(_BYTES_PER_PIXEL * pixels))
                 jpegs = None if self.careful else self.jpegs
-                pixels = self._preprocessing.read(data, limits=limits, jpegs=jpegs)
+                with self._turn():
+                    pixels = self._preprocessing.read(data, limits=limits, jpegs=jpegs)
             timings.decode_s += time.perf_counter() - read_done
         except PassingFailure as error:
             return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error), passing=True))
@@ -144,6 +148,13 @@ class Pipeline:
                 Read(row, Kind.UNREADABLE, digest, None, "too large for this machine's memory", passing=True)
             )
         return _Prepared(Read(row, Kind.EMBEDDED, digest), pixels)
+
+    def _turn(self, limit_s: float | None = None) -> AbstractContextManager[None]:
+        return nullcontext() if self.cores is None else self.cores.turn(limit_s)
+
+    @property
+    def _limit_s(self) -> float:
+        return self.picture_limit_s * (3 if self.careful else 1)
 
     @property
     def _preprocessing(self) -> Preprocessing:
@@ -160,7 +171,8 @@ class Pipeline:
         start = time.perf_counter()
         following = None
         if waiting:
-            started = self.embedder.start(np.stack([pixels for _, pixels in waiting]))
+            with self._turn(self._limit_s):  # a picture that hangs its decoder holds a core for ever
+                started = self.embedder.start(np.stack([pixels for _, pixels in waiting]))
             following = _UnderWay([position for position, _ in waiting], started)
         if under_way is not None:
             for position, vector in zip(under_way.positions, under_way.vectors(), strict=True):
