@@ -5,10 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
-import subprocess
-import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,38 +15,7 @@ from hypothesis import strategies as st
 from producer.scan import Scan
 from store.listing import Kind, Listed
 from store.roots import Roots
-
-
-def scan(root: Path | bytes, *excluded: Path) -> list[Listed]:
-    """Scan a tree."""
-    return list(Scan(os.path.realpath(os.fsencode(root)), tuple(os.fsencode(path) for path in excluded)))
-
-
-def names(root: Path, *excluded: Path) -> list[str]:
-    """The files of a tree, as a person reads them."""
-    return [listed.name for listed in scan(root, *excluded)]
-
-
-def forbid(folder: Path, mode: int) -> None:
-    """Take permissions from a folder, or skip the test where that means nothing."""
-    folder.chmod(mode)
-    if os.access(folder, os.X_OK):
-        pytest.skip("the superuser may read every folder")
-
-
-def fill(root: Path, *paths: str) -> None:
-    """Make files, and the folders on the way; each holds its own path."""
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(path)
-
-
-def make_zip(path: Path, *members: str) -> None:
-    """An archive file; each member holds its own name."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for member in members:
-            archive.writestr(member, b"" if member.endswith("/") else member.encode())
-
+from tests.unit.scanned import fill, forbid, make_zip, names, scan
 
 # Names that sort differently as text, as paths and as bytes; ends of names that matter; bytes that are no UTF-8.
 name_parts = st.sampled_from([b"a", b"b", b"A", b".", b"-", b" ", b"/", b"\xff", "絵".encode(), b"0", b"~", b"\n"])
@@ -353,122 +319,6 @@ class TestExcluded:
         """An excluded folder need not be there, and a file may have its name."""
         fill(tmp_path, "x", "out")
         assert names(tmp_path, tmp_path / "none", tmp_path / "out") == ["out", "x"]
-
-
-class TestArchiveFiles:
-    @pytest.mark.parametrize("suffix", [".zip", ".cbz", ".ZIP", ".Cbz"])
-    def test_members(self, suffix: str, tmp_path: Path) -> None:
-        """The files inside are listed with the size and time of the archive file; that itself is not."""
-        path = tmp_path / f"book{suffix}"
-        make_zip(path, "1.png", "folder/", "folder/2.png", "桜/三.png")
-        status = path.stat()
-        assert scan(tmp_path) == [
-            Listed(os.fsencode(path.name), status.st_size, status.st_mtime_ns, member=member.encode())
-            for member in ("1.png", "folder/2.png", "桜/三.png")
-        ]
-
-    def test_same_name_twice(self, tmp_path: Path) -> None:
-        """A name that stands twice inside can be asked for once only, and is listed once."""
-        with pytest.warns(UserWarning, match="Duplicate"):
-            make_zip(tmp_path / "a.zip", "x", "x")
-        assert names(tmp_path) == ["a.zip!/x"]
-
-    @pytest.mark.parametrize("members", [(), ("folder/",)])
-    def test_nothing_inside(self, members: tuple[str, ...], tmp_path: Path) -> None:
-        """An archive file without a file inside is accounted for itself."""
-        make_zip(tmp_path / "a.zip", *members)
-        (listed,) = scan(tmp_path)
-        assert (listed.name, listed.kind, listed.reason) == (
-            "a.zip",
-            Kind.UNSUPPORTED,
-            "an archive file with no file inside",
-        )
-
-    @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\3\4" + bytes(100), b"PK\5\6" + b"\xff" * 18])
-    def test_broken(self, content: bytes, tmp_path: Path) -> None:
-        """A broken archive file is one unreadable row."""
-        (tmp_path / "a.zip").write_bytes(content)
-        (listed,) = scan(tmp_path)
-        assert (listed.name, listed.kind) == ("a.zip", Kind.UNREADABLE)
-        assert listed.reason.startswith("archive file cannot be opened: ")
-
-    def test_entry_without_a_name(self, tmp_path: Path) -> None:
-        """An entry without a name cannot be asked for and does not end the scan; nor does one that begins with NUL."""
-        make_zip(tmp_path / "a.zip", "x", "y")
-        content = (tmp_path / "a.zip").read_bytes()
-        at = content.rindex(b"PK\1\2")  # the directory's entry for y: its name is the byte 46 after
-        (tmp_path / "a.zip").write_bytes(content[: at + 46] + b"\0" + content[at + 47 :])
-        assert names(tmp_path) == ["a.zip!/x"]
-
-    def test_names_that_lead_out(self, tmp_path: Path) -> None:
-        """Names with `..` or absolute ones are names, no paths: they are listed and nothing is looked up by them."""
-        make_zip(tmp_path / "a.zip", "../x", "/etc/passwd", "a/../../y")
-        assert [listed.member for listed in scan(tmp_path)] == [b"../x", b"/etc/passwd", b"a/../../y"]
-
-    def test_name_in_an_old_encoding(self, tmp_path: Path) -> None:
-        """A Japanese name without the mark of UTF-8 is listed by the name that opens it."""
-        make_zip(tmp_path / "a.zip", "xxxx.png")
-        content = (tmp_path / "a.zip").read_bytes().replace(b"xxxx", "桜絵".encode("shift_jis"))
-        (tmp_path / "a.zip").write_bytes(content)
-        (listed,) = scan(tmp_path)
-        with zipfile.ZipFile(tmp_path / "a.zip") as archive:
-            assert archive.getinfo(listed.member.decode()).file_size == 8
-
-    def test_archive_file_with_an_odd_name(self, tmp_path: Path) -> None:
-        """The archive file's own name may be no UTF-8."""
-        make_zip(tmp_path / "a.zip", "x")
-        os.rename(os.fsencode(tmp_path / "a.zip"), os.path.join(os.fsencode(tmp_path), b"\xff.zip"))
-        (listed,) = scan(tmp_path)
-        assert (listed.path, listed.member) == (b"\xff.zip", b"x")
-
-    @given(st.data())
-    @settings(deadline=None, derandomize=True, max_examples=300)
-    def test_any_damage(self, data: st.DataObject) -> None:
-        """Wrong or missing bytes in an archive file never end the scan; it is accounted for by a row at least."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "a.zip")
-            make_zip(path, "a", "b/c", "絵.png")
-            content = bytearray(path.read_bytes())
-            directory = content.index(b"PK\1\2")
-            for _ in range(data.draw(st.integers(1, 4))):
-                content[data.draw(st.integers(directory, len(content) - 1))] = data.draw(st.integers(0, 255))
-            cut = data.draw(st.integers(0, len(content)))
-            del content[cut : cut + data.draw(st.integers(0, 5))]
-            path.write_bytes(content)
-            found = scan(Path(folder))
-            assert found
-            assert {listed.path for listed in found} == {b"a.zip"}
-            assert len({listed.member for listed in found}) == len(found)
-
-
-@pytest.mark.parametrize(
-    ("program", "never"),
-    [
-        ("import producer.cli", "torch torchvision celery kombu pyarrow PIL"),
-        ("import producer.scan, producer.chunks, producer.references, producer.request", "torch torchvision celery"),
-        ("import producer.session, producer.watch, producer.show", "torch torchvision celery pyarrow numpy redis PIL"),
-        ("import tasks.queue", "torch torchvision celery pyarrow numpy PIL"),
-    ],
-)
-def test_light_imports(program: str, never: str) -> None:
-    """The command line starts without the heavy packages; scanning and status never load torch or Celery."""
-    check = f"import sys; {program}; print([name for name in {never.split()!r} if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
-    assert found.stdout.strip() == "[]"
-
-
-def test_light_help() -> None:
-    """`producer --help` loads none of the heavy packages."""
-    program = (
-        "import sys; from producer.cli import app\n"
-        "try: app(['--help'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "heavy = [name for name in ('torch', 'celery', 'pyarrow', 'PIL') if name in sys.modules]\n"
-        "assert not heavy, heavy"
-    )
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
-    assert "enqueue" in found.stdout
 
 
 def test_links_out_of_the_roots_are_listed_and_not_followed(tmp_path: Path) -> None:

@@ -1,0 +1,193 @@
+"""From bytes to an RGB picture: every mode keeps its tones, and what is clear becomes white."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.picture import decode
+from tests.unit.picture_files import (
+    BLACK,
+    BLUE,
+    FORMATS,
+    GREEN,
+    RED,
+    WHITE,
+    chunk,
+    corners,
+    encode,
+    grey,
+    near,
+    need,
+    pixels,
+    png,
+    quarters,
+)
+
+
+class TestTransparency:
+    @pytest.mark.parametrize("pillow_format", ["PNG", "WEBP", "TIFF"])
+    def test_rgba(self, pillow_format: str) -> None:
+        """Clear pixels are white, whatever colour lies below; half clear ones are mixed with white."""
+        image = Image.new("RGBA", (3, 1))
+        for x, colour in enumerate([(0, 0, 0, 0), (0, 0, 0, 128), (255, 0, 0, 255)]):
+            image.putpixel((x, 0), colour)
+        found = pixels(encode(image, pillow_format, exact=True))
+        assert near(found, [list(WHITE), [127, 127, 127], list(RED)], by=1)  # type: ignore[arg-type, list-item]
+
+    @pytest.mark.parametrize("name", ["avif", "heic", "jxl"])
+    def test_rgba_of_newer_formats(self, name: str) -> None:
+        """The formats with a plug-in or a codec of their own carry transparency too."""
+        need(name)
+        image = Image.new("RGBA", (32, 32), (255, 0, 0, 255))
+        image.paste((0, 0, 0, 0), (16, 0, 32, 32))
+        picture = decode(encode(image, FORMATS[name]))
+        assert near(corners(picture), [RED, WHITE, RED, WHITE])
+
+    def test_grey_with_alpha(self) -> None:
+        """LA: clear is white, half clear black is grey."""
+        image = Image.new("LA", (3, 1))
+        for x, tone in enumerate([(0, 0), (0, 128), (40, 255)]):
+            image.putpixel((x, 0), tone)
+        assert pixels(encode(image, "PNG")) == grey(255, 127, 40)
+
+    def test_palette_with_alpha(self) -> None:
+        """P with a tRNS chunk: an opacity for each entry of the palette."""
+        palette = chunk(b"PLTE", bytes([*RED, *GREEN, *BLUE, 9, 9, 9])) + chunk(b"tRNS", b"\x00\x80")
+        assert pixels(png(4, 1, 2, 3, b"\0\x1b", palette)) == [list(WHITE), [127, 255, 127], list(BLUE), [9, 9, 9]]
+
+    def test_gif_with_a_clear_colour(self) -> None:
+        """The clear entry of a GIF's palette is white."""
+        image = Image.new("P", (2, 1))
+        image.putpalette([*RED, *GREEN])
+        image.putpixel((1, 0), 1)
+        assert pixels(encode(image, "GIF", transparency=0)) == [list(WHITE), list(GREEN)]
+
+    def test_clear_colour(self) -> None:
+        """RGB with a tRNS chunk: one colour stands for clear."""
+        rows = b"\0" + bytes([*RED, *GREEN, *BLUE])
+        data = png(3, 1, 8, 2, rows, chunk(b"tRNS", struct.pack(">HHH", *GREEN)))
+        assert pixels(data) == [list(RED), list(WHITE), list(BLUE)]
+
+    def test_clear_tone(self) -> None:
+        """L with a tRNS chunk: one tone stands for clear."""
+        data = png(3, 1, 8, 0, b"\0\x00\x40\xff", chunk(b"tRNS", struct.pack(">H", 0)))
+        assert pixels(data) == grey(255, 64, 255)
+
+    def test_clear_deep_tone(self) -> None:
+        """16-bit grey with a tRNS chunk: exactly that tone is clear, its neighbours are not."""
+        rows = b"\0" + struct.pack(">HHHH", 1000, 1001, 32768, 65535)
+        data = png(4, 1, 16, 0, rows, chunk(b"tRNS", struct.pack(">H", 1000)))
+        assert pixels(data) == grey(255, 4, 128, 255)
+
+
+class TestModes:
+    TONES = np.array([[0, 257, 1000, 32768, 65535]])
+    WANTED = grey(0, 1, 4, 128, 255)
+
+    @pytest.mark.parametrize("pillow_format", ["PNG", "TIFF"])
+    def test_deep_grey(self, pillow_format: str) -> None:
+        """16-bit grey keeps its tones instead of being clipped at 255."""
+        assert pixels(encode(Image.fromarray(self.TONES.astype(np.uint16)), pillow_format)) == self.WANTED
+
+    @pytest.mark.parametrize("kind", [np.uint16, np.float32])
+    def test_deep_grey_of_which_white_is_zero(self, kind: type) -> None:
+        """A TIFF may count from white to black, as scanners do; it is no negative."""
+        data = encode(Image.fromarray(self.TONES.astype(kind)), "TIFF")
+        one = struct.pack("<HHIHH", 262, 3, 1, 1, 0)  # the tag PhotometricInterpretation
+        assert data.count(one) == 1
+        zero = data.replace(one, struct.pack("<HHIHH", 262, 3, 1, 0, 0))
+        assert pixels(zero) == [[255 - tone for tone in colour] for colour in self.WANTED]
+
+    def test_deep_grey_of_jxl(self) -> None:
+        """A 16-bit JPEG XL keeps its tones."""
+        need("jxl")
+        found = pixels(encode(Image.fromarray(np.repeat(self.TONES, 9, 1).astype(np.uint16)), "JXL", lossless=True))
+        assert found[::9] == self.WANTED
+
+    def test_big_endian_deep_grey(self) -> None:
+        """16-bit grey with the high byte first, as a Macintosh writes TIFF."""
+        strip = self.TONES.astype(">u2").tobytes()
+        tags = [
+            (256, 3, 5),
+            (257, 3, 1),
+            (258, 3, 16),
+            (259, 3, 1),
+            (262, 3, 1),
+            (273, 4, 8),
+            (278, 3, 1),
+            (279, 4, 10),
+        ]
+        data = b"MM\0*" + struct.pack(">I", 18) + strip + struct.pack(">H", len(tags))
+        for tag, kind, value in tags:
+            data += struct.pack(">HHI", tag, kind, 1) + (
+                struct.pack(">HH", value, 0) if kind == 3 else struct.pack(">I", value)
+            )
+        data += bytes(4)
+        assert Image.open(io.BytesIO(data)).mode == "I;16B"
+        assert pixels(data) == self.WANTED
+
+    def test_wide_integers(self) -> None:
+        """Mode I holds 16-bit tones."""
+        assert pixels(encode(Image.fromarray(self.TONES.astype(np.int32)), "TIFF")) == self.WANTED
+
+    @pytest.mark.parametrize("full", [1.0, 255.0, 65535.0])
+    def test_floats(self, full: float) -> None:
+        """Mode F: the range is told from the largest value."""
+        values = np.array([[0, 0.25, 0.5, 1]], np.float32) * np.float32(full)
+        assert pixels(encode(Image.fromarray(values), "TIFF")) == grey(0, 64, 128, 255)
+
+    def test_floats_that_are_none(self) -> None:
+        """NaN, infinities and negative values are black and do not spoil the others."""
+        values = np.array([[np.nan, np.inf, -np.inf, -3, 1]], np.float32)
+        assert pixels(encode(Image.fromarray(values), "TIFF")) == grey(0, 0, 0, 0, 255)
+
+    @pytest.mark.parametrize("pillow_format", ["PNG", "TIFF", "BMP", "GIF"])
+    def test_one_bit(self, pillow_format: str) -> None:
+        """A 1-bit picture is black and white."""
+        image = Image.new("1", (2, 1))
+        image.putpixel((1, 0), 1)
+        assert pixels(encode(image, pillow_format)) == grey(0, 255)
+
+    def test_fax(self) -> None:
+        """A fax (group 4, white is zero) is not turned into its negative."""
+        image = Image.new("1", (16, 2), 1)
+        image.putpixel((1, 0), 0)
+        assert pixels(encode(image, "TIFF", compression="group4"))[:3] == grey(255, 0, 255)
+
+    @pytest.mark.parametrize("pillow_format", ["PNG", "TIFF", "BMP", "GIF"])
+    def test_palette(self, pillow_format: str) -> None:
+        """Palette numbers become their colours."""
+        image = Image.new("P", (2, 1))
+        image.putpalette([1, 2, 3, 200, 100, 50])
+        image.putpixel((1, 0), 1)
+        assert pixels(encode(image, pillow_format)) == [[1, 2, 3], [200, 100, 50]]
+
+    @pytest.mark.parametrize("pillow_format", ["JPEG", "TIFF"])
+    def test_cmyk(self, pillow_format: str) -> None:
+        """CMYK is no negative: no ink is white, cyan is cyan, black ink is black."""
+        image = Image.new("CMYK", (48, 16))
+        image.paste((255, 0, 0, 0), (16, 0, 32, 16))
+        image.paste((0, 0, 0, 255), (32, 0, 48, 16))
+        found = pixels(encode(image, pillow_format))
+        assert near([tuple(found[x]) for x in (4, 24, 44)], [WHITE, (0, 255, 255), BLACK])
+
+    def test_ycbcr(self) -> None:
+        """A TIFF in YCbCr shows its colours."""
+        found = decode(encode(quarters().convert("YCbCr"), "TIFF"))
+        assert near(corners(found), [RED, GREEN, BLUE, WHITE], by=4)
+
+    def test_lab(self) -> None:
+        """A TIFF in LAB shows its colours."""
+        image = Image.new("LAB", (2, 1), (255, 128, 128))
+        image.putpixel((0, 0), (0, 128, 128))
+        assert near([tuple(colour) for colour in pixels(encode(image, "TIFF"))], [BLACK, WHITE], by=4)
+
+    def test_sixteen_bits_a_channel(self) -> None:
+        """A colour PNG of 16 bits a channel keeps its colours."""
+        rows = b"\0" + struct.pack(">6H", 65535, 0, 0, 0, 32768, 257)
+        assert pixels(png(2, 1, 16, 2, rows)) == [[255, 0, 0], [0, 128, 1]]
