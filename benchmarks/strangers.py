@@ -21,8 +21,8 @@ from model.embedder import Embedder
 from model.evaluation.identification import draw_gallery
 from model.weights import DEFAULT_WEIGHTS
 
-RULES = ((0.0, 0.0), (0.0, 0.02), (0.0, 0.04), (0.20, 0.02), (0.20, 0.04), (0.15, 0.02))
-"""Threshold and margin; the threshold 0 stands for that of the weights."""
+RULES = ((2.0, 0.0), (0.0, 0.0), (0.0, 0.02), (0.0, 0.04), (0.20, 0.02), (0.20, 0.04), (0.15, 0.02))
+"""Threshold and margin; 2 takes the nearest at whatever distance, 0 stands for the threshold of the weights."""
 
 
 def main() -> None:
