@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.engine import Engine, Precision, Started, load_engine
+from model.engine import Engine, Precision, Started
+from model.engines import load_engine
 from model.preprocessing import Preprocessing
 from model.weights import WeightsInfo
 

@@ -20,7 +20,8 @@ from model.architecture import ARCHITECTURE
 from model.colours import histograms as plain_histograms
 from model.eager import EagerEngine, FoldedNetwork, folded
 from model.embedder import Embedder
-from model.engine import Precision, load_engine
+from model.engine import Precision
+from model.engines import load_engine
 from model.errors import EngineMissing, WeightsError
 from model.fused import FusedTrunk
 from model.histogram import histograms
