@@ -127,16 +127,16 @@ class Pipeline:
         try:
             data = sources.read(listed)
             digest = hashlib.sha256(data).digest()
-            read_done = time.perf_counter()
-            timings.read_s += read_done - start
+            timings.read_s += time.perf_counter() - start
             if self.careful:
                 try_picture(data, self._preprocessing, limits=self.limits, limit_s=self.picture_limit_s)
             with self.room.visit() as take:
                 limits = replace(self.limits, on_pixels=lambda pixels: take(_BYTES_PER_PIXEL * pixels))
                 jpegs = None if self.careful else self.jpegs
                 with self._turn():
+                    start = time.perf_counter()
                     pixels = self._preprocessing.read(data, limits=limits, jpegs=jpegs)
-            timings.decode_s += time.perf_counter() - read_done
+                    timings.decode_s += time.perf_counter() - start
         except PassingFailure as error:
             return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error), passing=True))
         except UnsupportedPicture as error:
@@ -168,16 +168,16 @@ class Pipeline:
         timings: Timings,
     ) -> _UnderWay | None:
         """Send the waiting squares on their way through the network, then complete the batch that was on it before."""
-        start = time.perf_counter()
         following = None
-        if waiting:
-            with self._turn(self._limit_s):  # a picture that hangs its decoder holds a core for ever
+        with self._turn(self._limit_s):  # a picture that hangs its decoder holds a core for ever
+            start = time.perf_counter()
+            if waiting:
                 started = self.embedder.start(np.stack([pixels for _, pixels in waiting]))
-            following = _UnderWay([position for position, _ in waiting], started)
-        if under_way is not None:
-            for position, vector in zip(under_way.positions, under_way.vectors(), strict=True):
-                reads[position] = _embedded(reads[position], vector)
-        timings.infer_s += time.perf_counter() - start
+                following = _UnderWay([position for position, _ in waiting], started)
+            if under_way is not None:
+                for position, vector in zip(under_way.positions, under_way.vectors(), strict=True):
+                    reads[position] = _embedded(reads[position], vector)
+            timings.infer_s += time.perf_counter() - start
         return following
 
 

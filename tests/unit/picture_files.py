@@ -48,6 +48,11 @@ def encode(image: Image.Image, pillow_format: str, **options: object) -> bytes:
     return file.getvalue()
 
 
+def one_colour(colour: tuple[int, int, int], size: tuple[int, int] = (20, 30)) -> bytes:
+    """A PNG of one colour."""
+    return encode(Image.new("RGB", size, colour), "PNG")
+
+
 @functools.cache
 def quarters() -> Image.Image:
     """48 x 32 pixels, a colour per quarter: every turn and flip of it differs."""

@@ -15,6 +15,19 @@ from store.store import Store
 from tests.unit.trees import put, sha
 from workers.placing import Placer, Tally, Wanted, recover
 
+MODES: list[Mode] = ["hardlink", "symlink", "copy", "move"]
+
+FOUR = {"b.png": ["X"], "book.cbz!/pages/1.png": ["X"], "one/a.png": ["X"], "two/a.png": ["X"]}
+"""The pictures of `site_of_four`, and a folder for them."""
+
+FOUR_PLACED = {
+    "X/1.png": b"book.cbz!/pages/1.png",
+    "X/a (2).png": b"two/a.png",
+    "X/a.png": b"one/a.png",
+    "X/b.png": b"b.png",
+}
+"""What stands in the output when they are placed there."""
+
 
 @dataclass
 class Site:
@@ -86,3 +99,11 @@ class Site:
             for path in sorted(self.output.rglob("*"))
             if path.is_file() and ".oshiwake" not in path.relative_to(self.output).parts
         }
+
+
+def site_of_four(root: Path) -> Site:
+    """Three pictures, two of them with one name, and a page of a comic."""
+    site = Site(root)
+    for name in ("one/a.png", "two/a.png", "b.png", "book.cbz!/pages/1.png"):
+        site.add(name)
+    return site

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import logging
 import struct
 import threading
@@ -17,7 +16,6 @@ import torchvision.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
 
 import model.gpu_jpegs
 from model.embedder import Embedder
@@ -26,33 +24,11 @@ from model.gpu_jpegs import TOGETHER, GpuJpegs, quicker_jpegs
 from model.jpeg import plain_pixels
 from model.picture import Limits
 from model.preprocessing import Fit, Jpegs, Preprocessing
-from model.synthesis import Identity, draw
 from model.weights import DEFAULT_WEIGHTS
+from tests.unit.jpeg_files import encode, picture, several_scans, too_long, turned, with_segment
 
 SIDE = 96
 PLAIN, QUICK = Preprocessing("pad", SIDE, family=1), Preprocessing("pad", SIDE, family=2)
-
-
-@functools.cache
-def picture(seed: int) -> Image.Image:
-    """A drawn character with the grain of a scan."""
-    drawn = np.asarray(draw(Identity.from_seed(seed), seed, size_px=600, aspect=0.77)).astype(np.int16)
-    grain = np.random.default_rng(seed).normal(0, 5, (*drawn.shape[:2], 1))
-    return Image.fromarray((drawn + grain.astype(np.int16)).clip(0, 255).astype(np.uint8))
-
-
-def encode(image: Image.Image, **options: object) -> bytes:
-    """The bytes of a JPEG."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", **options)
-    return file.getvalue()
-
-
-def turned(orientation: int) -> bytes:
-    """An EXIF block that says so."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return exif.tobytes()
 
 
 @pytest.fixture
@@ -125,33 +101,12 @@ UNUSUAL = {
     "something behind it": lambda: encode(picture(1)) + b"\0",
     "another numbering": lambda: encode(picture(1)).replace(b"\1\x22\0\2\x11\1\3\x11\1", b"\0\x22\0\1\x11\1\2\x11\1"),
     "Adobe": lambda: with_segment(0xEE, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, 0)),
-    "several scans": lambda: several_scans(),
+    "several scans": several_scans,
     "a marker in the scan": lambda: encode(picture(1))[:-500] + b"\xff\xd8" + encode(picture(1))[-498:],
-    "too long for libjpeg": lambda: too_long(),
+    "too long for libjpeg": too_long,
     "no table": lambda: encode(picture(1)).replace(b"\xff\xdb\0\x43\1", b"\xff\xdb\0\x43\3"),
     "too many codes": lambda: with_segment(0xC4, b"\0\2" + bytes(15) + b"\1\2"),
 }
-
-
-def with_segment(marker: int, body: bytes) -> bytes:
-    """A JPEG with one more segment at its beginning."""
-    whole = encode(picture(1))
-    return whole[:2] + struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body + whole[2:]
-
-
-def too_long() -> bytes:
-    """A JPEG whose header says that it is 65,520 pixels high."""
-    whole = bytearray(encode(picture(1)))
-    at = whole.index(b"\xff\xc0\0\x11\x08") + 5
-    whole[at : at + 2] = b"\xff\xf0"
-    return bytes(whole)
-
-
-def several_scans() -> bytes:
-    """A baseline JPEG whose scan header names one component of three: the others would follow in their own scans."""
-    whole = encode(picture(1))
-    at = whole.index(b"\xff\xda\0\x0c\3")
-    return whole[:at] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + whole[at + 14 :]
 
 
 @pytest.mark.parametrize("name", UNUSUAL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import zipfile
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from model.embedder import Embedder
 from model.picture import decode
@@ -23,27 +21,21 @@ from store.roots import Roots
 from store.run import Run, RunSpec
 from store.shard import Counts, read_shard
 from store.store import Store
+from tests.unit.picture_files import one_colour
 from tests.unit.trees import look, put, sha
 from workers.embedding import Embedders, WorkOptions, embed_chunk
 from workers.errors import RootNotVisible, WrongWeights
-
-
-def png(colour: tuple[int, int, int], size: tuple[int, int] = (20, 30)) -> bytes:
-    """A picture of one colour."""
-    data = io.BytesIO()
-    Image.new("RGB", size, colour).save(data, "PNG")
-    return data.getvalue()
 
 
 @pytest.fixture
 def run(tmp_path: Path, small_weights: Path) -> Run:
     """A run with the small weights and an archive of some files, listed in one chunk."""
     archive = tmp_path / "archive"
-    put(archive / "a.png", png((200, 10, 10)))
+    put(archive / "a.png", one_colour((200, 10, 10)))
     put(archive / "broken.png", b"broken")
     put(archive / "notes.txt", b"notes")
     with zipfile.ZipFile(archive / "book.cbz", "w") as book:
-        book.writestr("1.png", png((10, 200, 10)))
+        book.writestr("1.png", one_colour((10, 200, 10)))
     info = read_info(small_weights)
     store = Store(tmp_path / "store")
     store.keep_weights(small_weights, info.digest)
@@ -80,9 +72,9 @@ def test_a_chunk_is_embedded(store: Store, run: Run, small_weights: Path) -> Non
     assert set(rows) == {0, 1, 2, 4}
     embedder = Embedder.load(small_weights)
     for row, colour in ((0, (200, 10, 10)), (1, (10, 200, 10))):
-        plain = embedder.embed(embedder.info.preprocessing(decode(png(colour)))[np.newaxis])[0]
+        plain = embedder.embed(embedder.info.preprocessing(decode(one_colour(colour)))[np.newaxis])[0]
         np.testing.assert_allclose(shard.embeddings[rows.index(row)], plain, atol=1e-5)
-        assert digests[rows.index(row)] == sha(png(colour))
+        assert digests[rows.index(row)] == sha(one_colour(colour))
     assert list(run.archive.unread_chunks()) == [] and look(Path(run.spec.archive)) == before
 
 
@@ -193,5 +185,5 @@ def test_the_run_says_how_pictures_are_prepared(store: Store, run: Run, version:
     embed_chunk(store, run, "archive", 0, Embedders())
     shard = read_shard(run.archive.shard_path(0))
     embedder = Embedder.load(store.weights_path(other.weights_digest))
-    plain = embedder.embed(Preprocessing.from_version(version)(decode(png((200, 10, 10))))[np.newaxis])[0]
+    plain = embedder.embed(Preprocessing.from_version(version)(decode(one_colour((200, 10, 10))))[np.newaxis])[0]
     np.testing.assert_allclose(shard.embeddings[0], plain, atol=1e-5)

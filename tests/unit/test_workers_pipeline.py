@@ -21,6 +21,7 @@ from model.preprocessing import Preprocessing
 from model.weights import WeightsInfo
 from store.listing import Kind, Listed
 from store.shard import Read
+from tests.unit.picture_files import one_colour
 from tests.unit.trees import put, sha
 from workers.cores import Cores
 from workers.errors import PictureStuck
@@ -75,13 +76,6 @@ class TwoSlots(MeanColour):
         return finish
 
 
-def png(colour: tuple[int, int, int], size: tuple[int, int] = (20, 30)) -> bytes:
-    """A picture of one colour."""
-    data = io.BytesIO()
-    Image.new("RGB", size, colour).save(data, "PNG")
-    return data.getvalue()
-
-
 def _pipe(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     os.mkfifo(path)
@@ -90,12 +84,12 @@ def _pipe(path: Path) -> None:
 BAD: dict[str, tuple[Callable[[Path], object], Kind, str]] = {
     "empty.png": (lambda path: put(path, b""), Kind.UNREADABLE, "empty"),
     "text.png": (lambda path: put(path, b"not found"), Kind.UNREADABLE, "no picture inside"),
-    "cut.png": (lambda path: put(path, png((1, 2, 3))[:60]), Kind.UNREADABLE, "damaged png"),
+    "cut.png": (lambda path: put(path, one_colour((1, 2, 3))[:60]), Kind.UNREADABLE, "damaged png"),
     "notes.txt": (lambda path: put(path, b"notes"), Kind.UNSUPPORTED, "not a picture"),
     "folder.png": (lambda path: path.mkdir(parents=True), Kind.UNREADABLE, "not a regular file"),
     "pipe.png": (_pipe, Kind.UNREADABLE, "not a regular file"),
     "gone.png": (lambda path: None, Kind.UNREADABLE, "gone"),
-    "large.png": (lambda path: put(path, png((9, 9, 9), (300, 300))), Kind.UNREADABLE, "limit"),
+    "large.png": (lambda path: put(path, one_colour((9, 9, 9), (300, 300))), Kind.UNREADABLE, "limit"),
     "long.png": (lambda path: put(path, bytes(200_000)), Kind.UNREADABLE, "limit"),
 }
 PASSING = {"folder.png", "pipe.png", "gone.png"}
@@ -106,7 +100,7 @@ def files(tmp_path: Path) -> list[Listed]:
     """Good and bad files in turn."""
     root = tmp_path / "archive"
     for n in range(14):
-        put(root / f"{n:02d}.png", png((n, 2 * n, 3 * n)))
+        put(root / f"{n:02d}.png", one_colour((n, 2 * n, 3 * n)))
     for name, (make, _, _) in BAD.items():
         make(root / name)
     names = [f"{n:02d}.png" for n in range(14)]
@@ -242,7 +236,7 @@ def test_a_careful_pipeline_asks_no_gpu(tmp_path: Path) -> None:
 
 def test_a_damaged_picture_still_has_its_digest(tmp_path: Path) -> None:
     """What was read is known by its bytes, whether it is a picture or not."""
-    data = png((1, 2, 3))[:60]
+    data = one_colour((1, 2, 3))[:60]
     put(tmp_path / "cut.png", data)
     with Sources(bytes(tmp_path)) as sources:
         reads, _ = Pipeline(MeanColour(4)).run(sources, [(0, Listed(b"cut.png", 1, 1))])  # type: ignore[arg-type]

@@ -10,38 +10,24 @@ import pytest
 from store.journal import Journal
 from store.operation import Image
 from store.run import Mode, Run
-from tests.unit.sites import Site
+from tests.unit.sites import FOUR, FOUR_PLACED, MODES, Site, site_of_four
 from tests.unit.trees import look, put, sha, unfinished
 from workers.placing import Placer
 from workers.undoing import undo_run
 
-MODES: list[Mode] = ["hardlink", "symlink", "copy", "move"]
-
 
 @pytest.fixture
 def site(quick_path: Path) -> Site:
-    """Three pictures, two of them with one name, and a page of a comic."""
-    site = Site(quick_path)
-    for name in ("one/a.png", "two/a.png", "b.png", "book.cbz!/pages/1.png"):
-        site.add(name)
-    return site
-
-
-ALL = {"b.png": ["X"], "book.cbz!/pages/1.png": ["X"], "one/a.png": ["X"], "two/a.png": ["X"]}
-X = {
-    "X/1.png": b"book.cbz!/pages/1.png",
-    "X/a (2).png": b"two/a.png",
-    "X/a.png": b"one/a.png",
-    "X/b.png": b"b.png",
-}
+    """See `site_of_four`."""
+    return site_of_four(quick_path)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("batch", [1, 100])
 def test_equal_names_are_both_kept(site: Site, mode: Mode, batch: int) -> None:
     """The second gets a number; pages of a comic are extracted by every mode."""
-    stands, tally = site.place(site.run(), mode, ALL, batch=batch)
-    assert site.placed() == X
+    stands, tally = site.place(site.run(), mode, FOUR, batch=batch)
+    assert site.placed() == FOUR_PLACED
     assert stands["two/a.png"] == ["X/a (2).png"]
     expected = {"copy": 4} if mode == "copy" else {mode: 3, "copy": 1}
     assert dict(tally.done) == expected and not tally.problems
@@ -53,10 +39,10 @@ def test_equal_names_are_both_kept(site: Site, mode: Mode, batch: int) -> None:
 def test_placing_again_adds_nothing(site: Site, mode: Mode) -> None:
     """Neither by the same run nor by another one, and the same places are reported."""
     run = site.run()
-    first, _ = site.place(run, mode, ALL)
+    first, _ = site.place(run, mode, FOUR)
     before = look(site.root)
     for again in (run, site.run()):
-        stands, tally = site.place(again, mode, ALL)
+        stands, tally = site.place(again, mode, FOUR)
         assert stands == first
         assert not tally.done and tally.already == 4
     assert {k: v for k, v in look(site.root).items() if not k.startswith("store")} == {
@@ -67,8 +53,8 @@ def test_placing_again_adds_nothing(site: Site, mode: Mode) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_changed_assignment_renames(site: Site, mode: Mode) -> None:
     """The image leaves the folder where it no longer belongs."""
-    site.place(site.run(), mode, ALL)
-    stands, tally = site.place(site.run(), mode, {**ALL, "one/a.png": ["Y"], "book.cbz!/pages/1.png": ["_review"]})
+    site.place(site.run(), mode, FOUR)
+    stands, tally = site.place(site.run(), mode, {**FOUR, "one/a.png": ["Y"], "book.cbz!/pages/1.png": ["_review"]})
     assert dict(tally.done) == {"rename": 2}
     assert stands["one/a.png"] == ["Y/a.png"]
     assert set(site.placed()) == {"X/a (2).png", "X/b.png", "Y/a.png", "_review/1.png"}
@@ -161,7 +147,7 @@ def test_hard_links_that_became_copies_are_counted(tmp_path: Path, other_device:
 @pytest.mark.parametrize("decision", ["deleted", "moved"])
 def test_what_a_person_decided_in_the_output_stays(site: Site, mode: Mode, decision: str) -> None:
     """A file that a person deleted there, or moved to another folder, is not placed again."""
-    site.place(site.run(), mode, ALL)
+    site.place(site.run(), mode, FOUR)
     if decision == "deleted":
         (site.output / "X" / "b.png").unlink()
     else:
@@ -169,7 +155,7 @@ def test_what_a_person_decided_in_the_output_stays(site: Site, mode: Mode, decis
         (site.output / "X" / "b.png").rename(site.output / "mine" / "b.png")
     before = look(site.output)
     for folder in ("X", "Y"):
-        stands, tally = site.place(site.run(), mode, {**ALL, "b.png": [folder]})
+        stands, tally = site.place(site.run(), mode, {**FOUR, "b.png": [folder]})
         assert stands["b.png"] == [] and tally.left_alone == 1 and not tally.done
     assert look(site.output) == before
 
@@ -183,7 +169,7 @@ def test_a_link_or_file_in_the_place_of_a_folder(site: Site, mode: Mode, kind: s
     elsewhere.mkdir()
     (site.output / "X").symlink_to(elsewhere) if kind == "link" else put(site.output / "X", b"mine")
     before = look(site.archive), look(site.output)
-    stands, tally = site.place(site.run(), mode, {**ALL, "b.png": ["Y"]})
+    stands, tally = site.place(site.run(), mode, {**FOUR, "b.png": ["Y"]})
     assert len(tally.problems) == 1 and "X is not a folder" in tally.problems[0]
     assert stands["b.png"] == ["Y/b.png"] and stands["one/a.png"] == []
     assert not list(elsewhere.iterdir())
@@ -262,7 +248,7 @@ def test_an_original_edited_in_place_keeps_its_link(site: Site) -> None:
 def test_a_picture_that_changed_since_it_was_read(site: Site, mode: Mode) -> None:
     """It is neither moved nor copied; that is a problem in the tally, and the others are placed."""
     put(site.archive / "b.png", b"painted over")
-    stands, tally = site.place(site.run(), mode, ALL)
+    stands, tally = site.place(site.run(), mode, FOUR)
     assert len(site.placed()) == (3 if mode in ("move", "copy") else 4)
     if mode in ("move", "copy"):
         assert stands["b.png"] == [] and "changed" in tally.problems[0]

@@ -11,31 +11,18 @@ import pytest
 from store.journal import Journal
 from store.operation import Action, Operation
 from store.run import Mode
-from tests.unit.sites import Site
+from tests.unit.dying import Died, Dying
+from tests.unit.sites import FOUR, FOUR_PLACED, MODES, Site, site_of_four
 from tests.unit.trees import look, put, unfinished
 from workers.operations import perform
 from workers.placing import Placer, recover
 from workers.undoing import undo_run
 
-MODES: list[Mode] = ["hardlink", "symlink", "copy", "move"]
-
 
 @pytest.fixture
 def site(quick_path: Path) -> Site:
-    """Three pictures, two of them with one name, and a page of a comic."""
-    site = Site(quick_path)
-    for name in ("one/a.png", "two/a.png", "b.png", "book.cbz!/pages/1.png"):
-        site.add(name)
-    return site
-
-
-ALL = {"b.png": ["X"], "book.cbz!/pages/1.png": ["X"], "one/a.png": ["X"], "two/a.png": ["X"]}
-X = {
-    "X/1.png": b"book.cbz!/pages/1.png",
-    "X/a (2).png": b"two/a.png",
-    "X/a.png": b"one/a.png",
-    "X/b.png": b"b.png",
-}
+    """See `site_of_four`."""
+    return site_of_four(quick_path)
 
 
 class Meanwhile(Journal):
@@ -120,29 +107,17 @@ def test_a_link_put_in_the_folder_s_place_at_the_last_moment(site: Site, mode: M
     assert (site.archive / "b.png").exists()
 
 
-class Died(Exception):
-    """The process has died here."""
-
-
-class Dying(Journal):
-    """A journal whose process dies when it would settle what was done."""
-
-    def settle(self, done: Iterable[Operation], dropped: Iterable[Operation] = ()) -> None:
-        """Die."""
-        raise Died
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_recovery_settles_what_had_been_done(site: Site, mode: Mode) -> None:
     """A reducer that died after the work and before settling left nothing to do but writing it down."""
     run = site.run()
     with Dying(site.output) as journal, pytest.raises(Died):
-        site.place_with(journal, run, mode, ALL)
-    assert site.placed() == X
+        site.place_with(journal, run, mode, FOUR)
+    assert site.placed() == FOUR_PLACED
     before = look(site.root)
     assert recover_count(site) == 5
     assert recover_count(site) == 0
-    stands, tally = site.place(run, mode, ALL)
+    stands, tally = site.place(run, mode, FOUR)
     assert not tally.done and tally.already == 4 and stands["two/a.png"] == ["X/a (2).png"]
     assert look(site.root) == before
 
@@ -152,7 +127,7 @@ def test_recovery_settles_what_had_been_done(site: Site, mode: Mode) -> None:
 def test_a_reducer_that_died_is_continued(site: Site, mode: Mode, steps: int) -> None:
     """Whatever part of a batch had been done, the next reducer comes to the same layout."""
     run = site.run()
-    batch = [site.wanted(name, folders) for name, folders in ALL.items()]
+    batch = [site.wanted(name, folders) for name, folders in FOUR.items()]
 
     def die(planned: Sequence[Operation]) -> None:
         for op in planned[:steps]:
@@ -161,8 +136,8 @@ def test_a_reducer_that_died_is_continued(site: Site, mode: Mode, steps: int) ->
 
     with Meanwhile(site.output, die) as journal, pytest.raises(Died):
         Placer(journal, site.output, run.id, mode).place(batch)
-    site.place(run, mode, ALL)
-    assert site.placed() == X
+    site.place(run, mode, FOUR)
+    assert site.placed() == FOUR_PLACED
     assert not unfinished(site.root)
     assert undo_run(run).left == []
     assert not site.output.exists()

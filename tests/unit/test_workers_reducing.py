@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,109 +14,14 @@ from numpy.typing import NDArray
 from store.assignments import FinalOutcome, read_assignments
 from store.errors import JournalBusy
 from store.journal import Journal
-from store.listing import Kind, Listed
-from store.part import PartSpec
-from store.run import PassSpec, Run, RunSpec
-from store.shard import Read, write_shard
-from store.store import Store
-from tests.unit.parts import DIMENSION, KEY
+from tests.unit.parts import DIMENSION
 from tests.unit.sites import Site
+from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.trees import folder_times, look, put, sha, unfinished
 from workers.assigning import assign_part
 from workers.errors import NotReady
 from workers.reducing import reduce_run
 from workers.undoing import undo_run
-
-AXES = {"Akari": 0, "桜 ひな": 1, "_not ads": 2}
-SPEC = PassSpec("/references", sorted(AXES), 0.3, "max", 0.02, 0.0, False, "hardlink")
-
-
-def at(**distances: float) -> NDArray[np.float32]:
-    """A unit vector at these cosine distances from Akari (a), 桜 ひな (s) and the negatives (n); 1 when not given."""
-    vector = np.zeros(DIMENSION, np.float32)
-    for axis, name in enumerate("asn"):
-        vector[axis] = 1 - distances.get(name, 1.0)
-    vector[3] = math.sqrt(max(0.0, 1 - float(vector @ vector)))
-    return vector
-
-
-@dataclass
-class Sorting:
-    """A run whose pictures have the vectors that a test gives them; None means unreadable."""
-
-    site: Site
-    pictures: Mapping[str, NDArray[np.float32] | None]
-    spec: PassSpec = SPEC
-    references: Mapping[str, Sequence[NDArray[np.float32] | None]] = field(
-        default_factory=lambda: {name: [np.eye(DIMENSION, dtype=np.float32)[axis]] for name, axis in AXES.items()}
-    )
-    chunk: int = 3
-
-    def __post_init__(self) -> None:
-        self.store = Store(self.site.root / "store")
-        spec = RunSpec(str(self.site.archive), str(self.site.output), 1e9, "digest", "v1-pad-32", DIMENSION, "private")
-        self.run: Run = self.store.create_run(spec)
-        self.run.archive.begin(PartSpec(str(self.site.archive), KEY))
-        names = sorted(self.pictures, key=lambda name: self._listed(name).sort_key)
-        for number, start in enumerate(range(0, len(names), self.chunk)):
-            self._write_chunk(number, names[start : start + self.chunk])
-        self.begin_pass(1, self.spec)
-
-    def _listed(self, name: str) -> Listed:
-        path, _, member = name.partition("!/")
-        kind = Kind.UNSUPPORTED if name.endswith(".txt") else Kind.PENDING
-        return Listed(path.encode(), 1, 1, member.encode(), kind, "no picture" if kind is Kind.UNSUPPORTED else "")
-
-    def _write_chunk(self, number: int, names: Sequence[str]) -> None:
-        listed = [self._listed(name) for name in names]
-        self.run.archive.add_listing(number, listed)
-        reads = []
-        for row, name in enumerate(names):
-            vector = self.pictures[name]
-            if listed[row].to_read:
-                digest = self.site.digests.get(name)
-                kind = Kind.UNREADABLE if vector is None else Kind.EMBEDDED
-                reads.append(Read(row, kind, digest, vector, "damaged" if vector is None else ""))
-        if reads:
-            write_shard(self.run.archive.shard_path(number), reads, dimension=DIMENSION, embedding_key=KEY)
-
-    def begin_pass(self, number: int, spec: PassSpec) -> None:
-        """A pass with the references."""
-        part = self.run.pass_(number).references
-        part.begin(PartSpec("/references", KEY))
-        pairs = [(name, vector) for name in sorted(self.references) for vector in self.references[name]]
-        part.add_listing(0, [Listed(b"%d.png" % n, 1, 1, label=name) for n, (name, _) in enumerate(pairs)])
-        reads = [
-            Read(
-                n,
-                Kind.UNREADABLE if vector is None else Kind.EMBEDDED,
-                bytes(32),
-                vector,
-                "" if vector is not None else "damaged",
-            )
-            for n, (_, vector) in enumerate(pairs)
-        ]
-        write_shard(part.shard_path(0), reads, dimension=DIMENSION, embedding_key=KEY)
-        self.run.pass_(number).begin(spec)
-
-    def reduce(self, number: int = 1) -> dict[str, Any]:
-        """Reduce a pass."""
-        return reduce_run(self.store, self.run, number, wait_s=0.01)
-
-    def outcomes(self, number: int = 1) -> dict[str, str]:
-        """Outcome and reason of each file, as the store keeps them."""
-        rows = [
-            row
-            for chunk in self.run.archive.listed_chunks()
-            for row in read_assignments(self.run.pass_(number).assignments_path(chunk))
-        ]
-        return {row.path: row.outcome.value for row in rows}
-
-    def report(self) -> dict[str, dict[str, str]]:
-        """The rows of OUT/report.csv by path."""
-        text = (self.site.output / "report.csv").read_text(encoding="utf-8")
-        return {row["path"]: row for row in csv.DictReader(text.splitlines())}
-
 
 PICTURES: dict[str, NDArray[np.float32] | None] = {
     "a.png": at(a=0.1),

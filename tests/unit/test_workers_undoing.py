@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,58 +18,14 @@ from store.journal import Journal
 from store.operation import Operation
 from store.run import Mode, Run
 from store.store import Store
-from tests.unit.sites import Site
+from tests.unit.dying import Died, DyingLater, DyingUndo
+from tests.unit.sites import MODES, Site
 from tests.unit.trees import folder_times, look, put, unfinished
 from workers import undoing
 from workers.errors import UndoRefused
-from workers.operations import perform
 from workers.placing import Placer, recover
 from workers.report import ReportWriter, publish
-from workers.shifting import Failed
 from workers.undoing import undo_run
-
-MODES: list[Mode] = ["hardlink", "symlink", "copy", "move"]
-
-
-class Died(Exception):
-    """The process has died here."""
-
-
-class DyingLater(Journal):
-    """A journal whose process dies after it has planned and done so many operations, settled or not."""
-
-    def __init__(self, output: Path, operations: int) -> None:
-        super().__init__(output)
-        self._left = operations
-
-    def plan(
-        self, run: str, operations: Sequence[Operation], folder_times: Iterable[tuple[bytes, int]] = ()
-    ) -> list[Operation]:
-        """Write down; where the last operation lies in this batch, do so many, and die."""
-        planned = super().plan(run, operations, folder_times)
-        if len(planned) > self._left:
-            for op in planned[: self._left]:
-                with contextlib.suppress(Failed):
-                    perform(op)
-            raise Died
-        self._left -= len(planned)
-        return planned
-
-
-class DyingUndo(Journal):
-    """A journal whose process dies when it would forget what it has taken back."""
-
-    def __init__(self, output: Path, batches: int) -> None:
-        super().__init__(output)
-        self._left = batches
-
-    def forget(self, reversed_: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
-        """Forget, or die."""
-        if not self._left:
-            raise Died
-        self._left -= 1
-        super().forget(reversed_, left)
-
 
 FILES = st.dictionaries(
     st.sampled_from(["a.png", "b.png", "one/a.png", "one/two/a.png", "one/b.png", "桜/あ.png", "x.cbz!/a.png"]),
