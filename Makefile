@@ -6,7 +6,7 @@ pillow ?= $(HOME)/.cache/oshiwake/pillow
 
 install: ## an environment for working on the project
 	python3 -m venv .venv
-	$(bin)/pip install --editable '.[dev]'
+	$(bin)/pip install --constraint constraints.txt --editable '.[dev]'
 
 check: ## all that CI runs: ruff, mypy, import-linter, all tests
 	.ci/check
