@@ -6,27 +6,29 @@ is applied, transparency is composed on white, and 16-bit, CMYK, palette and gre
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import io
-import struct
-import threading
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from model.animation import frame_that_shows_most
+from model.canvas import claimed_sizes
+from model.colour_profile import Conversion, conversion_to_srgb
+from model.cut_off import read_cut_off
 from model.errors import UnreadablePicture, UnsupportedPicture
-from model.jxl import jxl_size
+from model.formats import NOT_SUPPORTED, SNIFF_BYTES, camera_raw, not_supported, picture_suffixes, sniff
+from model.pillow_guard import guarded
 from model.png import quick_pixels
+from model.tones import eight_bits
 
-__all__ = ["SNIFF_BYTES", "Limits", "Stored", "decode", "picture_suffixes", "read", "sniff"]
+__all__ = ["READING", "SNIFF_BYTES", "Limits", "Stored", "decode", "picture_suffixes", "read", "sniff"]
 
-SNIFF_BYTES = 64
-"""How many leading bytes of a file `sniff` wants to see."""
+READING = 2
+"""Raised whenever some files give other pixels or another outcome than before, so that what was kept of a file under
+an earlier one is not used again. 2: colour profiles, animations that fade in, deep grey, cut-off files."""
 
 _FORMATS = {
     "jpeg": "JPEG",
@@ -40,9 +42,10 @@ _FORMATS = {
     "jxl": "JXL",
 }
 _PLUGINS = {"heic": ("pillow_heif", "register_heif_opener"), "jxl": ("pillow_jxl", None)}
-_SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif .jxl".split())
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
+_PACKAGES = {
+    "heic": "HEIC, which needs: pip install pillow-heif",
+    "jxl": "JPEG XL, which needs: pip install pillow-jxl-plugin",
+}
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -53,8 +56,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-Image.MAX_IMAGE_PIXELS = None  # `Limits` decides; Pillow's own fixed limit would refuse below it
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -63,10 +64,12 @@ class Limits:
     Attributes:
         max_pixels: Width times height above which a picture is refused by its header, before any memory is taken.
         on_pixels: Told width times height before any memory is taken; it may wait until there is enough.
+        on_note: Told what a person should know of a picture that was read all the same.
     """
 
     max_pixels: int = 200_000_000
     on_pixels: Callable[[int], None] | None = None
+    on_note: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,66 +77,26 @@ class Stored:
     """A picture as its file holds it, before it is turned and before what is clear becomes white.
 
     Attributes:
-        image: Mode RGB or RGBX, or RGBA where the file may hold transparency. All its pixels are there; it may be the
-            reader's own. Its size is that of the file divided by what the reader was asked for, rounded up.
+        image: Mode RGB or RGBX, or RGBA where the file may hold transparency, or CMYK where there is a conversion from
+            it. All its pixels are there; it may be the reader's own. Its size is that of the file divided by what the
+            reader was asked for, rounded up.
         size: Width and height in the file.
         turn: What brings it upright; None where it is.
+        conversion: From the image's colours to sRGB; None where they are. It may be done after scaling.
         scaled: The image is what the caller's own `scaled` made, in mode RGB.
     """
 
     image: Image.Image
     size: tuple[int, int]
     turn: Image.Transpose | None
+    conversion: Conversion | None = None
     scaled: bool = False
-
-
-def picture_suffixes() -> frozenset[str]:
-    """The lower-case file name endings that claim to be a picture, each with its dot."""
-    return _SUFFIXES
-
-
-def sniff(head: bytes) -> str | None:
-    """Name the picture format that the first `SNIFF_BYTES` bytes show, or None.
-
-    The names are those of the README: jpeg, png (apng too), webp, gif, bmp, tiff, avif, heic, jxl.
-    """
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "tiff"
-    if head.startswith(b"BM") and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADERS:
-        return "bmp"
-    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
-        return "jxl"
-    if head[4:8] == b"ftyp":
-        return _sniff_brands(head)
-    return None
-
-
-_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # lengths of the headers that follow the 14 bytes of "BM…"
-
-
-def _sniff_brands(head: bytes) -> str | None:
-    """AVIF and HEIC share one container; the brands in its first box tell them apart."""
-    length = min(struct.unpack_from(">I", head)[0], len(head))
-    brands = [head[8:12], *(head[i : i + 4] for i in range(16, length - 3, 4))]
-    if any(brand in _AVIF_BRANDS for brand in brands):
-        return "avif"
-    if any(brand in _HEIC_BRANDS for brand in brands):
-        return "heic"
-    return None
 
 
 def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
     """Read a picture's bytes as what a viewer would show, in mode RGB: the plain way, every pixel through Pillow.
 
-    Of an animation the first frame is read.
+    Of an animation the first frame is read, or one that shows more where that is blank.
 
     Args:
         data: The whole content of the file.
@@ -144,7 +107,7 @@ def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
         UnreadablePicture: The picture is damaged, empty or larger than the limits.
     """
     stored = read(data, limits=limits)
-    image = stored.image
+    image = stored.image if stored.conversion is None else stored.conversion(stored.image)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("RGB")  # a picture of its own, with no file behind it
@@ -174,32 +137,70 @@ def read(
     """
     name = sniff(data[:SNIFF_BYTES])
     if name is None:
-        raise UnsupportedPicture("not a picture of a known format" if data else "the file is empty")
+        reason = not_supported(data[:SNIFF_BYTES]) or "not a picture of a known format"
+        raise UnsupportedPicture(reason if data else "the file is empty")
     _need_plugin(name)
+    limits = limits or Limits()
+    _check_claims(data, name, limits)
     # Pillow's readers meet broken files with errors of many types (struct, index, zlib, even SyntaxError); whatever the
     # type, it is this one file that cannot be read.
-    limits = limits or Limits()
     try:
-        if name == "jxl" and (size := jxl_size(data)):
-            _check_size(*size, limits)
-        with _silence, Image.open(io.BytesIO(data), formats=[_FORMATS[name]]) as image:
-            size = image.size
-            _check_size(*size, limits)
-            if shrink is not None and name == "png" and (pixels := quick_pixels(data, image)) is not None:
-                # Pillow's own getexif for PNG would read all pixels first, to find a block behind them; there is none.
-                return Stored(pixels, size, _turn(Image.Image.getexif(image)))
-            if shrink is not None and name == "jpeg" and (factor := shrink(size)) > 1:
-                if scaled is not None and (small := scaled(size)) is not None:
-                    return Stored(small, size, _turn_of(image), scaled=True)
-                _shrink(image, factor)
-            image.load()
-            return Stored(_to_colours(image), size, _turn_of(image))
+        with guarded(limits.max_pixels):
+            return _read(data, name, limits, shrink, scaled)
     except (UnreadablePicture, MemoryError):
         raise
-    except UnidentifiedImageError as error:
-        raise UnreadablePicture(f"damaged {name}: its header cannot be read") from error
+    except Image.DecompressionBombError as error:
+        raise UnreadablePicture(f"a part of it has more pixels than the limit of {limits.max_pixels:,}") from error
     except Exception as error:
+        if shrink is None and (stored := _read_cut_off(data, name, limits)) is not None:
+            return stored
+        if name == "tiff" and (raw := camera_raw(data)) is not None:
+            raise UnsupportedPicture(raw) from error
         raise UnreadablePicture(f"damaged {name}: {_reason(name, error)}") from error
+
+
+def _read(
+    data: bytes,
+    name: str,
+    limits: Limits,
+    shrink: Callable[[tuple[int, int]], int] | None,
+    scaled: Callable[[tuple[int, int]], Image.Image | None] | None,
+) -> Stored:
+    with _opened(data, name) as image:
+        size = image.size
+        _check_size(*size, limits)
+        conversion = conversion_to_srgb(image.info.get("icc_profile"), image.mode)
+        if shrink is not None and name == "png" and (pixels := quick_pixels(data, image)) is not None:
+            # Pillow's own getexif for PNG would read all pixels first, to find a block behind them; there is none.
+            return Stored(pixels, size, _turn(Image.Image.getexif(image)), conversion)
+        if shrink is not None and name == "jpeg" and (factor := shrink(size)) > 1:
+            if scaled is not None and (small := scaled(size)) is not None:
+                return Stored(small, size, _turn_of(image), conversion, scaled=True)
+            _shrink(image, factor)
+        image.load()
+        turn = _turn_of(image)
+        return Stored(_to_colours(frame_that_shows_most(image), conversion), size, turn, conversion)
+
+
+def _opened(data: bytes, name: str) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=[_FORMATS[name]])
+
+
+def _read_cut_off(data: bytes, name: str, limits: Limits) -> Stored | None:
+    """A file that lacks its end, if enough of it is there; the note says what is not."""
+    try:
+        with guarded(limits.max_pixels):
+            found = read_cut_off(data, name, lambda content: _opened(content, name))
+            if found is None:
+                return None
+            image, missing = found
+            conversion = conversion_to_srgb(image.info.get("icc_profile"), image.mode)
+            colours, turn = _to_colours(image, conversion), _turn_of(image)
+    except Exception:  # it was refused already
+        return None
+    if missing and limits.on_note is not None:
+        limits.on_note(f"cut off: {missing} of {colours.height} rows are missing")
+    return Stored(colours, image.size, turn, conversion)
 
 
 def _shrink(image: Image.Image, factor: int) -> None:
@@ -211,6 +212,8 @@ def _shrink(image: Image.Image, factor: int) -> None:
 
 def _reason(name: str, error: Exception) -> str:
     """The decoder's own words, on one line."""
+    if isinstance(error, UnidentifiedImageError):
+        return "its header cannot be read"
     if name == "jxl" and "Generic Error" in str(error):
         return "its decoder tells no reason"  # but how to build another one
     return " ".join(str(error).split()) or type(error).__name__
@@ -224,9 +227,16 @@ def _need_plugin(name: str) -> None:
     try:
         plugin = importlib.import_module(module)
     except ImportError as error:
-        raise UnsupportedPicture(f"{name} pictures need: pip install 'oshiwake[formats]'") from error
+        raise UnsupportedPicture(NOT_SUPPORTED + _PACKAGES[name]) from error
     if register:
         getattr(plugin, register)()
+
+
+def _check_claims(data: bytes, name: str, limits: Limits) -> None:
+    """Hold what the header says against the limits, before a decoder takes memory for it."""
+    claims = claimed_sizes(data, name)
+    if claims:
+        _check_size(*max(claims, key=lambda size: size[0] * size[1]), limits)
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
@@ -236,34 +246,6 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         raise UnreadablePicture("it has no pixels")
     if limits.on_pixels is not None:
         limits.on_pixels(width * height)
-
-
-class _Silence:
-    """No warnings while any thread decodes.
-
-    The filters belong to the whole process: the first thread to come sets them, the last to go puts them back. With
-    `warnings.catch_warnings` in each thread, one would put back what another is still using, or had set.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._filters = contextlib.ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._filters.enter_context(warnings.catch_warnings(action="ignore"))
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._filters.close()
-
-
-_silence = _Silence()
 
 
 def _turn_of(image: Image.Image) -> Image.Transpose | None:
@@ -280,32 +262,13 @@ def _turn(exif: Image.Exif) -> Image.Transpose | None:
     return _TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
 
 
-def _to_colours(image: Image.Image) -> Image.Image:
-    """Bring any of Pillow's modes to RGB, or RGBA where there is transparency."""
+def _to_colours(image: Image.Image, conversion: Conversion | None) -> Image.Image:
+    """Bring any of Pillow's modes to RGB, or RGBA where there is transparency; what is converted from CMYK stays so."""
     if image.mode.startswith("I") or image.mode == "F":
-        image = _eight_bits(image)
+        image = eight_bits(image)
+    if conversion is not None and image.mode == conversion.mode == "CMYK":
+        return image
+    if image.mode == "La":
+        image = image.convert("LA")  # Pillow has no other way from there
     mode = "RGBA" if image.has_transparency_data else "RGB"
     return image if image.mode == mode else image.convert(mode)  # which would copy it
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale a deep grey picture to 8 bits; Pillow's own conversion clips instead.
-
-    Integers are 16 bits wide in every format we read (Pillow widens some to 32). Floats are taken as 0..1 when no value
-    exceeds 1, as 0..255 or 0..65535 otherwise.
-    """
-    values = np.asarray(image).astype(np.float32)
-    if image.mode == "F":
-        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-        top = float(values.max())
-        full = 1.0 if top <= 1.0 else 255.0 if top <= 255.0 else 65535.0
-    else:
-        full = 65535.0
-    tones = np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8)
-    if image.format == "TIFF" and image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0:  # type: ignore[attr-defined]
-        tones = 255 - tones  # white is zero; Pillow turns the tones of shallow ones alone
-    grey = Image.fromarray(tones, mode="L")
-    clear = image.info.get("transparency")  # one value that stands for no ink
-    if isinstance(clear, int):
-        grey.putalpha(Image.fromarray(values != clear).convert("L"))
-    return grey

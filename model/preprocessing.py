@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.colour_profile import Conversion
 from model.errors import UnreadablePicture, WeightsError
-from model.picture import Limits, decode, read
+from model.picture import Limits, Stored, decode, read
 
 __all__ = ["Fit", "Jpegs", "Preprocessing"]
 
@@ -96,7 +97,7 @@ class Preprocessing:
             stored = read(data, limits=limits, shrink=self._shrink, scaled=scaled)
         except UnreadablePicture:
             return self(decode(data, limits=limits))  # so that a broken file has one outcome and one reason
-        small = stored.image if stored.scaled else self._scaled(stored.image, stored.size)
+        small = _small_in_srgb(stored) if stored.scaled else self._scaled(stored.image, stored.size, stored.conversion)
         return self._framed(small if stored.turn is None else small.transpose(stored.turn))
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
@@ -108,7 +109,7 @@ class Preprocessing:
         side = min(size) if self.fit == "stretch" else max(size)
         return next((factor for factor in (8, 4, 2) if side >= factor * _GAP * self.size_px), 1)
 
-    def _scaled(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    def _scaled(self, image: Image.Image, size: tuple[int, int], conversion: Conversion | None = None) -> Image.Image:
         """Scale a picture, whose whole size may be a multiple of what was read, to fit into the square; mode RGB."""
         target = self._target(size)
         if self.family == 1:
@@ -116,8 +117,10 @@ class Preprocessing:
         factor = round(max(size) / max(image.size))
         box = (0.0, 0.0, size[0] / factor, size[1] / factor)  # without what rounding up has added at the edges
         if image.mode == "RGBA":
-            return _on_white(image.convert("RGBa").resize(target, _BILINEAR, box, reducing_gap=_GAP))
-        return image.resize(target, _BILINEAR, box, reducing_gap=_GAP).convert("RGB")
+            small = image.convert("RGBa").resize(target, _BILINEAR, box, reducing_gap=_GAP)
+            return _on_white(small if conversion is None else conversion(small.convert("RGBA")).convert("RGBa"))
+        small = image.resize(target, _BILINEAR, box, reducing_gap=_GAP)
+        return small.convert("RGB") if conversion is None else conversion(small)
 
     def _target(self, size: tuple[int, int]) -> tuple[int, int]:
         if self.fit == "stretch":
@@ -133,6 +136,10 @@ class Preprocessing:
         square = Image.new("RGB", (side, side), _BACKGROUND)
         square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
         return np.asarray(square)
+
+
+def _small_in_srgb(stored: Stored) -> Image.Image:
+    return stored.image if stored.conversion is None else stored.conversion(stored.image)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

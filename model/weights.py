@@ -32,6 +32,7 @@ from safetensors.numpy import load_file
 from model.architecture import ARCHITECTURE, colours_in
 from model.errors import WeightsError
 from model.files import write_bytes
+from model.picture import READING
 from model.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -70,8 +71,11 @@ class WeightsInfo:
 
     @property
     def embedding_key(self) -> str:
-        """Names the space in which these embeddings live; only vectors of one space may be compared."""
-        return f"{self.digest[:16]}-{self.preprocessing.version}"
+        """Names the space in which these embeddings live; only vectors of one space may be compared.
+
+        It ends in how files are read: what an earlier program kept of a file may be of other pixels.
+        """
+        return f"{self.digest[:16]}-{self.preprocessing.version}-{READING}"
 
 
 def read_info(path: Path) -> WeightsInfo:

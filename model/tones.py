@@ -1,0 +1,79 @@
+"""Deep grey pictures in 8 bits; Pillow's own conversion clips instead of scaling."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+__all__ = ["eight_bits"]
+
+_BRIGHTEST = 99.5
+"""Percentile that stands for the brightest tone, so that one hot pixel or a highlight does not darken all others."""
+
+_FULL = (255, 65535, (1 << 31) - 1, 1 << 32)
+"""White, by the integers that a program may have widened to 32 bits."""
+
+_LOOKED_AT = 1 << 20
+"""Pixels, at most, from which it is told."""
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """A picture of mode I, I;16… or F in mode L, or LA where one tone stands for no ink.
+
+    16-bit tones fill 0..65535, signed ones -32768..32767. What is wider is told from its values: 0..1 (numbers with a
+    fraction), 0..255 or 0..65535 where they fit in, all
+    of 31 or 32 bits where they come near, else from 0, or the lowest, to the brightest.
+    """
+    tags = image.tag_v2 if image.format == "TIFF" else {}  # type: ignore[attr-defined]
+    bits, kind = _first(tags.get(ExifTags.Base.BitsPerSample, 16)), _first(tags.get(ExifTags.Base.SampleFormat, 1))
+    values = np.asarray(image)
+    if image.mode == "I" and bits == 32 and kind == 1:
+        values = values.view(np.uint32)  # Pillow has no such mode: the upper half would be negative
+    values = values.astype(np.float32)
+    if image.mode == "F":
+        values = np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        low, high = 0.0, _brightest_float(values)
+    elif bits == 32:
+        low, high = _range_of_integers(values)
+    else:
+        low = -32768.0 if kind == 2 and values.min() < 0 else 0.0
+        high = low + 65535.0
+    clear = image.info.get("transparency")  # one value that stands for no ink
+    opaque = Image.fromarray(values != clear).convert("L") if isinstance(clear, int) else None
+    tones = np.clip((values - low) * np.float32(255.0 / (high - low)) + np.float32(0.5), 0, 255).astype(np.uint8)
+    if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:
+        tones = 255 - tones  # white is zero; Pillow turns the tones of shallow ones alone
+    grey = Image.fromarray(tones, mode="L")
+    if opaque is not None:
+        grey.putalpha(opaque)
+    return grey
+
+
+def _first(value: object) -> object:
+    return value[0] if isinstance(value, tuple) and value else value
+
+
+def _some(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pixels spread over all of them."""
+    flat = values.reshape(-1)
+    return flat[:: max(1, flat.size // _LOOKED_AT)]
+
+
+def _brightest_float(values: NDArray[np.float32]) -> float:
+    top = float(values.max())
+    if top <= 1:
+        return 1.0
+    usual = float(np.percentile(_some(values), _BRIGHTEST))
+    if 0 < usual <= 16 and top > 1:  # light as it is measured, or 0..1 with highlights above
+        return max(1.0, usual)
+    return next((full for full in (255.0, 65535.0) if top <= full), usual)
+
+
+def _range_of_integers(values: NDArray[np.float32]) -> tuple[float, float]:
+    low, top = float(values.min()), float(values.max())
+    if low >= 0 and (top <= 65535 or top >= 1 << 30):
+        return 0.0, next(float(full) for full in _FULL if top <= full)
+    some = _some(values)
+    low = float(np.percentile(some, 100 - _BRIGHTEST)) if low < 0 else 0.0
+    return low, max(float(np.percentile(some, _BRIGHTEST)), low + 1)
