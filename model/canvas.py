@@ -13,12 +13,12 @@ from collections.abc import Iterator
 
 from model.jxl import jxl_size
 
-__all__ = ["claimed_sizes"]
+__all__ = ["claimed_sizes", "claimed_values"]
 
 Size = tuple[int, int]
 
-_MOST_TAGS = 4096
-"""Of a TIFF's directory; a file with more says its size among the first, which are in order."""
+_MOST_TAGS = 65535
+"""Of a TIFF's directory; a BigTIFF may claim any number."""
 
 
 def claimed_sizes(data: bytes, name: str) -> list[Size]:
@@ -97,26 +97,47 @@ def _bmp(data: bytes) -> Iterator[Size]:
 _BMP_DEPTHS = (1, 4, 8, 16, 24, 32)
 
 
+def claimed_values(data: bytes, name: str) -> int:
+    """How many numbers the first directory of a TIFF makes its decoder hold, a fraction for sixteen; 0 elsewhere.
+
+    Few are more than the rows of the picture. Bytes and texts do not count: they are held as they are.
+    """
+    if name != "tiff":
+        return 0
+    try:
+        entries = list(_entries(data))
+    except struct.error:
+        return 0
+    return sum(count * (16 if kind in (5, 10) else 1) for _, kind, count, _ in entries if kind not in (1, 2, 6, 7))
+
+
 _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
 _INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 
 def _tiff(data: bytes) -> Iterator[Size]:
     """The picture of the first directory, and one tile of it."""
-    order, big = "<" if data[:1] == b"I" else ">", 43 in data[2:4]
-    start = struct.unpack_from(order + "Q", data, 8)[0] if big else struct.unpack_from(order + "I", data, 4)[0]
-    count = struct.unpack_from(order + ("Q" if big else "H"), data, start)[0]
-    at, length = (start + 8, 20) if big else (start + 2, 12)
     found: dict[int, int] = {}
-    for entry in range(at, at + length * min(count, _MOST_TAGS), length):
-        if entry + length > len(data):
-            break
-        tag, kind = struct.unpack_from(order + "HH", data, entry)
+    for tag, kind, _, value in _entries(data):
         if _WIDTH <= tag <= _TILE_HEIGHT and kind in _INTEGERS:
-            value = struct.unpack_from(order + _INTEGERS[kind], data, entry + (12 if big else 8))[0]
             found[tag] = max(value, found.get(tag, 0))
     yield found.get(_WIDTH, 0), found.get(_HEIGHT, 0)
     yield found.get(_TILE_WIDTH, 0), found.get(_TILE_HEIGHT, 0)
+
+
+def _entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Tag, type, count and value of the entries of a TIFF's first directory; a value that stands elsewhere is 0."""
+    order, big = "<" if data[:1] == b"I" else ">", 43 in data[2:4]
+    start = struct.unpack_from(order + "Q", data, 8)[0] if big else struct.unpack_from(order + "I", data, 4)[0]
+    number = struct.unpack_from(order + ("Q" if big else "H"), data, start)[0]
+    at, length = (start + 8, 20) if big else (start + 2, 12)
+    for entry in range(at, at + length * min(number, _MOST_TAGS), length):
+        if entry + length > len(data):
+            return
+        tag, kind, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, entry)
+        code = _INTEGERS.get(kind)
+        value = struct.unpack_from(order + code, data, entry + (12 if big else 8))[0] if code else 0
+        yield tag, kind, count, value
 
 
 def _boxes(data: bytes) -> Iterator[Size]:

@@ -1,4 +1,4 @@
-"""The size that a JPEG XL picture claims, read from its first bytes.
+"""What a JPEG XL picture claims in its first bytes: its size, and how many channels it has.
 
 The plug-in decodes the whole picture when it is opened, so a limit has to be checked before.
 """
@@ -12,15 +12,26 @@ __all__ = ["jxl_size"]
 _LENGTHS = (9, 13, 18, 30)  # bits of a length, by its selector
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height, from ratio 1 on
 
+_HEADER_BYTES = 64
+"""Size, preview, animation and number of channels fit in."""
+
 
 def jxl_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in pixels as the codestream's header gives them (ISO/IEC 18181-1, SizeHeader), before it is
     turned upright; None where there is no whole header.
+
+    Each channel beyond colours and opacity is a picture of the same size to its decoder, and there may be 4096: from
+    the fourth on (depth, spot colours) they make the picture higher here.
     """
     stream = _codestream(data)
     if stream is None or len(stream) < 6 or not stream.startswith(b"\xff\x0a"):
         return None
-    bits = _Bits(stream[2:12])
+    bits = _Bits(stream[2:])
+    width, height = _size(bits)
+    return width, height * max(1, _extra_channels(bits) - 2)
+
+
+def _size(bits: _Bits) -> tuple[int, int]:
     small = bits.take(1) == 1
     height = _length(bits, small)
     ratio = bits.take(3)
@@ -30,6 +41,36 @@ def jxl_size(data: bytes) -> tuple[int, int] | None:
     return height * across // down, height
 
 
+def _extra_channels(bits: _Bits) -> int:
+    """How many there are beside the colours (ImageMetadata), read from behind the size."""
+    if bits.take(1):  # all as usual
+        return 0
+    if bits.take(1):
+        bits.take(3)  # orientation
+        if bits.take(1):
+            _size(bits)  # another size to be shown in
+        if bits.take(1):
+            _skip_preview(bits)
+        if bits.take(1):
+            for choices in (((0, 0, 10, 30)), ((0, 0, 8, 10)), ((0, 3, 16, 32))):  # how long each frame is shown
+                bits.take(choices[bits.take(2)])
+            bits.take(1)
+    floats = bits.take(1)
+    if bits.take(2) == 3:
+        bits.take(6)
+    bits.take(4 * floats)
+    bits.take(1)
+    selector = bits.take(2)
+    return selector if selector < 2 else (2 + bits.take(4) if selector == 2 else 1 + bits.take(12))
+
+
+def _skip_preview(bits: _Bits) -> None:
+    lengths = (0, 0, 5, 9) if bits.take(1) else (6, 8, 10, 12)
+    bits.take(lengths[bits.take(2)])
+    if bits.take(3) == 0:
+        bits.take(lengths[bits.take(2)])
+
+
 def _length(bits: _Bits, small: bool) -> int:
     return (bits.take(5) + 1) * 8 if small else bits.take(_LENGTHS[bits.take(2)]) + 1
 
@@ -37,7 +78,7 @@ def _length(bits: _Bits, small: bool) -> int:
 def _codestream(data: bytes) -> bytes | None:
     """The first bytes of the codestream, bare or in the first box that holds it."""
     if data.startswith(b"\xff\x0a"):
-        return data[:12]
+        return data[:_HEADER_BYTES]
     start = 0
     while start + 16 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, start)
@@ -46,7 +87,7 @@ def _codestream(data: bytes) -> bytes | None:
             length, head = struct.unpack_from(">Q", data, start + 8)[0], 16
         if kind in (b"jxlc", b"jxlp"):
             head += 4 * (kind == b"jxlp")  # a part begins with its number
-            return data[start + head : start + head + 12]
+            return data[start + head : start + head + _HEADER_BYTES]
         if length < head:  # 0 is the last box; anything else is damage
             return None
         start += length

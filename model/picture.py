@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from model.animation import frame_that_shows_most
-from model.canvas import claimed_sizes
+from model.canvas import claimed_sizes, claimed_values
 from model.colour_profile import Conversion, conversion_to_srgb
 from model.cut_off import read_cut_off
 from model.errors import UnreadablePicture, UnsupportedPicture
@@ -29,6 +29,9 @@ __all__ = ["READING", "SNIFF_BYTES", "Limits", "Stored", "decode", "picture_suff
 READING = 2
 """Raised whenever some files give other pixels or another outcome than before, so that what was kept of a file under
 an earlier one is not used again. 2: colour profiles, animations that fade in, deep grey, cut-off files."""
+
+_MOST_VALUES = 1 << 20
+"""Numbers in a TIFF's directory: two for each row, where each row stands by itself, and some more."""
 
 _FORMATS = {
     "jpeg": "JPEG",
@@ -234,9 +237,10 @@ def _need_plugin(name: str) -> None:
 
 def _check_claims(data: bytes, name: str, limits: Limits) -> None:
     """Hold what the header says against the limits, before a decoder takes memory for it."""
-    claims = claimed_sizes(data, name)
-    if claims:
+    if claims := claimed_sizes(data, name):
         _check_size(*max(claims, key=lambda size: size[0] * size[1]), limits)
+    if (values := claimed_values(data, name)) > _MOST_VALUES:
+        raise UnreadablePicture(f"damaged {name}: its directory claims {values:,} numbers")
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:

@@ -104,7 +104,7 @@ class TestModes:
         assert pixels(zero) == [[255 - tone for tone in colour] for colour in self.WANTED]
 
     def test_deep_grey_of_jxl(self) -> None:
-        """A 16-bit JPEG XL keeps its tones; the encoder writes down that they are linear light, as they then are read."""
+        """A 16-bit JPEG XL keeps its tones; its encoder says that they are linear light, and so they are read."""
         need("jxl")
         found = pixels(encode(Image.fromarray(np.repeat(self.TONES, 9, 1).astype(np.uint16)), "JXL", lossless=True))
         assert found[::9] == grey(0, 13, 34, 188, 255)
