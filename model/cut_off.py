@@ -18,8 +18,9 @@ __all__ = ["read_cut_off"]
 _ENOUGH = 0.9
 """Share of the rows that must be there."""
 
-_LAST_ROWS = 16
-"""A JPEG is coded in blocks of so many rows at most: where the data end in the last of them, nothing is missing."""
+_BLOCK_PX = 33
+"""A JPEG is coded in blocks of at most 32 pixels, which show a pixel further: where the data end in the last of them,
+nothing is missing."""
 
 _TAKEN_AWAY = (2, 4, 8, 16)
 """Bytes that are taken away to see where in the picture the data end; the first may hold nothing that shows."""
@@ -61,8 +62,9 @@ def _jpeg(data: bytes, opened: Opened) -> tuple[Image.Image, int] | None:
         other = opened(data[:-count] + _END)
         other.load()
         if box := ImageChops.difference(image, other).getbbox(alpha_only=False):
-            missing = image.height - box[1]
-            return image, 0 if missing <= _LAST_ROWS else missing
+            left, top = box[:2]
+            whole = left >= image.width - _BLOCK_PX and top >= image.height - _BLOCK_PX
+            return image, 0 if whole else image.height - top
     return None
 
 

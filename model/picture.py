@@ -239,7 +239,7 @@ def _check_claims(data: bytes, name: str, limits: Limits) -> None:
     """Hold what the header says against the limits, before a decoder takes memory for it."""
     if claims := claimed_sizes(data, name):
         _check_size(*max(claims, key=lambda size: size[0] * size[1]), limits)
-    if (values := claimed_values(data, name)) > _MOST_VALUES:
+    if (values := claimed_values(data, name)) > _MOST_VALUES and camera_raw(data) is None:
         raise UnreadablePicture(f"damaged {name}: its directory claims {values:,} numbers")
 
 

@@ -58,7 +58,7 @@ def print_status(status: RunStatus, console: Console) -> None:
     table.add_row("archive", escape(status.archive))
     table.add_row("output", escape(status.output))
     table.add_row("scanned", f"{status.scanned:,} files, {status.reused:,} of them unchanged and known")
-    numbers = f"{status.embedded:,} embedded, {status.failed:,} unreadable, {status.unsupported:,} no pictures"
+    numbers = f"{status.embedded:,} embedded, {status.failed:,} unreadable, {status.unsupported:,} not supported"
     table.add_row("read", f"{numbers}, {status.remaining:,} remaining")
     if status.images_per_s and not status.ended:
         left = f", {duration(status.left_s)} left" if status.left_s else ""
@@ -106,20 +106,31 @@ def _counts_table(summary: dict[str, object]) -> Table:
     table = Table(title=None, box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
     table.add_column()
-    outcomes: dict[str, int] = summary["outcomes"]  # type: ignore[assignment]
+    outcomes: dict[str, int] = {**summary["outcomes"]}  # type: ignore[dict-item]
+    kinds: dict[str, int] = summary.get("unsupported_kinds", {})  # type: ignore[assignment]
+    outcomes["unsupported"] -= sum(kinds.values())
     meanings = {
         "assigned": "assigned to a character",
         "unknown": "unknown: no character near enough",
         "review": "to review: two characters about as near",
         "duplicate": "duplicates of a file placed already",
         "unreadable": "unreadable",
-        "unsupported": "no pictures",
+        "unsupported": "not pictures",
     }
     for name, meaning in meanings.items():
         if outcomes[name] or name in ("assigned", "unknown"):
             table.add_row(f"{outcomes[name]:,}", meaning)
+    if kinds:
+        table.add_row(f"{sum(kinds.values()):,}", escape(f"of kinds not supported: {_listed(kinds)}"))
     table.add_row(f"[bold]{summary['files']:,}[/bold]", "[bold]files seen[/bold]")
     return table
+
+
+def _listed(kinds: dict[str, int]) -> str:
+    """`2 SVG, 1 camera raw (CR2)`, the most frequent first."""
+    some = [f"{count:,} {kind}" for kind, count in list(kinds.items())[:_SHOWN]]
+    more = [f"{len(kinds) - _SHOWN} kinds more (--json has all)"] if len(kinds) > _SHOWN else []
+    return ", ".join(some + more)
 
 
 def _placing_lines(summary: dict[str, object], status: RunStatus) -> Iterable[str]:

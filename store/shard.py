@@ -49,7 +49,7 @@ class Read:
         kind: EMBEDDED, UNREADABLE or UNSUPPORTED.
         digest: sha256 of the file's bytes, where it could be read at all.
         embedding: `(dim,)` float32 of unit length when EMBEDDED.
-        reason: Why not, otherwise.
+        reason: Why not, otherwise; with an embedding, what a person should know all the same.
         passing: The cause may pass by itself (no permission, a lost mount): try again in the next run, even if the file
             has not changed.
     """

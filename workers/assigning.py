@@ -99,7 +99,7 @@ class Assigner:
             runner_up=column(names.take(next_one(decisions.runners_up))),
             runner_up_distance=column(next_one(decisions.runner_up_distances)),
             digest=pc.if_else(found.table["digest"].is_valid(), digests, None),
-            reason=pc.coalesce(column(self._reasons.take(pa.array(decisions.reasons))), found.table["reason"]),
+            reason=_with_notes(column(self._reasons.take(pa.array(decisions.reasons))), found.table["reason"]),
             placed=pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], pa.string())),
         )
 
@@ -120,6 +120,15 @@ def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int)
             break  # somebody did without us
         assigner.write(chunk)
     return len(chunks)
+
+
+def _with_notes(decided: pa.Array, told: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """The rule's reasons, each followed by what was noted when the file was read; elsewhere why it was not read."""
+    noted = pc.and_(pc.is_valid(decided), pc.fill_null(pc.not_equal(told, ""), False))
+    if not pc.any(noted).as_py():
+        return pc.coalesce(decided, told)
+    both = pc.if_else(pc.equal(decided, ""), told, pc.binary_join_element_wise(decided, told, "; "))
+    return pc.coalesce(pc.if_else(noted, both, decided), told)
 
 
 def _rule(spec: PassSpec) -> Rule:

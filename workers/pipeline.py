@@ -123,6 +123,7 @@ class Pipeline:
 
     def _prepare(self, sources: Sources, row: int, listed: Listed, timings: Timings) -> _Prepared:
         digest: bytes | None = None
+        notes: list[str] = []
         start = time.perf_counter()
         try:
             data = sources.read(listed)
@@ -131,7 +132,9 @@ class Pipeline:
             if self.careful:
                 try_picture(data, self._preprocessing, limits=self.limits, limit_s=self.picture_limit_s)
             with self.room.visit() as take:
-                limits = replace(self.limits, on_pixels=lambda pixels: take(_BYTES_PER_PIXEL * pixels))
+                limits = replace(
+                    self.limits, on_pixels=lambda pixels: take(_BYTES_PER_PIXEL * pixels), on_note=notes.append
+                )
                 jpegs = None if self.careful else self.jpegs
                 with self._turn():
                     start = time.perf_counter()
@@ -147,7 +150,7 @@ class Pipeline:
             return _Prepared(
                 Read(row, Kind.UNREADABLE, digest, None, "too large for this machine's memory", passing=True)
             )
-        return _Prepared(Read(row, Kind.EMBEDDED, digest), pixels)
+        return _Prepared(Read(row, Kind.EMBEDDED, digest, None, "; ".join(notes)), pixels)
 
     def _turn(self, limit_s: float | None = None) -> AbstractContextManager[None]:
         return nullcontext() if self.cores is None else self.cores.turn(limit_s)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
-from model.picture import SNIFF_BYTES, picture_suffixes, sniff
+from model.formats import SNIFF_BYTES, not_supported, picture_suffixes, sniff
 from store.listing import Listed
 from store.objects import is_remote, read_object
 from store.roots import ANYWHERE, Roots
@@ -125,6 +125,8 @@ def _need_picture(head: bytes, name: bytes) -> None:
     """Tell a picture by its first bytes; a file that only claims to be one deserves a person's attention."""
     if sniff(head) is not None:
         return
+    if reason := not_supported(head, name):
+        raise UnsupportedPicture(reason)
     if not _claims_picture(name):
         raise UnsupportedPicture("not a picture of a known format")
     raise UnreadablePicture(

@@ -242,6 +242,7 @@ class _Reducer:
             "outcomes": {outcome.value: totals.outcomes[outcome] for outcome in FinalOutcome},
             "characters": dict(sorted(totals.characters.items())),
             "read": asdict(self._run.archive.counts() + self._pass.references.counts()),
+            "unsupported_kinds": dict(totals.kinds.most_common()),
             "failed": totals.failed,
             "bad_references": self._assigner.bad_references,
             "placed": dict(sorted(tally.done.items())),

@@ -60,17 +60,23 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(where, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path) -> tuple[bytes, bool]:
+    """A picture's content and True; of anything else the first bytes, for a film is large, and False."""
     if path.exists() and not path.is_file():
         raise OSError("not a regular file")  # whoever reads a pipe waits for somebody who writes
-    return path.read_bytes()
+    with open(path, "rb", buffering=0) as file:
+        head = file.read(SNIFF_BYTES)
+        if sniff(head) is None:
+            return head, False
+        file.seek(0)
+        return file.readall(), True
 
 
 def describe(path: Path, characters: tuple[str, ...], found: Found, *, check: bool) -> None:
     """Add a file to what was found: as an entry, as a failure, or not at all where it is no picture."""
     try:
-        data = _content(path)
-        if sniff(data[:SNIFF_BYTES]) is None:
+        data, is_picture = _content(path)
+        if not is_picture:
             if path.suffix.lower() in picture_suffixes():
                 found.failures.append(
                     (str(path), "not a picture, in spite of its name" if data else "the file is empty")
