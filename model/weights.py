@@ -75,7 +75,7 @@ class WeightsInfo:
 
         It ends in how files are read: what an earlier program kept of a file may be of other pixels.
         """
-        return f"{self.digest[:16]}-{self.preprocessing.version}-{READING}"
+        return f"{self.digest[:16]}-{self.preprocessing.version}-r{READING}"
 
 
 def read_info(path: Path) -> WeightsInfo:

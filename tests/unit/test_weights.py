@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from model.architecture import ARCHITECTURE
 from model.errors import WeightsError
 from model.network import Network
+from model.picture import READING
 from model.preprocessing import Preprocessing
 from model.weights import DEFAULT_WEIGHTS, WeightsInfo, load_network, read_info, save_network
 
@@ -94,7 +95,7 @@ class TestRoundTrip:
         )
         assert (found.measured, found.recipe) == ({"set": "drawings 絵", "eer": 0.1}, {"seed": 7})
         assert found.digest == info.digest
-        assert found.embedding_key == f"{info.digest[:16]}-v2-stretch-64"
+        assert found.embedding_key == f"{info.digest[:16]}-v2-stretch-64-r{READING}"
 
     def test_numbers(self, saved: tuple[Path, WeightsInfo], network: Network) -> None:
         """Every tensor is read back bit by bit, and the network is ready to evaluate."""
