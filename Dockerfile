@@ -8,7 +8,7 @@ ARG DEVICE=cpu
 COPY pyproject.toml .
 RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
         extras = p['optional-dependencies']; torch = ('torch', 'pytorch'); \
-        names = p['dependencies'] + extras['formats'] + extras['s3']; \
+        names = p['dependencies'] + extras['s3']; \
         print(*(name for name in names if '${DEVICE}' == 'cuda' or not name.startswith(torch)), sep='\n')" \
         > /requirements.txt
 

@@ -67,7 +67,7 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!DOCTYPE svg|<svg)", "SVG"),
     (rb"8BPS\x00[\x01\x02]", "Photoshop (PSD)"),
     (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51\x00", "JPEG 2000"),
-    (rb"\x00\x00[\x01\x02]\x00[^\x00]\x00....\x00", "icon (ICO)"),
+    (rb"\x00\x00[\x01\x02]\x00[^\x00]\x00...\x00", "icon (ICO)"),
     (rb"P[1-6]\s+(\d|#)|P7\nWIDTH|P[Ff]\n", "PPM"),
     (rb"qoif", "QOI"),
     (rb"DDS \x7c\x00\x00\x00", "DDS"),
@@ -103,14 +103,16 @@ _OTHER_KINDS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in
 
 
 def not_supported(head: bytes, name: bytes = b"") -> str | None:
-    """The reason for a file that `sniff` does not know: which kind of picture or film it is; None for anything else.
+    """The reason for a file that `sniff` does not know: which kind of picture or film it is; None for any other.
 
     Args:
         head: The first `SNIFF_BYTES` bytes.
         name: The file's name, for the kinds that show themselves by nothing else.
     """
+    if not head or sniff(head) is not None:
+        return None
     kind = next((kind for pattern, kind in _OTHER_KINDS if pattern.match(head)), None)
-    if kind is None and head:
+    if kind is None:
         kind = _OTHER_SUFFIXES.get(os.path.splitext(name)[1].lower().decode("ascii", "replace"))
     return kind and NOT_SUPPORTED + kind
 

@@ -11,7 +11,7 @@ __all__ = ["eight_bits"]
 _BRIGHTEST = 99.5
 """Percentile that stands for the brightest tone, so that one hot pixel or a highlight does not darken all others."""
 
-_FULL = (255, 65535, (1 << 31) - 1, 1 << 32)
+_FULL = (255, 65535, 1 << 31, 1 << 32)
 """White, by the integers that a program may have widened to 32 bits."""
 
 _LOOKED_AT = 1 << 20

@@ -45,6 +45,7 @@ class Sorting:
         default_factory=lambda: {name: [np.eye(DIMENSION, dtype=np.float32)[axis]] for name, axis in AXES.items()}
     )
     chunk: int = 3
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store = Store(self.site.root / "store")
@@ -59,7 +60,8 @@ class Sorting:
     def _listed(self, name: str) -> Listed:
         path, _, member = name.partition("!/")
         kind = Kind.UNSUPPORTED if name.endswith(".txt") else Kind.PENDING
-        return Listed(path.encode(), 1, 1, member.encode(), kind, "no picture" if kind is Kind.UNSUPPORTED else "")
+        reason = self.notes.get(name, "no picture") if kind is Kind.UNSUPPORTED else ""
+        return Listed(path.encode(), 1, 1, member.encode(), kind, reason)
 
     def _write_chunk(self, number: int, names: Sequence[str]) -> None:
         listed = [self._listed(name) for name in names]
@@ -70,7 +72,7 @@ class Sorting:
             if listed[row].to_read:
                 digest = self.site.digests.get(name)
                 kind = Kind.UNREADABLE if vector is None else Kind.EMBEDDED
-                reads.append(Read(row, kind, digest, vector, "damaged" if vector is None else ""))
+                reads.append(Read(row, kind, digest, vector, "damaged" if vector is None else self.notes.get(name, "")))
         if reads:
             write_shard(self.run.archive.shard_path(number), reads, dimension=DIMENSION, embedding_key=KEY)
 

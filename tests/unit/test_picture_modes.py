@@ -55,6 +55,13 @@ class TestTransparency:
             image.putpixel((x, 0), tone)
         assert pixels(encode(image, "PNG")) == grey(255, 127, 40)
 
+    def test_grey_with_premultiplied_alpha(self) -> None:
+        """La, as a TIFF may hold it: half clear grey is mixed with white once."""
+        values = np.array([[[0, 0], [64, 128], [40, 255]]], np.uint8)
+        data = tiff_of(values, kind=1)
+        assert Image.open(io.BytesIO(data)).mode == "La"
+        assert near([tuple(one) for one in pixels(data)], [tuple(one) for one in grey(255, 191, 40)], by=1)
+
     def test_palette_with_alpha(self) -> None:
         """P with a tRNS chunk: an opacity for each entry of the palette."""
         palette = chunk(b"PLTE", bytes([*RED, *GREEN, *BLUE, 9, 9, 9])) + chunk(b"tRNS", b"\x00\x80")
@@ -83,6 +90,19 @@ class TestTransparency:
         rows = b"\0" + struct.pack(">HHHH", 1000, 1001, 32768, 65535)
         data = png(4, 1, 16, 0, rows, chunk(b"tRNS", struct.pack(">H", 1000)))
         assert pixels(data) == grey(255, 4, 128, 255)
+
+
+def tiff_of(values: np.ndarray, kind: int, photometric: int = 1, extra: bytes = b"") -> bytes:
+    """A grey TIFF by hand: one strip, little-endian, of numbers of that kind (1 without sign, 2 with, 3 fractions)."""
+    height, width = values.shape[:2]
+    content = values.tobytes()
+    channels = values.shape[2] if values.ndim == 3 else 1
+    bits = (258, 3, 1, 8 * values.itemsize) if channels == 1 else (258, 3, 2, 0x00080008)
+    tags = [(256, 4, 1, width), (257, 4, 1, height), bits, (259, 3, 1, 1), (262, 3, 1, photometric)]
+    tags += [(273, 4, 1, 8), (277, 3, 1, channels), (278, 4, 1, height), (279, 4, 1, len(content))]
+    tags += [(338, 3, 1, 1)] if channels == 2 else [(339, 3, 1, kind)]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return b"II*\0" + struct.pack("<I", 8 + len(content)) + content + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
 class TestModes:
@@ -140,6 +160,37 @@ class TestModes:
         """Mode F: the range is told from the largest value."""
         values = np.array([[0, 0.25, 0.5, 1]], np.float32) * np.float32(full)
         assert pixels(encode(Image.fromarray(values), "TIFF")) == grey(0, 64, 128, 255)
+
+    def test_signed_integers(self) -> None:
+        """16 bits with a sign, as instruments write them: the lowest is black, the highest white."""
+        values = np.array([[-32768, -16384, 0, 32767]], "<i2")
+        assert pixels(tiff_of(values, kind=2)) == grey(0, 64, 128, 255)
+        assert pixels(tiff_of(np.array([[0, 16384, 32767]], "<i2"), kind=2)) == grey(0, 64, 127)
+
+    @pytest.mark.parametrize(
+        ("values", "kind", "tones"),
+        [
+            ([0, 1 << 30, 1 << 31, (1 << 32) - 1], 1, (0, 64, 128, 255)),
+            ([0, 1 << 29, 1 << 30, (1 << 31) - 1], 2, (0, 64, 128, 255)),
+            ([0, 64, 128, 255], 1, (0, 64, 128, 255)),
+            ([0, 16448, 32896, 65535], 2, (0, 64, 128, 255)),
+            ([0, 250_000, 500_000, 1_000_000], 1, (0, 64, 128, 255)),
+            ([-1000, -500, 0, 1000], 2, (0, 64, 128, 255)),
+        ],
+        ids=["32 bits", "31 bits", "8 bits", "16 bits", "a million", "both signs"],
+    )
+    def test_grey_of_32_bits(self, values: list[int], kind: int, tones: tuple[int, ...]) -> None:
+        """Whatever range the numbers fill, with a sign or without: no tone is lost."""
+        wide = np.repeat(np.array([values]), 400, axis=1).astype("<i4" if kind == 2 else "<u4")
+        found = pixels(tiff_of(wide, kind=kind))[::400]
+        assert near([tuple(one) for one in found], [tuple(one) for one in grey(*tones)], by=2)
+
+    def test_one_hot_pixel_darkens_nothing(self) -> None:
+        """Numbers with a fraction that go above white, as light is measured: the tones below keep apart."""
+        values = np.repeat(np.linspace(0, 1, 256, dtype=np.float32)[None], 40, axis=0)
+        values[0, 0] = 1500
+        found = np.asarray(decode(encode(Image.fromarray(values), "TIFF")))[1, :, 0]
+        assert np.abs(found.astype(int) - np.arange(256)).max() <= 3
 
     def test_floats_that_are_none(self) -> None:
         """NaN, infinities and negative values are black and do not spoil the others."""

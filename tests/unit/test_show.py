@@ -76,6 +76,32 @@ def test_nothing_is_said_of_what_was_not_reused(tmp_path: Path, capsys: pytest.C
     assert "reused 2 embeddings" in capsys.readouterr().out
 
 
+def test_kinds_that_are_not_supported_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Apart from what is no picture at all; in JSON too."""
+    names = ("assigned", "unknown", "review", "duplicate", "unreadable", "unsupported")
+    summary = {
+        "files": 9,
+        "outcomes": dict.fromkeys(names, 1) | {"unsupported": 4},
+        "unsupported_kinds": {"SVG": 2, "camera raw (CR2)": 1},
+        "failed": ["x.png: damaged"],
+        "bad_references": [],
+        "placed": {"copy": 3},
+        "copied_instead": 0,
+        "already": 0,
+        "left_alone": 0,
+        "problems": [],
+        "problem_count": 0,
+        "report": "/sorted/report.csv",
+    }
+    session = Session(tmp_path)
+    print_status(replace(status(RunState.DONE), summary=summary), session.out)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "1 not pictures" in lines
+    assert "3 of kinds not supported: 2 SVG, 1 camera raw (CR2)" in lines
+    print_json(status_fields(replace(status(RunState.DONE), summary=summary)), session.out)
+    assert json.loads(capsys.readouterr().out)["summary"]["unsupported_kinds"] == {"SVG": 2, "camera raw (CR2)": 1}
+
+
 def test_a_run_that_stands_still_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Chunks that a killed worker had in hand come back in an hour only; a person can send them now."""
     session = Session(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,22 @@ def test_scan_waits_for_no_pipe(tmp_path: Path) -> None:
     found = scan_folders(tmp_path)
     assert len(found.entries) == 1
     assert found.failures == [(str(tmp_path / "a" / "2.png"), "not a regular file")]
+
+
+def test_scan_reads_no_film(tmp_path: Path) -> None:
+    """Of what is no picture only the first bytes are read, however large it is."""
+    paint(tmp_path / "a" / "1.png", 1)
+    for name in ("film.mkv", "film.png"):
+        with (tmp_path / "a" / name).open("wb") as file:
+            file.truncate(1 << 28)
+    tracemalloc.start()
+    try:
+        found = scan_folders(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(found.entries) == 1
+    assert found.failures == [(str(tmp_path / "a" / "film.png"), "not a picture, in spite of its name")]
 
 
 SHARED = [entry("1", "a"), entry("2", "a"), entry("3", "a"), entry("3", "b"), entry("4", "b"), entry("5", "c")]

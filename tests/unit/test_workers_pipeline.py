@@ -243,6 +243,20 @@ def test_a_damaged_picture_still_has_its_digest(tmp_path: Path) -> None:
     assert reads[0].digest == hashlib.sha256(data).digest()
 
 
+def test_what_is_missing_of_a_picture_stands_with_its_embedding(tmp_path: Path) -> None:
+    """A file that was cut off is read, and says so."""
+    noise = np.random.default_rng(1).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    put(tmp_path / "cut.png", file.getvalue()[: -len(file.getvalue()) // 20])
+    put(tmp_path / "whole.png", file.getvalue())
+    files = [(n, Listed(name, 1, 1)) for n, name in enumerate((b"cut.png", b"whole.png"))]
+    with Sources(bytes(tmp_path)) as sources:
+        reads, _ = Pipeline(MeanColour(4)).run(sources, files)  # type: ignore[arg-type]
+    assert [read.kind for read in reads] == [Kind.EMBEDDED, Kind.EMBEDDED]
+    assert reads[0].reason == "cut off: 5 of 100 rows are missing" and reads[1].reason == ""
+
+
 def test_nothing_to_read() -> None:
     """No files, no outcomes, no call of the network."""
     embedder = MeanColour(4)

@@ -95,6 +95,18 @@ def test_the_report_gives_the_reasons(site: Site) -> None:
     assert report["broken.png"]["reason"] == "damaged" and report["notes.txt"]["reason"] == "no picture"
 
 
+def test_the_report_gives_the_notes(site: Site) -> None:
+    """What was noted when a picture was read follows the reason, or stands alone; kinds left out are counted."""
+    notes = {"a.png": "cut off", "between.png": "cut off", "notes.txt": "not supported: SVG"}
+    sorting = Sorting(site, PICTURES, notes=notes)
+    summary = sorting.reduce()
+    report = sorting.report()
+    assert report["a.png"]["outcome"] == "assigned" and report["a.png"]["reason"] == "cut off"
+    assert report["between.png"]["reason"].endswith("; cut off") and "桜 ひな" in report["between.png"]["reason"]
+    assert report["b.png"]["reason"] == "" and report["broken.png"]["reason"] == "damaged"
+    assert summary["unsupported_kinds"] == {"SVG": 1}
+
+
 def test_a_second_reduce_is_nothing(site: Site) -> None:
     """The message that arrives twice gives the same summary, and touches no file."""
     sorting = Sorting(site, PICTURES)
