@@ -52,7 +52,8 @@ def workers_alive(redis: Redis) -> list[WorkerAlive]:
 def _main() -> int:
     from redis.exceptions import RedisError
 
-    from tasks.connection import connect, safe_url
+    from tasks.address import safe_url
+    from tasks.connection import connect
     from tasks.settings import read_settings
 
     url, here = read_settings().broker_url, f"@{socket.gethostname()}"

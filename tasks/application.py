@@ -25,7 +25,8 @@ TRAIN_QUEUE = "train"
 
 def _make_app(settings: Settings) -> Celery:
     # Celery lets these go before the address given here; the settings have read them, and a private broker must stand.
-    for variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+    # Results are kept nowhere: an address for them could only fail, and show its password.
+    for variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND"):
         os.environ.pop(variable, None)
     install()
     app = Celery("oshiwake", broker=settings.broker_url)

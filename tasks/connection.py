@@ -11,9 +11,10 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from tasks.address import check_address, safe_url
 from tasks.errors import BadSettings, BrokerUnreachable
 
-__all__ = ["KEEPALIVE", "check_broker", "connect", "safe_url"]
+__all__ = ["KEEPALIVE", "check_broker", "connect"]
 
 _PAUSE_S = 5.0
 """Longest pause between two tries."""
@@ -38,7 +39,10 @@ def connect(url: str, *, timeout_s: float = 5.0, patience_s: float = 0.0) -> Red
     Raises:
         BadSettings: The URL is of no form that both Celery and we can use.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(check_address(url))
+    except ValueError as error:
+        raise BadSettings(f"broker {safe_url(url)}: {error}") from None
     # Once at the least: a connection that lay idle may have been closed.
     retry = Retry(ExponentialBackoff(cap=_PAUSE_S, base=0.1), 1 + math.ceil(patience_s / _PAUSE_S))
     try:
@@ -51,8 +55,6 @@ def connect(url: str, *, timeout_s: float = 5.0, patience_s: float = 0.0) -> Red
                 socket_timeout=timeout_s,
                 retry=retry,
             )
-        if parts.scheme not in ("redis", "rediss"):
-            raise ValueError("it must begin with redis://, rediss:// or redis+socket://")
         return Redis.from_url(
             url,
             socket_timeout=timeout_s,
@@ -62,7 +64,7 @@ def connect(url: str, *, timeout_s: float = 5.0, patience_s: float = 0.0) -> Red
             retry=retry,
         )
     except ValueError as error:
-        raise BadSettings(f"broker address {safe_url(url)}: {error}") from error
+        raise BadSettings(f"broker {safe_url(url)}: {error}") from None
 
 
 def check_broker(redis: Redis, url: str) -> None:
@@ -87,12 +89,3 @@ def check_broker(redis: Redis, url: str) -> None:
             f"the broker at {safe_url(url)} evicts keys when its memory is full (maxmemory-policy {policy}),"
             " and would lose chunks; set maxmemory-policy noeviction"
         )
-
-
-def safe_url(url: str) -> str:
-    """The address without its password."""
-    parts = urlsplit(url)
-    netloc = parts.netloc
-    if "@" in netloc:
-        netloc = "***@" + netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{netloc}{parts.path}"

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tasks.address import safe_url
 from tasks.child import Child
-from tasks.connection import safe_url
 from tasks.errors import BadSettings, FleetFailed
 from tasks.settings import Settings
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from tasks.address import safe_url
 from tasks.alive import WorkerAlive, workers_alive
-from tasks.connection import check_broker, connect, safe_url
+from tasks.connection import check_broker, connect
 from tasks.errors import BrokerUnreachable, NoWorker
 from tasks.in_hand import InHand
 from tasks.messages import EmbedMessage, ReduceMessage, TrainMessage

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from store.objects import is_remote
 from store.place import default_store
 from store.roots import parse_roots
+from tasks.address import check_address
 from tasks.errors import BadSettings
 
 __all__ = ["Settings", "read_settings"]
@@ -49,10 +50,18 @@ class Settings(BaseSettings):
         grace_s: How long `producer worker`, told to stop, lets a chunk in hand go on before it goes back to the queue.
     """
 
-    model_config = SettingsConfigDict(env_prefix="OSHIWAKE_", frozen=True, env_ignore_empty=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="OSHIWAKE_",
+        frozen=True,
+        env_ignore_empty=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # a traceback would show the broker's password
+    )
 
     broker_url: str = Field(
-        "redis://127.0.0.1:6379/0", validation_alias=AliasChoices("OSHIWAKE_BROKER_URL", "CELERY_BROKER_URL")
+        "redis://127.0.0.1:6379/0",
+        validation_alias=AliasChoices("OSHIWAKE_BROKER_URL", "CELERY_BROKER_URL"),
+        repr=False,
     )
     store: Path | str = Field(default_factory=default_store)
     roots: Annotated[dict[str, str], NoDecode] = {}
@@ -74,6 +83,11 @@ class Settings(BaseSettings):
     keep_s: int = Field(7 * 24 * 3600, ge=1)
     grace_s: float = Field(300.0, ge=0)
     patience_s: float = Field(300.0, ge=0)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _parses(cls, value: str) -> str:
+        return check_address(value)
 
     @field_validator("store", mode="before")
     @classmethod
@@ -108,4 +122,4 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         variable = "".join(f"OSHIWAKE_{str(part).upper().removeprefix('OSHIWAKE_')}: " for part in first["loc"][:1])
-        raise BadSettings(f"{variable}{first['msg']}") from error
+        raise BadSettings(variable + first["msg"].removeprefix("Value error, ")) from error

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.connection import connect, safe_url
+from tasks.address import safe_url
+from tasks.connection import connect
 from tasks.devices import embed_processes, gpus, pin
 from tasks.errors import BadSettings
 from tasks.fleet import plan_workers
