@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import ipaddress
 import os
 import re
-import secrets
 import socket
 import sys
 import time
@@ -25,13 +25,13 @@ from urllib.parse import parse_qsl, urlsplit
 from tasks.address import safe_url
 from tasks.child import Child
 from tasks.errors import BadSettings, FleetFailed
+from tasks.login import dashboard_login
 from tasks.settings import Settings
 
-__all__ = ["Dashboard", "Place", "default_state", "running_dashboard"]
+__all__ = ["Dashboard", "Place", "default_state", "host_and_port", "running_dashboard"]
 
 _START_S = 60.0
 _STOP_S = 10.0
-_USER = "oshiwake"
 
 _CHOSEN = {
     "PERSISTENT": "true",
@@ -65,9 +65,22 @@ class Place:
     @property
     def url(self) -> str:
         """What a browser on this machine asks for."""
-        host = "127.0.0.1" if self.address in ("", "0.0.0.0", "::") else self.address
-        host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{self.port}/" + (f"{self.url_prefix}/" if self.url_prefix else "")
+        here = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address, self.address)
+        return f"http://{host_and_port(here, self.port)}/" + (f"{self.url_prefix}/" if self.url_prefix else "")
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person must know of an address that others can reach, a line each; nothing of one that they cannot."""
+        if is_loopback(self.address) or os.environ.get("FLOWER_CERTFILE"):
+            return []
+        where = (
+            "all addresses of this machine" if self.address in ("", "0.0.0.0", "::") else "an address of the network"
+        )
+        return [
+            f"it listens on {host_and_port(self.address or '0.0.0.0', self.port)}, {where}:"
+            " password and pages travel in the clear, for whoever can listen on the way to read",
+            "safer: the default --address and `ssh -L`, or a proxy with TLS (docs/security.md)",
+        ]
 
     def check(self) -> None:
         """Make sure that it is free.
@@ -84,7 +97,8 @@ class Place:
                 probe.bind(found[0][4])
         except OSError as error:
             raise BadSettings(
-                f"cannot listen on {self.address}:{self.port} ({error.strerror}); choose another with --port"
+                f"cannot listen on {host_and_port(self.address, self.port)} ({error.strerror});"
+                " choose another with --port or --address"
             ) from error
 
 
@@ -101,6 +115,19 @@ class Dashboard:
     process: Child
     url: str
     login: str
+
+
+def host_and_port(address: str, port: int) -> str:
+    """`127.0.0.1:5555`, `[::1]:5555`."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach what listens on an address."""
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return address == "localhost"
 
 
 def default_state() -> Path:
@@ -124,7 +151,7 @@ def running_dashboard(settings: Settings, place: Place) -> Iterator[Dashboard]:
     place.check()
     folder = default_state()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    environment, login = _login(folder)
+    environment, login = dashboard_login(folder)
     options = {"ADDRESS": place.address, "PORT": str(place.port)}
     if place.url_prefix:
         options["URL_PREFIX"] = place.url_prefix
@@ -151,24 +178,6 @@ def running_dashboard(settings: Settings, place: Place) -> Iterator[Dashboard]:
             child.wait(time.monotonic() + _STOP_S)
         finally:
             child.kill()
-
-
-def _login(folder: Path) -> tuple[dict[str, str], str]:
-    """The variable that says who may enter, and a line for a person. The password is made once and kept."""
-    if os.environ.get("FLOWER_BASIC_AUTH"):
-        return {}, "login: as FLOWER_BASIC_AUTH says"
-    if os.environ.get("FLOWER_AUTH"):
-        return {}, f"login: {os.environ['FLOWER_AUTH']}, as FLOWER_AUTH says"
-    path = folder / "login"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return {"FLOWER_BASIC_AUTH": path.read_text("ascii").strip()}, f"login: user {_USER}, password in {path}"
-    password = secrets.token_urlsafe(12)
-    with open(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{_USER}:{password}\n")
-    line = f"login: user {_USER}, password {password}  (shown this once; kept in {path})"
-    return {"FLOWER_BASIC_AUTH": f"{_USER}:{password}"}, line
 
 
 def _wait(child: Child, place: Place) -> None:

@@ -69,9 +69,11 @@ def dashboard(
 
     session = Session()
     session.checked_queue()
-    with running_dashboard(session.settings, Place(address, port, url_prefix.strip("/"))) as shown:
+    place = Place(address, port, url_prefix.strip("/"))
+    with running_dashboard(session.settings, place) as shown:
         session.say(f"dashboard at {shown.url}  (metrics at {shown.url}metrics)")
-        session.say(shown.login)
+        for line in (*place.remarks, *shown.login.splitlines()):
+            session.say(line)
         while True:
             shown.process.check()
             time.sleep(1.0)
@@ -89,6 +91,7 @@ def metrics(
 ) -> None:
     """Show the queue and its workers to Prometheus: one endpoint for all machines."""
     from producer.session import Session
+    from tasks.dashboard import host_and_port
     from tasks.metrics import metrics_text, serve_metrics
 
     session = Session()
@@ -97,6 +100,6 @@ def metrics(
         session.out.out(metrics_text(session.settings), highlight=False, end="")
         return
     serve_metrics(session.settings, address, port)
-    session.say(f"metrics at http://{address}:{port}/metrics")
+    session.say(f"metrics at http://{host_and_port(address, port)}/metrics")
     while True:
         time.sleep(3600.0)

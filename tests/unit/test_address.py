@@ -151,6 +151,14 @@ def test_no_program_shows_it(program: str, variable: str, other: dict[str, str])
     assert ("OSHIWAKE_" in found.stderr or "visibility_s" in found.stderr) and "hush" not in found.stdout + found.stderr
 
 
+def test_an_address_for_results_is_not_asked_for() -> None:
+    """Celery would take it from the environment, and show the beginning of its password in an error."""
+    env = os.environ | {"CELERY_RESULT_BACKEND": "redis://:hush#hush/@127.0.0.1:1/0"}
+    program = "from tasks.application import app; print(app.backend.as_uri())"
+    found = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "disabled://\n", "")
+
+
 def test_a_broker_that_does_not_answer_is_named_without_its_password() -> None:
     """The host and the port are what a person needs."""
     url = "redis://:hush-hush@127.0.0.1:1/0"
