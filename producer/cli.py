@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 done with failed files (listed), 2 wrong use or bad config
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -13,11 +14,12 @@ from typing import NoReturn
 import typer
 
 from model.errors import ModelError
+from model.printable import printable, printable_lines
 from model.version import Version
 from producer.commands import following, machine, outcome, sorting
 from producer.errors import ProducerError
 from store.errors import StoreError
-from tasks.errors import QueueError
+from tasks.errors import FleetFailed, QueueError
 from workers.errors import WorkerError
 
 __all__ = ["app", "main"]
@@ -72,14 +74,17 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
+    except FleetFailed as error:
+        _refuse(printable_lines(str(error)))  # with the end of a log
     except (ProducerError, QueueError, StoreError, WorkerError, ModelError) as error:
-        _refuse(str(error))
+        _refuse(printable(str(error)))
     except OSError as error:
         # A full disk, a folder without permission: the system's own words say what is wrong, and with what.
-        _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        where = os.fsdecode(error.filename) if error.filename else ""
+        _refuse(printable(f"{where}: {error.strerror}" if where else str(error)))
 
 
-def _refuse(line: str) -> NoReturn:
+def _refuse(text: str) -> NoReturn:
     """Say in one line what is wrong and what to do, and leave."""
-    print(f"producer: {line}", file=sys.stderr)  # noqa: T201
+    print(f"producer: {text}", file=sys.stderr)  # noqa: T201
     sys.exit(2)

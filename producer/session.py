@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from rich.console import Console
 
+from model.terminal import Terminal
 from producer.show import print_json, print_summary, status_fields
 from producer.status import RunStatus
 from store.roots import Roots
@@ -103,10 +103,10 @@ class Session:
         raise typer.Exit(exit_code(status))
 
 
-def _console(*, stderr: bool = False) -> Console:
+def _console(*, stderr: bool = False) -> Terminal:
     """A console that wraps lines and cuts tables for a person's terminal only, not in a pipe or a file."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=_UNWRAPPED)
+    console = Terminal(stderr=stderr)
+    return console if console.is_terminal else Terminal(stderr=stderr, width=_UNWRAPPED)
 
 
 def exit_code(status: RunStatus) -> int:

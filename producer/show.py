@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable
 
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from model.printable import json_text
 from producer.status import SILENT_S, RunState, RunStatus
 
 __all__ = ["duration", "print_json", "print_runs", "print_status", "print_summary"]
@@ -19,13 +21,9 @@ _SHOWN = 10
 
 
 def print_json(value: object, console: Console) -> None:
-    """One JSON value on a line of its own."""
-    console.print_json(json.dumps(value, ensure_ascii=False)) if console.is_terminal else print_line(value, console)
-
-
-def print_line(value: object, console: Console) -> None:
-    """Compact JSON, never wrapped."""
-    console.out(json.dumps(value, ensure_ascii=False), highlight=False)
+    """A JSON value: on one line in a pipe, laid out and in colours on a terminal. Parsed, it is the value exactly."""
+    text = Text(json_text(value, indent=2 if console.is_terminal else None))
+    console.print(JSONHighlighter()(text) if console.is_terminal else text, soft_wrap=True)
 
 
 def status_fields(status: RunStatus) -> dict[str, object]:
@@ -68,7 +66,7 @@ def print_status(status: RunStatus, console: Console) -> None:
         table.add_row("reduced", f"{what}: {done:,} of {total:,}")
     if not status.ended:
         names = ", ".join(f"{worker.name} ({'+'.join(worker.queues)})" for worker in status.workers)
-        table.add_row("workers", f"{len(status.workers)} alive{': ' if names else ''}{names}")
+        table.add_row("workers", f"{len(status.workers)} alive{': ' if names else ''}{escape(names)}")
     for chunk, reason in list(status.errors.items())[:_SHOWN]:
         table.add_row("[red]failed[/red]", escape(f"{chunk}: {reason}"))
     if len(status.errors) > _SHOWN:

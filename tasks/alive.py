@@ -52,6 +52,7 @@ def workers_alive(redis: Redis) -> list[WorkerAlive]:
 def _main() -> int:
     from redis.exceptions import RedisError
 
+    from model.printable import printable
     from tasks.address import safe_url
     from tasks.connection import connect
     from tasks.settings import read_settings
@@ -60,9 +61,9 @@ def _main() -> int:
     try:
         names = [worker.name for worker in workers_alive(connect(url)) if worker.name.endswith(here)]
     except RedisError as error:
-        print(f"no broker answers at {safe_url(url)} ({error})")  # noqa: T201
+        print(printable(f"no broker answers at {safe_url(url)} ({error})"))  # noqa: T201
         return 1
-    print(", ".join(names) or f"no worker of this machine ({here}) has a heart that beats")  # noqa: T201
+    print(printable(", ".join(names)) or f"no worker of this machine ({here}) has a heart that beats")  # noqa: T201
     return 0 if names else 1
 
 

@@ -42,7 +42,15 @@ def _make_app(settings: Settings) -> Celery:
     if not settings.broker_url.startswith("redis+socket:"):
         transport["socket_keepalive_options"] = KEEPALIVE
     app.conf.update(
-        include=["tasks.embed", "tasks.assign", "tasks.reduce", "tasks.train", "tasks.heartbeat", "tasks.idle"],
+        include=[
+            "tasks.embed",
+            "tasks.assign",
+            "tasks.reduce",
+            "tasks.train",
+            "tasks.heartbeat",
+            "tasks.idle",
+            "tasks.logs",
+        ],
         task_serializer="json",
         result_serializer="json",
         accept_content=["json"],

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
 
 from model.calibration.calibrate import Calibration, calibrate, doubtful
 from model.calibration.file import CALIBRATION, write_calibration
 from model.dataset.scan import scan_folders
 from model.errors import DatasetError
+from model.terminal import Terminal
 from model.training.command import device_of
 from model.training.data import PictureSet
 from model.training.measure import embed_set
@@ -59,7 +59,7 @@ def _open(references: Path) -> tuple[PictureSet, list[tuple[str, str]]]:
 
 
 def _print(found: Calibration, doubts: list[dict[str, str]], path: Path) -> None:
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = Terminal(soft_wrap=True, highlight=False, markup=False)
     console.print(f"{found.genuine} genuine and {found.impostor} impostor pairs")
     if found.eer is None:
         console.print(f"threshold {found.threshold:.4f} of the weights is kept: {found.note}")

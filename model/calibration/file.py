@@ -16,6 +16,7 @@ from typing import Any
 from model.calibration.calibrate import Calibration
 from model.errors import EvaluationError
 from model.files import write_text
+from model.printable import json_text
 from model.weights import WeightsInfo
 
 __all__ = ["CALIBRATION", "calibrated_threshold", "read_calibration", "write_calibration"]
@@ -39,7 +40,7 @@ def write_calibration(
         **asdict(found),
         "doubtful": doubts,
     }
-    text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+    text = json_text(values, indent=1) + "\n"
     write_text(path, text)
     return text
 

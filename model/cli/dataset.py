@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.cli.failures import end_with
+from model.printable import json_text, printable
 
 if TYPE_CHECKING:
     from model.dataset.manifest import Entry
@@ -78,18 +78,18 @@ def stats(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the article's table of a manifest, and draw how many pictures characters have."""
-    from rich.console import Console
     from rich.table import Table
 
     from model.dataset.manifest import read_manifest
     from model.dataset.stats import histogram, stats_of
     from model.plot import save_chart
+    from model.terminal import Terminal
 
     found = stats_of(read_manifest(manifest))
     if plot is not None:
         save_chart(histogram(found), plot)
     if as_json:
-        typer.echo(json.dumps(asdict(found), ensure_ascii=False))
+        typer.echo(json_text(asdict(found)))
         return
     table = Table("figure", "value")
     table.add_row("images", f"{found.pictures:,}")
@@ -97,7 +97,7 @@ def stats(
     table.add_row("images per character, mean", f"{found.mean:.1f}")
     table.add_row("characters with exactly two", f"{found.exactly_two:,}")
     table.add_row("the largest", f"{found.largest[0]}: {found.largest[1]:,}" if found.characters else "-")
-    Console().print(table)
+    Terminal().print(table)
 
 
 @dataset.command(epilog="Example: reid dataset split faces.parquet --ratio 3:1:1 --seed 1")
@@ -122,6 +122,6 @@ def split(
 def _tell(output: Path, kept: Sequence[Entry], found: Sequence[Entry]) -> None:
     characters = {name for entry in kept for name in entry.characters}
     contents = len({entry.digest for entry in found})
-    typer.echo(f"{output}: {len(kept)} pictures of {len(characters)} characters")
+    typer.echo(printable(f"{output}: {len(kept)} pictures of {len(characters)} characters"))
     if len(kept) < len(found):
         typer.echo(f"left out: {len(found) - contents} copies; {contents - len(kept)} of several characters, or alone")

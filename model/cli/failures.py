@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import typer
 
+from model.printable import printable
+
 __all__ = ["end_with"]
 
 
 def end_with(failures: Sequence[tuple[str, str]]) -> None:
     """List `(path, reason)` on standard error and end with code 1; do nothing when there are none."""
     for path, reason in failures:
-        typer.echo(f"failed: {path}: {reason}", err=True)
+        typer.echo(printable(f"failed: {path}: {reason}"), err=True)
     if failures:
         raise typer.Exit(1)

@@ -16,6 +16,7 @@ from model.cli.sweep import sweep
 from model.cli.train import adapt, train
 from model.cli.weights import weights
 from model.errors import ModelError
+from model.printable import printable
 from model.version import Version
 
 __all__ = ["app", "main"]
@@ -57,5 +58,5 @@ def main() -> None:
 
 
 def _refuse(line: str) -> NoReturn:
-    print(f"reid: {line}", file=sys.stderr)  # noqa: T201 - this is the command line
+    print(printable(f"reid: {line}"), file=sys.stderr)  # noqa: T201 - this is the command line
     sys.exit(2)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from model.printable import json_text, printable
+
 __all__ = ["weights"]
 
 weights = typer.Typer(no_args_is_help=True, help="Show weights, import weights made elsewhere.")
@@ -34,11 +36,11 @@ def show(
         "recipe": info.recipe,
     }
     if as_json:
-        typer.echo(json.dumps(values, ensure_ascii=False, indent=1))
+        typer.echo(json_text(values, indent=1))
         return
     for name, value in values.items():
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-        typer.echo(f"{name:14} {text}")
+        typer.echo(printable(f"{name:14} {text}"))
 
 
 @weights.command("import", epilog="Example: reid weights import model.pth -o seed.safetensors --threshold 0.4")
@@ -53,4 +55,4 @@ def import_(
     from model.importing import import_checkpoint
 
     info = import_checkpoint(file, output, threshold=threshold, size_px=size_px, half=half)
-    typer.echo(f"{output}: {info.architecture}, dimension {info.dimension}, digest {info.digest[:16]}")
+    typer.echo(printable(f"{output}: {info.architecture}, dimension {info.dimension}, digest {info.digest[:16]}"))

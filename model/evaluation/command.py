@@ -8,13 +8,14 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from rich.console import Console
 
 from model.errors import ConfigurationError
 from model.evaluation.evaluate import EvaluationOptions, evaluate
 from model.evaluation.html import report_page
 from model.evaluation.report import plain, print_evaluation
 from model.files import write_text
+from model.printable import json_text
+from model.terminal import Terminal
 from model.training.command import device_of
 from model.training.config import Config
 from model.training.data import PictureSet
@@ -67,11 +68,11 @@ def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
     evaluation = evaluate(found.embeddings, found.labels, request.options)
     values = {"weights": info.digest, "set": pictures.name} | plain(evaluation, info.threshold)
     failures += [(pictures.call(pictures.pictures[row]), reason) for row, reason in found.failures]
-    console = Console(soft_wrap=True, stderr=request.as_json)
+    console = Terminal(soft_wrap=True, stderr=request.as_json)
     if request.as_json:
-        print(json.dumps(values, ensure_ascii=False))  # noqa: T201 - what was asked for
+        print(json_text(values))  # noqa: T201 - what was asked for
     else:
-        print_evaluation(values, Console())
+        print_evaluation(values, Terminal())
     if request.output is not None:
         rows = found.rows
 

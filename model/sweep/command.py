@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from model.errors import ConfigurationError
 from model.sweep.report import write_report
 from model.sweep.runner import Runner, TrialRequest, find_runner
 from model.sweep.space import check_search, grid_points, suggest
+from model.terminal import Terminal
 from model.training.config import Config
 from model.training.data import open_data
 from model.training.values import differences
@@ -151,7 +150,7 @@ def _train(study: optuna.Study, request: SweepRequest, config: dict[str, Any], w
     if not wanted:
         return []
     runner: Runner = find_runner(request.runner)
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     begun: dict[str, optuna.Trial] = {}
     failures: list[tuple[str, str]] = []
     while wanted or begun:

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from model.files import write_text
 from model.plot import Axis, Chart, Series, save_chart
 from model.sweep.space import GRID
+from model.terminal import Terminal
 
 if TYPE_CHECKING:
     import optuna
@@ -29,7 +29,7 @@ def write_report(study: optuna.Study, output: Path) -> None:
     for row in rows:
         lr, decay = f"{row['optimizer.lr']:.3g}", f"{row['optimizer.weight_decay']:.3g}"
         table.add_row(lr, decay, f"{100 * row['eer']:.2f} %")
-    Console().print(table)
+    Terminal().print(table)
     write_text(output / "sweep.json", json.dumps(rows, indent=1) + "\n")
     if rows:
         save_chart(_chart(rows), output / "sweep.svg")

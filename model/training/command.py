@@ -9,12 +9,12 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from model.errors import ConfigurationError
 from model.network import Network
 from model.preprocessing import Preprocessing
+from model.terminal import Terminal
 from model.training.checkpoint import drop_unfinished
 from model.training.config import Config
 from model.training.data import TrainingData, open_data
@@ -124,7 +124,7 @@ def _trainer(config: Config, data: TrainingData, request: Request, ranks: Ranks)
 
 
 def _tell(path: Path, info: WeightsInfo, trainer: Trainer) -> None:
-    console = Console()
+    console = Terminal()
     for picture, reason in trainer.progress.failures.items():
         console.print(f"skipped: {picture}: {reason}", highlight=False, markup=False, soft_wrap=True)
     rate = info.measured.get("eer")
@@ -143,7 +143,7 @@ def _fit(network: Network, config: Config, data: TrainingData) -> None:
 
 def _train(trainer: Trainer, output: Path, ranks: Ranks, pause: Callable[[], bool]) -> bool:
     """Run with a progress bar on a terminal, with a line per 50 steps elsewhere, and a TensorBoard log if possible."""
-    console = Console(stderr=True, quiet=not ranks.is_first)
+    console = Terminal(stderr=True, quiet=not ranks.is_first)
     log = open_log(output / "tensorboard", trainer.progress.step) if ranks.is_first else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

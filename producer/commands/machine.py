@@ -97,7 +97,8 @@ def metrics(
     session = Session()
     if once:
         session.checked_queue()
-        session.out.out(metrics_text(session.settings), highlight=False, end="")
+        for line in metrics_text(session.settings).rstrip("\n").split("\n"):
+            session.out.out(line, highlight=False)
         return
     serve_metrics(session.settings, address, port)
     session.say(f"metrics at http://{host_and_port(address, port)}/metrics")

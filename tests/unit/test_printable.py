@@ -1,0 +1,161 @@
+"""Hostile text on a terminal: shown as letters, by every program, at the one place where each prints."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rich.markup import escape
+from rich.table import Table
+
+from model.printable import json_text, printable, printable_lines
+from model.terminal import Terminal
+from producer.session import Session
+from producer.show import print_json, print_runs, print_status, status_fields
+from producer.status import RunState, RunStatus
+from tasks.alive import WorkerAlive
+from tasks.logs import PrintableFormatter
+
+HOSTILE = (
+    "a\x1b[2J\x1b]0;title\x07\rb\nproducer: forged\x9b31m\u202egnp.exe\u2066[bold]x[/bold][link=http://h]:smile:\\"
+)
+TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("\x1b\x9b\n\r\t\u202e\u2028\udcff[]\\/:桜")), max_size=30)
+
+INVISIBLE_BUT_NEEDED = "\u200c\u200d"
+
+
+def is_command(letter: str) -> bool:
+    """Whether a terminal would do something else than show it."""
+    category = unicodedata.category(letter)
+    direction = unicodedata.bidirectional(letter) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    return category in ("Cc", "Cs", "Zl", "Zp") or direction
+
+
+def test_every_letter_of_unicode() -> None:
+    """What commands a terminal is escaped; letters, marks, emoji and their joiners are not."""
+    for code in range(sys.maxunicode + 1):
+        letter = chr(code)
+        if is_command(letter):
+            assert printable(letter).isascii() and printable(letter)[0] == "\\", hex(code)
+        elif unicodedata.category(letter) not in ("Cf", "Cn") or letter in INVISIBLE_BUT_NEEDED:
+            assert printable(letter) == letter, hex(code)
+
+
+@given(TEXTS)
+@example(HOSTILE)
+def test_json_is_exact(text: str) -> None:
+    """Who parses it gets the very text; who looks at it is safe."""
+    for indent in (None, 2):
+        shown = json_text({text: [text]}, indent)
+        assert json.loads(shown) == {text: [text]}
+        assert not any(is_command(letter) for letter in shown.replace("\n", ""))
+    assert "\n" not in json_text(text)
+
+
+@given(TEXTS)
+@example(HOSTILE)
+@example("桜木 ひな.png")
+def test_a_console_prints_letters(text: str) -> None:
+    """Alone, in markup and in a table: exactly the letters of the printable text, and no others."""
+    file = io.StringIO()
+    console = Terminal(file=file, force_terminal=True, color_system=None, width=10_000, highlight=False)
+    console.print(text, markup=False, soft_wrap=True)
+    console.print(f"[bold]{escape(text)}[/bold]!", soft_wrap=True)
+    table = Table.grid()
+    table.add_row(f"[bold]{escape(text)}[/bold]|")
+    console.print(table)
+    lines = file.getvalue().split("\n")
+    plain = printable(text)
+    assert lines[0].rstrip() == plain.rstrip()
+    assert lines[1] == plain + "!"
+    assert lines[2].rstrip() == plain + "|"
+
+
+def hostile_status(state: RunState) -> RunStatus:
+    """A run of which everything that comes from elsewhere is hostile."""
+    summary = {
+        "files": 1,
+        "outcomes": {"assigned": 0, "unknown": 0, "review": 0, "duplicate": 0, "unreadable": 1, "unsupported": 0},
+        "failed": [HOSTILE],
+        "bad_references": [HOSTILE],
+        "placed": {},
+        "copied_instead": 0,
+        "already": 0,
+        "left_alone": 0,
+        "problems": [HOSTILE],
+        "problem_count": 1,
+        "report": HOSTILE,
+    }
+    found = RunStatus("20261123-0412", state, HOSTILE, HOSTILE, rule=HOSTILE)
+    workers = [WorkerAlive(HOSTILE, (HOSTILE,), 1)]
+    return replace(found, summary=summary, workers=workers, errors={HOSTILE: HOSTILE})
+
+
+@pytest.mark.parametrize("state", list(RunState))
+def test_a_status_of_hostile_text(state: RunState, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a command shows of a run; as JSON it is exact."""
+    session, seen = Session(tmp_path), hostile_status(state)
+    print_status(seen, session.out)
+    print_runs([seen], session.out)
+    session.say(HOSTILE)
+    shown = capsys.readouterr()
+    assert not any(is_command(letter) for letter in (shown.out + shown.err).replace("\n", ""))
+    assert "[bold]x[/bold][link=http://h]:smile:" in shown.out and "\nproducer: forged" not in shown.out + shown.err
+    print_json(status_fields(seen), session.out)
+    text = capsys.readouterr().out
+    assert json.loads(text)["output"] == HOSTILE and "\x1b" not in text and "\u202e" not in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["producer.cli", "producer", "run", "NAME", "--references", "NAME", "--output", "NAME"],
+        ["producer.cli", "producer", "similarity", "NAME", "NAME"],
+        ["model.cli.main", "reid", "dataset", "scan", "NAME", "-o", "x.parquet"],
+        ["model.cli.main", "reid", "calibrate", "NAME"],
+    ],
+)
+def test_errors_name_files_in_letters(command: list[str], tmp_path: Path) -> None:
+    """One line, whatever the file is called."""
+    module, program, *args = command
+    name = str(tmp_path / HOSTILE.replace("/", "").replace("[bold]", ""))
+    args = [name if arg == "NAME" else arg for arg in args]
+    code = f"import sys; from {module} import main; sys.argv[0] = {program!r}; main()"
+    found = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, cwd=tmp_path)
+    assert found.returncode == 2, found.stderr
+    assert found.stderr.count("\n") == 1 and "\\x1b[2J" in found.stderr
+    assert not any(is_command(letter) for letter in found.stderr.replace("\n", ""))
+
+
+def test_logs_are_letters() -> None:
+    """A worker's log keeps its lines, and loses what commands a terminal; tracebacks too."""
+    formatter = PrintableFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    try:
+        raise ValueError(f"bad {HOSTILE}")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "of %s", (HOSTILE,), sys.exc_info())
+    text = formatter.format(record)
+    assert "Traceback" in text and text.count("\\x1b[2J") == 2
+    assert text == printable_lines(text)
+
+
+def test_workers_log_in_letters() -> None:
+    """Celery sets its logging up with that formatter, for its own lines and those of tasks."""
+    code = (
+        "import logging; from tasks.application import app; from celery.utils.log import get_task_logger\n"
+        "app.loader.import_default_modules(); app.log.setup(loglevel='INFO', redirect_stdouts=False, colorize=True)\n"
+        f"logging.getLogger('tasks.embed').error('of %s', {HOSTILE!r}); get_task_logger('t').error({HOSTILE!r})"
+    )
+    env = {name: value for name, value in os.environ.items() if "BROKER_URL" not in name}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert found.stderr.count("\\x1b[2J") == 2 and "\x1b" not in found.stderr, found.stderr
