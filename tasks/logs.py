@@ -17,8 +17,8 @@ class PrintableFormatter(logging.Formatter):
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
-        self._inner: Any = inner
-        self._inner.use_color = False  # Celery's own escapes could not be told from others
+        self._inner = inner
+        vars(inner)["use_color"] = False  # Celery's own escapes could not be told from others
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's text; a traceback keeps its lines."""

@@ -1,5 +1,8 @@
 """OUT/report.csv: every file of the archive and its outcome, for a person's spreadsheet.
 
+A text cell that a spreadsheet would compute begins with an apostrophe, and so does one that begins with an apostrophe
+itself: `cell_text` takes it away again.
+
 Each pass's report is kept beside the journal; OUT/report.csv is a copy of the newest. So an undo can bring back the one
 before. The journal remembers the digest of every report published: a report.csv that is not ours, or that a person has
 written in, is known and left alone.
@@ -30,7 +33,7 @@ from workers.digests import file_digest
 from workers.naming import numbered
 from workers.opening import open_regular
 
-__all__ = ["COLUMNS", "ReportWriter", "publish", "withdraw"]
+__all__ = ["COLUMNS", "ReportWriter", "cell_text", "publish", "withdraw"]
 
 COLUMNS = (
     "path",
@@ -104,10 +107,22 @@ def _lines(rows: Assignments) -> memoryview | bytes:
     return b"".join(_content(chunk) for chunk in ended.chunks)
 
 
+_COMPUTED = "^[=+\\-@\t\r\n＝＋－＠']"
+"""A cell that begins so is a formula for some spreadsheet (OWASP, CSV injection), or begins with our own mark."""
+
+
+def cell_text(cell: str) -> str:
+    """The text that a cell of a text column stands for."""
+    return cell.removeprefix("'")
+
+
 def _cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts as cells of CSV; lists of them as one."""
     if pa.types.is_list(texts.type):
         texts = pc.binary_join(texts, SEPARATOR)
+    computed = pc.match_substring_regex(texts, _COMPUTED)
+    if pc.any(computed).as_py():
+        texts = pc.if_else(computed, pc.binary_join_element_wise("'", texts, ""), texts)
     special = pc.match_substring_regex(texts, '[,"\r\n]')
     if not pc.any(special).as_py():
         return texts

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from store.assignments import Assigned, Assignments, FinalOutcome
 from store.journal import Journal
 from tests.unit.trees import put, unfinished
-from workers.report import COLUMNS, ReportWriter, publish, withdraw
+from workers.report import COLUMNS, ReportWriter, cell_text, publish, withdraw
 
 RUN = "20261123-0412"
 OTHER = "20261123-0412-2"
@@ -50,7 +50,7 @@ def files(journal: Journal) -> dict[str, list[str]]:
     }
 
 
-TEXTS = st.text(st.sampled_from('a,"\r\n |桜'), max_size=4)
+TEXTS = st.text(st.sampled_from("a,\"\r\n |桜=-'"), max_size=4)
 DISTANCES = st.floats(0, 2, width=32) | st.integers(0, 64).map(lambda n: n / 32)  # halves of the last digit among them
 ROWS = st.builds(
     Assigned,
@@ -67,6 +67,10 @@ ROWS = st.builds(
 )
 
 
+COMPUTED = "=+-@\t\r\n＝＋－＠'"
+"""What a cell may not begin with, and the mark itself."""
+
+
 def plain_csv(rows: list[Assigned]) -> str:
     """The report by the library's own writer, row by row."""
     file = io.StringIO()
@@ -76,7 +80,8 @@ def plain_csv(rows: list[Assigned]) -> str:
         distances = ["" if d is None else f"{d:.4f}" for d in (row.distance, row.runner_up_distance)]
         names, placed = " | ".join(row.characters), " | ".join(row.placed)
         ends = row.runner_up, distances[1], row.digest, row.reason, row.nearest, placed
-        writer.writerow([row.path, row.outcome, names, distances[0], *ends])
+        cells = [row.path, row.outcome, names, distances[0], *ends]
+        writer.writerow([f"'{cell}" if cell and cell[0] in COMPUTED else cell for cell in cells])
     return file.getvalue()
 
 
@@ -89,6 +94,42 @@ def test_a_report_is_what_a_plain_writer_makes(journal: Journal, rows: list[Assi
     report.write(Assignments.of(rows[2:]))
     report.close()
     assert report.path.read_bytes().decode() == plain_csv(rows)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1.png",
+        "+1.png",
+        "-1.png",
+        "@SUM(A1).png",
+        "\t=1.png",
+        "\r=1.png",
+        "\n=1.png",
+        "＝1.png",
+        "'=1.png",
+        "''",
+        "'",
+        "=cmd|' /C calc'!A0",
+        '=HYPERLINK("http://h","x")',
+        "a=1.png",
+        " =1.png",
+        "1-2.png",
+        "",
+    ],
+)
+def test_no_cell_is_a_formula(text: str, journal: Journal) -> None:
+    """A spreadsheet shows what would be computed as text, and whoever takes the mark away has the name exactly."""
+    row = Assigned(text, FinalOutcome.ASSIGNED, (text,), text, 0.1, text, 0.2, "ab" * 32, text, (text,))
+    report = ReportWriter(journal.folder, RUN, 1)
+    report.write(Assignments.of([row]))
+    report.close()
+    with report.path.open(encoding="utf-8", newline="") as file:
+        (cells,) = csv.DictReader(file)
+    for name in ("path", "character", "runner_up", "reason", "nearest", "placed"):
+        assert cells[name][:1] not in ("=", "+", "-", "@", "\t", "\r", "\n", "＝")
+        assert cell_text(cells[name]) == text
+    assert (cells["distance"], cells["runner_up_distance"], cells["outcome"]) == ("0.1000", "0.2000", "assigned")
 
 
 def test_a_distance_that_is_no_number_is_left_out(journal: Journal) -> None:
