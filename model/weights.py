@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,6 +118,8 @@ def _parse(metadata: dict[str, str]) -> WeightsInfo:
     )
     if colours_in(info.architecture) is None:
         raise WeightsError(f"made for the architecture {info.architecture!r}, not {ARCHITECTURE!r}")
+    if not re.fullmatch("[0-9a-f]{64}", info.digest):
+        raise ValueError("its digest is no sha256 value")
     if info.dimension < 1 or not 0.0 <= info.threshold <= 2.0:
         raise ValueError(f"dimension {info.dimension}, threshold {info.threshold}")
     if not (isinstance(info.measured, dict) and isinstance(info.recipe, dict)):

@@ -80,7 +80,7 @@ class RuleOptions:
 
 
 def _rule_of(spec: PassSpec) -> Rule:
-    return Rule(spec.threshold, cast(Match, spec.match), spec.margin, spec.band, spec.multiple)
+    return Rule(spec.threshold, spec.match, spec.margin, spec.band, spec.multiple)
 
 
 @dataclass(frozen=True)

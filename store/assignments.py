@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from store.errors import DamagedStore
 from store.files import SCHEMA, new_files
 from store.listing import read_table
 
@@ -150,7 +152,11 @@ def read_columns(path: Path) -> Assignments:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    return Assignments(read_table(path).select(_COLUMNS.names))
+    table = read_table(path, _COLUMNS.names, schema=_COLUMNS)
+    outcomes = pa.array([outcome.value for outcome in FinalOutcome])
+    if not pc.all(pc.is_in(table["outcome"], outcomes), min_count=0).as_py():
+        raise DamagedStore(f"{path}: outcome: not one of the six")
+    return Assignments(table)
 
 
 def read_assignments(path: Path) -> list[Assigned]:

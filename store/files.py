@@ -206,7 +206,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_text(encoding="ascii"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedStore(f"{path}: {error}") from error
     if not isinstance(value, dict) or not isinstance(value.get("schema"), int):
         raise DamagedStore(f"{path}: not a file of this program")

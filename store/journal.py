@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from store.errors import DamagedStore
+from store.fields import stored_path
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
 from store.journal_file import JournalFile
 from store.journal_log import JournalLog, log_exists
@@ -113,7 +115,7 @@ class Journal:
             "SELECT target, action, digest FROM placement WHERE path = ? AND member = ? ORDER BY target",
             (self._stored(image.path), image.member),
         )
-        return [Placement(self._here(target), Action(action), digest) for target, action, digest in rows]
+        return [Placement(self._here(target), self._action(action), digest) for target, action, digest in rows]
 
     def anything_moved(self) -> bool:
         """Whether any original stands in the output by a move."""
@@ -281,13 +283,32 @@ class Journal:
         return self.roots.stored_bytes(path)
 
     def _here(self, stored: bytes) -> bytes:
+        """Where a path that was written down stands on this machine.
+
+        Raises:
+            DamagedStore: It is none that this program writes.
+        """
+        if not stored_path(stored):
+            raise DamagedStore(f"{self._file.path}: {repr(stored)[:100]} is no path of a journal")
         return self.roots.place_bytes(stored)
 
     def _operation(self, row: tuple[int, str, bytes, bytes, bytes, bytes, bytes, str]) -> Operation:
         id_, action, path, member, source, target, digest, placed = row
-        image = Image(self._here(path), member)
-        was = Action(placed) if placed else None
-        return Operation(Action(action), image, self._here(source), self._here(target), digest, was, id_)
+        target = self._here(target)
+        if action == Action.FOLDER:
+            return Operation(Action.FOLDER, Image(b""), b"", target, id=id_)
+        if not (isinstance(member, bytes) and isinstance(digest, bytes)):
+            raise DamagedStore(f"{self._file.path}: operation {id_}: a member or digest that is none")
+        was = self._action(placed) if placed else None
+        return Operation(
+            self._action(action), Image(self._here(path), member), self._here(source), target, digest, was, id_
+        )
+
+    def _action(self, name: str) -> Action:
+        try:
+            return Action(name)
+        except ValueError:
+            raise DamagedStore(f"{self._file.path}: {str(name)[:100]!r} is no operation") from None
 
 
 def _pass_key(run: str, number: int | str = "") -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from store.errors import DamagedStore
+from store.fields import valid_part
 from store.files import SCHEMA, check_schema, new_files
 from store.place import read_whole
 
-__all__ = ["Kind", "KnownAt", "Listed", "SortKey", "read_listing", "write_listing", "write_listings"]
+__all__ = ["Kind", "KnownAt", "Listed", "SortKey", "read_listed", "read_listing", "write_listing", "write_listings"]
 
 SortKey = tuple[tuple[bytes, ...], bytes]
 """Orders files as the scan meets them: folder by folder, names as bytes, then the names inside an archive file."""
@@ -150,7 +152,7 @@ def read_listing(path: Path) -> list[Listed]:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    table = read_table(path)
+    table = read_listed(path, _COLUMNS.names)
     return [_listed(*values) for values in zip(*(table[name].to_pylist() for name in _COLUMNS.names), strict=True)]
 
 
@@ -170,12 +172,55 @@ def _listed(
     return Listed(path, size, mtime_ns, member, Kind(kind), reason, known, label)
 
 
-def read_table(path: Path, columns: Iterable[str] | None = None, *, at_once: bool = True) -> pa.Table:
+_LEADS_OUT = r"^/|^$|\x00|(^|/)\.\.(/|$)"
+"""Of a path below the root of a part."""
+
+_MOST_BYTES = 8192
+"""Of a path below the root; beyond what a file system opens, for such a name is listed as unreadable."""
+
+
+def read_listed(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a chunk's listing, each value checked.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read, or a value is none that a scan writes.
+        NewerSchema: A newer program wrote it.
+    """
+    table = read_table(path, columns, schema=_COLUMNS)
+    for problem, wrong in _wrong_values(table, set(columns)):
+        if pc.any(wrong).as_py():
+            raise DamagedStore(f"{path}: {problem}")
+    return table
+
+
+def _wrong_values(table: pa.Table, names: set[str]) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    """What may be wrong with a listing, and where it is."""
+    for name in names - {"known_part", "known_chunk", "known_row"}:
+        yield f"{name}: a value is missing", table[name].is_null()
+    if "kind" in names:
+        yield "kind: no kind of file", pc.invert(pc.is_in(table["kind"], pa.array([kind.value for kind in Kind])))
+    if "path" in names:
+        # An object's key may hold anything; then nobody reads it.
+        pending = pc.equal(table["kind"], Kind.PENDING.value) if "kind" in names else True
+        yield "path: it leads out of the part", pc.and_(pc.match_substring_regex(table["path"], _LEADS_OUT), pending)
+        yield "path: too long", pc.greater(pc.binary_length(table["path"]), _MOST_BYTES)
+    for name in names & {"known_chunk", "known_row"}:
+        yield f"{name}: negative", pc.less(table[name], 0)
+    if "known_part" in names:
+        parts = [name for name in pc.unique(table["known_part"]).to_pylist() if name is not None]
+        bad = pa.array([name for name in parts if not valid_part(name)], pa.string())
+        yield "known_part: no name of a part", pc.is_in(table["known_part"], bad)
+
+
+def read_table(
+    path: Path, columns: Collection[str] | None = None, *, at_once: bool = True, schema: pa.Schema | None = None
+) -> pa.Table:
     """Read a Parquet file of the store, or some of its columns.
 
     Args:
         path: The file.
         columns: Which, or all.
+        schema: What types they should have.
         at_once: Read all bytes first, which is quicker where few are left out: in a file, Arrow has each column fetched
             by a thread of its own.
 
@@ -188,7 +233,15 @@ def read_table(path: Path, columns: Iterable[str] | None = None, *, at_once: boo
         # whoever needs them; threads within one gain nothing.
         with pq.ParquetFile(pa.BufferReader(path.read_bytes()) if at_once else read_whole(path)) as file:
             table = file.read(columns=None if columns is None else list(columns), use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise DamagedStore(f"{path}: {error}") from error
-    check_schema(int((table.schema.metadata or {}).get(b"schema", b"1")), path)
+            check_schema(int((table.schema.metadata or {}).get(b"schema", b"1")), path)
+            for field in schema or ():
+                if (columns is None or field.name in columns) and table.schema.field(field.name).type != field.type:
+                    raise TypeError(f"{field.name}: {table.schema.field(field.name).type} instead of {field.type}")
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise DamagedStore(f"{path}: {_line(error)}") from error
     return table
+
+
+def _line(error: Exception) -> str:
+    """What Arrow says, in one line."""
+    return " ".join(str(error).split())

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from store.counts import Counts
 from store.errors import DamagedStore
-from store.files import read_json, write_json
+from store.fields import KNOWN_ALONE, Count, Place, Text, read_model
+from store.files import write_json
 from store.roots import ANYWHERE, Roots
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ class PartSpec:
         embedding_key: The space in which its embeddings live.
     """
 
-    root: str
-    embedding_key: str
+    __pydantic_config__ = KNOWN_ALONE
+
+    root: Place
+    embedding_key: Text
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,13 @@ class ScanTotals:
         chunks_to_read: Number of listings with at least one file to read.
     """
 
-    files: int
-    to_read: int
-    reused: int
-    chunks: int
-    chunks_to_read: int
+    __pydantic_config__ = KNOWN_ALONE
+
+    files: Count
+    to_read: Count
+    reused: Count
+    chunks: Count
+    chunks_to_read: Count
 
 
 class Part:
@@ -75,8 +80,7 @@ class Part:
     @property
     def spec(self) -> PartSpec:
         """What the part lists."""
-        value = read_json(self._folder / "part.json")
-        return PartSpec(root=value["root"], embedding_key=value["embedding_key"])
+        return read_model(self._folder / "part.json", PartSpec)
 
     @property
     def root(self) -> bytes:
@@ -96,7 +100,7 @@ class Part:
     def totals(self) -> ScanTotals | None:
         """What the scan saw, or None while it has not finished."""
         path = self._folder / "scan.json"
-        return ScanTotals(**read_json(path)) if path.exists() else None
+        return read_model(path, ScanTotals) if path.exists() else None
 
     def begin(self, spec: PartSpec) -> None:
         """Make the part's folders and say what it lists."""
@@ -126,9 +130,9 @@ class Part:
 
     def listing_table(self, chunk: int, names: Sequence[str]) -> pa.Table:
         """Some columns of a chunk's listing, in scan order; quicker than its rows."""
-        from store.listing import read_table
+        from store.listing import read_listed
 
-        return read_table(self._listing_path(chunk), names)
+        return read_listed(self._listing_path(chunk), names)
 
     def listed_chunks(self) -> list[int]:
         """The numbers of the chunks listed so far, rising."""

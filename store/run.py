@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from store.errors import DamagedStore, RunNotFound
+from pydantic import Field, StrictBool
+
+from store.errors import RunNotFound
+from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
 from store.files import read_json, write_json
 from store.part import Part
 from store.place import local_logs, place
@@ -24,6 +27,7 @@ undone, nothing of any run is left in the output folder, and the journal is bein
 
 Queue = Literal["private", "shared"]
 
+_PASS = re.compile(r"[1-9][0-9]{0,5}")
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{4}(-[0-9a-z]{1,8})?")
 
 _LETTERS = "23456789bcdfghjkmnpqrstvwxz"
@@ -44,6 +48,9 @@ def valid_run_id(text: str) -> bool:
     return _RUN_ID.fullmatch(text) is not None
 
 
+_Distance = Annotated[float, Field(strict=True, ge=0, le=2)]
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """What a run is about; written once, when it is made.
@@ -58,12 +65,14 @@ class RunSpec:
         queue: `private` for a run that brings its own broker and workers, `shared` otherwise.
     """
 
-    archive: str
-    output: str
-    created_s: float
-    weights_digest: str
-    preprocessing: str
-    dimension: int
+    __pydantic_config__ = KNOWN_ALONE
+
+    archive: Place
+    output: Place
+    created_s: Annotated[float, Field(strict=True, ge=0, lt=1e11)]
+    weights_digest: WeightsName
+    preprocessing: Text
+    dimension: Annotated[int, Field(strict=True, ge=1, le=1 << 16)]
     queue: Queue
 
 
@@ -83,15 +92,45 @@ class PassSpec:
         remark: Where the threshold comes from, when it was calibrated.
     """
 
-    references: str
-    characters: list[str]
-    threshold: float
-    match: str
-    margin: float
-    band: float
-    multiple: bool
+    __pydantic_config__ = KNOWN_ALONE
+
+    references: Place
+    characters: list[Name]
+    threshold: _Distance
+    match: Literal["max", "mean", "top3"]
+    margin: _Distance
+    band: _Distance
+    multiple: StrictBool
     mode: Mode
-    remark: str = ""
+    remark: Text = ""
+
+
+@dataclass(frozen=True)
+class _Broker:
+    """Where a private broker is."""
+
+    __pydantic_config__ = KNOWN_ALONE
+
+    url: SocketAddress
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """The outcome of a pass, as far as this version knows it; other fields may stand beside these."""
+
+    files: Count
+    outcomes: dict[str, Count]
+    failed: list[Text]
+    bad_references: list[Text]
+    placed: dict[str, Count]
+    copied_instead: Count
+    already: Count
+    left_alone: Count
+    problems: list[Text]
+    problem_count: Count
+    report: Text
+    characters: dict[Text, Count] = field(default_factory=dict)
+    read: dict[str, Count] = field(default_factory=dict)
 
 
 class Pass:
@@ -111,7 +150,7 @@ class Pass:
     @property
     def spec(self) -> PassSpec:
         """How this pass assigns and places."""
-        return PassSpec(**read_json(self._folder / "pass.json"))
+        return read_model(self._folder / "pass.json", PassSpec)
 
     @property
     def reference_source(self) -> str:
@@ -139,7 +178,10 @@ class Pass:
     def summary(self) -> dict[str, Any] | None:
         """The outcome, or None while the pass is not reduced."""
         path = self._folder / "summary.json"
-        return read_json(path) if path.exists() else None
+        if not path.exists():
+            return None
+        checked(value := read_json(path), _Summary, path)
+        return value
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Write the outcome: the pass is done."""
@@ -172,11 +214,7 @@ class Run:
     @property
     def spec(self) -> RunSpec:
         """What the run is about."""
-        path = self.folder / "run.json"
-        try:
-            return RunSpec(**read_json(path))
-        except TypeError as error:
-            raise DamagedStore(f"{path}: {error}") from error
+        return read_model(self.folder / "run.json", RunSpec)
 
     def begin(self, spec: RunSpec) -> None:
         """Write down what the run is about."""
@@ -200,7 +238,8 @@ class Run:
     @property
     def passes(self) -> list[int]:
         """The numbers of the passes begun, rising."""
-        return sorted(int(path.parent.name) for path in self.folder.glob("passes/*/pass.json"))
+        found = (path.parent.name for path in self.folder.glob("passes/*/pass.json"))
+        return sorted(int(name) for name in found if _PASS.fullmatch(name))
 
     @property
     def last_pass(self) -> Pass:
@@ -222,7 +261,7 @@ class Run:
     def broker(self) -> str | None:
         """The address of the private broker while it runs."""
         path = self.folder / "broker.json"
-        return str(read_json(path)["url"]) if path.exists() else None
+        return read_model(path, _Broker).url if path.exists() else None
 
     def note_broker(self, url: str | None) -> None:
         """Note where the private broker is, for `status` from elsewhere; None when it is gone."""

@@ -76,19 +76,24 @@ class Shard:
     embeddings: NDArray[np.float32]
 
 
+_COLUMNS = pa.schema(
+    [
+        ("row", pa.int32()),
+        ("kind", pa.string()),
+        ("digest", pa.binary(DIGEST_BYTES)),
+        ("reason", pa.string()),
+        ("passing", pa.bool_()),
+    ]
+)
+_KINDS = pa.array([kind.value for kind in Kind if kind is not Kind.PENDING])
+
+
 def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_key: str) -> Counts:
     """Write a chunk's outcomes atomically."""
     counts = Counts.of([read.kind for read in reads])
     vectors = [None if read.embedding is None else read.embedding.astype("<f4").tobytes() for read in reads]
     schema = pa.schema(
-        [
-            ("row", pa.int32()),
-            ("kind", pa.string()),
-            ("digest", pa.binary(DIGEST_BYTES)),
-            ("reason", pa.string()),
-            ("passing", pa.bool_()),
-            ("embedding", pa.binary(4 * dimension)),
-        ],
+        [*_COLUMNS, ("embedding", pa.binary(4 * dimension))],
         metadata={
             "schema": str(SCHEMA),
             "dimension": str(dimension),
@@ -134,10 +139,15 @@ def read_shard(path: Path, *, vectors: bool = True) -> Shard:
         NewerSchema: A newer program wrote it.
     """
     names = ["row", "kind", "digest", "reason", "passing"]
-    table = read_table(path, [*names, "embedding"] if vectors else names, at_once=vectors)
+    table = read_table(path, [*names, "embedding"] if vectors else names, at_once=vectors, schema=_COLUMNS)
+    if not pc.all(pc.is_in(table["kind"], _KINDS), min_count=0).as_py():
+        raise DamagedStore(f"{path}: kind: not what a worker finds")
     if not vectors:
         return Shard(table, np.empty((len(table), 0), np.float32))
-    return Shard(table.select(names), _vectors(table))
+    kind = table.schema.field("embedding").type
+    if not pa.types.is_fixed_size_binary(kind) or kind.byte_width % 4:
+        raise DamagedStore(f"{path}: embedding: {kind}")
+    return Shard(table.select(names), fixed_width(table["embedding"], kind.byte_width).view("<f4"))
 
 
 def read_digests(path: Path) -> NDArray[np.uint8]:
@@ -147,15 +157,10 @@ def read_digests(path: Path) -> NDArray[np.uint8]:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    table = read_table(path, ["kind", "digest"], at_once=False)
+    table = read_table(path, ["kind", "digest"], at_once=False, schema=_COLUMNS)
     return digest_rows(table["digest"].filter(pc.equal(table["kind"], Kind.EMBEDDED.value)))
 
 
 def digest_rows(digests: pa.ChunkedArray) -> NDArray[np.uint8]:
     """A column of digests as `(n, 32)` uint8, zeros where there is none."""
     return fixed_width(digests, DIGEST_BYTES)
-
-
-def _vectors(table: pa.Table) -> NDArray[np.float32]:
-    dimension = int(table.schema.metadata[b"dimension"])
-    return fixed_width(table["embedding"], 4 * dimension).view("<f4")

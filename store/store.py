@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from store.errors import DamagedStore, RunNotFound, StoreError
+from store.fields import valid_part, valid_weights_name
 from store.files import new_file, read_json, sweep, write_json
 from store.part import Part
 from store.place import ObjectPath, default_store, local_logs, place
@@ -144,7 +145,13 @@ class Store:
         return runs[0]
 
     def part(self, name: str) -> Part:
-        """A part by its name, e.g. `20261123-0412-k7m2p/archive`."""
+        """A part by its name, e.g. `20261123-0412-k7m2p/archive`.
+
+        Raises:
+            DamagedStore: No part has such a name.
+        """
+        if not valid_part(name):
+            raise DamagedStore(f"{self.root}: {name[:100]!r} is no part of a run")
         return Part(self.runs, name, self.roots)
 
     def parts_of(self, root: str, embedding_key: str) -> Iterator[Part]:
@@ -153,10 +160,18 @@ class Store:
         for run in self.newest_first():
             candidates = [run.pass_(number).references for number in reversed(run.passes)]
             for part in [run.archive, *candidates]:
-                if part.exists and part.totals is not None:
-                    spec = part.spec
-                    if (self.roots.stored(spec.root), spec.embedding_key) == (root, embedding_key):
-                        yield part
+                if self._lists(part, root, embedding_key):
+                    yield part
+
+    def _lists(self, part: Part, root: str, embedding_key: str) -> bool:
+        """Whether a part was scanned whole and lists this folder for this network; a damaged one does not."""
+        try:
+            if not part.exists or part.totals is None:
+                return False
+            spec = part.spec
+        except DamagedStore:
+            return False
+        return (self.roots.stored(spec.root), spec.embedding_key) == (root, embedding_key)
 
     @property
     def studies(self) -> Path:
@@ -181,6 +196,7 @@ class Store:
         """Where the weights with that digest stand on this machine; fetched first from a store in object storage.
 
         Raises:
+            DamagedStore: The digest is none, and would lead elsewhere.
             StoreError: They cannot be fetched.
         """
         kept = self._kept_weights(digest)
@@ -197,6 +213,8 @@ class Store:
         return fetched
 
     def _kept_weights(self, digest: str) -> Path:
+        if not valid_weights_name(digest):
+            raise DamagedStore(f"{self.root}: {digest[:100]!r} is no digest of weights")
         return self.root / "weights" / f"{digest}.safetensors"
 
     def keep_weights(self, source: Path, digest: str) -> None:

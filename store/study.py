@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from store.errors import DamagedStore
-from store.files import read_json, write_json
+from pydantic import Field
+
+from store.fields import KNOWN_ALONE, Text, read_model
+from store.files import write_json
 
 __all__ = ["Trial", "TrialResult", "valid_study", "valid_trial"]
 
@@ -35,8 +37,19 @@ class TrialResult:
         error: Why it failed, else empty.
     """
 
-    eer: float | None
-    error: str = ""
+    __pydantic_config__ = KNOWN_ALONE
+
+    eer: Annotated[float, Field(strict=True, ge=0, le=1)] | None
+    error: Text = ""
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What a trial is to train; the training knows what its fields may hold."""
+
+    __pydantic_config__ = KNOWN_ALONE
+
+    config: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,10 +75,7 @@ class Trial:
         Raises:
             DamagedStore: It is missing or cannot be read.
         """
-        config = read_json(self.folder / "trial.json").get("config")
-        if not isinstance(config, dict):
-            raise DamagedStore(f"{self.folder / 'trial.json'}: no configuration in it")
-        return config
+        return read_model(self.folder / "trial.json", _Begun).config
 
     @property
     def result(self) -> TrialResult | None:
@@ -73,9 +83,7 @@ class Trial:
         path = self.folder / "result.json"
         if not path.exists():
             return None
-        value = read_json(path)
-        eer = value.get("eer")
-        return TrialResult(None if eer is None else float(eer), str(value.get("error", "")))
+        return read_model(path, TrialResult)
 
     def end(self, result: TrialResult) -> None:
         """Say how it ended."""

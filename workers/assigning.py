@@ -6,6 +6,7 @@ that places finds it there. What nobody wrote it finds itself, in the same way.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from model.assignment import VERDICTS, Decisions, Gallery, Rule, decide
 from model.distance import MATCHES
 from store.assignments import Assignments, read_columns, write_assignments
 from store.columns import hexadecimal, spread
+from store.errors import DamagedStore
 from store.files import remove_folder
 from store.listing import Kind
 from store.outcomes import ChunkOutcomes, Outcomes
@@ -56,9 +58,17 @@ class Assigner:
         """The files of a chunk and what becomes of each, duplicates and places aside."""
         path = self._pass.decided_path(chunk)
         if path.exists():
-            return self._without_vectors.chunk(self._archive, chunk), read_columns(path)
+            known, rows = self._without_vectors.chunk(self._archive, chunk), read_columns(path)
+            self._check(path, known, rows)
+            return known, rows
         found = self._whole.chunk(self._archive, chunk)
         return found, self._assignments(found, decide(found.embeddings, self.gallery, self._rule))
+
+    def _check(self, path: Path, known: ChunkOutcomes, rows: Assignments) -> None:
+        """Make sure that what another reducer wrote is about these files and these characters."""
+        given = pc.unique(pc.list_flatten(rows["characters"]))
+        if len(rows.table) != len(known.table) or not pc.all(pc.is_in(given, self._names), min_count=0).as_py():
+            raise DamagedStore(f"{path}: not about the files of this chunk, or of characters without references")
 
     def digests(self, chunk: int) -> NDArray[np.uint8]:
         """The digests of a chunk's embedded files, in order: `(k, 32)` uint8."""

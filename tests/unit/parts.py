@@ -27,7 +27,13 @@ LISTED = st.builds(
     member=st.just(b"") | st.binary(max_size=6),
     kind=st.sampled_from([Kind.PENDING, Kind.UNREADABLE, Kind.UNSUPPORTED]),
     reason=st.text(max_size=6),
-    known=st.none() | st.builds(KnownAt, st.text(max_size=6), st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)),
+    known=st.none()
+    | st.builds(
+        KnownAt,
+        st.sampled_from(["old/archive", "2-x/passes/12/references"]),
+        st.integers(0, 2**31 - 1),
+        st.integers(0, 2**31 - 1),
+    ),
     label=st.text(max_size=6),
 )
 

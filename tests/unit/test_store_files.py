@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -213,6 +214,15 @@ def test_what_is_no_run_id_leads_nowhere(tmp_path: Path, name: str) -> None:
         Run(tmp_path, name)
 
 
+SUMMARY: dict[str, Any] = {
+    **dict.fromkeys(("files", "copied_instead", "already", "left_alone", "problem_count"), 3),
+    **{name: [] for name in ("failed", "bad_references", "problems")},
+    "outcomes": {"unknown": 3},
+    "placed": {},
+    "report": "/out/report.csv",
+}
+
+
 def test_passes_are_counted_by_number(tmp_path: Path) -> None:
     """The tenth comes after the ninth; a finished one keeps its summary until it is opened again."""
     run = Store(tmp_path / "store").create_run(SPEC)
@@ -220,8 +230,8 @@ def test_passes_are_counted_by_number(tmp_path: Path) -> None:
         run.pass_(number).begin(PASS)
     assert run.passes == [1, 2, 10] and run.last_pass.number == 10
     assert run.last_pass.spec == PASS and run.last_pass.summary is None
-    run.last_pass.finish({"files": 3})
-    assert run.last_pass.summary == {"files": 3}
+    run.last_pass.finish(SUMMARY)
+    assert run.last_pass.summary == SUMMARY
     run.last_pass.reopen()
     assert run.last_pass.summary is None
 

@@ -86,7 +86,7 @@ def test_a_part_knows_its_chunks(tmp_path: Path) -> None:
 
 def test_a_part_tells_what_is_still_to_read(tmp_path: Path) -> None:
     """Chunks with a shard, or with nothing but known or unreadable files, need no worker."""
-    known = Listed(b"a", 1, 1, known=KnownAt("x", 0, 0))
+    known = Listed(b"a", 1, 1, known=KnownAt("x/archive", 0, 0))
     failed = Listed(b"b", 1, 1, kind=Kind.UNREADABLE)
     part = make_part(tmp_path, "run/archive", [[known, failed], [known, Listed(b"c", 1, 1)], [Listed(b"d", 1, 1)]])
     assert list(part.unread_chunks()) == [1, 2]
