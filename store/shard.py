@@ -126,7 +126,10 @@ def read_counts(path: Path) -> Counts:
     try:
         metadata = pq.read_schema(read_whole(path)).metadata or {}
         check_schema(int(metadata[b"schema"]), path)
-        return Counts(**json.loads(metadata[b"counts"]))
+        counts = Counts(**json.loads(metadata[b"counts"]))
+        if not all(type(count) is int and count >= 0 for count in vars(counts).values()):
+            raise ValueError("counts that are none")
+        return counts
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise DamagedStore(f"{path}: {error}") from error
 

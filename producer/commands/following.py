@@ -42,12 +42,17 @@ def list_runs(json: o.Json = False, store: o.StorePath = None) -> None:
     """List all runs, the newest first."""
     from producer.session import Session
     from producer.show import print_json, print_runs, status_fields
-    from producer.status import read_status
+    from producer.status import RunStatus, read_status
+    from store.errors import DamagedStore
 
     session = Session(store)
-    runs = session.store.newest_first()
-    seen = [read_status(run, session.queue(run)) for run in runs]
+    seen: list[RunStatus] = []
     damaged = session.store.damaged()
+    for run in session.store.newest_first():
+        try:
+            seen.append(read_status(run, session.queue(run)))
+        except DamagedStore as error:
+            damaged.append(str(error))
     for line in damaged:
         session.say(f"damaged: {line}")
     if json:

@@ -60,6 +60,23 @@ def test_a_name_that_is_no_text_is_shown(tmp_path: Path, encoding: str, options:
     assert "udcff" in result.stdout
 
 
+def test_a_damaged_run_does_not_hide_the_others(tmp_path: Path) -> None:
+    """`producer list` names the damaged file and shows all else."""
+    store = Store(tmp_path / "store")
+    for number in range(2):
+        run = store.create_run(RunSpec(f"/archive-{number}", "/out", 1e9 + number, "digest", "v1", 16, "private"))
+        run.archive.begin(PartSpec("/archive", "key"))
+        run.pass_(1).references.begin(PartSpec("/references", "key"))
+        run.pass_(1).begin(PassSpec("/references", ["Akari"], 0.3, "max", 0.02, 0.0, False, "hardlink"))
+    damaged = run.folder / "passes" / "1" / "pass.json"
+    damaged.write_text(damaged.read_text().replace("hardlink", "../x"))
+    code = "from producer.cli import main; main()"
+    said = subprocess.run(
+        [sys.executable, "-c", code, "list", "--store", tmp_path / "store"], capture_output=True, text=True, check=True
+    )
+    assert "/archive-0" in said.stdout and f"damaged: {damaged}: mode: " in said.stderr
+
+
 @pytest.mark.parametrize("program", ["from producer.cli import main", "from model.cli.main import main"])
 def test_the_version_is_that_of_the_package(program: str) -> None:
     """Both programs say which one they are, as a report of a fault needs it."""
