@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from store.files import sync_folders
 from store.objects import is_remote
 from store.operation import Action, Operation
 from store.roots import ANYWHERE, Roots
+from workers.errors import Unsettled
 from workers.opening import real_path
 from workers.operations import finish, perform, stands_already
 from workers.reversing import reverse
@@ -27,12 +29,19 @@ from workers.shifting import Failed, Taken
 __all__ = ["Fence"]
 
 _OPEN_FOLDERS = 64
+"""At most so many are held open. An operation goes through two, so the two used last must stay."""
+
 _THROUGH = b"/proc/self/fd/%d"
 """An open folder by a path. Where there is no /proc, folders are looked at when a batch begins, and not again."""
 
+_UNSETTLED = "a process was killed while it placed a file that cannot be reached now: %s; mend that and try again"
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class _NotOurFolder(Failed):
+    """Something else stands where the folder was: nothing of ours was done behind it."""
 
 
 class Fence:
@@ -44,7 +53,7 @@ class Fence:
         self._output = os.fsencode(output)
         self._real = os.path.realpath(self._output)
         self._roots = roots
-        self._folders: dict[bytes, int] = {}
+        self._folders: OrderedDict[bytes, int] = OrderedDict()
         self._usable = os.path.isdir(os.path.dirname(_THROUGH))
 
     def __enter__(self) -> Fence:
@@ -101,11 +110,21 @@ class Fence:
         return op if done.action is op.action else replace(op, action=done.action)
 
     def finish(self, op: Operation) -> Operation | None:
-        """Settle an operation whose process died, as `operations.finish`; one that leads out did not happen."""
+        """Settle an operation whose process died, as `operations.finish`; one that leads out did not happen.
+
+        Raises:
+            Unsettled: It cannot be told now whether it happened.
+        """
         try:
-            done = finish(self._keep(op))
-        except Failed:
+            kept = self._keep(op)
+            done = finish(kept)
+        except _NotOurFolder:
             return None
+        except Failed as error:
+            raise Unsettled(_UNSETTLED % error) from error
+        except OSError as error:
+            said = Failed(f"{os.fsdecode(error.filename or kept.target)}: {error.strerror or error}")
+            raise Unsettled(_UNSETTLED % _by_name(said, op, kept)) from error
         return None if done is None else replace(op, action=done.action)
 
     def reverse(self, op: Operation) -> None:
@@ -132,20 +151,26 @@ class Fence:
         return Operation(op.action, op.image, source, self._through(op.target), op.digest, op.placed, op.id)
 
     def _through(self, path: bytes) -> bytes:
-        """A name led through its open folder; as it is where that folder does not exist."""
+        """A name led through its open folder; as it is where that folder does not exist.
+
+        Raises:
+            _NotOurFolder: Something else stands in the folder's place.
+            Failed: The folder cannot be opened.
+        """
         folder, name = os.path.split(path)
         if not self._usable:
             return path
         if folder not in self._folders:
             try:
-                opened = self._open(folder)
+                self._folders[folder] = self._open(folder)
             except FileNotFoundError:
                 return path
             except OSError as error:
-                raise Failed(f"{os.fsdecode(folder)}: {error.strerror}") from error
-            if len(self._folders) == _OPEN_FOLDERS:
-                self.release()
-            self._folders[folder] = opened
+                kind = _NotOurFolder if error.errno in (errno.ELOOP, errno.ENOTDIR) else Failed
+                raise kind(f"{os.fsdecode(folder)}: {error.strerror}") from error
+            if len(self._folders) > _OPEN_FOLDERS:
+                os.close(self._folders.popitem(last=False)[1])
+        self._folders.move_to_end(folder)
         return os.path.join(_THROUGH % self._folders[folder], name)
 
     def _open(self, folder: bytes) -> int:

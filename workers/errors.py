@@ -6,6 +6,7 @@
     ├── PictureStuck       a picture hangs its reader; the process has to end to be rid of it
     ├── TrialRefused       a trial of a sweep cannot be trained, on whatever machine
     ├── NotReady           the pass cannot be reduced: chunks are missing, or no reference picture can be read
+    ├── Unsettled          what a killed process had begun to place cannot be reached, so nobody can tell if it is done
     └── UndoRefused        undoing this run would break what a later run did
 
 A picture that cannot be read is no error of this tree; it is an outcome, a row in the shard.
@@ -34,6 +35,10 @@ class TrialRefused(WorkerError):
 
 class NotReady(WorkerError):
     """The pass cannot be reduced yet, or not at all."""
+
+
+class Unsettled(WorkerError):
+    """A file operation of a killed process can be neither confirmed nor dropped now."""
 
 
 class UndoRefused(WorkerError):

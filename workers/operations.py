@@ -110,31 +110,79 @@ _DO = {
 
 
 def finish(op: Operation) -> Operation | None:
-    """Settle an operation whose process died: what was done if it happened (now whole), None if it did not."""
+    """Settle an operation whose process died: what was done if it happened (now whole), None if it did not.
+
+    Raises:
+        OSError: A file cannot be reached, so nobody can tell.
+    """
     unlink(temporary_name(op.target, op.id))
     if op.action is Action.FOLDER:
         return op if os.path.isdir(op.target) and not os.path.islink(op.target) else None
     if op.action is Action.REMOVE:
-        return None if os.path.lexists(op.target) else op
-    if not os.path.lexists(op.target):
+        return None if _there(op.target) else op
+    if not _there(op.target):
         return None
-    if op.action in (Action.RENAME, Action.MOVE):
-        return _finish_shift(op)
+    if op.action is Action.MOVE:
+        return _finish_move(op)
+    if op.action is Action.RENAME:
+        return _finish_rename(op)
     for action in (op.action, Action.COPY):
         if stands_already(replace(op, action=action)):
             return replace(op, action=action)
     return None
 
 
-def _finish_shift(op: Operation) -> Operation | None:
-    """Settle a MOVE or RENAME whose target exists: the old name goes, if it means the same file or the same bytes."""
-    if not os.path.lexists(op.source):
-        return op
-    if same_bytes(op.source, op.target):
-        let_go(op.source, op.target, os.lstat(op.source))
-        return op
-    # Moved, and then another picture took the old place; or never moved, and another one stands at the target.
-    return op if op.action is Action.MOVE and digest_or_none(op.target) == op.digest else None
+def _finish_move(op: Operation) -> Operation | None:
+    """Settle a MOVE whose target exists: it happened if the target has the original's bytes.
+
+    That the old name is gone says nothing. If it still means the same bytes, it goes now.
+    """
+    source = _there(op.source)
+    if not _holds(op.target, op.digest):
+        if source and os.path.samestat(source, os.lstat(op.target)):
+            os.unlink(op.target)  # linked, and edited since: it stays where it was, under that name alone
+        return None
+    if source and same_bytes(op.source, op.target):
+        let_go(op.source, op.target, source)
+    return op
+
+
+def _finish_rename(op: Operation) -> Operation | None:
+    """Settle a RENAME whose target exists: the old name goes, if it means the same file or the same bytes."""
+    source = _there(op.source)
+    if not source:
+        return op if _shows_image(op) else None
+    if not same_bytes(op.source, op.target):
+        return None  # another one stands at the target
+    let_go(op.source, op.target, source)
+    return op
+
+
+def _there(path: bytes) -> os.stat_result | None:
+    """What a name means, None where there is nothing.
+
+    Raises:
+        OSError: Nobody can tell.
+    """
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _holds(path: bytes, digest: bytes) -> bool:
+    """Whether a regular file has a digest.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return stat.S_ISREG(os.lstat(path).st_mode) and file_digest(path) == digest
+
+
+def _shows_image(op: Operation) -> bool:
+    """Whether the target shows the image of an operation, as its bytes or as a link to the original."""
+    links = (replace(op, action=action, source=op.image.path) for action in (Action.SYMLINK, Action.HARDLINK))
+    return any(map(stands_already, links)) or _holds(op.target, op.digest)
 
 
 def stands_already(op: Operation) -> bool:
