@@ -181,13 +181,14 @@ class Journal:
     def hand_over(self, op: Operation) -> bool:
         """Let another run that uses a folder take it away in its turn; tell whether there is one."""
         folder = self._stored(op.target)
-        row = self._db.execute(
-            "SELECT run FROM operation WHERE target >= ? AND target < ?"
-            " AND run <> (SELECT run FROM operation WHERE id = ?) ORDER BY id DESC LIMIT 1",
-            (folder + b"/", folder + b"0", op.id),  # all that begins with the folder and a slash
-        ).fetchone()
-        if row is not None:
-            self._db.execute("UPDATE operation SET run = ? WHERE id = ?", (row[0], op.id))
+        with self._transaction():
+            row = self._db.execute(
+                "SELECT run FROM operation WHERE target >= ? AND target < ?"
+                " AND run <> (SELECT run FROM operation WHERE id = ?) ORDER BY id DESC LIMIT 1",
+                (folder + b"/", folder + b"0", op.id),  # all that begins with the folder and a slash
+            ).fetchone()
+            if row is not None:
+                self._db.execute("UPDATE operation SET run = ? WHERE id = ?", (row[0], op.id))
         return row is not None
 
     def begin_pass(self, run: str, number: int) -> None:

@@ -66,7 +66,7 @@ class JournalDatabase(ABC):
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that happens in the block, durably, or nothing of it.
+        """All that happens in the block, durably, or nothing of it, whatever exception ends the block.
 
         Raises:
             StoreError: It cannot be written.
@@ -75,10 +75,13 @@ class JournalDatabase(ABC):
             self.db.execute("BEGIN IMMEDIATE")
             yield
             self.db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise StoreError(f"{self.path}: {error}") from error
+        except BaseException as error:
+            with contextlib.suppress(sqlite3.Error):  # closed meanwhile, or rolled back by SQLite itself
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"{self.path}: {error}") from error
+            raise
 
     def check(self) -> None:  # noqa: B027 - nothing to do is an answer
         """Make sure that the journal is still ours; a file's lock is, as long as the process lives.

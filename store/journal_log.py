@@ -77,9 +77,12 @@ class JournalLog(JournalDatabase):
     def transaction(self) -> Iterator[None]:
         """All that happens in the block, in the bucket, or nothing of it.
 
+        After any exception the journal is of no more use: this machine may be ahead of the bucket, and the log may hold
+        what was rolled back.
+
         Raises:
             JournalBusy: Another process has taken the journal over.
-            StoreError: It cannot be written. The journal is of no more use then: this machine is ahead of the bucket.
+            StoreError: It cannot be written.
         """
         try:
             with super().transaction():
@@ -87,7 +90,7 @@ class JournalLog(JournalDatabase):
             with self._storage():
                 if added := self._read_log():
                     self._put_piece(added)
-        except StoreError:
+        except BaseException:
             self.db.close()
             raise
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -237,3 +238,46 @@ def test_what_cannot_be_written_leaves_nothing(output: Path) -> None:
             journal.plan("run", [placing(b"/out/a"), wrong])
         assert journal.open_operations() == []
         journal.settle(journal.plan("run", [placing(b"/out/a")]))
+
+
+class Interrupted(BaseException):
+    """Not an Exception, as KeyboardInterrupt and SystemExit are none."""
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, Interrupted])
+def test_a_transaction_that_meets_any_exception_is_rolled_back(output: Path, error: type[BaseException]) -> None:
+    """In plan, settle, forget: what was written before it is gone, and the journal can be used on."""
+
+    def operations(*first: Operation) -> Iterator[Operation]:
+        yield from first
+        raise error
+
+    with Journal(output) as journal:
+        kept, other = journal.plan("run", [placing(b"/out/a"), placing(b"/out/b")])
+        with pytest.raises(error):
+            journal.plan("run", operations(placing(b"/out/c")))  # type: ignore[arg-type]
+        assert journal.open_operations() == [kept, other]
+        with pytest.raises(error):
+            journal.settle([kept], operations(other))
+        assert journal.open_operations() == [kept, other] and journal.placements(IMAGE) == []
+        journal.settle([kept, other])
+        with pytest.raises(error):
+            journal.forget([other], operations(kept))
+        assert len(journal.placements(IMAGE)) == 2
+    with Journal(output) as journal:
+        assert [op.id for op in journal.newest_operations("run", 10)] == [other.id, kept.id]
+
+
+def test_a_folder_is_handed_over_durably_or_not_at_all(output: Path) -> None:
+    """A process that ends right afterwards has handed it over."""
+    folder = Operation(Action.FOLDER, Image(b""), b"", b"/out/A")
+    with Journal(output) as journal:
+        journal.settle(journal.plan("one", [folder]))
+        journal.settle(journal.plan("two", [placing(b"/out/A/a")]))
+        statements: list[str] = []
+        (made,) = journal.newest_operations("one", 1)
+        journal._db.set_trace_callback(statements.append)
+        assert journal.hand_over(made)
+        assert statements[0].startswith("BEGIN") and statements[-1] == "COMMIT"
+    with Journal(output) as journal:
+        assert [op.target for op in journal.newest_operations("two", 10)] == [b"/out/A/a", b"/out/A"]

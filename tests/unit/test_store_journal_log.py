@@ -203,3 +203,26 @@ def test_a_storage_that_does_not_answer_is_told(output: Path, monkeypatch: pytes
     with pytest.raises(StoreError, match="cannot write the output"):
         Journal(output)
     S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_transaction_that_meets_any_exception_is_not_in_the_bucket(output: Path, error: type[BaseException]) -> None:
+    """However much of it the log on this machine holds; and this journal writes nothing more after it."""
+
+    def many() -> Iterator[Operation]:
+        yield from copies(output, *(f"{n:0200d}.png" for n in range(20000)))  # more than SQLite keeps in memory
+        raise error
+
+    with Journal(output) as journal:
+        (kept,) = journal.plan("run", copies(output, "a"))
+        with pytest.raises(error):
+            journal.plan("run", many())  # type: ignore[arg-type]
+        with pytest.raises(StoreError):
+            journal.plan("run", copies(output, "b"))
+    with Journal(output) as journal:
+        assert journal.open_operations() == [kept]
+        journal.settle(journal.plan("run", copies(output, "c")))
+    with Journal(output) as journal:
+        assert [op.target for op in journal.newest_operations("run", 10)] == [
+            bytes(output / name) for name in ("c", "a")
+        ]

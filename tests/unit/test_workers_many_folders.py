@@ -113,7 +113,8 @@ def moved(tmp_path: Path) -> tuple[Fence, Operation, Path]:
 def test_a_move_is_done_when_its_target_has_the_bytes(moved: tuple[Fence, Operation, Path], action: Action) -> None:
     """That the source is gone says nothing: something else may stand at the target."""
     fence, op, target = moved
-    op = Operation(action, op.image, op.source, op.target, op.digest, id=3)
+    source = op.source if action is Action.MOVE else bytes(target.parent / "old.png")
+    op = Operation(action, op.image, source, op.target, op.digest, id=3)
     put(target, b"someone else's")
     with fence:
         assert fence.finish(op) is None
