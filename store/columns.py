@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from store.names import ODD_NAME, readable_path
+
 __all__ = ["fixed_width", "hexadecimal", "readable_column", "spread"]
 
 
@@ -27,11 +29,14 @@ def hexadecimal(values: NDArray[np.uint8]) -> pa.StringArray:
 
 
 def readable_column(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Bytes that are nearly always UTF-8 as text; what is not is escaped."""
+    """Paths that are nearly always their own text as `readable_path` gives them."""
     try:
-        return values.cast(pa.string())
+        texts = values.cast(pa.string())
+        if not pc.any(pc.match_substring_regex(texts, ODD_NAME)).as_py():
+            return texts
     except pa.ArrowInvalid:
-        return pa.array([value.decode("utf-8", "backslashreplace") for value in values.to_pylist()], pa.string())
+        pass  # not UTF-8
+    return pa.array(map(readable_path, values.to_pylist()), pa.string())
 
 
 def spread(column: pa.Array, rows: NDArray[np.int64], length: int) -> pa.Array:

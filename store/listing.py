@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from store.errors import DamagedStore
 from store.fields import valid_part
 from store.files import SCHEMA, check_schema, new_files
+from store.names import readable_name
 from store.place import read_whole
 
 __all__ = ["Kind", "KnownAt", "Listed", "SortKey", "read_listed", "read_listing", "write_listing", "write_listings"]
@@ -77,18 +78,12 @@ class Listed:
     @property
     def name(self) -> str:
         """The file for a person to read: `folder/file.png`, or `book.cbz!/page.png` for a member."""
-        return readable(self.path, self.member)
+        return readable_name(self.path, self.member)
 
 
 def sort_key(path: bytes, member: bytes) -> SortKey:
     """Position of a file in the order of the scan."""
     return tuple(path.split(b"/")), member
-
-
-def readable(path: bytes, member: bytes) -> str:
-    """A file for a person to read, see `Listed.name`."""
-    name = path.decode("utf-8", "backslashreplace")
-    return f"{name}!/{member.decode('utf-8', 'backslashreplace')}" if member else name
 
 
 _COLUMNS = pa.schema(

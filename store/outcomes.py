@@ -56,11 +56,11 @@ class ChunkOutcomes:
     @cached_property
     def names(self) -> pa.Array | pa.ChunkedArray:
         """The files for a person to read, see `Listed.name`."""
-        paths, members = self.table["path"], self.table["member"]
+        paths, members = readable_column(self.table["path"]), self.table["member"]
         inside = pc.greater(pc.binary_length(members), 0)
         if pc.any(inside).as_py():
-            paths = pc.if_else(inside, pc.binary_join_element_wise(paths, members, b"!/"), paths)
-        return readable_column(paths)
+            paths = pc.if_else(inside, pc.binary_join_element_wise(paths, readable_column(members), "!/"), paths)
+        return paths
 
     @cached_property
     def embedded(self) -> NDArray[np.int64]:

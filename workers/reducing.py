@@ -24,6 +24,7 @@ from store.assignments import Assignments, FinalOutcome, write_all
 from store.columns import readable_column
 from store.files import sweep
 from store.journal import Journal
+from store.names import readable_path
 from store.operation import Image
 from store.outcomes import ChunkOutcomes
 from store.run import Pass, PassSpec, Run
@@ -233,7 +234,7 @@ class _Reducer:
 
     def _below(self, target: bytes) -> str:
         """The same for a person."""
-        return self._under(target).decode("utf-8", "backslashreplace")
+        return readable_path(self._under(target))
 
     def _summary(self, totals: Totals, report: Path) -> dict[str, Any]:
         tally = self._placer.tally

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,7 +62,7 @@ class Sorting:
         path, _, member = name.partition("!/")
         kind = Kind.UNSUPPORTED if name.endswith(".txt") else Kind.PENDING
         reason = self.notes.get(name, "no picture") if kind is Kind.UNSUPPORTED else ""
-        return Listed(path.encode(), 1, 1, member.encode(), kind, reason)
+        return Listed(os.fsencode(path), 1, 1, member.encode(), kind, reason)
 
     def _write_chunk(self, number: int, names: Sequence[str]) -> None:
         listed = [self._listed(name) for name in names]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.columns import fixed_width, hexadecimal, readable_column, spread
+from store.names import readable_path
 
 ROWS = st.lists(st.none() | st.binary(min_size=3, max_size=3), max_size=8)
 
@@ -24,10 +25,10 @@ def test_fixed_width_and_hexadecimal(rows: list[bytes | None], first: int) -> No
     assert hexadecimal(found[:, :2]).to_pylist() == [row[:2].hex() for row in expected * 2]
 
 
-@given(st.lists(st.binary(max_size=3) | st.text(max_size=3).map(str.encode), max_size=6))
+@given(st.lists(st.binary(max_size=3) | st.sampled_from([b"a!/b", rb"\xff", rb"a\b"]), max_size=6))
 def test_names_that_are_no_utf_8_are_escaped(names: list[bytes]) -> None:
-    """As everywhere: with backslashes."""
-    expected = [name.decode("utf-8", "backslashreplace") for name in names]
+    """As one by one."""
+    expected = [readable_path(name) for name in names]
     assert readable_column(pa.array(names, pa.binary())).to_pylist() == expected
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from store.assignments import FinalOutcome, read_assignments
 from store.errors import JournalBusy
 from store.journal import Journal
+from store.names import bytes_of_name
 from tests.unit.parts import DIMENSION
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
@@ -309,3 +311,18 @@ def test_a_part_that_comes_after_the_end_leaves_nothing(site: Site) -> None:
     before = look(site.root)
     assign_part(sorting.store, sorting.run, 1, 0, 1)
     assert look(site.root) == before
+
+
+def test_names_that_print_alike_are_two_rows(site: Site) -> None:
+    """A name that is no UTF-8, and one that spells its bytes out: the report and the summary tell them apart."""
+    odd = [os.fsdecode(b"\xff.png"), r"\xff.png", os.fsdecode(b"\xfe.png"), r"\xfe.png"]
+    pictures = {odd[0]: at(a=0.1), odd[1]: at(s=0.1), odd[2]: None, odd[3]: None}
+    for name in odd:
+        site.add(name, os.fsencode(name))
+    sorting = Sorting(site, pictures)
+    summary = sorting.reduce()
+    rows = {bytes_of_name(path)[0]: row for path, row in sorting.report().items()}
+    assert rows.keys() == set(map(os.fsencode, odd))
+    placed = {name: bytes_of_name(rows[os.fsencode(name)]["placed"])[0] for name in odd[:2]}
+    assert placed == {odd[0]: b"Akari/\xff.png", odd[1]: "桜 ひな".encode() + rb"/\xff.png"}
+    assert len(set(summary["failed"])) == 2
