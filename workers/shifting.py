@@ -12,6 +12,7 @@ from pathlib import Path
 from store.files import TEMPORARY_PREFIX, sync_folder
 from store.objects import is_remote, object_time
 from store.operation import Action, Image, Operation
+from store.renaming import rename_new
 from workers.digests import file_digest
 from workers.opening import BROKEN_ARCHIVE, find_member, open_archive, open_regular
 
@@ -41,7 +42,7 @@ def copy(op: Operation) -> Operation:
         _sync_file(temporary)
         if file_digest(temporary) != op.digest:
             raise Failed(f"{os.fsdecode(op.source)} has changed since it was read")
-        _publish(temporary, op.target)
+        rename_new(temporary, op.target)
     finally:
         unlink(temporary)
     return op
@@ -115,20 +116,6 @@ def let_go(source: bytes, target: bytes, before: os.stat_result) -> None:
     unchanged = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     if os.path.samestat(now, os.lstat(target)) or (os.path.samestat(now, before) and unchanged):
         os.unlink(source)
-
-
-def _publish(temporary: bytes, target: bytes) -> None:
-    """Give a finished temporary file its name, only if that name is free."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        # No hard links on this file system (FAT, some network shares): look, then rename. The journal keeps other
-        # processes of ours away in between.
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, "exists", target) from None
-        os.rename(temporary, target)
 
 
 def temporary_name(target: bytes, number: int) -> bytes:
