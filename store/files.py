@@ -31,6 +31,7 @@ __all__ = [
     "sync_folder",
     "sync_folders",
     "temporary_beside",
+    "unfinished",
     "write_json",
 ]
 
@@ -58,7 +59,7 @@ def new_file(path: Path) -> Iterator[Path]:
             yield temporary
             path.write_bytes(temporary.read_bytes())
         return
-    with _unfinished(path) as temporary:
+    with unfinished(path) as temporary:
         yield temporary
         sync_file(temporary)
         os.replace(temporary, path)
@@ -66,7 +67,7 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _unfinished(path: Path) -> Iterator[Path]:
+def unfinished(path: Path) -> Iterator[Path]:
     """A temporary file beside `path`, taken away at the end if it is still there.
 
     It is locked as long as its writer lives; that is how `sweep` knows what the dead have left.
@@ -128,7 +129,7 @@ def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads
         return
 
     with contextlib.ExitStack() as stack:
-        temporaries = [stack.enter_context(_unfinished(path)) for path in paths]
+        temporaries = [stack.enter_context(unfinished(path)) for path in paths]
         for number, temporary in enumerate(temporaries):
             write(temporary, number)
         with ThreadPoolExecutor(threads) as pool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,7 +27,7 @@ from store.operation import Action, Image, Operation, Placement
 from store.place import ObjectPath
 from store.roots import ANYWHERE, Roots
 
-__all__ = ["JOURNAL_FOLDER", "Journal", "journal_exists"]
+__all__ = ["JOURNAL_FOLDER", "Journal", "Standing", "journal_exists"]
 
 _SELECT = "SELECT id, action, path, member, source, target, digest, placed FROM operation"
 
@@ -41,6 +41,23 @@ def journal_exists(output: Path) -> bool:
     return (
         log_exists(output) if isinstance(output, ObjectPath) else (output / JOURNAL_FOLDER / "journal.sqlite").exists()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An image in the output.
+
+    Attributes:
+        image: Where it came from.
+        digest: sha256 of its bytes.
+        target: Where it stands.
+        run: The run that has placed it, perhaps elsewhere in the output.
+    """
+
+    image: Image
+    digest: bytes
+    target: bytes
+    run: str
 
 
 class Journal:
@@ -117,6 +134,16 @@ class Journal:
         )
         return [Placement(self._here(target), self._action(action), digest) for target, action, digest in rows]
 
+    def standing(self) -> Iterator[Standing]:
+        """All that stands in the output, in the order of the images."""
+        rows = self._db.execute(
+            "SELECT path, member, digest, target, ifnull((SELECT run FROM operation WHERE operation.path = p.path"
+            " AND operation.member = p.member AND operation.digest = p.digest AND action NOT IN ('rename', 'remove')"
+            " ORDER BY id LIMIT 1), '') FROM placement AS p ORDER BY path, member, digest, target"
+        )
+        for path, member, digest, target, run in rows:
+            yield Standing(Image(self._here(path), member), digest, self._here(target), run)
+
     def anything_moved(self) -> bool:
         """Whether any original stands in the output by a move."""
         return self._db.execute("SELECT 1 FROM placement WHERE action = 'move' LIMIT 1").fetchone() is not None
@@ -191,11 +218,22 @@ class Journal:
                 self._db.execute("UPDATE operation SET run = ? WHERE id = ?", (row[0], op.id))
         return row is not None
 
-    def begin_pass(self, run: str, number: int) -> None:
-        """Note, the first time, where a pass of a run begins in the log."""
+    def begin_pass(self, run: str, number: int, archive: bytes) -> None:
+        """Note, the first time, where a pass of a run begins in the log, and which archive the run sorts."""
         key = _pass_key(run, number)
         if self.meta(key) is None:
             self.note(key, self._db.execute("SELECT ifnull(max(id), 0) FROM operation").fetchone()[0])
+        if self.archive_of(run) is None:
+            self.note(_pass_key(run, "archive"), self._stored(archive))
+
+    def archive_of(self, run: str) -> bytes | None:
+        """The archive that a run sorts; None of a run that is not in this journal, or of an older program."""
+        stored = self.meta(_pass_key(run, "archive"))
+        return self._here(stored) if isinstance(stored, bytes) else None
+
+    def has_other_runs(self, run: str) -> bool:
+        """Whether another run has done anything that still stands."""
+        return self._db.execute("SELECT 1 FROM operation WHERE run <> ? LIMIT 1", (run,)).fetchone() is not None
 
     def done_in_pass(self, run: str, number: int) -> list[tuple[Action, bool, int]]:
         """What a pass has done so far: an action, whether of members of archive files, and how often."""

@@ -198,14 +198,13 @@ def write_object(path: bytes, content: bytes, *, new: bool = False, digest: byte
         OSError: It cannot be written.
     """
     more: dict[str, Any] = {"Metadata": {_DIGEST: digest.hex()}} if digest else {}
-    if kind := mimetypes.guess_type(posixpath.basename(os.fsdecode(path)))[0]:
-        more["ContentType"] = kind
+    more |= _kind(path)
     with _plain_errors(path):
         _files().pipe_file(os.fsdecode(path), content, mode="create" if new else "overwrite", **more)
 
 
 def replace_object(path: bytes, content: bytes, tag: str | None) -> str:
-    """Put a small object in place of the one with that tag, or of none; return its own tag.
+    """Put an object of less than 5 GB in place of the one with that tag, or of none; return its own tag.
 
     A server that does not know the condition overwrites whatever is there.
 
@@ -217,7 +216,8 @@ def replace_object(path: bytes, content: bytes, tag: str | None) -> str:
     bucket, key = _split(path)
     condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
     with _plain_errors(path):
-        return str(_files().call_s3("put_object", Bucket=bucket, Key=key, Body=content, **condition)["ETag"])
+        done = _files().call_s3("put_object", Bucket=bucket, Key=key, Body=content, **condition, **_kind(path))
+    return str(done["ETag"])
 
 
 def delete_object(path: bytes, tag: str | None = None) -> None:
@@ -231,6 +231,12 @@ def delete_object(path: bytes, tag: str | None = None) -> None:
     condition = {} if tag is None else {"IfMatch": tag}
     with _plain_errors(path), contextlib.suppress(FileNotFoundError):
         _files().call_s3("delete_object", Bucket=bucket, Key=key, **condition)
+
+
+def _kind(path: bytes) -> dict[str, str]:
+    """What a browser is told of an object with that name."""
+    kind = mimetypes.guess_type(posixpath.basename(os.fsdecode(path)))[0]
+    return {"ContentType": kind} if kind else {}
 
 
 def _files() -> Any:

@@ -19,9 +19,9 @@ _NOT_HERE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 def rename_new(source: bytes, target: bytes) -> None:
     """Rename a file that is ours alone, never in place of something.
 
-    By a hard link; where the file system has none (FAT, exFAT, some network shares), by a rename that the kernel refuses
-    when the name is taken. Where it has neither, by looking before the rename: a file that appears there in between, a
-    few microseconds, is lost.
+    By a hard link; where the file system has none (FAT, exFAT, some network shares), by a rename that the kernel
+    refuses when the name is taken. Where it has neither, by looking before the rename: a file that appears there in
+    between, a few microseconds, is lost.
 
     Raises:
         FileExistsError: Something stands at the target.

@@ -23,6 +23,7 @@ from workers.naming import file_name, numbered
 from workers.opening import original_exists
 from workers.operations import stands_already
 from workers.output import open_output
+from workers.publishing import restore_reports
 from workers.shifting import Failed, Taken
 
 __all__ = ["Placer", "Tally", "Wanted", "recover"]
@@ -81,6 +82,7 @@ def recover(journal: Journal) -> int:
 
     Its unfinished reports go as well: nobody else writes in this output folder while the journal is held.
     """
+    restore_reports(journal)
     for folder in (journal.folder.parent, journal.folder / "reports"):
         for path in folder.glob(f"{TEMPORARY_PREFIX}*.part"):
             path.unlink()

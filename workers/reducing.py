@@ -34,7 +34,8 @@ from workers.duplicates import Duplicates
 from workers.errors import NotReady
 from workers.naming import NEGATIVE_PREFIX, REVIEW, UNKNOWN, folder_names
 from workers.placing import Placer, Wanted, recover
-from workers.report import ReportWriter, publish
+from workers.publishing import publish
+from workers.report import ReportWriter
 from workers.totals import SHOWN, Totals
 
 __all__ = ["reduce_run"]
@@ -89,7 +90,11 @@ def reduce_run(
         if done is not None:
             return done
         recover(journal)
-        journal.begin_pass(run.id, pass_number)
+        journal.begin_pass(
+            run.id,
+            pass_number,
+            bytes(run.archive.root) if isinstance(run.archive.root, bytes) else os.fsencode(run.archive.root),
+        )
         reducer = _Reducer(store, run, pass_, journal, assigner)
         summary = reducer.reduce(progress)
         sweep(run.folder)

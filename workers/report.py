@@ -1,23 +1,14 @@
-"""OUT/report.csv: every file of the archive and its outcome, for a person's spreadsheet.
+"""A pass's report: every file of the archive and its outcome, as CSV for a person's spreadsheet.
 
 A text cell that a spreadsheet would compute begins with an apostrophe, and so does one that begins with an apostrophe
 itself: `cell_text` takes it away again.
-
-Each pass's report is kept beside the journal; OUT/report.csv is a copy of the newest. So an undo can bring back the one
-before. The journal remembers the digest of every report published: a report.csv that is not ours, or that a person has
-written in, is known and left alone.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import stat
 import tempfile
-from collections.abc import Iterator
 from functools import cache
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +17,9 @@ import pyarrow.compute as pc
 
 from store.assignments import Assignments
 from store.files import naming, new_file, temporary_beside
-from store.journal import Journal
-from store.objects import object_time
 from store.place import ObjectPath
-from workers.digests import file_digest
-from workers.naming import numbered
-from workers.opening import open_regular
 
-__all__ = ["COLUMNS", "ReportWriter", "cell_text", "publish", "withdraw"]
+__all__ = ["COLUMNS", "SEPARATOR", "ReportWriter", "cell_text", "cells", "lines"]
 
 COLUMNS = (
     "path",
@@ -69,7 +55,7 @@ class ReportWriter:
     def write(self, rows: Assignments) -> None:
         """Add rows."""
         with naming(self.path):
-            self._file.write(_lines(rows))
+            self._file.write(lines(rows))
 
     def close(self) -> None:
         """Put the report in place."""
@@ -85,10 +71,10 @@ class ReportWriter:
         self._temporary.unlink(missing_ok=True)
 
 
-def _lines(rows: Assignments) -> memoryview | bytes:
+def lines(rows: Assignments) -> memoryview | bytes:
     """Rows as CSV, in UTF-8: what `csv.writer` makes of them, column by column."""
     texts = rows["path"], rows["characters"], rows["runner_up"], rows["reason"], rows["nearest"], rows["placed"]
-    path, names, runner_up, reason, nearest, placed = map(_cells, texts)
+    path, names, runner_up, reason, nearest, placed = map(cells, texts)
     distance, next_distance = _numbers(rows["distance"]), _numbers(rows["runner_up_distance"])
     columns = [
         path,
@@ -102,8 +88,8 @@ def _lines(rows: Assignments) -> memoryview | bytes:
         nearest,
         placed,
     ]
-    lines = pc.binary_join_element_wise(*columns, ",", null_handling="replace")
-    ended = pc.binary_join_element_wise(lines, "", _LINE_END.decode())
+    joined = pc.binary_join_element_wise(*columns, ",", null_handling="replace")
+    ended = pc.binary_join_element_wise(joined, "", _LINE_END.decode())
     return b"".join(_content(chunk) for chunk in ended.chunks)
 
 
@@ -116,7 +102,7 @@ def cell_text(cell: str) -> str:
     return cell.removeprefix("'")
 
 
-def _cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+def cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts as cells of CSV; lists of them as one."""
     if pa.types.is_list(texts.type):
         texts = pc.binary_join(texts, SEPARATOR)
@@ -147,68 +133,3 @@ def _content(strings: pa.StringArray) -> memoryview:
     _, ends, data = strings.buffers()
     first, last = np.frombuffer(ends, np.int32)[[strings.offset, strings.offset + len(strings)]].tolist()
     return memoryview(data)[first:last]
-
-
-_PUBLISHED = "published"
-"""Under this key the journal keeps the digests of all reports ever published, one after the other."""
-
-_DIGEST_BYTES = 32
-
-
-def publish(journal: Journal, output: Path, report: Path) -> Path:
-    """Copy a finished report to OUT/report.csv, or beside it when something else bears that name; return where."""
-    published = _published(journal)
-    target = next(path for path in _targets(output, report) if not _stands(path) or _digest(path) in published)
-    digest = file_digest(bytes(report))
-    if digest not in published:
-        journal.note(_PUBLISHED, b"".join([*published, digest]))
-    with new_file(target) as temporary, open_regular(bytes(report)) as finished, temporary.open("wb") as file:
-        shutil.copyfileobj(finished, file)
-    return target
-
-
-def withdraw(journal: Journal, output: Path, run_id: str | None = None) -> None:
-    """Take a run's reports (or all, for None) out of OUT, and bring back the newest of the others."""
-    reports = journal.folder / "reports"
-    own = list(reports.glob("*.csv" if run_id is None else f"{run_id}-pass*.csv"))
-    for report in own:
-        for target in (output / "report.csv", *output.glob(f"report-{report.stem}*.csv")):
-            if _digest(target) == file_digest(bytes(report)):
-                target.unlink()
-    for report in own:
-        report.unlink()
-    others = sorted(reports.glob("*.csv"), key=_written_at)
-    if others and not _stands(output / "report.csv"):
-        publish(journal, output, others[-1])
-
-
-def _targets(output: Path, report: Path) -> Iterator[Path]:
-    """Where a report may stand, the best place first."""
-    yield output / "report.csv"
-    for n in count(1):
-        yield output / os.fsdecode(numbered(os.fsencode(f"report-{report.name}"), n))
-
-
-def _published(journal: Journal) -> list[bytes]:
-    digests = journal.meta(_PUBLISHED) or b""
-    assert isinstance(digests, bytes)  # only `publish` writes it
-    return [digests[at : at + _DIGEST_BYTES] for at in range(0, len(digests), _DIGEST_BYTES)]
-
-
-def _stands(path: Path) -> bool:
-    return path.exists() if isinstance(path, ObjectPath) else os.path.lexists(path)
-
-
-def _written_at(path: Path) -> tuple[int, str]:
-    """When a report was written; servers tell seconds, and later passes have later names."""
-    return (object_time(bytes(path)) if isinstance(path, ObjectPath) else path.stat().st_mtime_ns), path.name
-
-
-def _digest(path: Path) -> bytes | None:
-    """sha256 of a regular file or an object, None for anything else."""
-    try:
-        if isinstance(path, ObjectPath):
-            return file_digest(bytes(path))
-        return file_digest(bytes(path)) if stat.S_ISREG(path.lstat().st_mode) else None
-    except OSError:
-        return None

@@ -17,7 +17,7 @@ from store.run import Run
 from workers.errors import UndoRefused
 from workers.output import Output, open_output
 from workers.placing import recover
-from workers.report import withdraw
+from workers.publishing import withdraw
 from workers.shifting import Failed
 
 __all__ = ["Undone", "undo_run"]

@@ -24,7 +24,8 @@ from tests.unit.trees import folder_times, look, put, unfinished
 from workers import undoing
 from workers.errors import UndoRefused
 from workers.placing import Placer, recover
-from workers.report import ReportWriter, publish
+from workers.publishing import publish
+from workers.report import ReportWriter
 from workers.undoing import undo_run
 
 FILES = st.dictionaries(
