@@ -12,6 +12,7 @@ from producer.session import Session
 from producer.status import RunStatus
 from producer.watch import View, watch
 from store.run import Run
+from workers.output import need_output
 
 __all__ = ["assign_here", "sort_here", "work_here"]
 
@@ -45,6 +46,7 @@ def assign_here(
 @contextlib.contextmanager
 def _working(session: Session, run: Run, processes: int) -> Iterator[tuple[Farm, View]]:
     """A farm for a run and the view that shows it; interrupted, it says what it does and how to go on."""
+    need_output(run)
     view = View(session.err)
     try:
         with view.open(), local_farm(run, session.settings, processes=processes) as farm:

@@ -15,6 +15,7 @@ from producer.errors import BadRequest
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
 from store.files import sweep
+from store.journal import journal_exists
 from store.known import KnownFiles
 from store.listing import Listed
 from store.part import Part, PartSpec, ScanTotals
@@ -44,6 +45,8 @@ def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
     )
     store.keep_weights(request.weights, info.digest)
     run = store.create_run(spec)
+    if journal_exists(request.output):
+        run.note_journal("")
     run.archive.begin(PartSpec(spec.archive, info.embedding_key))
     pass_ = run.pass_(1)
     pass_.references.begin(PartSpec(os.fsdecode(request.references.root), info.embedding_key))

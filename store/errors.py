@@ -5,6 +5,7 @@
     ├── NewerSchema        written by a newer Oshiwake; this one does not touch it
     ├── DamagedStore       a file of the store cannot be read
     ├── JournalBusy        another process is placing files in the same output folder
+    ├── OutputGone         the output folder that a run has placed files in is not there, or another one is
     ├── UnknownRoot        a path below a named root that this machine does not map
     ├── OutsideRoots       a path that leads out of the roots to which this machine keeps
     └── MissingExtra       object storage without the package for it
@@ -31,6 +32,10 @@ class DamagedStore(StoreError):
 
 class JournalBusy(StoreError):
     """Another process holds the journal of the output folder."""
+
+
+class OutputGone(StoreError):
+    """The output has no journal any more, or that of another output: it is not the one that was sorted into."""
 
 
 class UnknownRoot(StoreError):

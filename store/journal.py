@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from store.errors import DamagedStore
+from store.errors import DamagedStore, OutputGone
 from store.fields import stored_path
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
 from store.journal_file import JournalFile
@@ -69,25 +69,46 @@ class Journal:
     """
 
     def __init__(
-        self, output: Path, roots: Roots = ANYWHERE, *, wait_s: float = 5.0, makes_output: bool = False
+        self,
+        output: Path,
+        roots: Roots = ANYWHERE,
+        *,
+        wait_s: float = 5.0,
+        makes_output: bool = False,
+        known: str | None = None,
     ) -> None:
-        """Open the journal, made when there is none, and wait for another holder to finish.
+        """Open the journal, and wait for another holder to finish.
 
-        `makes_output` says that the output folder is ours although it stands: its maker died before the journal was.
+        Args:
+            output: The output folder; it and the journal are made when there is none, unless one is `known`.
+            roots: This machine's map of named roots.
+            wait_s: How long to wait.
+            makes_output: The output folder is ours although it stands: its maker died before the journal was.
+            known: The `id` of the journal that must be there; empty for whichever is.
 
         Raises:
+            OutputGone: The known journal is not there.
             JournalBusy: Another process still held it after `wait_s` seconds.
             NewerSchema: A newer program wrote it.
             DamagedStore: What stands there is no journal.
             StoreError: The output cannot be written, or something else stands where the journal should.
         """
+        may_make = known is None
         self._file: JournalDatabase = (
-            JournalLog(output, roots, wait_s)
+            JournalLog(output, roots, wait_s, may_make=may_make)
             if isinstance(output, ObjectPath)
-            else JournalFile(output, roots, wait_s, makes_output)
+            else JournalFile(output, roots, wait_s, may_make=may_make, makes_output=makes_output)
         )
         self.folder, self.roots = self._file.folder, roots
         self._db, self._transaction = self._file.db, self._file.transaction
+        if known and known != self.id:
+            self.close()
+            raise OutputGone(f"{output} has the journal of another output")
+
+    @property
+    def id(self) -> str:
+        """What tells this journal from every other, wherever its output folder is moved."""
+        return str(self.meta("id"))
 
     def __enter__(self) -> Self:
         return self
@@ -284,12 +305,17 @@ class Journal:
         ).fetchall()
         yield from ((self._here(path), mtime_ns) for path, mtime_ns in rows)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing that any run has done still stands."""
+        return self._db.execute("SELECT 1 FROM operation LIMIT 1").fetchone() is None
+
     def end_run(self, run: str) -> bool:
         """Forget a run that was undone; tell whether the journal is empty now."""
         with self._transaction():
             self._db.execute("DELETE FROM folder_time WHERE run = ?", (run,))
             self._db.execute("DELETE FROM meta WHERE substr(key, 1, ?) = ?", (len(key := _pass_key(run)), key))
-        return self._db.execute("SELECT 1 FROM operation LIMIT 1").fetchone() is None
+        return self.empty
 
     def _apply(self, op: Operation) -> None:
         """Bring `placement` to the state after an operation."""

@@ -116,6 +116,7 @@ class JournalDatabase(ABC):
             self.db.execute(statement)
         self.db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
         self.db.execute("INSERT OR IGNORE INTO meta VALUES ('made_output', ?)", (int(made_output),))
+        self.db.execute("INSERT OR IGNORE INTO meta VALUES ('id', lower(hex(randomblob(16))))")
         self._name_roots()
 
     def _name_roots(self) -> None:

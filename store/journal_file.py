@@ -11,7 +11,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from store.errors import DamagedStore, JournalBusy, StoreError
+from store.errors import DamagedStore, JournalBusy, OutputGone, StoreError
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
 from store.roots import Roots
 
@@ -24,10 +24,11 @@ _TRIES = 10
 class JournalFile(JournalDatabase):
     """An open journal file."""
 
-    def __init__(self, output: Path, roots: Roots, wait_s: float, makes_output: bool) -> None:
+    def __init__(self, output: Path, roots: Roots, wait_s: float, *, may_make: bool, makes_output: bool) -> None:
         """Open the journal of a folder, as `Journal` does.
 
         Raises:
+            OutputGone: There is none, and it may not be made.
             JournalBusy: Another process still held it after `wait_s` seconds.
             NewerSchema: A newer program wrote it.
             DamagedStore: The file is no journal.
@@ -37,9 +38,10 @@ class JournalFile(JournalDatabase):
         self.roots = roots
         self.path = self.folder / "journal.sqlite"
         for _ in range(_TRIES):
-            made_output = self._make_folders(output) or makes_output
+            made_output = may_make and (self._make_folders(output) or makes_output)
+            self._need_no_link()
             try:
-                if self._open(made_output, wait_s):
+                if self._open(may_make, made_output, wait_s):
                     return
             except sqlite3.OperationalError as error:
                 if "locked" in str(error):
@@ -47,24 +49,28 @@ class JournalFile(JournalDatabase):
                 raise StoreError(f"{self.path}: {error}") from error
             except sqlite3.DatabaseError as error:
                 raise DamagedStore(f"{self.path}: {error}") from error
+            if not may_make:
+                raise OutputGone(f"{output} has no journal")
         raise JournalBusy(f"{output} is being made and taken away by other processes")
 
     def _make_folders(self, output: Path) -> bool:
         """Make the output folder and the journal's where they are missing; tell whether the first was."""
-        made_output = not output.exists()
         try:
+            made_output = not output.exists()
             output.mkdir(parents=True, exist_ok=True)
             self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot write the output folder {output}: {error.strerror}") from error
-        if self.folder.is_symlink() or self.path.is_symlink():
-            raise StoreError(f"{self.path}: a symbolic link stands where the journal should be; remove it")
         return made_output
 
-    def _open(self, made_output: bool, wait_s: float) -> bool:
-        """Open and lock the file; False when the process that held it has taken it away meanwhile."""
+    def _need_no_link(self) -> None:
+        if self.folder.is_symlink() or self.path.is_symlink():
+            raise StoreError(f"{self.path}: a symbolic link stands where the journal should be; remove it")
+
+    def _open(self, may_make: bool, made_output: bool, wait_s: float) -> bool:
+        """Open and lock the file; False when there is none, or the process that held it has taken it away meanwhile."""
         try:
-            file = _make_or_find(self.path)
+            file = _make_or_find(self.path, may_make)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -91,10 +97,11 @@ class JournalFile(JournalDatabase):
         self.close()
 
 
-def _make_or_find(path: Path) -> tuple[int, int]:
-    """Make an empty file where there is none; return which file it is."""
+def _make_or_find(path: Path, may_make: bool) -> tuple[int, int]:
+    """Make an empty file where there is none, if that may be; return which file it is."""
     with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if may_make:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     status = path.stat()
     return status.st_dev, status.st_ino
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from store.errors import DamagedStore, JournalBusy, StoreError
+from store.errors import DamagedStore, JournalBusy, OutputGone, StoreError
 from store.files import TEMPORARY_PREFIX
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
 from store.lease import Lease
@@ -43,10 +43,11 @@ _MANY_PIECES = 1000
 class JournalLog(JournalDatabase):
     """An open journal of which every transaction is in the bucket."""
 
-    def __init__(self, output: Path, roots: Roots, wait_s: float) -> None:
-        """Open the journal, made when there is none, and wait for another holder to finish.
+    def __init__(self, output: Path, roots: Roots, wait_s: float, *, may_make: bool) -> None:
+        """Open the journal, as `Journal` does.
 
         Raises:
+            OutputGone: There is none, and it may not be made.
             JournalBusy: Another process holds it.
             NewerSchema: A newer program wrote it.
             DamagedStore: The pieces make no journal.
@@ -64,7 +65,7 @@ class JournalLog(JournalDatabase):
             on_error.callback(self._scratch.cleanup)
             self._lease = Lease(bytes(self.folder / "lock"), wait_s)
             on_error.callback(self._lease.release)
-            self._fetch()
+            self._fetch(may_make)
             self.db = self._connect()
             on_error.callback(self.db.close)
             with self.transaction():
@@ -133,9 +134,11 @@ class JournalLog(JournalDatabase):
         self._lease.release()
         self._scratch.cleanup()
 
-    def _fetch(self) -> None:
+    def _fetch(self, may_make: bool) -> None:
         """Lay database and log together from the pieces; put a first piece there where there is none."""
         numbers = sorted(_numbers(self.path))
+        if not numbers and not may_make:
+            raise OutputGone(f"{self.folder.parent} has no journal")
         if not numbers:
             with contextlib.closing(self._connect()):
                 pass

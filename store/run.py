@@ -271,6 +271,24 @@ class Run:
         else:
             write_json(path, {"url": url})
 
+    @property
+    def journal(self) -> str | None:
+        """The id of the journal of the output that this run sorts into.
+
+        Empty where only that is known that there was one when the run was made; None where there was none, and the run
+        has placed nothing yet.
+        """
+        path = self.folder / "journal.json"
+        return str(read_json(path)["id"]) if path.exists() else None
+
+    def note_journal(self, journal: str | None) -> None:
+        """Note which output this run sorts into from now on; None when nothing of it stands there any more."""
+        path = self.folder / "journal.json"
+        if journal is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_json(path, {"id": journal})
+
     def mark(self, name: Mark, on: bool = True) -> None:
         """Set or take away a mark on the run."""
         path = self.folder / f"{name}.json"

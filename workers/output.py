@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from store.journal import Journal
+from store.errors import OutputGone
+from store.journal import Journal, journal_exists
 from store.operation import Operation
 from store.place import ObjectPath
+from store.run import Run
 from workers.bucket import Bucket
 from workers.containment import Fence
 
-__all__ = ["Output", "open_output"]
+__all__ = ["Output", "need_output", "open_journal", "open_output"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -71,3 +73,38 @@ def open_output(journal: Journal) -> Output:
     """The output whose journal is open."""
     output = journal.folder.parent
     return Bucket(journal) if isinstance(output, ObjectPath) else Fence(output, journal.roots)
+
+
+def open_journal(run: Run, wait_s: float) -> Journal:
+    """Open the journal of the output that a run sorts into; made, with the output, where nothing was ever placed.
+
+    Raises:
+        OutputGone: This run or one before it has placed files in an output that is not there now.
+        JournalBusy, NewerSchema, DamagedStore, StoreError: As `Journal`.
+    """
+    known = None if run.marked("emptied") else run.journal
+    if known is None and not run.output.exists():
+        run.mark("makes_output")
+    try:
+        return Journal(run.output, run.roots, wait_s=wait_s, makes_output=run.marked("makes_output"), known=known)
+    except OutputGone as error:
+        raise _gone(run, str(error)) from error
+
+
+def need_output(run: Run) -> None:
+    """Make sure that the output is there in which a run, or one before it, has placed files.
+
+    Raises:
+        OutputGone: It is not.
+        OSError: Nobody can tell.
+    """
+    if run.journal is not None and not run.marked("emptied") and not journal_exists(run.output):
+        raise _gone(run, f"{run.output} has no journal")
+
+
+def _gone(run: Run, what: str) -> OutputGone:
+    return OutputGone(
+        f"{what}, so it is not the output in which pictures were placed before (a share that is not mounted, a folder"
+        f" that was moved or deleted?): bring that back, and `producer resume {run.id}` goes on;"
+        " for a fresh output sort anew by `producer run` or `producer enqueue`, which reads no known picture again"
+    )

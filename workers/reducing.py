@@ -33,6 +33,7 @@ from workers.assigning import Assigner
 from workers.duplicates import Duplicates
 from workers.errors import NotReady
 from workers.naming import NEGATIVE_PREFIX, REVIEW, UNKNOWN, folder_names
+from workers.output import open_journal
 from workers.placing import Placer, Wanted, recover
 from workers.publishing import publish
 from workers.report import ReportWriter
@@ -73,22 +74,23 @@ def reduce_run(
 
     Raises:
         NotReady: Chunks are missing, or no reference picture can be read.
+        OutputGone: An earlier pass, or a reducer that died, has placed files in an output that is not there now.
         JournalBusy: The output folder is still held by another process.
         StoreError: The store or the output folder cannot be used.
     """
     # Some threads assign, one places and reports, others write; by default each may wait 5 ms for its turn.
     sys.setswitchinterval(_TURN_S)
     pass_ = run.pass_(pass_number)
+    if (done := pass_.summary) is not None:
+        return done
     unread = sum(1 for part in (run.archive, pass_.references) for _ in part.unread_chunks())
     if unread:
         raise NotReady(f"run {run.id}: {unread} chunks are not embedded yet; `producer resume {run.id}` sends them")
     assigner = Assigner(store, run, pass_)  # before anything is made in the output folder: it may refuse
-    if not run.output.exists():
-        run.mark("makes_output")
-    with Journal(run.output, run.roots, wait_s=wait_s, makes_output=run.marked("makes_output")) as journal:
-        done = pass_.summary
-        if done is not None:
-            return done
+    with open_journal(run, wait_s) as journal:
+        if (done := pass_.summary) is not None:
+            return done  # by the one that was waited for
+        run.note_journal(journal.id)  # from now on no other output will do
         recover(journal)
         journal.begin_pass(
             run.id,
@@ -97,6 +99,8 @@ def reduce_run(
         )
         reducer = _Reducer(store, run, pass_, journal, assigner)
         summary = reducer.reduce(progress)
+        if journal.empty:
+            run.note_journal(None)
         sweep(run.folder)
         pass_.finish(summary)
         assigner.forget()

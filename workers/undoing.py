@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from store.errors import OutputGone
 from store.files import sweep, sync_folder
 from store.journal import JOURNAL_FOLDER, Journal, journal_exists
 from store.objects import folder_exists, is_remote
@@ -56,7 +57,7 @@ def undo_run(run: Run) -> Undone:
         if not run.marked("emptied"):
             _need_nothing_placed(run)
     else:
-        with Journal(output, run.roots) as journal:
+        with _open(run) as journal:
             later = journal.later_run(run.id)
             if later is not None:
                 raise UndoRefused(f"run {later} came later and moved files of run {run.id}; undo {later} first")
@@ -73,9 +74,17 @@ def undo_run(run: Run) -> Undone:
         _take_away_folders(run)
     sweep(run.folder)
     run.mark("undone")
+    run.note_journal(None)
     run.mark("makes_output", on=False)
     run.mark("emptied", on=False)
     return result
+
+
+def _open(run: Run) -> Journal:
+    try:
+        return Journal(run.output, run.roots, known=run.journal)
+    except OutputGone as error:
+        raise UndoRefused(f"{error}; put back what run {run.id} sorted into to undo it") from error
 
 
 def _has_journal(output: Path) -> bool:
@@ -88,7 +97,8 @@ def _has_journal(output: Path) -> bool:
 def _need_nothing_placed(run: Run) -> None:
     """Without a journal there is nothing to undo, unless the run had placed files: then the folder went elsewhere."""
     placed = any((run.pass_(number).summary or {}).get("placed") for number in run.passes)
-    if placed and not run.marked("undone"):
+    under_way = bool(run.journal) and run.last_pass.summary is None
+    if (placed or under_way) and not run.marked("undone"):
         raise UndoRefused(f"{run.output} has no journal: it was moved or deleted; put it back to undo run {run.id}")
 
 
