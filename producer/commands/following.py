@@ -64,7 +64,7 @@ def list_runs(json: o.Json = False, store: o.StorePath = None) -> None:
 
 
 def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False, store: o.StorePath = None) -> None:
-    """Go on with a run that was interrupted, cancelled or undone, wherever it stopped."""
+    """Go on with a run that was interrupted, cancelled or undone, or place what could not be placed before."""
     from producer.carry import work_here
     from producer.dispatch import Dispatcher
     from producer.session import Session
@@ -72,13 +72,16 @@ def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False
 
     session = Session(store)
     found = session.run(run)
-    if found.marked("undone"):
-        found.last_pass.reopen()
-    if found.last_pass.summary is not None:
+    pass_ = found.last_pass
+    summary = pass_.summary
+    again = summary is not None and (found.marked("undone") or bool(summary["problem_count"]))
+    if summary is not None and not again:
         session.say(f"run {found.id} is done already")
         session.finish(read_status(found, None), json)
     private = found.spec.queue == "private"
     queue = None if private else session.checked_queue()
+    if again:
+        pass_.reopen()
     found.mark("cancelled", on=False)
     found.mark("undone", on=False)
     if queue is None:

@@ -148,3 +148,64 @@ def test_an_output_that_was_moved_is_not_undone_in_silence(program: Program) -> 
     away.rename(c.output)
     program("undo")
     assert not c.output.exists()
+
+
+def test_what_could_not_be_placed_is_placed_by_resume(program: Program, undisturbed: Undisturbed) -> None:
+    """Once what stood in the way is gone, resume places the rest, and then the run is done."""
+    c = program.collection
+    stranger = c.output / "_unknown"
+    c.output.mkdir()
+    stranger.write_text("mine")
+    summary = program.json(*program.sort_args(), rc=1)["summary"]
+    assert summary["problem_count"] == 1 and "is not a folder" in summary["problems"][0]
+    assert program.json("resume", rc=1)["summary"]["problems"] == summary["problems"], "it still stands in the way"
+    assert stranger.read_text() == "mine"
+    stranger.unlink()
+    done = program.json("resume", rc=1)["summary"]
+    assert (done["problem_count"], done["problems"]) == (0, [])
+    assert layout(c.output) == undisturbed.layout
+    assert "is done already" in program("resume", rc=1).stderr
+    program("undo")
+    assert list(c.output.iterdir()) == []
+
+
+@pytest.mark.parametrize("instead", ["nothing", "an empty mount point"])
+def test_an_output_that_is_gone_is_not_made_anew(program: Program, instead: str) -> None:
+    """A later pass is refused in one line that says what to do; with the folder back, it is carried out."""
+    c = program.collection
+    program.sort()
+    away = c.output.rename(c.output.with_name("away"))
+    if instead != "nothing":
+        c.output.mkdir()
+    error = program("reduce", "--threshold", "0", rc=2).stderr
+    assert len(error.splitlines()) == 1 and "bring that back" in error and "producer run" in error
+    assert program.status()["state"] == "done", "no pass was begun"
+    assert not (c.output / ".oshiwake").exists() and c.output.exists() is (instead != "nothing")
+    if instead != "nothing":
+        c.output.rmdir()
+    away.rename(c.output)
+    program("reduce", "--threshold", "0", rc=1)
+
+
+def test_the_report_after_a_second_move_tells_where_everything_came_from(program: Program) -> None:
+    """The daily run of --mode move: what the first run has moved is still told of, each file once."""
+    c = program.collection
+    program.sort("run", "--mode", "move")
+    before = {row["digest"]: row for row in _rows(c.output / "report.csv") if row["placed"]}
+    program.sort("run", "--mode", "move")
+    after = _rows(c.output / "report.csv")
+    assert sorted(row["placed"] for row in after if row["placed"]) == sorted(
+        place for place in layout(c.output) if place != "report.csv"
+    )
+    for row in after:
+        if row["outcome"] == "earlier":
+            first = before[row["digest"]]
+            assert row["path"] == str(c.archive / first["path"]) and row["placed"] == first["placed"]
+    program("undo")
+    program("undo")
+    assert not c.output.exists()
+
+
+def _rows(report: Path) -> list[dict[str, str]]:
+    with report.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

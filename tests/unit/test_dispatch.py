@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from producer.dispatch import Dispatcher
+from producer.dispatch import Dispatcher, create_run
 from producer.errors import BadRequest
-from producer.request import RuleOptions
+from producer.request import RuleOptions, SortRequest
+from store.journal import Journal
 from store.part import PartSpec, ScanTotals
 from store.run import PassSpec, Run
 from store.store import Store
@@ -47,3 +48,24 @@ def test_a_refused_pass_leaves_an_undone_run_undone(
         dispatcher.assign_again(undone, options, tmp_path / references)
     assert undone.marked("undone")
     assert undone.passes == [1]
+
+
+@pytest.mark.parametrize("sorted_before", [True, False])
+def test_a_run_knows_whether_its_output_was_sorted_into_before(
+    tmp_path: Path, small_weights: Path, sorted_before: bool
+) -> None:
+    """So a reducer that does not see that output refuses instead of making another one."""
+    put(tmp_path / "references" / "Akari" / "1.png", PNG)
+    (tmp_path / "archive").mkdir()
+    if sorted_before:
+        Journal(tmp_path / "out").close()
+    request = SortRequest.check(
+        tmp_path / "archive",
+        tmp_path / "references",
+        tmp_path / "out",
+        weights=small_weights,
+        mode="copy",
+        rule=RuleOptions(),
+    )
+    run = create_run(Store(tmp_path / "store"), request, "shared")
+    assert run.journal == ("" if sorted_before else None)
