@@ -151,12 +151,10 @@ def _members(path: bytes, size: int, mtime_ns: int, root: bytes) -> Iterator[Lis
     """The files inside a .zip or .cbz; the archive file itself is listed only when it holds none."""
     try:
         with open_archive(os.path.join(root, path)) as archive:
-            # Not `is_dir`, which fails on an entry without a name; such an entry cannot be asked for either.
-            names = {info.filename for info in archive.infolist()}
+            files = sorted(archive.members)
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeError) as error:
         yield Listed(path, size, mtime_ns, kind=Kind.UNREADABLE, reason=f"archive file cannot be opened: {error}")
         return
-    files = sorted(name.encode("utf-8", "surrogateescape") for name in names if name and not name.endswith("/"))
     if not files:
         yield Listed(path, size, mtime_ns, kind=Kind.UNSUPPORTED, reason="an archive file with no file inside")
     for name in files:

@@ -169,8 +169,7 @@ def embed_chunk(
         cores=Cores(options.decode_threads) if options.device == "cpu" else None,
         jpegs=jpegs,
     )
-    with Sources(root, options.max_bytes, store.roots) as sources:
-        reads, timings = pipeline.run(sources, files)
+    reads, timings = pipeline.run(Sources(root, options.max_bytes, store.roots), files)
     if path.exists():
         # Another worker was faster. Its shard may be in use, and by now originals that were read for it may have moved.
         return read_counts(path), timings

@@ -16,19 +16,22 @@ import stat
 import struct
 import sys
 import threading
+import time
 import zipfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from functools import cached_property
+from typing import IO, BinaryIO, cast
 
-from store.objects import is_remote, object_time, open_object, read_object
+from store.objects import is_remote, look_at, object_time, open_object, read_object
 from store.roots import ANYWHERE, Roots
+from workers.members import name_members
 
 __all__ = [
     "BROKEN_ARCHIVE",
-    "ArchiveFiles",
+    "ArchiveFile",
     "LeadsOut",
     "NotAFile",
     "find_member",
@@ -38,8 +41,12 @@ __all__ = [
     "real_path",
 ]
 
-_OPEN_ARCHIVES = 8
-"""Archive files kept open: their members follow one another in a listing, and a descriptor each is not to be had."""
+_KEPT = 8
+_KEPT_ENTRIES = 200_000
+"""Archive files whose directories are kept, and how many entries these may have: about 100 MB."""
+
+_TRUSTED_S = 5.0
+"""For so long an object in storage counts as unchanged."""
 
 BROKEN_ARCHIVE = (
     zipfile.BadZipFile,
@@ -104,25 +111,6 @@ def real_path(descriptor: int) -> bytes:
         raise OSError(errno.ENOSYS, "without /proc it cannot be told where a file lies") from None
 
 
-@contextlib.contextmanager
-def open_archive(path: bytes, roots: Roots = ANYWHERE) -> Iterator[zipfile.ZipFile]:
-    """Open an archive file.
-
-    Raises:
-        OSError: As `open_regular`.
-        BROKEN_ARCHIVE: It is none, or damaged.
-    """
-    with _open_to_seek(path, roots) as file, zipfile.ZipFile(file) as archive:
-        yield archive
-
-
-def _open_to_seek(path: bytes, roots: Roots) -> BinaryIO:
-    if not is_remote(path):
-        return open_regular(path, roots)
-    _need_inside(path, roots)
-    return open_object(path)
-
-
 def original_exists(path: bytes) -> bool:
     """Whether a file or object is there; also False where nobody can tell now."""
     if not is_remote(path):
@@ -133,64 +121,163 @@ def original_exists(path: bytes) -> bool:
         return False
 
 
-def find_member(archive: zipfile.ZipFile, member: bytes) -> zipfile.ZipInfo:
+class ArchiveFile(zipfile.ZipFile):
+    """An archive file, open for reading.
+
+    Attributes:
+        members: The files inside by their names, see `workers.members`.
+    """
+
+    @cached_property
+    def members(self) -> dict[bytes, zipfile.ZipInfo]:
+        """The files inside by their names."""
+        return name_members(self.infolist())
+
+
+def find_member(archive: ArchiveFile, member: bytes) -> zipfile.ZipInfo:
     """The entry of a member, named as a listing names it.
 
     Raises:
         KeyError: There is none.
     """
-    return archive.getinfo(member.decode("utf-8", "surrogateescape"))
+    found = archive.members.get(member)
+    # A listing or a journal of before names in old encodings were told has the name that zipfile gives.
+    return found or archive.getinfo(member.decode("utf-8", "surrogateescape"))
+
+
+@contextlib.contextmanager
+def open_archive(path: bytes, roots: Roots = ANYWHERE) -> Iterator[ArchiveFile]:
+    """Open an archive file. Threads may read from the same one.
+
+    Its directory is read once, and again when the file has changed: there may be a hundred thousand members, and they
+    are asked for one by one.
+
+    Raises:
+        OSError: As `open_regular`.
+        BROKEN_ARCHIVE: It is none, or damaged.
+    """
+    with _directories.use(path, roots) as archive:
+        yield archive
+
+
+class _Reopened:
+    """The file below a `ZipFile`, which is closed while nobody reads, so that nothing is held meanwhile."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: BinaryIO | None = file
+
+    def attach(self, file: BinaryIO) -> None:
+        """Read from this file from now on; not needed when one is open."""
+        if self._file is None:
+            self._file = file
+        else:
+            file.close()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    @property
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            raise ValueError("the archive file is closed")
+        return self._file
+
+    def read(self, size: int = -1) -> bytes:
+        return self._open.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._open.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._open.tell()
+
+    def seekable(self) -> bool:
+        return True
 
 
 @dataclass
-class _Opened:
-    """An open archive file, and how many readers use it now."""
+class _Kept:
+    """An archive file whose directory was read.
 
-    closing: contextlib.ExitStack
-    archive: zipfile.ZipFile
+    Attributes:
+        identity: What tells that the file is still the same.
+        users: How many read from it now.
+        asked_s: When an object was last known to be the same.
+    """
+
+    archive: ArchiveFile
+    file: _Reopened
+    identity: object
     users: int = 0
+    asked_s: float = 0.0
 
 
-class ArchiveFiles:
-    """Keeps the archive files used last open. Threads may share it."""
+class _Directories:
+    """Keeps what was read of the archive files used last. Threads may share it."""
 
-    def __init__(self, roots: Roots = ANYWHERE) -> None:
-        self._roots = roots
-        self._opened: OrderedDict[bytes, _Opened] = OrderedDict()
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def use(self, path: bytes) -> Iterator[zipfile.ZipFile]:
-        """An archive file, open as long as the block lasts.
-
-        Raises:
-            OSError, BROKEN_ARCHIVE: As `open_archive`.
-        """
+    def use(self, path: bytes, roots: Roots) -> Iterator[ArchiveFile]:
+        """An archive file, open as long as the block lasts."""
         with self._lock:
-            opened = self._get(path)
-            opened.users += 1
+            kept = self._object(path, roots) if is_remote(path) else self._file(path, roots)
+            self._kept[path] = kept
+            self._kept.move_to_end(path)
+            kept.users += 1
         try:
-            yield opened.archive
+            yield kept.archive
         finally:
             with self._lock:
-                opened.users -= 1
+                kept.users -= 1
+                if not kept.users and not is_remote(path):
+                    kept.file.close()
+                self._drop_oldest()
 
-    def close(self) -> None:
-        """Close them all."""
-        with self._lock:
-            for opened in self._opened.values():
-                opened.closing.close()
-            self._opened.clear()
+    def _file(self, path: bytes, roots: Roots) -> _Kept:
+        file = open_regular(path, roots)
+        try:
+            status = os.fstat(file.fileno())
+            identity = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+            return self._with(path, file, identity)
+        except BaseException:
+            file.close()
+            raise
 
-    def _get(self, path: bytes) -> _Opened:
-        if path not in self._opened:
-            closing = contextlib.ExitStack()
-            self._opened[path] = _Opened(closing, closing.enter_context(open_archive(path, self._roots)))
-            self._close_oldest()
-        self._opened.move_to_end(path)
-        return self._opened[path]
+    def _object(self, path: bytes, roots: Roots) -> _Kept:
+        """An object is asked whether it is the same now and then only; what is read of another is refused by its tag."""
+        _need_inside(path, roots)
+        kept = self._kept.get(path)
+        now_s = time.monotonic()
+        if kept is None or now_s - kept.asked_s > _TRUSTED_S:
+            seen = look_at(path)
+            if kept is None or seen != kept.identity:
+                kept = self._with(path, open_object(path), seen)
+            kept.asked_s = now_s
+        return kept
 
-    def _close_oldest(self) -> None:
-        idle = [path for path, opened in self._opened.items() if not opened.users]
-        for path in idle[: max(0, len(self._opened) - _OPEN_ARCHIVES)]:
-            self._opened.pop(path).closing.close()
+    def _with(self, path: bytes, file: BinaryIO, identity: object) -> _Kept:
+        kept = self._kept.get(path)
+        if kept is not None and kept.identity == identity:
+            kept.file.attach(file)
+            return kept
+        reopened = _Reopened(file)
+        return _Kept(ArchiveFile(cast(IO[bytes], reopened)), reopened, identity)
+
+    def _drop_oldest(self) -> None:
+        """Forget what was used longest ago, but for the newest: it would have to be read anew for its next member."""
+        entries = sum(len(kept.archive.filelist) for kept in self._kept.values())
+        for path, kept in list(self._kept.items())[:-1]:
+            if len(self._kept) <= _KEPT and entries <= _KEPT_ENTRIES:
+                return
+            if not kept.users:
+                entries -= len(kept.archive.filelist)
+                kept.file.close()
+                del self._kept[path]
+
+
+_directories = _Directories()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
-from types import TracebackType
 
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from model.formats import SNIFF_BYTES, not_supported, picture_suffixes, sniff
 from store.listing import Listed
 from store.objects import is_remote, read_object
 from store.roots import ANYWHERE, Roots
-from workers.opening import BROKEN_ARCHIVE, ArchiveFiles, find_member, open_regular
+from workers.opening import BROKEN_ARCHIVE, find_member, open_archive, open_regular
 
 __all__ = ["PassingFailure", "Sources"]
 
@@ -30,7 +29,7 @@ class PassingFailure(UnreadablePicture):
 
 @dataclass
 class Sources:
-    """Opens the files of one part. Threads may share it; each archive file is opened once.
+    """Opens the files of one part. Threads may share it.
 
     Attributes:
         root: Absolute path of the part's root.
@@ -41,17 +40,6 @@ class Sources:
     root: bytes
     max_bytes: int = 1 << 30
     roots: Roots = ANYWHERE
-
-    def __post_init__(self) -> None:
-        self._archives = ArchiveFiles(self.roots)
-
-    def __enter__(self) -> Sources:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._archives.close()
 
     def read(self, listed: Listed) -> bytes:
         """The whole content of a file that shows itself to be a picture.
@@ -96,7 +84,7 @@ class Sources:
         return data
 
     def _member(self, listed: Listed) -> bytes:
-        with self._archives.use(os.path.join(self.root, listed.path)) as archive:
+        with open_archive(os.path.join(self.root, listed.path), self.roots) as archive:
             info = find_member(archive, listed.member)
             self._check_size(info.file_size)
             if info.flag_bits & 0x1:

@@ -88,20 +88,20 @@ def test_objects_are_read(objects: ObjectServer, tmp_path: Path) -> None:
     }.items():
         objects.put(f"read/{name}", content)
     listed = {x.name: x for x in BucketScan(b"s3://art/read")}
-    with Sources(b"s3://art/read", max_bytes=10_000) as sources:
-        for name in ("a.png", "named.txt", "book.cbz!/1.png"):
-            assert sources.read(listed[name]) == PNG
-        for name in ("film.mkv", "empty"):
-            with pytest.raises(UnsupportedPicture):
-                sources.read(listed[name])
-        for name, reason in (("text.png", "no picture inside"), ("empty.png", "empty")):
-            with pytest.raises(UnreadablePicture, match=reason):
-                sources.read(listed[name])
-        with pytest.raises(UnreadablePicture, match="limit"):
-            sources.read(Listed(b"a.png", 10_001, 1))
-        for gone in (Listed(b"gone.png", 1, 1), Listed(b"gone.cbz", 1, 1, b"1.png")):
-            with pytest.raises(PassingFailure, match="gone"):
-                sources.read(gone)
+    sources = Sources(b"s3://art/read", max_bytes=10_000)
+    for name in ("a.png", "named.txt", "book.cbz!/1.png"):
+        assert sources.read(listed[name]) == PNG
+    for name in ("film.mkv", "empty"):
+        with pytest.raises(UnsupportedPicture):
+            sources.read(listed[name])
+    for name, reason in (("text.png", "no picture inside"), ("empty.png", "empty")):
+        with pytest.raises(UnreadablePicture, match=reason):
+            sources.read(listed[name])
+    with pytest.raises(UnreadablePicture, match="limit"):
+        sources.read(Listed(b"a.png", 10_001, 1))
+    for gone in (Listed(b"gone.png", 1, 1), Listed(b"gone.cbz", 1, 1, b"1.png")):
+        with pytest.raises(PassingFailure, match="gone"):
+            sources.read(gone)
 
 
 def test_a_storage_that_does_not_answer_is_a_clear_error(

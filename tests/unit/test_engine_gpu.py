@@ -278,8 +278,8 @@ def test_the_pipeline_from_files_to_vectors(tmp_path: Path, jpegs: GpuJpegs) -> 
             DEFAULT_WEIGHTS, device=device, batch=8, precision="auto" if device == "cuda" else "fp32"
         )
         pipeline = Pipeline(embedder, 16, jpegs=jpegs if device == "cuda" else None)
-        with Sources(bytes(tmp_path)) as sources:
-            rows[device], _ = pipeline.run(sources, listed)
+        sources = Sources(bytes(tmp_path))
+        rows[device], _ = pipeline.run(sources, listed)
     assert jpegs.decoded >= 15
     for here, there in zip(rows["cpu"], rows["cuda"], strict=True):
         assert (here.row, here.kind, here.digest, here.reason) == (there.row, there.kind, there.digest, there.reason)

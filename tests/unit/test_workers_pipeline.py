@@ -116,8 +116,8 @@ def test_one_outcome_per_file_in_order(tmp_path: Path, files: list[Listed], thre
     """Bad files between good ones: each has its own outcome, and each good one its own vector."""
     embedder = MeanColour(batch)
     pipeline = Pipeline(embedder, threads, Limits(max_pixels=80_000))  # type: ignore[arg-type]
-    with Sources(bytes(tmp_path / "archive"), 100_000) as sources:
-        reads, timings = pipeline.run(sources, [(3 * n, listed) for n, listed in enumerate(files)])
+    sources = Sources(bytes(tmp_path / "archive"), 100_000)
+    reads, timings = pipeline.run(sources, [(3 * n, listed) for n, listed in enumerate(files)])
     assert [read.row for read in reads] == [3 * n for n in range(len(files))]
     for read, listed in zip(reads, files, strict=True):
         name = os.fsdecode(listed.path)
@@ -139,9 +139,9 @@ def test_one_outcome_per_file_in_order(tmp_path: Path, files: list[Listed], thre
 def test_one_batch_is_under_way_while_the_next_comes_together(tmp_path: Path, files: list[Listed], batch: int) -> None:
     """Two at most at once, every picture with its own vector, also those of the last batch, which is smaller."""
     embedder = TwoSlots(batch)
-    with Sources(bytes(tmp_path / "archive"), 100_000) as sources:
-        pipeline = Pipeline(embedder, 2, Limits(max_pixels=80_000))  # type: ignore[arg-type]
-        reads, _ = pipeline.run(sources, list(enumerate(files)))
+    sources = Sources(bytes(tmp_path / "archive"), 100_000)
+    pipeline = Pipeline(embedder, 2, Limits(max_pixels=80_000))  # type: ignore[arg-type]
+    reads, _ = pipeline.run(sources, list(enumerate(files)))
     found = [read.embedding.tolist() for read in reads if read.embedding is not None]
     assert found == [[n, 2 * n, 3 * n] for n in range(14)]
     assert embedder.under_way == 0 and embedder.most == min(2, -(-14 // batch))
@@ -149,9 +149,9 @@ def test_one_batch_is_under_way_while_the_next_comes_together(tmp_path: Path, fi
 
 def test_an_embedding_that_is_no_number_is_a_failed_picture(tmp_path: Path, files: list[Listed]) -> None:
     """It may come near nobody and near everybody; the other pictures of its batch have theirs."""
-    with Sources(bytes(tmp_path / "archive"), 100_000) as sources:
-        pipeline = Pipeline(Overflowing(100), 2, Limits(max_pixels=80_000))  # type: ignore[arg-type]
-        reads, _ = pipeline.run(sources, list(enumerate(files)))
+    sources = Sources(bytes(tmp_path / "archive"), 100_000)
+    pipeline = Pipeline(Overflowing(100), 2, Limits(max_pixels=80_000))  # type: ignore[arg-type]
+    reads, _ = pipeline.run(sources, list(enumerate(files)))
     [failed] = [read for read in reads if "not a number" in read.reason]
     assert failed.kind is Kind.UNREADABLE and failed.embedding is None and failed.digest is not None
     assert sum(read.embedding is not None for read in reads) == 13
@@ -188,8 +188,8 @@ def test_decoders_and_network_take_turns_on_the_cores(tmp_path: Path, count: int
         compute()
 
     pipeline = Pipeline(Counted(2), 4, cores=Cores(count), jpegs=jpegs)  # type: ignore[arg-type]
-    with Sources(bytes(tmp_path)) as sources:
-        reads, _ = pipeline.run(sources, _jpegs(tmp_path, 16))
+    sources = Sources(bytes(tmp_path))
+    reads, _ = pipeline.run(sources, _jpegs(tmp_path, 16))
     assert [read.embedding.tolist() for read in reads if read.embedding is not None] == [[n] * 3 for n in range(16)]
     assert most == count
 
@@ -208,7 +208,8 @@ def test_a_picture_that_hangs_on_the_only_core_is_found(tmp_path: Path) -> None:
     cores = Cores(1)
     pipeline = Pipeline(MeanColour(1), cores=cores, picture_limit_s=1, jpegs=jpegs)  # type: ignore[arg-type]
     try:
-        with Sources(bytes(tmp_path)) as sources, pytest.raises(PictureStuck, match="within 1 s"):
+        sources = Sources(bytes(tmp_path))
+        with pytest.raises(PictureStuck, match="within 1 s"):
             pipeline.run(sources, _jpegs(tmp_path, 3))
         with pytest.raises(PictureStuck, match="not decoded within 1 s"), cores.turn(1):
             pytest.fail("two on one core")
@@ -227,8 +228,8 @@ def test_a_careful_pipeline_asks_no_gpu(tmp_path: Path) -> None:
 
     for careful in (True, False):
         pipeline = Pipeline(MeanColour(4), careful=careful, jpegs=jpegs)  # type: ignore[arg-type]
-        with Sources(bytes(tmp_path)) as sources:
-            reads, _ = pipeline.run(sources, [nine])
+        sources = Sources(bytes(tmp_path))
+        reads, _ = pipeline.run(sources, [nine])
         assert reads[0].embedding is not None
         assert reads[0].embedding.tolist() == ([9, 9, 9] if careful else [1, 2, 3])
     assert asked == [(16, 16)]
@@ -238,8 +239,8 @@ def test_a_damaged_picture_still_has_its_digest(tmp_path: Path) -> None:
     """What was read is known by its bytes, whether it is a picture or not."""
     data = one_colour((1, 2, 3))[:60]
     put(tmp_path / "cut.png", data)
-    with Sources(bytes(tmp_path)) as sources:
-        reads, _ = Pipeline(MeanColour(4)).run(sources, [(0, Listed(b"cut.png", 1, 1))])  # type: ignore[arg-type]
+    sources = Sources(bytes(tmp_path))
+    reads, _ = Pipeline(MeanColour(4)).run(sources, [(0, Listed(b"cut.png", 1, 1))])  # type: ignore[arg-type]
     assert reads[0].digest == hashlib.sha256(data).digest()
 
 
@@ -260,6 +261,6 @@ def test_what_is_missing_of_a_picture_stands_with_its_embedding(tmp_path: Path) 
 def test_nothing_to_read() -> None:
     """No files, no outcomes, no call of the network."""
     embedder = MeanColour(4)
-    with Sources(b"/") as sources:
-        assert Pipeline(embedder).run(sources, [])[0] == []  # type: ignore[arg-type]
+    sources = Sources(b"/")
+    assert Pipeline(embedder).run(sources, [])[0] == []  # type: ignore[arg-type]
     assert embedder.batches == []

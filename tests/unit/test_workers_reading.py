@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import socket
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,11 @@ from PIL import Image as Pillow
 
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from store.listing import Listed
+from store.operation import Action, Image, Operation
 from store.roots import Roots
 from tests.unit.trees import put
+from workers.digests import member_digest
+from workers.opening import find_member, open_archive
 from workers.reading import PassingFailure, Sources
 
 
@@ -33,10 +38,9 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sources(root: Path) -> Iterator[Sources]:
+def sources(root: Path) -> Sources:
     """Opens the files below the root."""
-    with Sources(bytes(root)) as sources:
-        yield sources
+    return Sources(bytes(root))
 
 
 def listed(name: str, member: str = "") -> Listed:
@@ -153,12 +157,12 @@ def test_files_beyond_the_limit_are_refused(root: Path) -> None:
     big = png() + bytes(1000)
     put(root / "a.png", big)
     book(root, {"1.png": big})
-    with Sources(bytes(root), max_bytes=len(big) - 1) as sources:
-        for file in (listed("a.png"), listed("book.cbz", "1.png")):
-            with pytest.raises(UnreadablePicture, match="limit"):
-                sources.read(file)
-    with Sources(bytes(root), max_bytes=len(big)) as sources:
-        assert sources.read(listed("a.png")) == sources.read(listed("book.cbz", "1.png")) == big
+    sources = Sources(bytes(root), max_bytes=len(big) - 1)
+    for file in (listed("a.png"), listed("book.cbz", "1.png")):
+        with pytest.raises(UnreadablePicture, match="limit"):
+            sources.read(file)
+    sources = Sources(bytes(root), max_bytes=len(big))
+    assert sources.read(listed("a.png")) == sources.read(listed("book.cbz", "1.png")) == big
 
 
 def _patch(path: Path, at: bytes, offset: int, value: bytes) -> None:
@@ -231,6 +235,61 @@ def test_names_in_an_archive_file_lead_nowhere(root: Path, sources: Sources) -> 
         assert sources.read(listed("book.cbz", name)) == png()
 
 
+def test_entries_of_one_name_are_all_read(root: Path, sources: Sources) -> None:
+    """Each under the name by which it is listed; the last one under the name that all bear, as when it is unpacked."""
+    with zipfile.ZipFile(root / "book.cbz", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        for colour in ("red", "green", "blue"):
+            archive.writestr("1.png", png(colour))
+    found = [sources.read(listed("book.cbz", name)) for name in ("1 (2).png", "1 (3).png", "1.png")]
+    assert found == [png("red"), png("green"), png("blue")]
+
+
+def test_names_of_an_earlier_program_are_read(root: Path, sources: Sources) -> None:
+    """A listing or a journal may hold a name in an old encoding as it was misread then."""
+    path = book(root, {"xxxx.png": png()})
+    path.write_bytes(path.read_bytes().replace(b"xxxx", "表絵".encode("shift_jis")))
+    for name in ("表絵.png", "表絵.png".encode("shift_jis").decode("cp437")):
+        assert sources.read(listed("book.cbz", name)) == png()
+
+
+def test_the_directory_of_an_archive_file_is_read_once(
+    root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its members are asked for one by one, by many threads and tasks; nothing is held open in between."""
+    opened: list[object] = []
+    of_class = zipfile.ZipFile.__init__
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", lambda *args: opened.append(args) or of_class(*args))
+    names = [f"{n}.png" for n in range(50)]
+    with monkeypatch.context() as plain:
+        plain.setattr(zipfile.ZipFile, "__init__", of_class)
+        path = book(root, {name: png() for name in names})
+    before = len(os.listdir("/proc/self/fd"))
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda name: sources.read(listed("book.cbz", name)), names)) == {png()}
+    for name in names:
+        member = Operation(Action.COPY, Image(bytes(path), name.encode()), bytes(path), b"")
+        assert member_digest(member) == hashlib.sha256(png()).digest()
+    assert len(opened) == 1
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_archive_file_that_changes_is_read_anew(root: Path, sources: Sources, in_place: bool) -> None:
+    """Whether another file takes its place or it is written into, also while it is being read."""
+    path = book(root, {"1.png": png("red"), "2.png": png("red")})
+    with open_archive(bytes(path)) as before:
+        assert sources.read(listed("book.cbz", "1.png")) == png("red")
+        if in_place:
+            with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+                archive.writestr("1.png", png("blue"))
+        else:
+            path.rename(root / "old.cbz")
+            book(root, {"1.png": png("blue"), "2.png": png("red")})
+        assert sources.read(listed("book.cbz", "1.png")) == png("blue")
+        assert before.read(find_member(before, b"2.png")) == png("red")
+    assert sources.read(listed("book.cbz", "1.png")) == png("blue")
+
+
 def test_many_archive_files_need_few_descriptors(root: Path, sources: Sources) -> None:
     """However many archive files a chunk touches, few of them are open at once."""
     for n in range(40):
@@ -252,14 +311,15 @@ def test_a_machine_with_roots_reads_nothing_outside(tmp_path: Path) -> None:
     (art / "folder").symlink_to(secret.parent)
     (art / "far.cbz").symlink_to(book(tmp_path / "secret", {"1.png": png()}))
     roots = Roots({"art": str(art), "more": str(tmp_path / "more")})
-    with Sources(bytes(art), roots=roots) as fenced, Sources(bytes(art)) as free:
-        assert fenced.read(listed("near.png")) == free.read(listed("near.png")) == png("blue")
-        assert fenced.read(listed("in.png")) == png("green")
-        for far in (listed("far.png"), listed("folder/x.png"), listed("far.cbz", "1.png")):
-            assert free.read(far) == png()
-            with pytest.raises(PassingFailure, match="leads out of this machine's roots"):
-                fenced.read(far)
-        for name in ("../secret/x.png", str(secret), "a/../../secret/x.png"):
-            for sources in (fenced, free):
-                with pytest.raises(UnreadablePicture, match="leads out of the folder"):
-                    sources.read(listed(name))
+    fenced = Sources(bytes(art), roots=roots)
+    free = Sources(bytes(art))
+    assert fenced.read(listed("near.png")) == free.read(listed("near.png")) == png("blue")
+    assert fenced.read(listed("in.png")) == png("green")
+    for far in (listed("far.png"), listed("folder/x.png"), listed("far.cbz", "1.png")):
+        assert free.read(far) == png()
+        with pytest.raises(PassingFailure, match="leads out of this machine's roots"):
+            fenced.read(far)
+    for name in ("../secret/x.png", str(secret), "a/../../secret/x.png"):
+        for sources in (fenced, free):
+            with pytest.raises(UnreadablePicture, match="leads out of the folder"):
+                sources.read(listed(name))
