@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from producer.exclusion import PassedOver
 from store.known import KnownFiles
 from store.listing import Kind, Listed, SortKey
 from store.part import Part, ScanTotals
@@ -52,10 +53,16 @@ class Lister:
             self._after = _position(rows[-1])
             self._begin(chunk + 1)
 
-    def write(self, files: Iterable[Listed], on_chunk: Callable[[int], None]) -> ScanTotals:
+    def write(
+        self,
+        files: Iterable[Listed],
+        on_chunk: Callable[[int], None],
+        passed: Callable[[], PassedOver] = PassedOver,
+    ) -> ScanTotals:
         """List files, given in the order of the scan; call `on_chunk` for each chunk with something to read.
 
-        The listing of a chunk is on disk before `on_chunk` hears of it.
+        The listing of a chunk is on disk before `on_chunk` hears of it. At the end `passed` tells what the scan has
+        passed over.
         """
         writer = _Writer(self._part, on_chunk)
         try:
@@ -67,7 +74,17 @@ class Lister:
                 self._close(writer)
         finally:
             writer.finish()
-        totals = ScanTotals(self.files, self.to_read, self.reused, self._chunk, self._chunks_to_read)
+        over = passed()
+        totals = ScanTotals(
+            self.files,
+            self.to_read,
+            self.reused,
+            self._chunk,
+            self._chunks_to_read,
+            passed_folders=over.folders,
+            passed_files=over.files,
+            passed_unfinished=over.unfinished,
+        )
         self._part.finish_scan(totals)
         return totals
 

@@ -12,6 +12,7 @@ from model.weights import read_info
 from producer.bucket import scan_of
 from producer.chunks import Lister
 from producer.errors import BadRequest
+from producer.exclusion import Exclusion, PassedOver
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
 from store.files import sweep
@@ -42,6 +43,8 @@ def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
         preprocessing=info.preprocessing.version,
         dimension=info.dimension,
         queue=queue,
+        exclude=tuple(request.exclusion.patterns),
+        include_hidden=request.exclusion.include_hidden,
     )
     store.keep_weights(request.weights, info.digest)
     run = store.create_run(spec)
@@ -87,8 +90,10 @@ class Dispatcher:
             sent += self._list(run, pass_, pass_.references, found.files, on_scan)
         totals = run.archive.totals
         if totals is None:
-            scan = scan_of(run.archive.root, (bytes(run.output), bytes(self._store.root)), self._store.roots)
-            sent += self._list(run, pass_, run.archive, scan, on_scan)
+            exclusion = Exclusion(tuple(run.spec.exclude), run.spec.include_hidden)
+            own = (bytes(run.output), bytes(self._store.root))
+            scan = scan_of(run.archive.root, own, self._store.roots, exclusion)
+            sent += self._list(run, pass_, run.archive, scan, on_scan, lambda: scan.passed)
             totals = run.archive.totals
             assert totals is not None  # the scan has just ended
         self._expect(run, pass_, sent)
@@ -117,7 +122,15 @@ class Dispatcher:
         self.send(run)
         return pass_
 
-    def _list(self, run: Run, pass_: Pass, part: Part, files: Iterable[Listed], on_scan: OnScan) -> int:
+    def _list(
+        self,
+        run: Run,
+        pass_: Pass,
+        part: Part,
+        files: Iterable[Listed],
+        on_scan: OnScan,
+        passed: Callable[[], PassedOver] = PassedOver,
+    ) -> int:
         """List a part and send its chunks as they are listed; return how many were sent."""
         spec = part.spec
         earlier = next(iter(self._store.parts_of(spec.root, spec.embedding_key)), None)
@@ -132,7 +145,7 @@ class Dispatcher:
                 self._queue.progress.scanned(run.id, pass_.number, lister.files, lister.to_read)
                 on_scan(lister.files, lister.to_read)
 
-        lister.write(files, on_chunk)
+        lister.write(files, on_chunk, passed)
         return sent
 
     def _send_chunk(self, run: Run, pass_: Pass, part: Part, chunk: int) -> None:

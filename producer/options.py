@@ -11,6 +11,8 @@ import typer
 __all__ = [
     "Archive",
     "Band",
+    "Exclude",
+    "IncludeHidden",
     "Json",
     "Margin",
     "Match",
@@ -130,6 +132,19 @@ Band = Annotated[
 Multiple = Annotated[
     bool | None,
     typer.Option("--multiple/--single", help="File a picture under every character within the threshold."),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="Pass over files and folders of the archive, as in .gitignore: '*.psd', 'raw/', '2019/**/draft*'. May be"
+        " given several times.",
+    ),
+]
+IncludeHidden = Annotated[
+    bool,
+    typer.Option("--include-hidden", help="Take hidden files and folders too; a system's own stay out."),
 ]
 RunId = Annotated[
     str | None,

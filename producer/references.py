@@ -12,6 +12,7 @@ from typing import Any
 from model.picture import SNIFF_BYTES, sniff
 from producer.bucket import scan_of
 from producer.errors import BadRequest
+from producer.exclusion import NOTHING_ASKED
 from store.listing import Kind, Listed
 from store.objects import is_remote, list_folder, read_object, real_path
 from store.roots import ANYWHERE, Roots
@@ -85,7 +86,9 @@ def _from_folder(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
     root = os.fsencode(source.resolve())
     try:
         with os.scandir(root) as entries:
-            folders = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(b"."))
+            folders = sorted(
+                entry.name for entry in entries if entry.is_dir() and not NOTHING_ASKED.fits_name(entry.name)
+            )
     except OSError as error:
         raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
     return root, [_character(root, folder) for folder in folders]
@@ -97,7 +100,7 @@ def _from_bucket(source: str) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
         entries = [entry for page in list_folder(root) for entry in page]
     except OSError as error:
         raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
-    folders = sorted(entry.name for entry in entries if entry.folder and not entry.name.startswith(b"."))
+    folders = sorted(entry.name for entry in entries if entry.folder and not NOTHING_ASKED.fits_name(entry.name))
     if not folders:
         raise BadRequest(f"no references at {source}: give a folder with a folder per character")
     return root, [_character(root, folder) for folder in folders]

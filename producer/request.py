@@ -12,6 +12,7 @@ from model.calibration.file import calibrated_threshold
 from model.distance import Match
 from model.weights import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
+from producer.exclusion import NOTHING_ASKED, Exclusion
 from producer.references import References, find_references
 from store.journal import JOURNAL_FOLDER
 from store.objects import folder_exists, is_remote, real_path
@@ -94,6 +95,7 @@ class SortRequest:
         weights: The weights file.
         info: What it says of itself.
         spec: How the first pass assigns and places.
+        exclusion: What of the archive is passed over.
     """
 
     archive: str
@@ -102,6 +104,7 @@ class SortRequest:
     weights: Path
     info: WeightsInfo
     spec: PassSpec
+    exclusion: Exclusion = NOTHING_ASKED
 
     @classmethod
     def check(
@@ -114,6 +117,7 @@ class SortRequest:
         mode: Mode,
         rule: RuleOptions,
         roots: Roots = ANYWHERE,
+        exclusion: Exclusion = NOTHING_ASKED,
     ) -> SortRequest:
         """Check everything that can be checked without making anything.
 
@@ -122,6 +126,7 @@ class SortRequest:
                 out of range.
             WeightsError: The weights cannot be used.
         """
+        exclusion.check()
         archive, output = check_places(os.fspath(archive), os.fspath(output), mode)
         for path, name in ((archive, "archive"), (output, "output")):
             if not roots.admits(str(path)):
@@ -132,7 +137,7 @@ class SortRequest:
         if Path(references).is_dir() or is_remote(os.fspath(references)):
             _apart(os.fsdecode(found.root), "the references", str(output), "the output")
         spec = rule.calibrated(references, info).spec(found, mode, default=None, threshold=info.threshold)
-        return cls(archive, output, found, file, info, spec)
+        return cls(archive, output, found, file, info, spec, exclusion)
 
 
 def check_places(archive: str, output: str, mode: Mode) -> tuple[str, Path]:

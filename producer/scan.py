@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from producer.exclusion import NOTHING_ASKED, Exclusion, PassedOver, unfinished
 from store.listing import Kind, Listed
 from store.roots import ANYWHERE, Roots
 from workers.opening import open_archive
@@ -33,14 +34,19 @@ class Scan:
         root: Absolute path without symbolic links.
         excluded: Absolute paths of folders that are not entered, e.g. the output.
         roots: Symbolic links that lead out of them are not followed.
+        exclusion: Which files and folders are passed over.
+        passed: What was, so far.
     """
 
     root: bytes
     excluded: tuple[bytes, ...] = ()
     roots: Roots = ANYWHERE
+    exclusion: Exclusion = NOTHING_ASKED
+    passed: PassedOver = field(default_factory=PassedOver)
     _closed: set[tuple[int, int]] = field(default_factory=set)  # folders not to be entered (again)
 
     def __iter__(self) -> Iterator[Listed]:
+        self.passed = PassedOver()
         self._closed = {_identity(path) for path in self.excluded if os.path.isdir(path)}
         # One iterator per folder on the way down; recursion would end at a depth that file systems allow.
         way = [self._folder(b"", outside=False)]
@@ -62,9 +68,12 @@ class Scan:
             yield Listed(path or b".", 0, 0, kind=Kind.UNREADABLE, reason=f"folder cannot be listed: {_say(error)}")
             return
         before = path + b"/" if path else b""
+        under_way = unfinished(entry.name for entry in ordered)
         for entry in ordered:
             name = entry.name
             try:
+                if self._passes_over(entry, before + name, under_way):
+                    continue
                 # Nearly all that an archive holds, told in one step for the sake of speed.
                 plain = entry.is_file(follow_symlinks=False) and not name.lower().endswith(_ARCHIVE_SUFFIXES)
                 status = entry.stat() if plain else None
@@ -76,13 +85,31 @@ class Scan:
             else:
                 yield from self._entry(entry, before + name, outside)
 
+    def _passes_over(self, entry: os.DirEntry[bytes], path: bytes, under_way: Container[bytes]) -> bool:
+        """Whether an entry is passed over, which is then counted."""
+        if under_way and entry.name.lower() in under_way and not _is_folder(entry):
+            self.passed.unfinished += 1
+        elif not self._excluded(entry, path):
+            return False
+        if _is_folder(entry):
+            self.passed.folders += 1
+        else:
+            self.passed.files += 1
+        return True
+
+    def _excluded(self, entry: os.DirEntry[bytes], path: bytes) -> bool:
+        exclusion = self.exclusion
+        return exclusion.fits_name(entry.name) or (
+            bool(exclusion.patterns) and exclusion.fits_path(path, _is_folder(entry))
+        )
+
     def _entry(self, entry: os.DirEntry[bytes], path: bytes, outside: bool) -> Iterator[Listed | _Enter]:
         """What is no plain picture: a folder, a link, an archive file, something else."""
         try:
             if entry.is_symlink():
                 yield from self._link(entry, path)
             elif not entry.is_dir():
-                yield from _file(path, entry.stat(), self.root)
+                yield from self._file(path, entry.stat())
             elif self._may_enter(entry.path, once=outside):
                 yield _Enter(path, outside)
         except OSError as error:
@@ -99,12 +126,19 @@ class Scan:
             yield Listed(path, 0, 0, kind=Kind.UNREADABLE, reason="a symbolic link that leads out of OSHIWAKE_ROOTS")
             return
         if not stat.S_ISDIR(status.st_mode):
-            yield from _file(path, status, self.root)
+            yield from self._file(path, status)
             return
         if any(_is_inside(target, os.path.realpath(folder)) for folder in (self.root, *self.excluded)):
             return
         if self._may_enter(target, once=True):
             yield _Enter(path, outside=True)
+
+    def _file(self, path: bytes, status: os.stat_result) -> Iterator[Listed]:
+        size, mtime_ns = status.st_size, status.st_mtime_ns
+        if not stat.S_ISREG(status.st_mode):
+            yield Listed(path, 0, mtime_ns, kind=Kind.UNSUPPORTED, reason="not a regular file")
+        else:
+            yield from found_file(path, size, mtime_ns, self.root, self.exclusion, self.passed)
 
     def _may_enter(self, folder: bytes, *, once: bool) -> bool:
         """Whether a folder is open; with `once`, it is closed from now on. The tree itself is closed from outside."""
@@ -131,34 +165,35 @@ class _Enter:
     outside: bool
 
 
-def _file(path: bytes, status: os.stat_result, root: bytes) -> Iterator[Listed]:
-    size, mtime_ns = status.st_size, status.st_mtime_ns
-    if not stat.S_ISREG(status.st_mode):
-        yield Listed(path, 0, mtime_ns, kind=Kind.UNSUPPORTED, reason="not a regular file")
-    else:
-        yield from found_file(path, size, mtime_ns, root)
-
-
-def found_file(path: bytes, size: int, mtime_ns: int, root: bytes) -> Iterator[Listed]:
+def found_file(
+    path: bytes, size: int, mtime_ns: int, root: bytes, exclusion: Exclusion, passed: PassedOver
+) -> Iterator[Listed]:
     """A regular file, or the files inside it if it is an archive file."""
-    if path.lower().endswith(_ARCHIVE_SUFFIXES):
-        yield from _members(path, size, mtime_ns, root)
-    else:
+    if not path.lower().endswith(_ARCHIVE_SUFFIXES):
         yield Listed(path, size, mtime_ns)
-
-
-def _members(path: bytes, size: int, mtime_ns: int, root: bytes) -> Iterator[Listed]:
-    """The files inside a .zip or .cbz; the archive file itself is listed only when it holds none."""
+        return
     try:
         with open_archive(os.path.join(root, path)) as archive:
-            files = sorted(archive.members)
+            members = sorted(archive.members)
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeError) as error:
         yield Listed(path, size, mtime_ns, kind=Kind.UNREADABLE, reason=f"archive file cannot be opened: {error}")
         return
-    if not files:
+    # The archive file itself is listed only when it holds no file.
+    if not members:
         yield Listed(path, size, mtime_ns, kind=Kind.UNSUPPORTED, reason="an archive file with no file inside")
-    for name in files:
-        yield Listed(path, size, mtime_ns, member=name)
+    for member in members:
+        if exclusion.member(path, member):
+            passed.files += 1
+        else:
+            yield Listed(path, size, mtime_ns, member=member)
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    """Whether an entry is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _identity(path: bytes) -> tuple[int, int]:

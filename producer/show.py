@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from model.printable import json_text
+from producer.exclusion import PassedOver
 from producer.status import SILENT_S, RunState, RunStatus
 
-__all__ = ["duration", "print_json", "print_runs", "print_status", "print_summary"]
+__all__ = ["duration", "passed_line", "print_json", "print_runs", "print_status", "print_summary"]
 
 _SHOWN = 10
 """Failures of a kind that are named."""
@@ -92,12 +93,22 @@ def print_summary(status: RunStatus, console: Console) -> None:
     console.print()
     console.print(_counts_table(summary), soft_wrap=True)
     console.print(escape(status.rule), soft_wrap=True, highlight=False)
+    if line := passed_line(status.passed_over):
+        console.print(line, soft_wrap=True, highlight=False)
     for line in _placing_lines(summary, status):
         console.print(line, soft_wrap=True, highlight=False)
     _print_failures(summary, console)
     console.print(
         f"sorted into [bold]{escape(status.output)}[/bold]; every file: {escape(summary['report'])}", soft_wrap=True
     )
+
+
+def passed_line(passed: PassedOver) -> str:
+    """What the scan has passed over, in one line; empty where that is nothing."""
+    numbers = [(passed.folders, "folder"), (passed.files, "file")]
+    counts = " and ".join(f"{number:,} {noun}{'s' * (number != 1)}" for number, noun in numbers if number)
+    written = f", {passed.unfinished:,} still being written" if passed.unfinished else ""
+    return f"passed over: {counts} (system, hidden or excluded{written})" if counts else ""
 
 
 def _counts_table(summary: dict[str, object]) -> Table:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from producer.exclusion import PassedOver
 from store.counts import Counts
 from store.run import PassSpec, Run
 from tasks.alive import WorkerAlive
@@ -46,6 +47,7 @@ class RunStatus:
         output: Where to.
         scanned: Files seen in the archive so far.
         reused: Of these, unchanged files that were known.
+        passed_over: Numbers of folders and files passed over, and of these files those that were still being written.
         to_read: Files to read, reference pictures included.
         embedded: Files read and embedded.
         failed: Files that cannot be read.
@@ -68,6 +70,7 @@ class RunStatus:
     output: str
     scanned: int = 0
     reused: int = 0
+    passed_over: PassedOver = field(default_factory=PassedOver)
     to_read: int = 0
     embedded: int = 0
     failed: int = 0
@@ -129,6 +132,7 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
         output=run.roots.shown(spec.output),
         scanned=scanned,
         reused=archive.reused if archive else 0,
+        passed_over=PassedOver.of(archive) if archive else PassedOver(),
         to_read=to_read,
         embedded=embedded,
         failed=failed,

@@ -54,6 +54,9 @@ class ScanTotals:
         reused: Unchanged files whose outcome was known already.
         chunks: Number of listings.
         chunks_to_read: Number of listings with at least one file to read.
+        passed_folders: Folders passed over; what is in them counts nowhere.
+        passed_files: Files passed over, which are not among `files`.
+        passed_unfinished: Of these, files that were still being written.
     """
 
     __pydantic_config__ = KNOWN_ALONE
@@ -63,6 +66,9 @@ class ScanTotals:
     reused: Count
     chunks: Count
     chunks_to_read: Count
+    passed_folders: Count = 0
+    passed_files: Count = 0
+    passed_unfinished: Count = 0
 
 
 class Part:

@@ -63,6 +63,8 @@ class RunSpec:
         preprocessing: Version of the preprocessing.
         dimension: Length of an embedding.
         queue: `private` for a run that brings its own broker and workers, `shared` otherwise.
+        exclude: Patterns of files and folders of the archive that the scan passes over.
+        include_hidden: Whether hidden ones are not passed over.
     """
 
     __pydantic_config__ = KNOWN_ALONE
@@ -74,6 +76,8 @@ class RunSpec:
     preprocessing: Text
     dimension: Annotated[int, Field(strict=True, ge=1, le=1 << 16)]
     queue: Queue
+    exclude: tuple[str, ...] = ()
+    include_hidden: bool = False
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _stored(entry: zipfile.ZipInfo) -> bytes:
 
 
 def _unicode_path(entry: zipfile.ZipInfo) -> str | None:
-    """The name in the extra field, if that belongs to the name as it stands now: whoever renames may forget the field."""
+    """The name in the extra field, if that was made for the present name: whoever renames may forget the field."""
     extra = entry.extra
     while len(extra) >= 4:
         kind, length = struct.unpack_from("<HH", extra)

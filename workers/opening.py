@@ -249,7 +249,7 @@ class _Directories:
             raise
 
     def _object(self, path: bytes, roots: Roots) -> _Kept:
-        """An object is asked whether it is the same now and then only; what is read of another is refused by its tag."""
+        """An object is asked now and then whether it is the same; what is read of another one is refused by its tag."""
         _need_inside(path, roots)
         kept = self._kept.get(path)
         now_s = time.monotonic()

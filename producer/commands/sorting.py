@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -23,19 +24,29 @@ def run(
     band: o.Band = None,
     multiple: o.Multiple = None,
     weights: o.Weights = None,
+    exclude: o.Exclude = None,
+    include_hidden: o.IncludeHidden = False,
     store: o.StorePath = None,
     processes: o.Processes = 0,
     json: o.Json = False,
 ) -> None:
     """Sort an archive on this machine: brings its own queue and workers, and stops them at the end."""
     from producer.carry import sort_here
+    from producer.exclusion import Exclusion
     from producer.request import RuleOptions, SortRequest, need_writable
     from producer.session import Session
 
     session = Session(store)
     rule = RuleOptions(threshold, match, margin, band, multiple)
     request = SortRequest.check(
-        archive, references, output, weights=weights, mode=mode.value, rule=rule, roots=session.roots
+        archive,
+        references,
+        output,
+        weights=weights,
+        mode=mode.value,
+        rule=rule,
+        roots=session.roots,
+        exclusion=Exclusion(tuple(exclude or ()), include_hidden),
     )
     need_writable(request.output)
     session.finish(sort_here(session, request, processes), json)
@@ -52,6 +63,8 @@ def enqueue(
     band: o.Band = None,
     multiple: o.Multiple = None,
     weights: o.Weights = None,
+    exclude: o.Exclude = None,
+    include_hidden: o.IncludeHidden = False,
     store: o.StorePath = None,
     worker_check: Annotated[
         bool, typer.Option("--worker-check/--no-worker-check", help="Refuse when no worker listens.")
@@ -60,16 +73,24 @@ def enqueue(
 ) -> None:
     """Scan an archive, send its chunks to the workers, print the run id and return."""
     from producer.dispatch import Dispatcher, create_run
+    from producer.exclusion import Exclusion, PassedOver
     from producer.request import RuleOptions, SortRequest
     from producer.session import Session
-    from producer.show import print_json
+    from producer.show import passed_line, print_json
     from producer.watch import View
     from tasks.errors import NoWorker
 
     session = Session(store)
     rule = RuleOptions(threshold, match, margin, band, multiple)
     request = SortRequest.check(
-        archive, references, output, weights=weights, mode=mode.value, rule=rule, roots=session.roots
+        archive,
+        references,
+        output,
+        weights=weights,
+        mode=mode.value,
+        rule=rule,
+        roots=session.roots,
+        exclusion=Exclusion(tuple(exclude or ()), include_hidden),
     )
     queue = session.checked_queue()
     if worker_check:
@@ -81,14 +102,17 @@ def enqueue(
     view = View(session.err)
     with view.open():
         totals = Dispatcher(session.store, queue, session.settings.chunk_images).send(made, view.scanned)
+    passed = PassedOver.of(totals)
     if json:
         fields = {"run": made.id, "files": totals.files, "to_read": totals.to_read, "reused": totals.reused}
-        print_json(fields, session.out)
+        print_json({**fields, "passed_over": asdict(passed)}, session.out)
         return
     session.say(
         f"{totals.files:,} files seen, {totals.to_read:,} to read, {totals.reused:,} unchanged and known;"
         f" follow with: producer status {made.id} --watch"
     )
+    if line := passed_line(passed):
+        session.say(line)
     session.out.out(made.id, highlight=False)
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from producer.exclusion import Exclusion
 from producer.scan import Scan
 from store.listing import Kind, Listed
 from store.roots import Roots
@@ -40,13 +41,14 @@ class TestOrder:
                         made.add((b"/".join(parts), file.write(b"x" * len(parts))))
                 except OSError:
                     continue  # a file stands where this path needs a folder, or the reverse
-            found = scan(root)
+            everything = Exclusion(include_hidden=True)
+            found = scan(root, exclusion=everything)
             assert {(listed.path, listed.size) for listed in found} == made
             assert len(found) == len(made)
             keys = [listed.sort_key for listed in found]
             assert all(before < after for before, after in itertools.pairwise(keys))
-            assert scan(root) == found
-            assert list(Scan(root)) == found
+            assert scan(root, exclusion=everything) == found
+            assert list(Scan(root, exclusion=everything)) == found
 
     def test_one_object_scans_twice(self, tmp_path: Path) -> None:
         """A scan may be begun again, and the second is as whole as the first."""
@@ -130,11 +132,6 @@ class TestFiles:
         """An empty file is a file."""
         (tmp_path / "x.png").touch()
         assert [(listed.path, listed.size, listed.to_read) for listed in scan(tmp_path)] == [(b"x.png", 0, True)]
-
-    def test_hidden_files_and_folders(self, tmp_path: Path) -> None:
-        """Nothing is left out for its name."""
-        fill(tmp_path, ".x", ".d/y", "__MACOSX/._z")
-        assert names(tmp_path) == [".d/y", ".x", "__MACOSX/._z"]
 
     def test_names_that_are_no_text(self, tmp_path: Path) -> None:
         """Any bytes may be a name; they are kept as they are, and shown escaped."""

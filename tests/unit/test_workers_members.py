@@ -1,4 +1,4 @@
-"""The names of the members of an archive file: all different, all found again, in whatever encoding they were written."""
+"""The names of the members of an archive file: all different, all found again, whatever their encoding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.legacy_names import decode_names
 from workers.members import name_members
 
 KANA = "".join(map(chr, [*range(0x3042, 0x3094), *range(0x30A2, 0x30F4)])) + "ー"
-KANJI = "表紙桜木絵日本語漫画第一話夏服水着猫娘東方紅魔郷初音未来塗色構想能予測申暴十貼"  # some hold the byte of a backslash
+KANJI = "表紙桜木絵日本語漫画第一話夏服水着猫娘東方紅魔郷初音未来構想能予申暴十貼"  # some hold a backslash's byte
 HANZI = "图画集片壁纸高清风景少女猫娘东方红魔乡初音未来第一话夏日泳装插画原神崩坏铁道明日方舟"
 TRADITIONAL = "圖畫集片壁紙風景少女貓娘東方紅魔鄉初音未來第一話夏日泳裝插畫原神崩壞鐵道"
 HANGUL = "이다는그림사진고양소녀여름수영복원신동방모음배경화면나라하늘바다가을우리"

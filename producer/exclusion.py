@@ -1,0 +1,167 @@
+"""Files and folders that a scan passes over: a system's own, hidden, unfinished, or excluded by the person."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from producer.errors import BadRequest
+from store.part import ScanTotals
+
+__all__ = ["NOTHING_ASKED", "Exclusion", "PassedOver", "unfinished"]
+
+_SYSTEM = frozenset(
+    name.encode()
+    for name in (
+        "__macosx",  # macOS, and its archive files
+        "lost+found",  # ext4
+        *("@eadir", "#recycle", "#snapshot"),  # Synology
+        *("@recycle", "@recently-snapshot"),  # QNAP
+        *(
+            "$recycle.bin",
+            "recycler",
+            "system volume information",
+            "thumbs.db",
+            "ehthumbs.db",
+            "desktop.ini",
+        ),  # Windows
+    )
+)
+"""Files and folders that systems make for themselves, in small letters: copies in small, what was deleted, notes."""
+
+_HIDDEN_SYSTEM = re.compile(
+    rb"""\._.*  # macOS: what a foreign file system cannot keep
+    | \.(ds_store|appledouble|spotlight-v100|fseventsd|temporaryitems|documentrevisions-v100)
+    | \.trash.* | \.thumbnails  # freedesktop.org
+    | \.@__thumb  # QNAP
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+"""The hidden ones among them."""
+
+_NO_NAMES = (b"", b".", b"..")
+
+_BESIDE = b".aria2"
+"""aria2 writes a file under its own name, and notes beside it, in `a.png.aria2`, what is still to come."""
+
+_UNFINISHED = (b".part", b".partial", b".crdownload", b".download", b".opdownload", b".!qb", b".!ut", b".tmp", _BESIDE)
+"""Ends of names, in small letters, under which programs write files that are not whole yet."""
+
+
+@dataclass
+class PassedOver:
+    """What a scan has passed over so far; of a folder nothing inside is counted.
+
+    Attributes:
+        folders: Folders.
+        files: Files, members of archive files included.
+        unfinished: Of these, files that are still being written: a later run sees them.
+    """
+
+    folders: int = 0
+    files: int = 0
+    unfinished: int = 0
+
+    @classmethod
+    def of(cls, totals: ScanTotals) -> PassedOver:
+        """What a finished scan has passed over."""
+        return cls(totals.passed_folders, totals.passed_files, totals.passed_unfinished)
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """The rule by which a scan passes over files and folders.
+
+    A pattern is one of `.gitignore`, without exceptions: `*`, `?` and `[…]` within a name, `**` for any folders.
+    Without a slash it fits a name anywhere, with one a path below the archive; with a slash at its end, folders only.
+    Upper and lower case are the same, and so are the forms of Unicode.
+
+    Attributes:
+        patterns: What the person does not want.
+        include_hidden: Take files and folders whose names begin with a dot, but for those of a system.
+    """
+
+    patterns: Sequence[str] = ()
+    include_hidden: bool = False
+
+    def check(self) -> None:
+        """Make sure that the patterns can fit anything.
+
+        Raises:
+            BadRequest: One cannot.
+        """
+        for pattern in self.patterns:
+            parts = pattern.strip("/").split("/")
+            if not pattern.strip("/") or any(part in ("", ".", "..") for part in parts):
+                raise BadRequest(
+                    f"--exclude {pattern!r} fits nothing: give a name such as '*.psd', or a path below the archive such"
+                    " as 'raw/2019'"
+                )
+
+    def fits_name(self, name: bytes) -> bool:
+        """Whether files and folders of this name are passed over wherever they are."""
+        if not name.startswith(b"."):
+            return name.lower() in _SYSTEM
+        return name not in _NO_NAMES and (not self.include_hidden or _HIDDEN_SYSTEM.fullmatch(name) is not None)
+
+    def fits_path(self, path: bytes, folder: bool) -> bool:
+        """Whether a pattern fits a file or a folder."""
+        parts = _folded(os.fsdecode(path)).split("/")
+        return any(pattern.fits(parts, folder) for pattern in self._compiled)
+
+    def member(self, archive_file: bytes, member: bytes) -> bool:
+        """Whether a member of an archive file is passed over: as a file would be in a folder of that name."""
+        parts = [part for part in member.split(b"/") if part not in _NO_NAMES]
+        if any(map(self.fits_name, parts)):
+            return True
+        if not self.patterns:
+            return False
+        paths = [b"/".join([archive_file, *parts[: n + 1]]) for n in range(len(parts))]
+        return any(self.fits_path(path, path is not paths[-1]) for path in paths)
+
+    @cached_property
+    def _compiled(self) -> list[_Pattern]:
+        return [_Pattern(pattern) for pattern in self.patterns]
+
+
+NOTHING_ASKED = Exclusion()
+"""What is passed over unless a person says otherwise."""
+
+
+def unfinished(names: Iterable[bytes]) -> frozenset[bytes]:
+    """The files of one folder that are still being written, in small letters, told by its names."""
+    marks = [lower for name in names if (lower := name.lower()).endswith(_UNFINISHED)]
+    return frozenset(marks).union(mark.removesuffix(_BESIDE) for mark in marks)
+
+
+class _Pattern:
+    """One pattern, ready to be compared with paths."""
+
+    def __init__(self, pattern: str) -> None:
+        self._folders_only = pattern.endswith("/")
+        parts = _folded(pattern).strip("/").split("/")
+        if len(parts) == 1 and not pattern.startswith("/"):
+            parts = ["**", *parts]
+        self._parts = [None if part == "**" else re.compile(fnmatch.translate(part)) for part in parts]
+
+    def fits(self, path: list[str], folder: bool) -> bool:
+        """Whether a path, part by part, is meant."""
+        return (folder or not self._folders_only) and _fit(self._parts, path)
+
+
+def _fit(pattern: list[re.Pattern[str] | None], path: list[str]) -> bool:
+    if not pattern or not path:
+        return not pattern and not path
+    first, rest = pattern[0], pattern[1:]
+    if first is None:
+        return not rest or any(_fit(rest, path[n:]) for n in range(len(path)))
+    return first.fullmatch(path[0]) is not None and _fit(rest, path[1:])
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text.casefold())
