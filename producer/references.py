@@ -17,6 +17,7 @@ from store.listing import Kind, Listed
 from store.objects import is_remote, list_folder, read_object, real_path
 from store.roots import ANYWHERE, Roots
 from workers.naming import NEGATIVE_PREFIX
+from workers.ugoira import is_ugoira
 
 __all__ = ["References", "find_references"]
 
@@ -185,8 +186,8 @@ def _is_picture(root: bytes, listed: Listed) -> bool:
     path = os.path.join(root, listed.path)
     try:
         if is_remote(path):
-            return bool(listed.size) and sniff(read_object(path, SNIFF_BYTES)) is not None
+            return bool(listed.size) and (sniff(read_object(path, SNIFF_BYTES)) is not None or is_ugoira(path))
         with open(path, "rb") as file:
-            return sniff(file.read(SNIFF_BYTES)) is not None
+            return sniff(file.read(SNIFF_BYTES)) is not None or is_ugoira(path)
     except OSError:
         return True

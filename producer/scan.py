@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import zipfile
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -16,7 +15,8 @@ from operator import attrgetter
 from producer.exclusion import NOTHING_ASKED, Exclusion, PassedOver, unfinished
 from store.listing import Kind, Listed
 from store.roots import ANYWHERE, Roots
-from workers.opening import open_archive
+from workers.opening import BROKEN_ARCHIVE, open_archive
+from workers.ugoira import frames_of
 
 __all__ = ["Scan", "found_file"]
 
@@ -175,10 +175,14 @@ def found_file(
     try:
         with open_archive(os.path.join(root, path)) as archive:
             members = sorted(archive.members)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeError) as error:
+            animation = bool(frames_of(archive, path))
+    except (OSError, *BROKEN_ARCHIVE) as error:
         yield Listed(path, size, mtime_ns, kind=Kind.UNREADABLE, reason=f"archive file cannot be opened: {error}")
         return
-    # The archive file itself is listed only when it holds no file.
+    if animation:
+        yield Listed(path, size, mtime_ns)
+        return
+    # Else the archive file itself is listed only when it holds no file.
     if not members:
         yield Listed(path, size, mtime_ns, kind=Kind.UNSUPPORTED, reason="an archive file with no file inside")
     for member in members:

@@ -6,7 +6,6 @@ per file, in order; a bad file is an outcome, never an end.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -126,8 +125,8 @@ class Pipeline:
         notes: list[str] = []
         start = time.perf_counter()
         try:
-            data = sources.read(listed)
-            digest = hashlib.sha256(data).digest()
+            content = sources.read(listed)
+            data, digest = content.picture, content.digest
             timings.read_s += time.perf_counter() - start
             if self.careful:
                 try_picture(data, self._preprocessing, limits=self.limits, limit_s=self.picture_limit_s)

@@ -9,13 +9,13 @@ from typing import Any
 
 from celery.bin.celery import main
 
-from workers.reading import Sources
+from workers.reading import Content, Sources
 
 _read = Sources.read
 _wait_s = float(os.environ["OSHIWAKE_SLOW_IMAGE_S"])
 
 
-def _slowly(self: Sources, *args: Any) -> bytes:
+def _slowly(self: Sources, *args: Any) -> Content:
     time.sleep(_wait_s)
     return _read(self, *args)
 

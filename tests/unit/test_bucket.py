@@ -90,7 +90,7 @@ def test_objects_are_read(objects: ObjectServer, tmp_path: Path) -> None:
     listed = {x.name: x for x in BucketScan(b"s3://art/read")}
     sources = Sources(b"s3://art/read", max_bytes=10_000)
     for name in ("a.png", "named.txt", "book.cbz!/1.png"):
-        assert sources.read(listed[name]) == PNG
+        assert sources.read(listed[name]).picture == PNG
     for name in ("film.mkv", "empty"):
         with pytest.raises(UnsupportedPicture):
             sources.read(listed[name])

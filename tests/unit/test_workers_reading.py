@@ -61,14 +61,14 @@ def test_a_picture_s_bytes_are_read_whole(root: Path, sources: Sources) -> None:
     """Of a plain file and of a member of an archive file alike."""
     put(root / "a.png", png("red"))
     book(root, {"1.png": png("blue")})
-    assert sources.read(listed("a.png")) == png("red")
-    assert sources.read(listed("book.cbz", "1.png")) == png("blue")
+    assert sources.read(listed("a.png")).picture == png("red")
+    assert sources.read(listed("book.cbz", "1.png")).picture == png("blue")
 
 
 def test_names_that_are_no_utf8_are_read(root: Path, sources: Sources) -> None:
     """The path is bytes, whatever they are."""
     (root / os.fsdecode(b"\xff\xfe.png")).write_bytes(png())
-    assert sources.read(Listed(b"\xff\xfe.png", 1, 1)) == png()
+    assert sources.read(Listed(b"\xff\xfe.png", 1, 1)).picture == png()
 
 
 def test_of_what_is_no_picture_only_the_beginning_is_read(root: Path, sources: Sources) -> None:
@@ -162,7 +162,7 @@ def test_files_beyond_the_limit_are_refused(root: Path) -> None:
         with pytest.raises(UnreadablePicture, match="limit"):
             sources.read(file)
     sources = Sources(bytes(root), max_bytes=len(big))
-    assert sources.read(listed("a.png")) == sources.read(listed("book.cbz", "1.png")) == big
+    assert sources.read(listed("a.png")).picture == sources.read(listed("book.cbz", "1.png")).picture == big
 
 
 def _patch(path: Path, at: bytes, offset: int, value: bytes) -> None:
@@ -216,7 +216,7 @@ def test_a_damaged_archive_file_is_an_outcome(
         sources.read(listed("book.cbz", "1.png"))
     assert str(caught.value) and not isinstance(caught.value, PassingFailure)
     put(root / "a.png", png())
-    assert sources.read(listed("a.png")) == png()
+    assert sources.read(listed("a.png")).picture == png()
 
 
 def test_a_member_that_lies_about_its_size_costs_no_more_than_it_says(root: Path, sources: Sources) -> None:
@@ -232,7 +232,7 @@ def test_names_in_an_archive_file_lead_nowhere(root: Path, sources: Sources) -> 
     names = ["../../etc/1.png", "/etc/2.png"]
     book(root, {name: png() for name in names})
     for name in names:
-        assert sources.read(listed("book.cbz", name)) == png()
+        assert sources.read(listed("book.cbz", name)).picture == png()
 
 
 def test_entries_of_one_name_are_all_read(root: Path, sources: Sources) -> None:
@@ -240,7 +240,7 @@ def test_entries_of_one_name_are_all_read(root: Path, sources: Sources) -> None:
     with zipfile.ZipFile(root / "book.cbz", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
         for colour in ("red", "green", "blue"):
             archive.writestr("1.png", png(colour))
-    found = [sources.read(listed("book.cbz", name)) for name in ("1 (2).png", "1 (3).png", "1.png")]
+    found = [sources.read(listed("book.cbz", name)).picture for name in ("1 (2).png", "1 (3).png", "1.png")]
     assert found == [png("red"), png("green"), png("blue")]
 
 
@@ -249,7 +249,7 @@ def test_names_of_an_earlier_program_are_read(root: Path, sources: Sources) -> N
     path = book(root, {"xxxx.png": png()})
     path.write_bytes(path.read_bytes().replace(b"xxxx", "表絵".encode("shift_jis")))
     for name in ("表絵.png", "表絵.png".encode("shift_jis").decode("cp437")):
-        assert sources.read(listed("book.cbz", name)) == png()
+        assert sources.read(listed("book.cbz", name)).picture == png()
 
 
 def test_the_directory_of_an_archive_file_is_read_once(
@@ -265,7 +265,7 @@ def test_the_directory_of_an_archive_file_is_read_once(
         path = book(root, {name: png() for name in names})
     before = len(os.listdir("/proc/self/fd"))
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(lambda name: sources.read(listed("book.cbz", name)), names)) == {png()}
+        assert set(pool.map(lambda name: sources.read(listed("book.cbz", name)).picture, names)) == {png()}
     for name in names:
         member = Operation(Action.COPY, Image(bytes(path), name.encode()), bytes(path), b"")
         assert member_digest(member) == hashlib.sha256(png()).digest()
@@ -278,16 +278,16 @@ def test_an_archive_file_that_changes_is_read_anew(root: Path, sources: Sources,
     """Whether another file takes its place or it is written into, also while it is being read."""
     path = book(root, {"1.png": png("red"), "2.png": png("red")})
     with open_archive(bytes(path)) as before:
-        assert sources.read(listed("book.cbz", "1.png")) == png("red")
+        assert sources.read(listed("book.cbz", "1.png")).picture == png("red")
         if in_place:
             with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
                 archive.writestr("1.png", png("blue"))
         else:
             path.rename(root / "old.cbz")
             book(root, {"1.png": png("blue"), "2.png": png("red")})
-        assert sources.read(listed("book.cbz", "1.png")) == png("blue")
+        assert sources.read(listed("book.cbz", "1.png")).picture == png("blue")
         assert before.read(find_member(before, b"2.png")) == png("red")
-    assert sources.read(listed("book.cbz", "1.png")) == png("blue")
+    assert sources.read(listed("book.cbz", "1.png")).picture == png("blue")
 
 
 def test_many_archive_files_need_few_descriptors(root: Path, sources: Sources) -> None:
@@ -296,7 +296,7 @@ def test_many_archive_files_need_few_descriptors(root: Path, sources: Sources) -
         book(root, {"1.png": png()}).rename(root / f"{n}.cbz")
     before = len(os.listdir("/proc/self/fd"))
     for n in range(40):
-        assert sources.read(listed(f"{n}.cbz", "1.png")) == png()
+        assert sources.read(listed(f"{n}.cbz", "1.png")).picture == png()
     assert len(os.listdir("/proc/self/fd")) - before <= 16
 
 
@@ -313,10 +313,10 @@ def test_a_machine_with_roots_reads_nothing_outside(tmp_path: Path) -> None:
     roots = Roots({"art": str(art), "more": str(tmp_path / "more")})
     fenced = Sources(bytes(art), roots=roots)
     free = Sources(bytes(art))
-    assert fenced.read(listed("near.png")) == free.read(listed("near.png")) == png("blue")
-    assert fenced.read(listed("in.png")) == png("green")
+    assert fenced.read(listed("near.png")).picture == free.read(listed("near.png")).picture == png("blue")
+    assert fenced.read(listed("in.png")).picture == png("green")
     for far in (listed("far.png"), listed("folder/x.png"), listed("far.cbz", "1.png")):
-        assert free.read(far) == png()
+        assert free.read(far).picture == png()
         with pytest.raises(PassingFailure, match="leads out of this machine's roots"):
             fenced.read(far)
     for name in ("../secret/x.png", str(secret), "a/../../secret/x.png"):
