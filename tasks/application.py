@@ -13,14 +13,11 @@ from kombu.entity import Queue
 
 from tasks.connection import KEEPALIVE
 from tasks.devices import embed_processes
+from tasks.messages import EMBED_QUEUE, MESSAGES, QUEUES, REDUCE_QUEUE, TRAIN_QUEUE
 from tasks.settings import Settings, read_settings
 from tasks.transport import install
 
 __all__ = ["EMBED_QUEUE", "REDUCE_QUEUE", "TRAIN_QUEUE", "app", "settings"]
-
-EMBED_QUEUE = "embed"
-REDUCE_QUEUE = "reduce"
-TRAIN_QUEUE = "train"
 
 
 def _make_app(settings: Settings) -> Celery:
@@ -54,14 +51,10 @@ def _make_app(settings: Settings) -> Celery:
         task_serializer="json",
         result_serializer="json",
         accept_content=["json"],
-        task_queues=[Queue(name) for name in (EMBED_QUEUE, REDUCE_QUEUE, TRAIN_QUEUE)],  # type: ignore[no-untyped-call]
+        task_queues=[Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
         task_default_queue=EMBED_QUEUE,
-        task_routes={
-            "oshiwake.embed": {"queue": EMBED_QUEUE},
-            "oshiwake.assign": {"queue": REDUCE_QUEUE},
-            "oshiwake.reduce": {"queue": REDUCE_QUEUE},
-            "oshiwake.train": {"queue": TRAIN_QUEUE},
-        },
+        task_routes={kind.task: {"queue": kind.queue} for kind in MESSAGES.values()},
+        worker_consumer="tasks.consumer:Consumer",
         # A chunk belongs to the worker only once it is done: a worker that dies gives it back.
         task_acks_late=True,
         task_reject_on_worker_lost=True,

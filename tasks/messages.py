@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,7 +11,24 @@ from store.run import valid_run_id
 from store.study import valid_study, valid_trial
 from tasks.errors import BadMessage
 
-__all__ = ["AssignMessage", "EmbedMessage", "ReduceMessage", "TrainMessage", "decode_message"]
+__all__ = [
+    "EMBED_QUEUE",
+    "MESSAGES",
+    "QUEUES",
+    "REDUCE_QUEUE",
+    "TRAIN_QUEUE",
+    "AssignMessage",
+    "EmbedMessage",
+    "Message",
+    "ReduceMessage",
+    "RunMessage",
+    "TrainMessage",
+    "decode_message",
+]
+
+EMBED_QUEUE = "embed"
+REDUCE_QUEUE = "reduce"
+TRAIN_QUEUE = "train"
 
 _PartName = Annotated[str, Field(pattern=r"^(archive|passes/[0-9]{1,6}/references)$")]
 
@@ -28,13 +45,49 @@ def _checked(valid: Callable[[str], bool], what: str) -> AfterValidator:
 _RunId = Annotated[str, _checked(valid_run_id, "run")]
 _Study = Annotated[str, _checked(valid_study, "study")]
 _Trial = Annotated[str, _checked(valid_trial, "trial")]
+_Number = Annotated[int, Field(ge=1, lt=1_000_000)]
+_Chunk = Annotated[int, Field(ge=0, lt=1_000_000_000)]
 
 
-class _Message(BaseModel):
+class Message(BaseModel):
+    """What all have in common.
+
+    Attributes:
+        task: The task that it starts.
+        queue: The queue by which it travels.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    task: ClassVar[str]
+    queue: ClassVar[str]
 
-class EmbedMessage(_Message):
+    version: Literal[1] = 1
+
+    @property
+    def shown(self) -> str:
+        """What Flower shows of it."""
+        raise NotImplementedError
+
+
+class RunMessage(Message):
+    """A message about a run.
+
+    Attributes:
+        run: The run.
+        number: The pass.
+    """
+
+    run: _RunId
+    number: _Number
+
+    @property
+    def what(self) -> str:
+        """What of the pass it is about, for a person to read, and by which its deliveries are counted."""
+        raise NotImplementedError
+
+
+class EmbedMessage(RunMessage):
     """Embed one chunk.
 
     Attributes:
@@ -44,19 +97,24 @@ class EmbedMessage(_Message):
         chunk: The number of the chunk in that listing.
     """
 
-    version: Literal[1] = 1
-    run: _RunId
-    number: Annotated[int, Field(ge=1)]
+    task: ClassVar[str] = "oshiwake.embed"
+    queue: ClassVar[str] = EMBED_QUEUE
+
     part: _PartName
-    chunk: Annotated[int, Field(ge=0)]
+    chunk: _Chunk
 
     @property
     def what(self) -> str:
         """The chunk for a person to read: `chunk 17`, or `references 0`."""
         return f"{'chunk' if self.part == 'archive' else 'references'} {self.chunk}"
 
+    @property
+    def shown(self) -> str:
+        """See `Message`."""
+        return f"run {self.run} {self.what}"
 
-class ReduceMessage(_Message):
+
+class ReduceMessage(RunMessage):
     """Reduce one pass of a run.
 
     Attributes:
@@ -64,12 +122,21 @@ class ReduceMessage(_Message):
         number: The pass.
     """
 
-    version: Literal[1] = 1
-    run: _RunId
-    number: Annotated[int, Field(ge=1)]
+    task: ClassVar[str] = "oshiwake.reduce"
+    queue: ClassVar[str] = REDUCE_QUEUE
+
+    @property
+    def what(self) -> str:
+        """See `RunMessage`."""
+        return "reduce"
+
+    @property
+    def shown(self) -> str:
+        """See `Message`."""
+        return f"run {self.run} pass {self.number}"
 
 
-class AssignMessage(_Message):
+class AssignMessage(RunMessage):
     """Assign one part of a run, for the reducer of a pass.
 
     Attributes:
@@ -79,19 +146,24 @@ class AssignMessage(_Message):
         parts: Of how many.
     """
 
-    version: Literal[1] = 1
-    run: _RunId
-    number: Annotated[int, Field(ge=1)]
-    part: Annotated[int, Field(ge=0)]
-    parts: Annotated[int, Field(ge=1)]
+    task: ClassVar[str] = "oshiwake.assign"
+    queue: ClassVar[str] = REDUCE_QUEUE
+
+    part: _Chunk
+    parts: Annotated[int, Field(ge=1, lt=1_000_000_000)]
 
     @property
     def what(self) -> str:
         """The part for a person to read: `part 3 of 8`."""
         return f"part {self.part + 1} of {self.parts}"
 
+    @property
+    def shown(self) -> str:
+        """See `Message`."""
+        return f"run {self.run} pass {self.number} {self.what}"
 
-class TrainMessage(_Message):
+
+class TrainMessage(Message):
     """Train one trial of a study, for a while; its configuration and its checkpoints are in the store.
 
     Attributes:
@@ -99,7 +171,9 @@ class TrainMessage(_Message):
         trial: The trial's name, made of the values that it tries.
     """
 
-    version: Literal[1] = 1
+    task: ClassVar[str] = "oshiwake.train"
+    queue: ClassVar[str] = TRAIN_QUEUE
+
     study: _Study
     trial: _Trial
 
@@ -108,8 +182,20 @@ class TrainMessage(_Message):
         """The trial for a person to read."""
         return f"study {self.study} trial {self.trial}"
 
+    @property
+    def shown(self) -> str:
+        """See `Message`."""
+        return self.what
 
-M = TypeVar("M", EmbedMessage, ReduceMessage, AssignMessage, TrainMessage)
+
+MESSAGES: Mapping[str, type[Message]] = {
+    kind.task: kind for kind in (EmbedMessage, AssignMessage, ReduceMessage, TrainMessage)
+}
+"""The kinds of messages, by the task that they start."""
+
+QUEUES = (EMBED_QUEUE, REDUCE_QUEUE, TRAIN_QUEUE)
+
+M = TypeVar("M", bound=Message)
 
 
 def decode_message(kind: type[M], fields: dict[str, Any]) -> M:

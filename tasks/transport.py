@@ -1,7 +1,8 @@
 """Kombu's way to Redis, which here outlives what is no message, and answers that never arrive.
 
-Whoever reaches the broker can push any bytes into a queue's list. Kombu hands the error of reading them to the worker's
-event loop, and the worker ends; so a few bytes would end a whole fleet.
+Whoever reaches the broker can push any bytes into a queue's list, or publish them. Kombu hands the error of reading
+them to the worker's event loop, and the worker ends; so a few bytes would end a whole fleet. What can be read is built
+anew (`tasks.envelope`) before Celery acts on anything in it.
 
 A worker answers for what it has done, and only then has room for the next message. Where that answer fails, as it does
 when the broker stands still for longer than the socket's timeout, Celery writes a line into the log and goes on, and
@@ -23,11 +24,22 @@ from typing import Any
 from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.utils.json import dumps
 
+from tasks.envelope import rebuilt
+from tasks.errors import BadMessage
 from tasks.unawaited import Unawaited
 
 __all__ = ["Transport", "install"]
 
+_NO_MESSAGE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What reading something raises that is not of Celery's form."""
+
 _log = logging.getLogger(__name__)
+
+
+def _refuse(error: Exception) -> None:
+    """Say what is wrong with a message, in a short line, and not what is in it: it may be long, or secret."""
+    why = str(error) if isinstance(error, BadMessage) else f"not of Celery's form ({type(error).__name__})"
+    _log.error("action=refuse error=BadMessage: %s; the message is thrown away", ascii(why)[1:-1][:200])
 
 
 class _QoS(redis.QoS):
@@ -51,7 +63,12 @@ class _QoS(redis.QoS):
     def restore_by_tag(self, *args: Any, **options: Any) -> None:
         """Put a message back in its queue, once the note of it has arrived."""
         self.channel.unawaited.wait()
-        super().restore_by_tag(*args, **options)  # type: ignore[no-untyped-call]
+        try:
+            super().restore_by_tag(*args, **options)  # type: ignore[no-untyped-call]
+        except _NO_MESSAGE as error:
+            # It would come first at each look, before all that can be put back.
+            _refuse(error)
+            self._remove_from_indices(args[0]).execute()  # type: ignore[no-untyped-call]
 
     @contextmanager
     def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
@@ -89,11 +106,15 @@ class _Channel(redis.Channel):
     def _brpop_read(self, **options: Any) -> bool:
         try:
             return bool(super()._brpop_read(**options))  # type: ignore[no-untyped-call]
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            # What is wrong with it, never what is in it: it may be long, or secret.
-            _log.error(
-                "action=refuse error=%s: not a message of Celery's form; it is thrown away", type(error).__name__
-            )
+        except _NO_MESSAGE as error:
+            _refuse(error)
+            return True
+
+    def _receive_one(self, client: Any) -> Any:
+        try:
+            return super()._receive_one(client)  # type: ignore[no-untyped-call]
+        except _NO_MESSAGE as error:
+            _refuse(error)
             return True
 
 
@@ -101,6 +122,14 @@ class Transport(redis.Transport):
     """Redis, with channels that throw away what cannot be read, and that a failed answer does not stop."""
 
     Channel = _Channel
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        try:
+            message = rebuilt(message, queue)
+        except BadMessage as error:
+            _refuse(error)
+        else:
+            super()._deliver(message, queue)  # type: ignore[no-untyped-call]
 
 
 def install() -> None:

@@ -7,12 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.errors import BadMessage
-
 __all__ = ["ATTEMPTS", "FIRST", "Pause", "Tries"]
 
 ATTEMPTS = 3
 """How often a chunk is tried before the run reports it as failed."""
+
+_MOST, _MOST_WORKERS, _LONGEST_NAME = 1000, 1000, 255
+"""Beyond these nobody of ours has written the headers."""
 
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
@@ -32,15 +33,13 @@ class Tries:
 
     @classmethod
     def of(cls, request: Any) -> Tries:
-        """What came with a Celery request.
-
-        Raises:
-            BadMessage: The headers have another form.
-        """
-        try:
-            return cls(int(request.get("attempt") or 1), frozenset(request.get("failed_at") or ()))
-        except (ValueError, TypeError) as error:
-            raise BadMessage(f"headers refused: {error}") from error
+        """What came in a message's headers, or with a Celery request; of another form, as if nobody had tried."""
+        attempt, failed_at = request.get("attempt"), request.get("failed_at")
+        if not isinstance(attempt, int) or not 1 <= attempt <= _MOST:
+            attempt = 1
+        if not isinstance(failed_at, list) or len(failed_at) > _MOST_WORKERS or not all(map(_is_name, failed_at)):
+            failed_at = []
+        return cls(attempt, frozenset(failed_at))
 
     @property
     def headers(self) -> dict[str, Any]:
@@ -57,6 +56,10 @@ class Tries:
         if counts and self.attempt >= ATTEMPTS:
             return None
         return Tries(self.attempt + counts, self.failed_at | {worker})
+
+
+def _is_name(worker: Any) -> bool:
+    return isinstance(worker, str) and len(worker) <= _LONGEST_NAME
 
 
 FIRST = Tries()

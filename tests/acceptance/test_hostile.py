@@ -98,5 +98,83 @@ def test_hostile_messages_kill_nobody(farm: Farm, tmp_path: Path) -> None:
     for worker in workers:
         os.killpg(worker.pid, signal.SIGTERM)
         logs.append(worker.communicate(timeout=60)[1])
-    assert "BadMessage" in logs[0] and "ContentDisallowed" in logs[0]
+    assert logs[0].count("BadMessage") >= 12, "each is said"
     assert max(len(line) for log in logs for line in log.splitlines()) < 20_000, "no body is written whole into a log"
+
+
+def execution(run: str) -> dict[str, bytes]:
+    """Messages for a chunk of a run that is being embedded, by what they ask Celery to do with it."""
+    body = {"version": 1, "run": run, "number": 1, "part": "archive", "chunk": 0}
+    evil: dict[str, dict[str, Any]] = {
+        "a limit that is no number": {"timelimit": ["a", None]},
+        "a limit of nothing": {"timelimit": [0.001, None]},
+        "limits before now": {"timelimit": [-1, -1]},
+        "limits of another form": {"timelimit": {"hard": 1}},
+        "in a thousand years": {"eta": "3026-01-01T00:00:00"},
+        "at no time": {"eta": ["x"]},
+        "expired": {"expires": "2020-01-01T00:00:00"},
+        "expires as garbage": {"expires": {"a": 1}},
+        "retried for ever": {"retries": 10**9},
+        "retried by text": {"retries": "many"},
+        "a task that is a list": {"task": ["oshiwake.embed"]},
+        "no task": {"task": None},
+        "an id that is an object": {"id": {"a": 1}},
+        "a group": {"group": "x", "root_id": ["y"], "parent_id": 3},
+        "stamps": {"stamped_headers": 7, "stamps": "x"},
+        "compressed": {"compression": "zlib"},
+        "another name": {"shadow": ["celery.shutdown"], "argsrepr": {"x": 1}},
+        "headers of other types": {"attempt": "many", "failed_at": 7},
+        "origin": {"origin": 10**400, "lang": ["py"], "meth": 3},
+    }
+    messages = {name: envelope(call(body), **headers) for name, headers in evil.items()}
+    chained = {"task": "oshiwake.embed", "args": [], "kwargs": body, "options": {}}
+    for name in ("callbacks", "errbacks", "chain", "chord"):
+        messages[name] = envelope(json.dumps([[], body, {name: [chained] * 3}]).encode())
+    for task in ("celery.backend_cleanup", "celery.chord", "celery.map", "celery.accumulate", "celery.group"):
+        messages[task] = envelope(call({}), task=task)
+    for name in ("delivery_info", "delivery_tag", "body_encoding", "priority", "reply_to"):
+        for value in (None, {"exchange": 1}, ["x"], "unacked"):
+            changed = json.loads(messages["callbacks"])
+            changed["properties"][name] = value
+            messages[f"{name} {value}"] = json.dumps(changed).encode()
+    return messages
+
+
+@pytest.mark.timeout(400)
+def test_nothing_in_a_message_changes_what_celery_does(farm: Farm) -> None:
+    """Worker and child live through all of it, and the next right message is done; broadcasts change nothing."""
+    workers = [farm.start_worker(queue, queue) for queue in ("embed", "reduce")]
+    children = [_children(worker.pid) for worker in workers]
+    client = farm.client()
+    farm.program.sort("enqueue", rc=0)
+    run = farm.finished()["run"]
+    messages = execution(run)
+    for message in messages.values():
+        client.lpush("embed", message)
+    for command in ("shutdown", "pool_shrink", "pool_grow", "rate_limit", "time_limit", "cancel_consumer", "terminate"):
+        client.publish("/0.celery.pidbox", _broadcast(command))
+    client.publish("/0.celery.pidbox", b"[" * 100_000)
+    client.publish("/0.celery.pidbox", b'{"body": 7}')
+    wait_until(lambda: not client.llen("embed"), "all messages are taken")
+    again = farm.program.sort("enqueue", rc=0).stdout.strip()
+    done = wait_until(lambda: (s := farm.program.status())["state"] == "done" and s, "the run is done", limit_s=120.0)
+    assert done["run"] == again
+    assert [worker.poll() for worker in workers] == [None, None]
+    assert [_children(worker.pid) for worker in workers] == children
+    os.killpg(workers[0].pid, signal.SIGTERM)
+    log = workers[0].communicate(timeout=60)[1]
+    refused = [line for line in log.splitlines() if "BadMessage" in line]
+    assert 10 <= len(refused) <= len(messages) + 20, "each is said once"
+    assert "Traceback" not in log
+
+
+def _children(pid: int) -> list[str]:
+    """The processes of a worker."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def _broadcast(method: str) -> bytes:
+    """A command to all workers."""
+    arguments = {"signal": "SIGKILL", "n": 1, "queue": "embed", "task_name": "oshiwake.embed", "rate_limit": "1/h"}
+    body = {"method": method, "arguments": arguments, "destination": None, "pattern": None, "matcher": None}
+    return envelope(json.dumps(body).encode(), hard=1)

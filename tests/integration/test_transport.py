@@ -86,3 +86,21 @@ def test_nobody_waits_for_an_acknowledgement(server: ValkeyServer, taken: tuple[
     with Redis(port=server.port) as redis:
         assert [message.decode() for message in got] == [0, 1, 2]
         assert not redis.exists("unacked", "unacked_index", "room")
+
+
+def test_a_note_that_cannot_be_read_does_not_keep_others_from_coming_back(server: ValkeyServer) -> None:
+    """Garbage among the notes of what workers hold is thrown away; a message whose worker died comes again."""
+    with (
+        Redis(port=server.port) as redis,
+        Connection(f"redis://127.0.0.1:{server.port}/0", transport=Transport) as link,
+    ):
+        redis.flushall()
+        Queue("room")(link.default_channel).declare()
+        link.Producer().publish("lost", routing_key="room", serializer="json")
+        lost = redis.rpop("room").decode()
+        for tag, note in {"deep": "[" * 100_000, "text": "x", "number": "7", "lost": f'[{lost}, "", "room"]'}.items():
+            redis.hset("unacked", tag, note)
+            redis.zadd("unacked_index", {tag: 1.0})
+        link.default_channel.qos.restore_visible(num=10, interval=1)
+        assert not redis.exists("unacked", "unacked_index")
+        assert redis.llen("room") == 1
