@@ -20,13 +20,16 @@ from store.journal import journal_exists
 from store.known import KnownFiles
 from store.listing import Listed
 from store.part import Part, PartSpec, ScanTotals
-from store.run import Pass, Run, RunSpec
+from store.run import Mark, Pass, Run, RunSpec
 from store.run import Queue as QueueKind
 from store.store import Store
 from tasks.messages import EmbedMessage, ReduceMessage
 from tasks.queue import Queue
 
 __all__ = ["Dispatcher", "create_run"]
+
+_ENDED: tuple[Mark, ...] = ("cancelled", "undone")
+"""What is no longer true of a run that goes on."""
 
 OnScan = Callable[[int, int], None]
 """Told of files seen, and of these to be read."""
@@ -115,7 +118,8 @@ class Dispatcher:
             info = replace(info, preprocessing=Preprocessing.from_version(run.spec.preprocessing))
             options = options.calibrated(source, info)
         spec = options.spec(found, before.spec.mode, default=before.spec, threshold=before.spec.threshold)
-        run.mark("undone", on=False)
+        for mark in _ENDED:
+            run.mark(mark, on=False)
         pass_ = run.pass_(before.number + 1)
         pass_.references.begin(PartSpec(os.fsdecode(found.root), run.archive.spec.embedding_key))
         pass_.begin(spec)

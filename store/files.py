@@ -21,6 +21,7 @@ from store.place import ObjectPath
 
 __all__ = [
     "SCHEMA",
+    "names_in",
     "naming",
     "new_file",
     "new_files",
@@ -138,6 +139,14 @@ def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads
         for temporary, path in zip(temporaries, paths, strict=True):
             os.replace(temporary, path)
     sync_folder(paths[0].parent)
+
+
+def names_in(folder: Path) -> set[str]:
+    """What a folder holds, by name; nothing where there is none."""
+    try:
+        return {path.name for path in folder.iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
 
 
 def remove_folder(folder: Path) -> None:

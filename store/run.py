@@ -13,7 +13,7 @@ from pydantic import Field, StrictBool
 
 from store.errors import RunNotFound
 from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
-from store.files import read_json, write_json
+from store.files import names_in, read_json, write_json
 from store.part import Part
 from store.place import local_logs, place
 from store.roots import ANYWHERE, Roots
@@ -244,6 +244,23 @@ class Run:
         """The numbers of the passes begun, rising."""
         found = (path.parent.name for path in self.folder.glob("passes/*/pass.json"))
         return sorted(int(name) for name in found if _PASS.fullmatch(name))
+
+    def over(self, number: int) -> str | None:
+        """Why nothing more is to be done for a pass, such as `undone`; None while it is wanted. Two quick looks.
+
+        Raises:
+            RunNotFound: There is no such run, or it has no such pass.
+        """
+        names, passes = names_in(self.folder), names_in(self.folder / "passes")
+        if "run.json" not in names or str(number) not in passes:
+            raise RunNotFound(f"no pass {number} of a run {self.id} in {self._runs}")
+        for mark in ("undone", "cancelled"):
+            if f"{mark}.json" in names:
+                return mark
+        later = max(number, *(int(name) for name in passes if name.isdecimal()))
+        if later > number and (self.folder / "passes" / str(later) / "pass.json").exists():
+            return f"pass {later} has taken its place"
+        return None
 
     @property
     def last_pass(self) -> Pass:

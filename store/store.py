@@ -46,8 +46,13 @@ class Store:
         self.root = place(root)
         self.runs = self.root / "runs"
         self.roots = roots
-        if (self.root / "store.json").exists():
+        if self.exists:
             read_json(self.root / "store.json")
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has been made, as far as this machine sees."""
+        return (self.root / "store.json").exists()
 
     @property
     def logs(self) -> Path:
@@ -72,7 +77,7 @@ class Store:
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
             self._sweep()
-            if not (self.root / "store.json").exists():
+            if not self.exists:
                 write_json(self.root / "store.json", {})
             run = self._claim(spec.created_s)
             run.begin(spec)

@@ -69,6 +69,11 @@ class Trial:
             (self.folder / "result.json").unlink(missing_ok=True)
 
     @property
+    def exists(self) -> bool:
+        """Whether it was begun."""
+        return (self.folder / "trial.json").exists()
+
+    @property
     def config(self) -> dict[str, Any]:
         """The whole configuration, as JSON can hold it.
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import time
-from typing import Any
 
-from celery.exceptions import Reject
 from redis import Redis
-from redis.exceptions import RedisError
 
 from store.run import Run
 from tasks.alive import workers_alive
-from tasks.application import REDUCE_QUEUE, app, settings
-from tasks.messages import AssignMessage, ReduceMessage, decode_message
+from tasks.application import REDUCE_QUEUE, settings
+from tasks.base import Job, run_task
+from tasks.messages import AssignMessage, ReduceMessage
 from tasks.process import passes, progress, redis, store
 from tasks.send import send_assign, send_reduce
 from tasks.work import Work
@@ -50,29 +48,23 @@ def _reducers(client: Redis) -> int:
     return sum(worker.processes for worker in workers_alive(client) if REDUCE_QUEUE in worker.queues)
 
 
-@app.task(name="oshiwake.assign", bind=True, time_limit=settings.reduce_limit_s)  # type: ignore[untyped-decorator]
-def assign(self: Any, **fields: Any) -> str:
+def _failed(job: Job[AssignMessage], error: Exception) -> None:
+    progress().add_work(Work(job.worker, {"failures assign": 1}))
+    _end(job.message, "")
+
+
+@run_task(AssignMessage, time_limit=settings.reduce_limit_s, failed=_failed)
+def assign(job: Job[AssignMessage], run: Run) -> str:
     """Assign one part of a pass. May run twice without harm."""
-    message = decode_message(AssignMessage, fields)
-    at = (message.run, message.number, message.what)
-    try:
-        if progress().delivered(*at) > GIVE_UP:
-            return _end(message, "left to the reducer: workers died at it")
-        return _end(message, _assign(message, self.request.hostname))
-    except RedisError as error:
-        raise Reject(str(error), requeue=True) from error  # the broker was away for longer than we wait
-    except Exception:
-        progress().add_work(Work(self.request.hostname, {"failures assign": 1}))
-        _end(message, "")
-        raise
+    message = job.message
+    if progress().delivered(message.run, message.number, message.what) > GIVE_UP:
+        return _end(message, "left to the reducer: workers died at it")
+    return _end(message, _assign(message, run, job.worker))
 
 
-def _assign(message: AssignMessage, worker: str) -> str:
+def _assign(message: AssignMessage, run: Run, worker: str) -> str:
     from workers.assigning import assign_part
 
-    run = store().run(message.run)
-    if run.marked("cancelled"):
-        return "cancelled"
     start = time.perf_counter()
     chunks = assign_part(store(), run, message.number, message.part, message.parts)
     wall_s = time.perf_counter() - start

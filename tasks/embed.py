@@ -10,20 +10,20 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from celery.exceptions import Reject
 from redis.exceptions import RedisError
 
 from model.errors import DeviceLost
 from store.errors import NewerSchema
-from tasks.alive import workers_alive
-from tasks.application import EMBED_QUEUE, app, settings
+from store.run import Run
+from tasks.application import settings
+from tasks.base import Job, pass_on, pause, run_task
 from tasks.errors import PoisonousChunk
-from tasks.messages import EmbedMessage, ReduceMessage, decode_message
-from tasks.process import embedders, in_hand, passes, progress, redis, store
+from tasks.messages import EmbedMessage, ReduceMessage
+from tasks.process import embedders, in_hand, passes, progress, store
 from tasks.send import send_embed, send_reduce
-from tasks.tries import Pause, Tries
+from tasks.tries import Tries
 from tasks.work import Work
 from workers.errors import PictureStuck
 
@@ -41,56 +41,52 @@ GIVE_UP = 6
 
 _log = logging.getLogger(__name__)
 
-_pause = Pause()
+
+def _failed(job: Job[EmbedMessage], error: Exception) -> None:
+    """Let another worker try, or this one once more; the last failure is told to the run.
+
+    Whatever it is (a mount missing on this machine, a full disk, a bug), another worker may fare better.
+    """
+    message = job.message
+    progress().answered(message.run, message.number, message.what)
+    progress().add_work(Work(job.worker, {"failures embed": 1}))
+    in_hand().let_go(message, done=False)
+    final = isinstance(error, (NewerSchema, PoisonousChunk))
+    if final or not pass_on(job, partial(_send_on, message)):
+        progress().failed(message.run, message.number, message.what, f"{type(error).__name__}: {error}")
 
 
-@app.task(name="oshiwake.embed", bind=True, time_limit=settings.embed_limit_s)  # type: ignore[untyped-decorator]
-def embed(self: Any, **fields: Any) -> str:
+def _send_on(message: EmbedMessage, tries: Tries) -> None:
+    in_hand().sent(message)
+    send_embed(message, tries)
+
+
+def _over(job: Job[EmbedMessage]) -> None:
+    message = job.message
+    progress().answered(message.run, message.number, message.what)
+    in_hand().let_go(message, done=False)
+
+
+@run_task(EmbedMessage, time_limit=settings.embed_limit_s, failed=_failed, over=_over)
+def embed(job: Job[EmbedMessage], run: Run) -> str:
     """Embed one chunk of a run. May run twice without harm."""
-    message = decode_message(EmbedMessage, fields)
+    message = job.message
     at = (message.run, message.number, message.what)
     told = _teller().submit(progress().delivered, *at, also=partial(in_hand().take, message))
     try:
         # Nobody has died at a message that was never delivered before: the chunk begins while the broker is told.
-        deliveries = told.result() if self.request.delivery_info.get("redelivered") else 1
+        deliveries = told.result() if job.redelivered else 1
         if deliveries > GIVE_UP:
             raise PoisonousChunk(f"{deliveries - 1} workers died at it")
-        return _embed(message, self.request.hostname, told, careful=deliveries >= CAREFUL)
+        return _embed(job, run, told, careful=deliveries >= CAREFUL)
     except (PictureStuck, DeviceLost) as error:
         # No thread can be stopped from outside, and no failed GPU used again. The process ends; the chunk goes back to
         # the queue and is counted.
         _log.error("action=stuck run=%s what=%s error=%s", message.run, message.what, error)
         os._exit(1)
-    except RedisError as error:
-        # The broker was away for longer than we wait; the chunk goes back to the queue when it is there again.
-        raise Reject(str(error), requeue=True) from error
-    except Exception as error:
-        # Whatever it is (a mount missing on this machine, a full disk, a bug), another worker may fare better. The
-        # failure stands in Flower, the chunk goes back to the queue, and the last one is told to the run.
-        with contextlib.suppress(RedisError):
+    finally:
+        with contextlib.suppress(RedisError):  # what is told last must not arrive after the answer
             told.result()
-        progress().answered(*at)
-        progress().add_work(Work(self.request.hostname, {"failures embed": 1}))
-        in_hand().let_go(message, done=False)
-        if not _pass_on(self.request, message, error):
-            progress().failed(*at, f"{type(error).__name__}: {error}")
-        raise
-
-
-def _pass_on(request: Any, message: EmbedMessage, error: Exception) -> bool:
-    """Let another worker try, or this one once more; tell whether there is to be another try."""
-    if isinstance(error, (NewerSchema, PoisonousChunk)):
-        return False
-    tries = Tries.of(request)
-    embedding = {worker.name for worker in workers_alive(redis()) if EMBED_QUEUE in worker.queues}
-    others = embedding - tries.failed_at - {request.hostname}
-    following = tries.after_failure(request.hostname, others)
-    if following is None:
-        return False
-    in_hand().sent(message)
-    send_embed(message, following)
-    _pause.after_failure(others=bool(others))
-    return True
 
 
 @functools.cache
@@ -99,25 +95,20 @@ def _teller() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "tell")
 
 
-def _embed(message: EmbedMessage, worker: str, told: Future[int], *, careful: bool) -> str:
+def _embed(job: Job[EmbedMessage], run: Run, told: Future[int], *, careful: bool) -> str:
     from workers.embedding import embed_chunk
 
-    run = store().run(message.run)
-    if run.marked("cancelled"):
-        told.result()
-        progress().answered(run.id, message.number, message.what)
-        in_hand().let_go(message, done=False)
-        return f"run {run.id} {message.what}: cancelled"
+    message = job.message
     start = time.perf_counter()
     counts, timings = embed_chunk(store(), run, message.part, message.chunk, embedders(), careful=careful)
-    _pause.after_success()
+    pause.after_success()
     _log.info(
         "action=embed run=%s part=%s chunk=%d images=%d wall_s=%.3f"
         " read_s=%.3f decode_s=%.3f infer_s=%.3f write_s=%.3f",
         *(run.id, message.part, message.chunk, counts.images, time.perf_counter() - start),
         *(timings.read_s, timings.decode_s, timings.infer_s, timings.write_s),
     )
-    work = _work(worker, counts, timings)
+    work = _work(job.worker, counts, timings)
     with contextlib.suppress(RedisError):  # a broker that was away then is back by now, or the next line says so
         told.result()
     let_go = partial(in_hand().let_go, message, done=True)

@@ -4,6 +4,7 @@ QueueError
 ├── BadMessage          a message that this program does not understand; never retried
 ├── BadSettings         settings that contradict each other
 ├── BrokerUnreachable   no broker answers at the configured address
+├── StoreNotVisible     this machine does not see the store: a missing mount, not a missing run
 ├── NoWorker            nobody listens on a queue that the run needs
 └── FleetFailed         a process that this program started ended by itself
 """
@@ -27,6 +28,10 @@ class BadSettings(QueueError):
 
 class BrokerUnreachable(QueueError):
     """The broker does not answer, or refuses us."""
+
+
+class StoreNotVisible(QueueError):
+    """The store is not where this machine's settings say."""
 
 
 class NoWorker(QueueError):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from functools import partial
 
-from celery.exceptions import Reject
-from redis.exceptions import RedisError
-
-from tasks.application import app, settings
+from store.run import Run
+from tasks.application import settings
 from tasks.assign import share
-from tasks.messages import ReduceMessage, decode_message
+from tasks.base import Job, pass_on, run_task
+from tasks.errors import StoreNotVisible
+from tasks.messages import ReduceMessage
 from tasks.process import passes, progress, store
+from tasks.send import send_reduce
 from tasks.work import Work
 
 __all__ = ["reduce"]
@@ -23,39 +24,41 @@ _WAIT_S = 600.0
 _log = logging.getLogger(__name__)
 
 
-@app.task(name="oshiwake.reduce", bind=True, time_limit=settings.reduce_limit_s)  # type: ignore[untyped-decorator]
-def reduce(self: Any, **fields: Any) -> str:
+def _failed(job: Job[ReduceMessage], error: Exception) -> None:
+    """Let another worker try where it is this machine that is at fault; else tell the run."""
+    message = job.message
+    progress().add_work(Work(job.worker, {"failures reduce": 1}))
+    elsewhere = isinstance(error, StoreNotVisible) and pass_on(job, partial(send_reduce, message, passes()))
+    if not elsewhere:
+        progress().failed(message.run, message.number, message.what, f"{type(error).__name__}: {error}")
+
+
+def _over(job: Job[ReduceMessage]) -> None:
+    passes().begun(job.message)
+
+
+@run_task(ReduceMessage, time_limit=settings.reduce_limit_s, failed=_failed, over=_over)
+def reduce(job: Job[ReduceMessage], run: Run) -> str:
     """Reduce one pass of a run. May run twice without harm."""
-    message = decode_message(ReduceMessage, fields)
-    run = store().run(message.run)
-    try:
-        passes().begun(message)
-        if run.marked("cancelled"):
-            return f"run {run.id}: cancelled"
-        if parts := share(run, message.number):
-            return f"run {run.id}: {parts} parts are being assigned"
-        return _reduce(message, self.request.hostname)
-    except RedisError as error:
-        raise Reject(str(error), requeue=True) from error  # the broker was away for longer than we wait
-    except Exception as error:
-        progress().failed(message.run, message.number, "reduce", f"{type(error).__name__}: {error}")
-        progress().add_work(Work(self.request.hostname, {"failures reduce": 1}))
-        raise
+    passes().begun(job.message)
+    if parts := share(run, job.message.number):
+        return f"run {run.id}: {parts} parts are being assigned"
+    return _reduce(job, run)
 
 
-def _reduce(message: ReduceMessage, worker: str) -> str:
+def _reduce(job: Job[ReduceMessage], run: Run) -> str:
     from workers.reducing import reduce_run
 
-    run = store().run(message.run)
+    number = job.message.number
     start = time.perf_counter()
 
     def show(done: int, total: int) -> None:
-        progress().reducing(run.id, message.number, done, total)
+        progress().reducing(run.id, number, done, total)
 
-    summary = reduce_run(store(), run, message.number, wait_s=_WAIT_S, progress=show)
-    progress().recovered(run.id, message.number, "reduce")
+    summary = reduce_run(store(), run, number, wait_s=_WAIT_S, progress=show)
+    progress().recovered(run.id, number, job.message.what)
     wall_s = time.perf_counter() - start
-    progress().add_work(Work(worker, {"reductions": 1, "seconds reduce": wall_s}, {"last": time.time()}))
+    progress().add_work(Work(job.worker, {"reductions": 1, "seconds reduce": wall_s}, {"last": time.time()}))
     _log.info("action=reduce run=%s files=%d wall_s=%.3f", run.id, summary["files"], wall_s)
     outcomes = ", ".join(f"{count} {name}" for name, count in summary["outcomes"].items() if count)
     return f"run {run.id}: {summary['files']} files, {outcomes}"

@@ -22,10 +22,12 @@ def send_assign(message: AssignMessage) -> None:
     _send(message)
 
 
-def send_reduce(message: ReduceMessage, passes: InHand[ReduceMessage], through: Any = None) -> None:
+def send_reduce(
+    message: ReduceMessage, passes: InHand[ReduceMessage], tries: Tries = FIRST, through: Any = None
+) -> None:
     """Put a pass on the queue, through Celery's own connection or a given sender, and note that."""
     passes.sent(message)
-    _send(message, producer=through)
+    _send(message, headers=tries.headers, producer=through)
 
 
 def send_train(message: TrainMessage, attempt: int = 1, through: Any = None) -> None:

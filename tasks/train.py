@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 from store.study import Trial, TrialResult
-from tasks.application import app, settings
+from tasks.application import settings
+from tasks.base import Job, task
 from tasks.claim import Claim
-from tasks.messages import TrainMessage, decode_message
+from tasks.messages import TrainMessage
 from tasks.process import device, impatient_redis, progress, store
 from tasks.send import send_train
 from tasks.work import Work
-from workers.errors import TrialRefused
+from workers.errors import PassOver, TrialRefused
 
 __all__ = ["train"]
 
@@ -30,25 +30,27 @@ _log = logging.getLogger(__name__)
 
 
 # Killed before the broker believes that the worker has vanished; the trial then goes on from its last checkpoint.
-@app.task(name="oshiwake.train", bind=True, time_limit=max(settings.visibility_s - 30, 1))  # type: ignore[untyped-decorator]
-def train(self: Any, **fields: Any) -> str:
+@task(TrainMessage, time_limit=max(settings.visibility_s - 30, 1))
+def train(job: Job[TrainMessage]) -> str:
     """Train one trial for a while. May run twice without harm."""
-    message = decode_message(TrainMessage, fields)
+    message = job.message
     trial = store().trial(message.study, message.trial)
     if trial.result is not None:
         return f"{message.what}: has its result already"
-    claim = Claim(impatient_redis(), message.what, self.request.id)
+    if not trial.exists and store().exists:
+        raise PassOver("not in the store")
+    claim = Claim(impatient_redis(), message.what, job.request.id)
     deaths = claim.take()
     if deaths is None:
         return f"{message.what}: another worker trains it"
-    attempt = int(self.request.get("attempt") or 1)
+    attempt = int(job.request.get("attempt") or 1)
     try:
         if deaths > GIVE_UP:
             raise TrialRefused(f"{deaths} workers died at it")
-        line = _train(trial, message, claim, self.request.hostname)
+        line = _train(trial, message, claim, job.worker)
     except Exception as error:
         claim.drop()
-        progress().add_work(Work(self.request.hostname, {"failures train": 1}))
+        progress().add_work(Work(job.worker, {"failures train": 1}))
         if attempt < ATTEMPTS and not isinstance(error, TrialRefused):
             time.sleep(_PAUSE_S)
             send_train(message, attempt + 1)

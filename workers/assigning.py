@@ -27,6 +27,7 @@ from store.shard import digest_rows
 from store.store import Store
 from workers.errors import NotReady
 from workers.naming import NEGATIVE_PREFIX
+from workers.wanted import need_wanted
 
 __all__ = ["Assigner", "assign_part"]
 
@@ -118,6 +119,7 @@ def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int)
     """Assign one of the equal parts of a run, for whoever reduces it; return its chunks. Twice does no harm.
 
     Raises:
+        PassOver: Nobody wants the pass any more.
         NotReady: No reference picture can be read.
         StoreError: The store cannot be used.
     """
@@ -126,6 +128,7 @@ def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int)
     chunks = listed[len(listed) * part // parts : len(listed) * (part + 1) // parts]
     assigner = Assigner(store, run, pass_)
     for chunk in chunks:
+        need_wanted(run, pass_number)
         if pass_.summary is not None:
             break  # somebody did without us
         assigner.write(chunk)

@@ -5,6 +5,7 @@
     ├── WrongWeights       the weights in the store are not those that the run was made with
     ├── PictureStuck       a picture hangs its reader; the process has to end to be rid of it
     ├── TrialRefused       a trial of a sweep cannot be trained, on whatever machine
+    ├── PassOver           nobody wants the pass any more: undone, cancelled, or another has taken its place
     ├── NotReady           the pass cannot be reduced: chunks are missing, or no reference picture can be read
     ├── Unsettled          what a killed process had begun to place cannot be reached, so nobody can tell if it is done
     └── UndoRefused        undoing this run would break what a later run did
@@ -35,6 +36,10 @@ class TrialRefused(WorkerError):
 
 class NotReady(WorkerError):
     """The pass cannot be reduced yet, or not at all."""
+
+
+class PassOver(WorkerError):
+    """Nobody wants what was asked for any more. The message says why: `undone`."""
 
 
 class Unsettled(WorkerError):

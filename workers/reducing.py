@@ -31,13 +31,15 @@ from store.run import Pass, PassSpec, Run
 from store.store import Store
 from workers.assigning import Assigner
 from workers.duplicates import Duplicates
-from workers.errors import NotReady
+from workers.errors import NotReady, PassOver
 from workers.naming import NEGATIVE_PREFIX, REVIEW, UNKNOWN, folder_names
 from workers.output import open_journal
 from workers.placing import Placer, Wanted, recover
 from workers.publishing import publish
 from workers.report import ReportWriter
 from workers.totals import SHOWN, Totals
+from workers.undoing import take_away_unused
+from workers.wanted import need_wanted
 
 __all__ = ["reduce_run"]
 
@@ -73,6 +75,7 @@ def reduce_run(
         progress: Called with the numbers of chunks done and in all.
 
     Raises:
+        PassOver: Nobody wants the pass any more. It stops where it is, and nothing is made anew in the output.
         NotReady: Chunks are missing, or no reference picture can be read.
         OutputGone: An earlier pass, or a reducer that died, has placed files in an output that is not there now.
         JournalBusy: The output folder is still held by another process.
@@ -80,6 +83,7 @@ def reduce_run(
     """
     # Some threads assign, one places and reports, others write; by default each may wait 5 ms for its turn.
     sys.setswitchinterval(_TURN_S)
+    need_wanted(run, pass_number)
     pass_ = run.pass_(pass_number)
     if (done := pass_.summary) is not None:
         return done
@@ -90,6 +94,7 @@ def reduce_run(
     with open_journal(run, wait_s) as journal:
         if (done := pass_.summary) is not None:
             return done  # by the one that was waited for
+        _need_wanted_still(journal, run, pass_number)
         run.note_journal(journal.id)  # from now on no other output will do
         recover(journal)
         journal.begin_pass(
@@ -105,6 +110,15 @@ def reduce_run(
         pass_.finish(summary)
         assigner.forget()
     return summary
+
+
+def _need_wanted_still(journal: Journal, run: Run, pass_number: int) -> None:
+    """Look again, now that nobody else places or undoes; an output that an undo has just taken away goes again."""
+    try:
+        need_wanted(run, pass_number)
+    except PassOver:
+        take_away_unused(journal, run)
+        raise
 
 
 class _Reducer:
@@ -135,6 +149,7 @@ class _Reducer:
                 written: deque[Future[None]] = deque()
                 number = 0
                 for together in self._batches(_ahead(self._assigner.chunk, chunks)):
+                    need_wanted(self._run, self._pass.number)
                     found = ChunkOutcomes.joined([found for found, _ in together])
                     rows = self._place(found, Assignments.joined([rows for _, rows in together]), duplicates)
                     paths = [self._pass.assignments_path(chunk) for chunk in chunks[number : number + len(together)]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from store.errors import OutputGone
+from store.errors import JournalBusy, OutputGone
 from store.files import sweep, sync_folder
 from store.journal import JOURNAL_FOLDER, Journal, journal_exists
 from store.objects import folder_exists, is_remote
@@ -21,9 +21,12 @@ from workers.placing import recover
 from workers.publishing import withdraw
 from workers.shifting import Failed
 
-__all__ = ["Undone", "undo_run"]
+__all__ = ["Undone", "take_away_unused", "undo_run"]
 
 _BATCH = 1000
+
+_WAIT_S = 60.0
+"""How long a reducer may take to notice that its run was cancelled: it looks at each batch of files."""
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Undone:
 def undo_run(run: Run) -> Undone:
     """Take back everything that a run did in its output folder, the newest first.
 
-    May be interrupted and done again.
+    May be interrupted and done again. A run that is under way is cancelled first: whoever places its files stops.
 
     Raises:
         UndoRefused: A later run changed what this run had placed, the output folder is not there with its journal, or
@@ -53,15 +56,16 @@ def undo_run(run: Run) -> Undone:
     """
     output = run.output
     result = Undone()
-    if not _has_journal(output):
-        if not run.marked("emptied"):
-            _need_nothing_placed(run)
-    else:
-        with _open(run) as journal:
+    if not _has_journal(output) and not run.marked("emptied"):
+        _need_nothing_placed(run)
+        _cancel(run)  # who makes a journal from here on finds that
+    if _has_journal(output):
+        with _journal(run) as journal:
             later = journal.later_run(run.id)
             if later is not None:
                 raise UndoRefused(f"run {later} came later and moved files of run {run.id}; undo {later} first")
             _need_originals(journal, run)
+            _cancel(run)
             recover(journal)
             _reverse_all(journal, run.id, result)
             _restore_times(journal, run.id)
@@ -80,9 +84,26 @@ def undo_run(run: Run) -> Undone:
     return result
 
 
-def _open(run: Run) -> Journal:
+def _cancel(run: Run) -> None:
+    """End a run that is not done: no chunk of it is read and no picture placed, whatever is still in the queue."""
+    if run.last_pass.summary is None:
+        run.mark("cancelled")
+
+
+def _journal(run: Run) -> Journal:
+    """The journal; from a reducer that places files of this very run it is taken over, when that has stopped."""
     try:
-        return Journal(run.output, run.roots, known=run.journal)
+        return _open(run)
+    except JournalBusy:
+        if run.last_pass.summary is not None:
+            raise
+    _cancel(run)
+    return _open(run, wait_s=_WAIT_S)
+
+
+def _open(run: Run, wait_s: float = 5.0) -> Journal:
+    try:
+        return Journal(run.output, run.roots, wait_s=wait_s, known=run.journal)
     except OutputGone as error:
         raise UndoRefused(f"{error}; put back what run {run.id} sorted into to undo it") from error
 
@@ -174,6 +195,15 @@ def _clear(journal: Journal, run: Run) -> None:
     withdraw(journal, run.output)
     run.mark("emptied")  # an undo that dies from here on finds no journal
     journal.remove()
+
+
+def take_away_unused(journal: Journal, run: Run) -> None:
+    """Leave no trace of a journal in which nothing stands, nor of an output folder that was made with it just now."""
+    if not journal.runs():
+        _clear(journal, run)
+        _take_away_folders(run)
+        run.mark("makes_output", on=False)
+        run.mark("emptied", on=False)
 
 
 def _take_away_folders(run: Run) -> None:
