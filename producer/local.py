@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -56,7 +57,11 @@ def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[
         ]
         run.note_broker(broker.url)
         try:
-            with running_workers(plans, own, run.logs, logs=True, grace_s=_GRACE_S) as workers:
+            # A worker that is asked to stop waits for its broker in several places of Celery. This one's never comes back.
+            at_our_death = signal.SIGKILL
+            with running_workers(
+                plans, own, run.logs, logs=True, grace_s=_GRACE_S, at_our_death=at_our_death
+            ) as workers:
                 yield Farm(Queue(own), own, [broker.process, *workers])
         finally:
             run.note_broker(None)

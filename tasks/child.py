@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -13,17 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tasks.errors import FleetFailed
+from workers.parent import end_with_parent
 
 __all__ = ["Child"]
 
-_PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 _LOG_LINES = 12
-
-
-def _end_with_parent() -> None:
-    """Ask Linux for SIGTERM when the parent dies; elsewhere a killed producer leaves its workers behind."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 class Child:
@@ -42,8 +36,18 @@ class Child:
         folder: Path,
         log: Path | None = None,
         env: Mapping[str, str] | None = None,
+        at_our_death: signal.Signals = signal.SIGTERM,
     ) -> None:
-        """Start it in a working folder of ours: a `tasks` folder where the user stands must not be imported."""
+        """Start it in a working folder of ours: a `tasks` folder where the user stands must not be imported.
+
+        Args:
+            name: For a person.
+            command: The program and its arguments.
+            folder: The working folder.
+            log: Where its output goes; None for our own standard error.
+            env: What differs in its environment.
+            at_our_death: The signal that it gets when this process dies. Linux only.
+        """
         self.name = name
         self.log = log
         with contextlib.ExitStack() as stack:
@@ -55,7 +59,7 @@ class Child:
                 cwd=folder,
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=functools.partial(end_with_parent, os.getpid(), at_our_death),
             )
 
     @property

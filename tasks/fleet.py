@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -82,6 +83,7 @@ def running_workers(
     logs: bool,
     grace_s: float,
     hand_back_s: float = 0.0,
+    at_our_death: signal.Signals = signal.SIGTERM,
 ) -> Iterator[list[Child]]:
     """Start workers; stop them all at the end, also when something goes wrong in between.
 
@@ -92,6 +94,7 @@ def running_workers(
         logs: Write a log file for each into the folder, instead of to standard error.
         grace_s: How long a worker may take to finish what it has in hand; a second interrupt cuts that short.
         hand_back_s: How long it may then take to put that back in the queue, before it is killed.
+        at_our_death: The signal that they get when this process dies.
     """
     base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": str(place(settings.store))}
     children: list[Child] = []
@@ -99,7 +102,8 @@ def running_workers(
         for plan in plans:
             log = folder / f"{plan.name}.log" if logs else None
             env = {**base, **plan.env}
-            children.append(Child(f"worker {plan.name}", plan.command(), folder=folder, log=log, env=env))
+            name, command = f"worker {plan.name}", plan.command()
+            children.append(Child(name, command, folder=folder, log=log, env=env, at_our_death=at_our_death))
             killing.callback(children[-1].kill)
         try:
             yield children

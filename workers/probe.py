@@ -5,6 +5,7 @@ Only for chunks that have cost a worker its life before: a process for each pict
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import sys
 from model.errors import PictureError, UnreadablePicture
 from model.picture import Limits
 from model.preprocessing import Preprocessing
+from workers.parent import end_with_parent
 
 __all__ = ["try_picture"]
 
@@ -28,7 +30,8 @@ def try_picture(data: bytes, preprocessing: Preprocessing, *, limits: Limits, li
     Raises:
         UnreadablePicture: The process died, took longer than `limit_s` seconds, or ran out of memory.
     """
-    command = [sys.executable, "-m", "workers.probe", preprocessing.version, str(limits.max_pixels)]
+    limit = str(limits.max_pixels)
+    command = [sys.executable, "-m", "workers.probe", str(os.getpid()), preprocessing.version, limit]
     try:
         result = subprocess.run(command, input=data, capture_output=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired as error:
@@ -56,4 +59,5 @@ def _main(version: str, max_pixels: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1], int(sys.argv[2])))
+    end_with_parent(int(sys.argv[1]))  # nobody else would end a picture that hangs
+    sys.exit(_main(sys.argv[2], int(sys.argv[3])))
