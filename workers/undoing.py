@@ -86,7 +86,7 @@ def undo_run(run: Run) -> Undone:
 
 def _cancel(run: Run) -> None:
     """End a run that is not done: no chunk of it is read and no picture placed, whatever is still in the queue."""
-    if run.last_pass.summary is None:
+    if not run.passes or run.last_pass.summary is None:
         run.mark("cancelled")
 
 

@@ -252,8 +252,7 @@ def test_what_is_missing_of_a_picture_stands_with_its_embedding(tmp_path: Path) 
     put(tmp_path / "cut.png", file.getvalue()[: -len(file.getvalue()) // 20])
     put(tmp_path / "whole.png", file.getvalue())
     files = [(n, Listed(name, 1, 1)) for n, name in enumerate((b"cut.png", b"whole.png"))]
-    with Sources(bytes(tmp_path)) as sources:
-        reads, _ = Pipeline(MeanColour(4)).run(sources, files)  # type: ignore[arg-type]
+    reads, _ = Pipeline(MeanColour(4)).run(Sources(bytes(tmp_path)), files)  # type: ignore[arg-type]
     assert [read.kind for read in reads] == [Kind.EMBEDDED, Kind.EMBEDDED]
     assert reads[0].reason == "cut off: 5 of 100 rows are missing" and reads[1].reason == ""
 
