@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from model.av1 import coded_sizes
 from model.jxl import jxl_size
 
 __all__ = ["claimed_sizes", "claimed_values"]
@@ -26,10 +27,12 @@ def claimed_sizes(data: bytes, name: str) -> list[Size]:
 
     The picture itself, a frame that is larger, a tile of a TIFF, the parts of an AVIF or HEIC.
     """
+    found: list[Size] = []
     try:
-        return [size for size in _READERS[name](data) if min(size) > 0]
+        found.extend(size for size in _READERS[name](data) if min(size) > 0)
     except (struct.error, IndexError, ValueError):  # the file ends where the header should go on
-        return []
+        pass
+    return found
 
 
 def _jpeg(data: bytes) -> Iterator[Size]:
@@ -140,22 +143,33 @@ def _entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
         yield tag, kind, count, value
 
 
-def _boxes(data: bytes) -> Iterator[Size]:
-    """All sizes (`ispe`) that the first `meta` box of an AVIF or HEIC gives to the parts of the picture."""
+def _heic(data: bytes) -> Iterator[Size]:
+    """All sizes (`ispe`) that the first `meta` box gives to the parts of the picture."""
+    meta, found = _top_box(data, b"meta"), -1
+    while (found := meta.find(b"ispe", found + 1)) >= 0:
+        yield struct.unpack_from(">II", meta, found + 8)
+
+
+def _avif(data: bytes) -> Iterator[Size]:
+    """The same, and the sizes in the headers of the coded pictures themselves."""
+    yield from _heic(data)
+    yield from coded_sizes(data, _top_box(data, b"meta"), _top_box(data, b"moov"))
+
+
+def _top_box(data: bytes, wanted: bytes) -> bytes:
+    """The first box of that name at the top of a file; nothing where there is none."""
     at = 0
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         if length == 1:
             length = struct.unpack_from(">Q", data, at + 8)[0]
         end = at + length if length else len(data)
-        if kind == b"meta":
-            meta, found = data[at:end], -1
-            while (found := meta.find(b"ispe", found + 1)) >= 0:
-                yield struct.unpack_from(">II", meta, found + 8)
-            return
+        if kind == wanted:
+            return data[at:end]
         if end <= at:
-            return
+            break
         at = end
+    return b""
 
 
 def _jxl(data: bytes) -> Iterator[Size]:
@@ -170,7 +184,7 @@ _READERS = {
     "webp": _webp,
     "bmp": _bmp,
     "tiff": _tiff,
-    "avif": _boxes,
-    "heic": _boxes,
+    "avif": _avif,
+    "heic": _heic,
     "jxl": _jxl,
 }

@@ -130,7 +130,7 @@ def _counts_table(summary: dict[str, object]) -> Table:
         if outcomes[name] or name in ("assigned", "unknown"):
             table.add_row(f"{outcomes[name]:,}", meaning)
     if kinds:
-        table.add_row(f"{sum(kinds.values()):,}", escape(f"of kinds not supported: {_listed(kinds)}"))
+        table.add_row(f"{sum(kinds.values()):,}", escape(f"files of kinds not supported: {_listed(kinds)}"))
     table.add_row(f"[bold]{summary['files']:,}[/bold]", "[bold]files seen[/bold]")
     return table
 

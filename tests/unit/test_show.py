@@ -97,7 +97,7 @@ def test_kinds_that_are_not_supported_are_named(tmp_path: Path, capsys: pytest.C
     print_status(replace(status(RunState.DONE), summary=summary), session.out)
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "1 not pictures" in lines
-    assert "3 of kinds not supported: 2 SVG, 1 camera raw (CR2)" in lines
+    assert "3 files of kinds not supported: 2 SVG, 1 camera raw (CR2)" in lines
     print_json(status_fields(replace(status(RunState.DONE), summary=summary)), session.out)
     assert json.loads(capsys.readouterr().out)["summary"]["unsupported_kinds"] == {"SVG": 2, "camera raw (CR2)": 1}
 
