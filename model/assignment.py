@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from model.distance import MATCHES, Match, character_distances, cosine_distances
 
-__all__ = ["VERDICTS", "Decision", "Decisions", "Gallery", "Rule", "Verdict", "assign", "decide"]
+__all__ = ["TIE", "VERDICTS", "Decision", "Decisions", "Gallery", "Rule", "Verdict", "assign", "decide"]
 
-_TIE = 1e-6
+TIE = 1e-6
 """Distances closer than this are equal: float32 sums of 500 products differ by that much with their order."""
 
 
@@ -137,6 +137,8 @@ class Decisions:
         runner_up_distances: `(n,)` float32, likewise.
         has_runner_up: `(n,)` bool, whether there is another character.
         reasons: `(n,)` int64, places in the gallery's `reasons`.
+        closest: `(c,)` float32, for each character the least distance to it of a picture that got its name, or no name
+            at all; infinite where there is none. (A picture of somebody else says nothing about it.)
     """
 
     verdicts: NDArray[np.int64]
@@ -148,6 +150,7 @@ class Decisions:
     runner_up_distances: NDArray[np.float32]
     has_runner_up: NDArray[np.bool_]
     reasons: NDArray[np.int64]
+    closest: NDArray[np.float32]
 
 
 def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> list[Decision]:
@@ -174,7 +177,9 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
     ]
 
 
-def decide(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> Decisions:
+def decide(
+    embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule, counted: NDArray[np.bool_] | None = None
+) -> Decisions:
     """Decide for many pictures.
 
     The nearest character is accepted when its distance is at most the threshold and the next character is farther by
@@ -186,6 +191,7 @@ def decide(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> Dec
         embeddings: `(n, dim)` float32, unit length.
         gallery: The references.
         rule: The rule.
+        counted: `(n,)` bool, the pictures that count for `closest`; all by default.
     """
     if len(embeddings) == 0:
         embeddings = np.empty((0, gallery.embeddings.shape[1]), np.float32)
@@ -193,9 +199,9 @@ def decide(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> Dec
     negative = np.array(gallery.negative)
     rows = np.arange(len(distances))
     # (n,), the first of equals
-    nearest = (np.where(negative, distances - _TIE, distances) if negative.any() else distances).argmin(axis=1)
+    nearest = (np.where(negative, distances - TIE, distances) if negative.any() else distances).argmin(axis=1)
     distance = distances[rows, nearest]
-    within = (distances <= rule.threshold + _TIE) & ~negative if rule.multiple else None
+    within = (distances <= rule.threshold + TIE) & ~negative if rule.multiple else None
     distances[:, negative] = np.inf
     distances[rows, nearest] = np.inf
     runner_up = distances.argmin(axis=1)
@@ -205,15 +211,29 @@ def decide(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> Dec
     # The first that holds for a picture.
     cases = [
         negative[nearest],
-        (distance > rule.threshold + _TIE) & (distance <= rule.threshold + rule.band + _TIE),
-        distance > rule.threshold + _TIE,
-        has_next & (gap < max(rule.margin, _TIE)) & (not rule.multiple),
+        (distance > rule.threshold + TIE) & (distance <= rule.threshold + rule.band + TIE),
+        distance > rule.threshold + TIE,
+        has_next & (gap < max(rule.margin, TIE)) & (not rule.multiple),
     ]
     verdicts = np.select(cases, [_UNKNOWN, _REVIEW, _UNKNOWN, _REVIEW], _ASSIGNED)
     few = len(_REASONS)
     reasons = np.select(cases, [few + nearest, _BEYOND, _NOBODY, few + len(gallery.names) + runner_up], _NONE)
     given, ends = _given(verdicts == _ASSIGNED, nearest, within)
-    return Decisions(verdicts, given, ends, nearest, distance, runner_up, next_distance, has_next, reasons)
+    distances[rows, nearest] = distance
+    closest = _closest(distances, given, ends, np.ones(len(rows), np.bool_) if counted is None else counted)
+    return Decisions(verdicts, given, ends, nearest, distance, runner_up, next_distance, has_next, reasons, closest)
+
+
+def _closest(
+    distances: NDArray[np.float32], given: NDArray[np.int64], ends: NDArray[np.int32], counted: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """`Decisions.closest`, from the `(n, c)` distances and the characters given."""
+    many = np.diff(ends)
+    closest = distances[(many == 0) & counted].min(axis=0, initial=np.float32(np.inf))
+    rows = np.repeat(np.arange(len(distances)), many)
+    own = counted[rows]
+    np.minimum.at(closest, given[own], distances[rows[own], given[own]])
+    return closest
 
 
 def _given(

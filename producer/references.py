@@ -1,14 +1,19 @@
-"""The reference pictures: a folder per character, or a JSON file `{"name": "folder or list of files"}`."""
+"""The reference pictures: a folder per character, or a JSON file `{"name": "folder or list of files"}`.
+
+A folder that holds only folders is a series, and its characters are called `Series/Character` (`model.folders`).
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from model.folders import characters_of, is_negative
 from model.picture import SNIFF_BYTES, sniff
 from producer.bucket import scan_of
 from producer.errors import BadRequest
@@ -16,7 +21,6 @@ from producer.exclusion import NOTHING_ASKED
 from store.listing import Kind, Listed
 from store.objects import is_remote, list_folder, read_object, real_path
 from store.roots import ANYWHERE, Roots
-from workers.naming import NEGATIVE_PREFIX
 from workers.ugoira import is_ugoira
 
 __all__ = ["References", "find_references"]
@@ -30,11 +34,13 @@ class References:
         source: The folder or JSON file, absolute.
         root: Folder below which the paths stand.
         files: The pictures, labelled with their characters, in the order of a scan.
+        remarks: What a person may have meant otherwise, a line each.
     """
 
     source: str
     root: bytes
     files: list[Listed]
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def characters(self) -> list[str]:
@@ -54,67 +60,124 @@ def find_references(source: str | Path, roots: Roots = ANYWHERE) -> References:
     if not roots.admits(real_path(os.fspath(source))):
         raise BadRequest(f"the references {source} lie in none of OSHIWAKE_ROOTS: {roots}")
     if is_remote(os.fspath(source)):
-        return _labelled(os.fspath(source).rstrip("/"), *_from_bucket(os.fspath(source)))
+        return _from_bucket(os.fspath(source).rstrip("/"))
     source = Path(source)
     if source.is_dir():
-        root, labelled = _from_folder(source)
-    elif source.is_file():
-        root, labelled = _from_json(source, roots)
-    else:
-        raise BadRequest(f"no references at {source}: give a folder with a folder per character, or a JSON file")
-    return _labelled(str(source.absolute()), root, labelled)
+        return _from_folder(source)
+    if source.is_file():
+        return _from_json(source, roots)
+    raise BadRequest(f"no references at {source}: give a folder with a folder per character, or a JSON file")
 
 
-def _labelled(source: str, root: bytes, labelled: list[tuple[str, list[Listed]]]) -> References:
-    """The pictures among the files found.
+def _references(source: str, root: bytes, files: list[Listed], names: Collection[str]) -> References:
+    """These pictures.
 
     Raises:
-        BadRequest: There are none, or a character has none.
+        BadRequest: There are none, a character has none, or is called like the series of another.
     """
-    files: list[Listed] = []
-    for label, found in labelled:
-        pictures = [replace(listed, label=label) for listed in found if _is_picture(root, listed)]
-        if not pictures:
-            raise BadRequest(f"no reference picture of {label!r} in {source}: add one, or take the name away")
-        files += pictures
-    if all(listed.label.startswith(NEGATIVE_PREFIX) for listed in files):
+    characters = {listed.label for listed in files}
+    for name in names:
+        if name not in characters:
+            raise BadRequest(f"no reference picture of {name!r} in {source}: add one, or take the name away")
+    if all(is_negative(name) for name in characters):
         raise BadRequest(f"no character in {source}: make a folder per character with a picture or more in it")
+    for name in sorted(characters):
+        if series := next((above for above in _above(name) if above in characters), None):
+            raise BadRequest(f"{source}: {series!r} is a character, and the series of {name!r} too; rename one of them")
     files = list(dict.fromkeys(files))  # a list may name a file twice
-    return References(source, root, sorted(files, key=lambda listed: (listed.sort_key, listed.label)))
+    files.sort(key=lambda listed: (listed.sort_key, listed.label))
+    return References(source, root, files)
 
 
-def _from_folder(source: Path) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
+def _above(name: str) -> list[str]:
+    """The series that a character is in, and those that these are in."""
+    return [name[:at] for at, letter in enumerate(name) if letter == "/"]
+
+
+def _from_folder(source: Path) -> References:
     root = os.fsencode(source.resolve())
     try:
-        with os.scandir(root) as entries:
-            folders = sorted(
-                entry.name for entry in entries if entry.is_dir() and not NOTHING_ASKED.fits_name(entry.name)
-            )
+        folders = _folders_in(root)
     except OSError as error:
         raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
-    return root, [_character(root, folder) for folder in folders]
+    return _from_folders(str(source.absolute()), root, folders)
 
 
-def _from_bucket(source: str) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
-    root = os.fsencode(source.rstrip("/"))
+def _from_bucket(source: str) -> References:
+    root = os.fsencode(source)
     try:
-        entries = [entry for page in list_folder(root) for entry in page]
+        folders = _folders_in(root)
     except OSError as error:
         raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
-    folders = sorted(entry.name for entry in entries if entry.folder and not NOTHING_ASKED.fits_name(entry.name))
     if not folders:
         raise BadRequest(f"no references at {source}: give a folder with a folder per character")
-    return root, [_character(root, folder) for folder in folders]
+    return _from_folders(source, root, folders)
 
 
-def _character(root: bytes, folder: bytes) -> tuple[str, list[Listed]]:
-    """A character's name and the files in its folder."""
-    below = scan_of(os.path.join(root, folder))
-    found = [replace(listed, path=os.path.join(folder, listed.path)) for listed in below]
-    return folder.decode("utf-8", "backslashreplace"), found
+def _from_folders(source: str, root: bytes, folders: list[bytes]) -> References:
+    """The pictures below some folders, each under the name of its character."""
+    pictures = [
+        listed
+        for folder in folders
+        for found in scan_of(os.path.join(root, folder))
+        if _is_picture(root, listed := replace(found, path=os.path.join(folder, found.path)))
+    ]
+    labels = characters_of([_place(listed) for listed in pictures])
+    files = [replace(listed, label=label) for listed, label in zip(pictures, labels, strict=True)]
+    empty = _without_pictures(root, folders, set(labels))
+    if empty:
+        raise BadRequest(f"no reference picture of {empty[0]!r} in {source}: add one, or take the folder away")
+    found = _references(source, root, files, ())
+    return replace(found, remarks=_remarks(found.files))
 
 
-def _from_json(source: Path, roots: Roots) -> tuple[bytes, list[tuple[str, list[Listed]]]]:
+def _without_pictures(root: bytes, folders: list[bytes], labels: set[str]) -> list[str]:
+    """The folders, of characters by their place, in which there is no picture."""
+    series = {above for label in labels for above in _above(label)}
+    empty: list[str] = []
+    waiting = list(reversed(folders))
+    while waiting:
+        folder = waiting.pop()
+        name = _name(folder)
+        if name in series:
+            below = _folders_in(os.path.join(root, folder), links=False)
+            waiting += [os.path.join(folder, child) for child in reversed(below)]
+        elif name not in labels:
+            empty.append(name)
+    return empty
+
+
+def _remarks(files: list[Listed]) -> list[str]:
+    """The characters that could have been meant as a series: their folders hold pictures, and folders with pictures."""
+    deep = Counter(listed.label for listed in files if "/".join(_place(listed)) != listed.label)
+    return [
+        f"{name}: {deep[name]:,} of its pictures lie in folders below; all count as one character (to make each folder"
+        " one, leave no picture beside them)"
+        for name in sorted({listed.label for listed in files if "/".join(_place(listed)) == listed.label} & set(deep))
+        if not is_negative(name)
+    ]
+
+
+def _place(listed: Listed) -> tuple[str, ...]:
+    """The folders that a picture lies in; an archive file is none."""
+    return tuple(_name(os.path.dirname(listed.path)).split("/"))
+
+
+def _name(folder: bytes) -> str:
+    return folder.decode("utf-8", "backslashreplace")
+
+
+def _folders_in(folder: bytes, *, links: bool = True) -> list[bytes]:
+    """The folders in a folder, those of the system and hidden ones aside."""
+    if is_remote(folder):
+        names = [entry.name for page in list_folder(folder) for entry in page if entry.folder]
+    else:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=links)]
+    return sorted(name for name in names if not NOTHING_ASKED.fits_name(name))
+
+
+def _from_json(source: Path, roots: Roots) -> References:
     try:
         value = json.loads(source.read_text(encoding="utf-8-sig"), object_pairs_hook=_distinct)
     except (OSError, ValueError, RecursionError) as error:
@@ -122,11 +185,15 @@ def _from_json(source: Path, roots: Roots) -> tuple[bytes, list[tuple[str, list[
     if not isinstance(value, dict) or not value:
         raise BadRequest(f'{source}: expected {{"name": "folder or list of files", …}}')
     labelled = [(name, list(_json_entry(source, name, entry))) for name, entry in value.items()]
-    below = _common_root(source, [listed for _, files in labelled for listed in files], roots)
-    return below, [
-        (name.encode("utf-8", "backslashreplace").decode(), [_below(listed, below) for listed in files])
+    root = _common_root(source, [listed for _, files in labelled for listed in files], roots)
+    pictures = [
+        replace(below, label=name.encode("utf-8", "backslashreplace").decode())
         for name, files in labelled
+        for listed in files
+        if _is_picture(root, below := _below(listed, root))
     ]
+    names = [name.encode("utf-8", "backslashreplace").decode() for name in value]
+    return _references(str(source.absolute()), root, pictures, names)
 
 
 def _common_root(source: Path, files: list[Listed], roots: Roots) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console
 from rich.highlighter import JSONHighlighter
@@ -19,6 +20,9 @@ __all__ = ["duration", "passed_line", "print_json", "print_runs", "print_status"
 
 _SHOWN = 10
 """Failures of a kind that are named."""
+
+_FAR_SHOWN = 3
+"""Characters that nothing came near which are named; an archive need not show every character."""
 
 
 def print_json(value: object, console: Console) -> None:
@@ -92,12 +96,14 @@ def print_summary(status: RunStatus, console: Console) -> None:
     summary = status.summary or {}
     console.print()
     console.print(_counts_table(summary), soft_wrap=True)
-    console.print(escape(status.rule), soft_wrap=True, highlight=False)
+    console.print(escape("; ".join(filter(None, (status.references, status.rule)))), soft_wrap=True, highlight=False)
     if line := passed_line(status.passed_over):
         console.print(line, soft_wrap=True, highlight=False)
     for line in _placing_lines(summary, status):
         console.print(line, soft_wrap=True, highlight=False)
     _print_failures(summary, console)
+    for line in _far_lines(summary):
+        console.print(line, markup=False, soft_wrap=True, highlight=False)
     console.print(
         f"sorted into [bold]{escape(status.output)}[/bold]; every file: {escape(summary['report'])}", soft_wrap=True
     )
@@ -161,6 +167,23 @@ def _placing_lines(summary: dict[str, object], status: RunStatus) -> Iterable[st
         yield f"{copies}: a hard link cannot reach another file system, object storage, nor files of another owner"
     if summary["left_alone"]:
         yield f"{summary['left_alone']:,} left as you arranged them"
+
+
+def _far_lines(summary: dict[str, Any]) -> Iterable[str]:
+    """The characters that nothing came near, a few of them, and what that may mean."""
+    shown = summary.get("far_characters", [])[:_FAR_SHOWN]
+    for one in shown:
+        yield (
+            f"no picture came near {one['name']!r} (nearest {one['nearest']:.2f}, threshold {summary['threshold']:.2f})"
+        )
+    more = summary.get("far_character_count", 0) - len(shown)
+    if more > 0:
+        yield f"… nor near {more:,} other {'characters' if more > 1 else 'character'}"
+    if shown:
+        yield (
+            "if the archive shows them, check their reference pictures: one that shows two characters, or a small"
+            " figure in a scene, resembles nobody"
+        )
 
 
 def _print_failures(summary: dict[str, object], console: Console) -> None:

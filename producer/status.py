@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from model.folders import is_negative
 from producer.exclusion import PassedOver
 from store.counts import Counts
 from store.run import PassSpec, Run
@@ -60,7 +61,8 @@ class RunStatus:
         reduced: Chunks assigned and placed, and how many there are.
         workers: Who lives.
         errors: Chunks that failed on every try, with the reason.
-        rule: How the current pass assigns, in words.
+        references: How many characters the current pass knows, in words.
+        rule: How it assigns, in words.
         summary: The outcome, when done.
     """
 
@@ -83,6 +85,7 @@ class RunStatus:
     reduced: tuple[int, int] = (0, 0)
     workers: list[WorkerAlive] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+    references: str = ""
     rule: str = ""
     summary: dict[str, Any] | None = None
 
@@ -145,9 +148,25 @@ def read_status(run: Run, queue: Queue | None) -> RunStatus:
         reduced=(live.reduced, live.to_reduce) if live else (0, 0),
         workers=workers,
         errors=live.errors if live and summary is None else {},
+        references=_references(pass_.spec.characters),
         rule=_rule(pass_.spec),
         summary=summary,
     )
+
+
+def _references(names: list[str]) -> str:
+    """`14 characters of 2 series, 1 folder of negatives`; series are told by the slash in a name."""
+    negatives = sum(map(is_negative, names))
+    series = {name.rpartition("/")[0] for name in names if "/" in name and not is_negative(name)}
+    return (
+        _counted(len(names) - negatives, "character", "characters")
+        + (f" of {len(series):,} series" if series else "")
+        + (f", {_counted(negatives, 'folder', 'folders')} of negatives" if negatives else "")
+    )
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"
 
 
 def _rule(spec: PassSpec) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,8 +25,10 @@ __all__ = [
     "FinalOutcome",
     "read_assignments",
     "read_columns",
+    "read_decided",
     "write_all",
     "write_assignments",
+    "write_decided",
 ]
 
 
@@ -157,6 +161,29 @@ def read_columns(path: Path) -> Assignments:
     if not pc.all(pc.is_in(table["outcome"], outcomes), min_count=0).as_py():
         raise DamagedStore(f"{path}: outcome: not one of the six")
     return Assignments(table)
+
+
+def write_decided(path: Path, rows: Assignments, closest: Sequence[float]) -> None:
+    """Write what one reducer found out for another: a chunk's outcomes, and the least distance to each character."""
+    noted = json.dumps([distance if math.isfinite(distance) else None for distance in closest])
+    metadata = {**rows.table.schema.metadata, b"closest": noted}
+    write_assignments(path, Assignments(rows.table.replace_schema_metadata(metadata)))
+
+
+def read_decided(path: Path) -> tuple[Assignments, list[float]]:
+    """Read the same; where there is no distance to a character it is infinite.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read.
+        NewerSchema: A newer program wrote it.
+    """
+    table = read_columns(path).table
+    try:
+        noted = json.loads(table.schema.metadata[b"closest"])
+        closest = [math.inf if distance is None else float(distance) for distance in noted]
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise DamagedStore(f"{path}: closest: {error}") from error
+    return Assignments(table.replace_schema_metadata(_COLUMNS.metadata)), closest
 
 
 def read_assignments(path: Path) -> list[Assigned]:

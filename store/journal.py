@@ -265,14 +265,19 @@ class Journal:
         return [(Action(action), bool(member), count) for action, member, count in rows]
 
     def left_in_pass(self, run: str, number: int) -> list[bytes]:
-        """The folders made by any run that a pass has taken something out of."""
+        """The folders made by any run that a pass has taken something out of, and those that hold them; sorted."""
         made = {row[0] for row in self._db.execute("SELECT target FROM operation WHERE action = 'folder' AND done = 1")}
         rows = self._db.execute(
             "SELECT CASE action WHEN 'rename' THEN source ELSE target END FROM operation"
             " WHERE run = ? AND id > ? AND done = 1 AND action IN ('rename', 'remove')",
             (run, self.meta(_pass_key(run, number)) or 0),
         )
-        return sorted(self._here(folder) for folder in made & {os.path.dirname(path) for (path,) in rows})
+        left: set[bytes] = set()
+        for folder in {os.path.dirname(path) for (path,) in rows}:
+            while folder in made:  # the folder of a character, and that of its series
+                left.add(folder)
+                folder = os.path.dirname(folder)
+        return sorted(map(self._here, left))
 
     def open_operations(self) -> list[Operation]:
         """What was planned and not settled: the process that planned it died. In order."""

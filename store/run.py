@@ -119,6 +119,14 @@ class _Broker:
 
 
 @dataclass(frozen=True)
+class _Far:
+    """A character to which no picture came near."""
+
+    name: Text
+    nearest: _Distance
+
+
+@dataclass(frozen=True)
 class _Summary:
     """The outcome of a pass, as far as this version knows it; other fields may stand beside these."""
 
@@ -135,6 +143,9 @@ class _Summary:
     report: Text
     characters: dict[Text, Count] = field(default_factory=dict)
     read: dict[str, Count] = field(default_factory=dict)
+    far_characters: list[_Far] = field(default_factory=list)
+    far_character_count: Count = 0
+    threshold: _Distance = 0
 
 
 class Pass:

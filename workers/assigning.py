@@ -6,6 +6,8 @@ that places finds it there. What nobody wrote it finds itself, in the same way.
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +16,35 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model.assignment import VERDICTS, Decisions, Gallery, Rule, decide
+from model.assignment import TIE, VERDICTS, Decisions, Gallery, Rule, decide
 from model.distance import MATCHES
-from store.assignments import Assignments, read_columns, write_assignments
+from model.folders import is_negative
+from store.assignments import Assignments, read_decided, write_decided
 from store.columns import hexadecimal, spread
 from store.errors import DamagedStore
 from store.files import remove_folder
 from store.listing import Kind
 from store.outcomes import ChunkOutcomes, Outcomes
 from store.run import Pass, PassSpec, Run
-from store.shard import digest_rows
+from store.shard import DIGEST_BYTES, digest_rows
 from store.store import Store
 from workers.errors import NotReady
-from workers.naming import NEGATIVE_PREFIX
 from workers.wanted import need_wanted
 
-__all__ = ["Assigner", "assign_part"]
+__all__ = ["Assigner", "FarCharacter", "assign_part"]
+
+
+@dataclass(frozen=True)
+class FarCharacter:
+    """A character that resembles no picture: perhaps its references show two, or a small figure in a scene.
+
+    Attributes:
+        name: Its name.
+        nearest: The least distance of a picture to it.
+    """
+
+    name: str
+    nearest: float
 
 
 class Assigner:
@@ -46,7 +61,9 @@ class Assigner:
         Raises:
             NotReady: Not one reference picture of a character can be read.
         """
-        self.gallery, self.bad_references = _load_gallery(store, pass_)
+        self.gallery, self.bad_references, self._reference_digests = _load_gallery(store, pass_)
+        self._closest = np.full(len(self.gallery.names), np.inf, np.float32)
+        self._lock = threading.Lock()
         self._names = pa.array(self.gallery.names, pa.string())
         self._reasons = pa.array(self.gallery.reasons, pa.string())
         self._rule = _rule(pass_.spec)
@@ -59,16 +76,40 @@ class Assigner:
         """The files of a chunk and what becomes of each, duplicates and places aside."""
         path = self._pass.decided_path(chunk)
         if path.exists():
-            known, rows = self._without_vectors.chunk(self._archive, chunk), read_columns(path)
-            self._check(path, known, rows)
-            return known, rows
-        found = self._whole.chunk(self._archive, chunk)
-        return found, self._assignments(found, decide(found.embeddings, self.gallery, self._rule))
+            found, (rows, noted) = self._without_vectors.chunk(self._archive, chunk), read_decided(path)
+            self._check(path, found, rows, noted)
+            closest = np.array(noted, np.float32)
+        else:
+            found, rows, closest = self._decided(chunk)
+        with self._lock:
+            np.minimum(self._closest, closest, out=self._closest)
+        return found, rows
 
-    def _check(self, path: Path, known: ChunkOutcomes, rows: Assignments) -> None:
+    def far_characters(self) -> list[FarCharacter]:
+        """The characters to which no picture of the chunks so far came near enough, the farthest first.
+
+        A picture that is a reference itself, byte for byte, does not count: nothing is nearer than oneself.
+        """
+        limit = self._rule.threshold + self._rule.band
+        far = [
+            FarCharacter(name, float(nearest))
+            for name, negative, nearest in zip(self.gallery.names, self.gallery.negative, self._closest, strict=True)
+            if not negative and limit + TIE < nearest < np.inf
+        ]
+        return sorted(far, key=lambda one: (-one.nearest, one.name))
+
+    def _decided(self, chunk: int) -> tuple[ChunkOutcomes, Assignments, NDArray[np.float32]]:
+        """The files of a chunk, what becomes of each, and how near a picture comes to each character."""
+        found = self._whole.chunk(self._archive, chunk)
+        known = pc.is_in(found.table["digest"], self._reference_digests).to_numpy()[found.embedded]
+        decisions = decide(found.embeddings, self.gallery, self._rule, ~known)
+        return found, self._assignments(found, decisions), decisions.closest
+
+    def _check(self, path: Path, known: ChunkOutcomes, rows: Assignments, closest: list[float]) -> None:
         """Make sure that what another reducer wrote is about these files and these characters."""
         given = pc.unique(pc.list_flatten(rows["characters"]))
-        if len(rows.table) != len(known.table) or not pc.all(pc.is_in(given, self._names), min_count=0).as_py():
+        same = len(rows.table) == len(known.table) and len(closest) == len(self.gallery.names)
+        if not same or not pc.all(pc.is_in(given, self._names), min_count=0).as_py():
             raise DamagedStore(f"{path}: not about the files of this chunk, or of characters without references")
 
     def digests(self, chunk: int) -> NDArray[np.uint8]:
@@ -79,7 +120,8 @@ class Assigner:
         """Put what becomes of a chunk's files into the store, once."""
         path = self._pass.decided_path(chunk)
         if not path.exists():
-            write_assignments(path, self.chunk(chunk)[1])
+            _, rows, closest = self._decided(chunk)
+            write_decided(path, rows, closest.tolist())
 
     def forget(self) -> None:
         """Take away what was written for the reducer; the assignments hold it now."""
@@ -149,21 +191,23 @@ def _rule(spec: PassSpec) -> Rule:
     return Rule(spec.threshold, match, spec.margin, spec.band, spec.multiple)
 
 
-def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str]]:
-    """The reference embeddings of a pass, and the references that cannot be used, one line each."""
+def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str], pa.Array]:
+    """The reference embeddings of a pass, the references that cannot be used, one line each, and all their digests."""
+    digests = [pa.array([], pa.binary(DIGEST_BYTES))]
     vectors: dict[str, list[NDArray[np.float32]]] = {}
     bad: list[str] = []
     for chunk in Outcomes(store).chunks(pass_.references):
         labels, kinds, reasons = (chunk.table[name].to_pylist() for name in ("label", "kind", "reason"))
         for row, vector in zip(chunk.embedded, chunk.embeddings, strict=True):
             vectors.setdefault(labels[row], []).append(vector)
+        digests += chunk.table["digest"].drop_null().chunks
         failed = zip(chunk.names.to_pylist(), kinds, reasons, strict=True)
         bad += [f"{name}: {reason}" for name, kind, reason in failed if kind == Kind.UNREADABLE]
     bad += [f"{name}: no picture of it can be read" for name in pass_.spec.characters if name not in vectors]
-    if all(name.startswith(NEGATIVE_PREFIX) for name in vectors):
+    if all(is_negative(name) for name in vectors):
         raise NotReady(f"no reference picture of any character can be read; the first: {(bad or ['none listed'])[0]}")
-    groups = [(name, name.startswith(NEGATIVE_PREFIX), np.stack(rows)) for name, rows in sorted(vectors.items())]
-    return Gallery.build(groups), bad
+    groups = [(name, is_negative(name), np.stack(rows)) for name, rows in sorted(vectors.items())]
+    return Gallery.build(groups), bad, pa.concat_arrays(digests)
 
 
 _OUTCOMES = pa.array([verdict.value for verdict in VERDICTS])

@@ -8,10 +8,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from model.folders import NEGATIVE_PREFIX, REVIEW, UNKNOWN
+from model.folders import MOST_LEVELS, REVIEW, UNKNOWN
 from store.files import TEMPORARY_PREFIX
 
-__all__ = ["NEGATIVE_PREFIX", "OWN_FOLDERS", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]
+__all__ = ["OWN_FOLDERS", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]
 
 OWN_FOLDERS = (UNKNOWN, REVIEW)
 """Folders that mean something to this program; a character of the same name gets another folder."""
@@ -20,6 +20,9 @@ _MAX_BYTES = 200
 """Of a name; file systems take 255, and room is left for a number and a temporary suffix."""
 
 _MAX_FILE_BYTES = 255
+
+_SERIES = "/"
+"""Between a series and its character, in a name and in the folder for it."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
@@ -37,10 +40,12 @@ def safe_name(name: str) -> str:
 def folder_names(names: Iterable[str]) -> dict[str, str]:
     """A folder for each character, never the same twice, also where case or Unicode form is all that differs.
 
+    The character `Series/Character` has a folder in a folder; every part of the way is safe by itself.
+
     Where names clash, the one that is its own folder name keeps it; the others get a short digest of their name, so
     that a folder does not change its character when another character joins.
     """
-    names = sorted(set(names), key=lambda name: (safe_name(name) != name, name))
+    names = sorted(set(names), key=lambda name: (next(_candidates(name)) != name, name))
     taken = {_fold(own) for own in OWN_FOLDERS}
     folders: dict[str, str] = {}
     for name in names:
@@ -52,11 +57,19 @@ def folder_names(names: Iterable[str]) -> dict[str, str]:
 
 def _candidates(name: str) -> Iterator[str]:
     """The folders that a character may have, the best first."""
-    safe = safe_name(name)
-    yield safe
+    *series, safe = _safe_parts(name)
+    yield _SERIES.join([*series, safe])
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
     for length in range(8, len(digest) + 1, 8):
-        yield f"{_cut(safe, 254 - length)}~{digest[:length]}"
+        yield _SERIES.join([*series, f"{_cut(safe, 254 - length)}~{digest[:length]}"])
+
+
+def _safe_parts(name: str) -> list[str]:
+    """The folders of a name, each in the one before; a single one where they were too many, or the first one ours."""
+    parts = [safe_name(part) for part in name.split(_SERIES) if part]
+    if not 1 < len(parts) <= MOST_LEVELS or _fold(parts[0]) in {_fold(own) for own in OWN_FOLDERS}:
+        return [safe_name(name)]
+    return parts
 
 
 def file_name(path: bytes) -> bytes:

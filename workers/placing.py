@@ -147,7 +147,7 @@ class Placer:
         """
         if not self._output.has_folders:
             return
-        for folder in self._journal.left_in_pass(self._run, number):
+        for folder in reversed(self._journal.left_in_pass(self._run, number)):  # what lies in another first
             with contextlib.suppress(OSError):  # something stands in it, or it is gone
                 os.rmdir(folder)
 
@@ -240,8 +240,11 @@ class Placer:
             return todo
         making: list[_Todo] = []
         blocked: set[bytes] = set()
-        for folder in sorted({os.path.dirname(item.op.target) for item in todo}):
-            if not os.path.lexists(folder):
+        targets = {os.path.dirname(item.op.target) for item in todo}
+        for folder in sorted({folder for target in targets for folder in _folders_to(target, self._top)}):
+            if os.path.dirname(folder) in blocked:
+                blocked.add(folder)
+            elif not os.path.lexists(folder):
                 making.append(_Todo(None, Operation(Action.FOLDER, Image(b""), b"", folder)))
             elif not stat.S_ISDIR(os.lstat(folder).st_mode):
                 # A symbolic link too: it could lead anywhere.
@@ -297,6 +300,8 @@ class Placer:
     def _try(self, op: Operation, names: set[bytes], missing: set[bytes]) -> Operation | None:
         """Do one operation; None when it cannot be done, then with its target in `names` or `missing`, or reported."""
         if op.source in names or os.path.dirname(op.target) in missing:
+            if op.action is Action.FOLDER:
+                missing.add(op.target)
             return None
         try:
             return self._output.perform(op)
@@ -321,6 +326,14 @@ def _folder_by_folder(todo: list[_Todo]) -> list[_Todo]:
     for item in todo:
         first.setdefault(item.image, item.op.target)
     return sorted(todo, key=lambda item: (os.path.dirname(first[item.image]), item.image or 0))
+
+
+def _folders_to(folder: bytes, top: bytes) -> list[bytes]:
+    """The folders to go through from the output to one in it, itself the last: those of `Series/Character` are two."""
+    if not folder.startswith(os.path.join(top, b"")):
+        return [folder]
+    parts = folder[len(os.path.join(top, b"")) :].split(b"/")
+    return [os.path.join(top, *parts[:n]) for n in range(1, len(parts) + 1)]
 
 
 def _shows(placement: Placement, wanted: Wanted) -> bool:

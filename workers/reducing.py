@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from model.folders import is_negative
 from store.assignments import Assignments, FinalOutcome, write_all
 from store.columns import readable_column
 from store.files import sweep
@@ -32,7 +33,7 @@ from store.store import Store
 from workers.assigning import Assigner
 from workers.duplicates import Duplicates
 from workers.errors import NotReady, PassOver
-from workers.naming import NEGATIVE_PREFIX, REVIEW, UNKNOWN, folder_names
+from workers.naming import REVIEW, UNKNOWN, folder_names
 from workers.output import open_journal
 from workers.placing import Placer, Wanted, recover
 from workers.publishing import publish
@@ -135,7 +136,7 @@ class _Reducer:
         self._placer = Placer(journal, self._output, run.id, self._spec.mode)
         self._assigner = assigner
         names = assigner.gallery.names
-        self._folders = folder_names(name for name in names if not name.startswith(NEGATIVE_PREFIX))
+        self._folders = folder_names(name for name in names if not is_negative(name))
 
     def reduce(self, progress: Progress) -> dict[str, Any]:
         """All chunks, the report, the summary."""
@@ -262,6 +263,7 @@ class _Reducer:
 
     def _summary(self, totals: Totals, report: Path) -> dict[str, Any]:
         tally = self._placer.tally
+        far = self._assigner.far_characters()
         return {
             "files": sum(totals.outcomes.values()),
             "outcomes": {outcome.value: totals.outcomes[outcome] for outcome in FinalOutcome},
@@ -270,6 +272,9 @@ class _Reducer:
             "unsupported_kinds": dict(totals.kinds.most_common()),
             "failed": totals.failed,
             "bad_references": self._assigner.bad_references,
+            "far_characters": [{"name": one.name, "nearest": round(one.nearest, 4)} for one in far[:SHOWN]],
+            "far_character_count": len(far),
+            "threshold": self._spec.threshold,
             "placed": dict(sorted(tally.done.items())),
             "copied_instead": tally.copied_instead,
             "already": tally.already,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from model.dataset.manifest import Entry
 from model.errors import DatasetError, PictureError
-from model.folders import names_character
+from model.folders import characters_of, is_negative, names_character
 from model.picture import SNIFF_BYTES, decode, picture_suffixes, sniff
 
 __all__ = ["Found", "describe", "scan_folders"]
@@ -32,6 +32,8 @@ class Found:
 def scan_folders(folder: Path, *, check: bool = False) -> Found:
     """List the pictures below `folder/<character>/`, at any depth, in the order of their names.
 
+    A folder that holds only folders is a series: its characters are called `series/character` (`characters_of`).
+
     Hidden files and folders are passed over, and folders that name no character (`_unknown`, `_review`, `_not…`): an
     output of `producer` and its references can be scanned as they are. Links are followed to files only, and files
     that neither are nor claim to be pictures do not count.
@@ -46,9 +48,12 @@ def scan_folders(folder: Path, *, check: bool = False) -> Found:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder")
     found = Found()
-    for character in sorted(path for path in folder.iterdir() if path.is_dir() and names_character(path.name)):
-        for path in _files(character):
-            describe(path, (character.name,), found, check=check)
+    for top in sorted(path for path in folder.iterdir() if path.is_dir() and names_character(path.name)):
+        for path in _files(top):
+            describe(path, (), found, check=check)
+    places = [Path(entry.path).parent.relative_to(folder.absolute()).parts for entry in found.entries]
+    named = zip(found.entries, characters_of(places), strict=True)
+    found.entries = [replace(entry, characters=(name,)) for entry, name in named if not is_negative(name)]
     if not found.entries and not found.failures:
         raise DatasetError(f"{folder}: no picture in a folder named after a character")
     return found

@@ -49,6 +49,8 @@ def run(
         exclusion=Exclusion(tuple(exclude or ()), include_hidden),
     )
     need_writable(request.output)
+    for line in request.references.remarks:
+        session.say(line)
     session.finish(sort_here(session, request, processes), json)
 
 
@@ -92,6 +94,8 @@ def enqueue(
         roots=session.roots,
         exclusion=Exclusion(tuple(exclude or ()), include_hidden),
     )
+    for line in request.references.remarks:
+        session.say(line)
     queue = session.checked_queue()
     if worker_check:
         try:
