@@ -229,11 +229,11 @@ def _closest(
 ) -> NDArray[np.float32]:
     """`Decisions.closest`, from the `(n, c)` distances and the characters given."""
     many = np.diff(ends)
-    closest = distances[(many == 0) & counted].min(axis=0, initial=np.float32(np.inf))
+    closest: NDArray[np.float32] = distances[(many == 0) & counted].min(axis=0, initial=np.float32(np.inf))
     rows = np.repeat(np.arange(len(distances)), many)
     own = counted[rows]
     np.minimum.at(closest, given[own], distances[rows[own], given[own]])
-    return closest
+    return closest.astype(np.float32, copy=False)
 
 
 def _given(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.assignment import Decision, Gallery, Rule, Verdict, assign
+from model.assignment import Decision, Gallery, Rule, Verdict, assign, decide
 from model.distance import MATCHES, Match
 
 Floats = NDArray[np.float32]
@@ -116,6 +116,24 @@ def test_equals_the_plain_rule(embeddings: Floats, groups: Groups, rule: Rule) -
         assert decision.distance == pytest.approx(plain.distance, abs=1e-5)
         if closeness > 1e-5:
             assert Plain(decision.verdict, frozenset(decision.characters), plain.distance) == plain
+
+
+@given(pictures(), galleries(), rules, st.integers(0, 15))
+@settings(deadline=None, derandomize=True, max_examples=200)
+def test_closest_is_the_plain_least(embeddings: Floats, groups: Groups, rule: Rule, mask: int) -> None:
+    """Over the pictures that count and show nobody else, the least distance to each character."""
+    counted = np.array([bool(mask >> n & 1) for n in range(len(embeddings))], np.bool_)
+    found = decide(embeddings, Gallery.build(groups), rule, counted)
+    decisions = assign(embeddings, Gallery.build(groups), rule)
+    for place, (name, negative, _) in enumerate(groups):
+        alone = Gallery.build([(name, False, groups[place][2])])
+        own = [
+            assign(embeddings[n : n + 1], alone, rule)[0].distance
+            for n, decision in enumerate(decisions)
+            if counted[n] and (not decision.characters or name in decision.characters)
+        ]
+        if not negative:
+            assert found.closest[place] == pytest.approx(min(own, default=math.inf), abs=1e-5)
 
 
 @given(pictures(), galleries(), rules)

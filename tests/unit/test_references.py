@@ -57,9 +57,10 @@ def refused(source: Path, reason: str) -> None:
 class TestFolders:
     def test_a_folder_per_character(self, tmp_path: Path) -> None:
         """The name is the folder's, the pictures are all below it, in the order of a scan."""
-        pictures(tmp_path, "Beniko/2.png", "Beniko/1.png", "Akari/more/x.png")
+        pictures(tmp_path, "Beniko/2.png", "Beniko/1.png", "Akari/more/x.png", "Akari/1.png")
         found = find_references(tmp_path)
         assert labelled(found) == [
+            ("Akari", "Akari/1.png"),
             ("Akari", "Akari/more/x.png"),
             ("Beniko", "Beniko/1.png"),
             ("Beniko", "Beniko/2.png"),
@@ -135,7 +136,7 @@ class TestFolders:
         (tmp_path / "refs").mkdir()
         (tmp_path / "refs" / "Akari").symlink_to(tmp_path / "elsewhere")
         (tmp_path / "link").symlink_to("refs")
-        assert labelled(find_references(tmp_path / "link")) == [("Akari", "Akari/a/x.png")]
+        assert labelled(find_references(tmp_path / "link")) == [("Akari/a", "Akari/a/x.png")]
 
     @pytest.mark.parametrize("empty", ["Beniko", "_not"])
     def test_empty_folder(self, empty: str, tmp_path: Path) -> None:
@@ -262,6 +263,13 @@ class TestJson:
         pictures(tmp_path, "a/1.png", "b/1.png")
         (tmp_path / "r.json").write_text('{"Akari": "a", "Akari": "b"}')
         refused(tmp_path / "r.json", "the name 'Akari' stands in it twice")
+
+    def test_a_character_and_a_series_of_one_name(self, tmp_path: Path) -> None:
+        """The pictures of one would lie among the folders of the other."""
+        pictures(tmp_path, "a/1.png", "b/2.png")
+        refused(
+            write(tmp_path / "r.json", {"Fate": "a", "Fate/Akari": "b"}), "'Fate' is a character, and the series of"
+        )
 
     def test_negatives_alone(self, tmp_path: Path) -> None:
         """Only negatives: there is nobody to look for."""

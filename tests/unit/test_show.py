@@ -16,6 +16,20 @@ from producer.status import RunState, RunStatus
 
 ARCHIVE = "/mnt/nas/" + "illustrations " * 20 + "end"
 
+SUMMARY = {
+    "files": 3,
+    "outcomes": {"assigned": 3, "unknown": 0, "review": 0, "duplicate": 0, "unreadable": 0, "unsupported": 0},
+    "failed": [],
+    "bad_references": [],
+    "placed": {"copy": 3},
+    "copied_instead": 3,
+    "already": 0,
+    "left_alone": 0,
+    "problems": [],
+    "problem_count": 0,
+    "report": "/sorted/report.csv",
+}
+
 
 def status(state: RunState = RunState.EMBEDDING, errors: int = 0) -> RunStatus:
     """A run over an archive with a long path."""
@@ -55,24 +69,11 @@ def test_a_reduction_shows_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_nothing_is_said_of_what_was_not_reused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A further pass uses all its embeddings again; `reused 0` is said of the scan and would be understood of them."""
-    summary = {
-        "files": 3,
-        "outcomes": {"assigned": 3, "unknown": 0, "review": 0, "duplicate": 0, "unreadable": 0, "unsupported": 0},
-        "failed": [],
-        "bad_references": [],
-        "placed": {"copy": 3},
-        "copied_instead": 3,
-        "already": 0,
-        "left_alone": 0,
-        "problems": [],
-        "problem_count": 0,
-        "report": "/sorted/report.csv",
-    }
     session = Session(tmp_path)
-    print_status(replace(status(RunState.DONE), summary=summary), session.out)
+    print_status(replace(status(RunState.DONE), summary=SUMMARY), session.out)
     text = capsys.readouterr().out
     assert "reused" not in text and "3 are copies: a hard link cannot reach another file system" in text
-    print_status(replace(status(RunState.DONE), summary=summary, reused=2), session.out)
+    print_status(replace(status(RunState.DONE), summary=SUMMARY, reused=2), session.out)
     assert "reused 2 embeddings" in capsys.readouterr().out
 
 
@@ -119,3 +120,21 @@ def test_a_failed_run_names_ten_chunks_and_what_to_do(tmp_path: Path, capsys: py
     assert text.count("RootNotVisible") == 10 and "15 more" in text and "producer resume 20261123-0412" in text
     print_json(status_fields(status(RunState.FAILED, errors=25)), session.out)
     assert len(json.loads(capsys.readouterr().out)["errors"]) == 25
+
+
+@pytest.mark.parametrize(("count", "lines"), [(0, 0), (1, 2), (3, 4), (4, 5), (500, 5)])
+def test_characters_that_nothing_came_near_take_a_few_lines(
+    count: int, lines: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The farthest by name with both distances, the others counted, and once what it may mean."""
+    far = [{"name": f"[bold]{n}", "nearest": 0.41} for n in range(min(count, 10))]
+    summary = {**SUMMARY, "far_characters": far, "far_character_count": count, "threshold": 0.2644}
+    seen = replace(status(RunState.DONE), references="2 characters of 1 series", rule="threshold 0.26")
+    print_status(replace(seen, summary={**SUMMARY}), Session(tmp_path).out)
+    before = capsys.readouterr().out.splitlines()
+    print_status(replace(seen, summary=summary), Session(tmp_path).out)
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) - len(before) == lines
+    assert ("no picture came near '[bold]0' (nearest 0.41, threshold 0.26)" in text) is bool(count)
+    assert ("resembles nobody" in text) is bool(count) and ("497 other characters" in text) is (count == 500)
+    assert "2 characters of 1 series; threshold 0.26" in text

@@ -33,7 +33,7 @@ def test_folders_are_distinct_and_safe(names: list[str]) -> None:
     folders = folder_names(names)
     assert set(folders) == set(names)
     assert len({seen(folder) for folder in folders.values()}) == len(folders)
-    for folder in folders.values():
+    for folder in (part for way in folders.values() for part in way.split("/")):
         assert 0 < len(folder.encode()) <= 255
         assert not re.search(r'[\x00-\x1f\x7f/\\:*?"<>|]', folder)
         assert not folder.startswith((".", " ")) and not folder.endswith((".", " "))
@@ -115,3 +115,32 @@ def test_an_ordinary_file_name_is_kept() -> None:
     """The name below the archive's folders, byte for byte."""
     assert file_name(b"/archive/x/\xff a.png") == b"\xff a.png"
     assert file_name(b"pages/" + b"x" * 300 + b".png") == b"x" * 251 + b".png"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("Fate/Akari", "Fate/Akari"),
+        ("A/B/桜 ひな", "A/B/桜 ひな"),
+        ("Fate/../../etc", "Fate/unnamed/unnamed/etc"),
+        ("/etc/passwd", "etc/passwd"),
+        ("Fate//Akari/", "Fate/Akari"),
+        ("con/a:b", "_con/a_b"),
+        (".oshiwake/journal", "_.oshiwake/journal"),
+        ("_unknown/Akari", "_unknown_Akari"),
+        ("_REVIEW/Akari", "_REVIEW_Akari"),
+        ("a/" * 9 + "b", "a_a_a_a_a_a_a_a_a_b"),
+        ("/", "_"),
+    ],
+)
+def test_a_series_is_a_folder_with_folders(name: str, folder: str) -> None:
+    """Each part of the way is safe, the first is none of ours, and there are not many."""
+    assert folder_names([name])[name] == folder
+
+
+def test_characters_of_one_name_in_two_series() -> None:
+    """Each has its own folder; where only case differs, one is marked in its series."""
+    names = ["A/Mei", "B/Mei", "A/mei", "Mei"]
+    folders = folder_names(names)
+    assert folders["B/Mei"] == "B/Mei" and folders["Mei"] == "Mei" and folders["A/Mei"] == "A/Mei"
+    assert folders["A/mei"].startswith("A/mei~")
