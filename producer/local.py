@@ -57,7 +57,7 @@ def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[
         ]
         run.note_broker(broker.url)
         try:
-            # A worker that is told to stop may wait for its broker in several places of Celery. This one never comes back.
+            # Told to stop, a worker may wait for its broker in several places of Celery. This broker never comes back.
             at_our_death = signal.SIGKILL
             with running_workers(
                 plans, own, run.logs, logs=True, grace_s=_GRACE_S, at_our_death=at_our_death

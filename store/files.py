@@ -29,6 +29,7 @@ __all__ = [
     "remove_folder",
     "sweep",
     "sync_file",
+    "sync_files",
     "sync_folder",
     "sync_folders",
     "temporary_beside",
@@ -163,6 +164,14 @@ def sync_file(path: Path) -> None:
     """Make a file's content durable."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
+
+
+def sync_files(folder: Path, files: Collection[Path]) -> None:
+    """Make the contents of files in one folder durable; many at once by one call for their file system."""
+    if len(files) > _MANY_FOLDERS and _sync_file_systems([folder]):
+        return
+    for file in files:
+        sync_file(file)
 
 
 def sync_folder(folder: Path) -> None:

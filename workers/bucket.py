@@ -11,7 +11,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
@@ -62,6 +62,9 @@ class Bucket:
         """Look at names that will be asked for, several at once."""
         names = list(dict.fromkeys(targets))
         self._seen = dict(zip(names, self.map(self._look, names), strict=True))
+
+    def prepare(self, operations: Sequence[Operation]) -> None:
+        """Nothing to do: what a server has taken is durable, one by one."""
 
     def exists(self, target: bytes) -> bool:
         """Whether there is such an object."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 import errno
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from store.files import sync_folders
+from store.journal import JOURNAL_FOLDER
 from store.objects import is_remote
 from store.operation import Action, Operation
 from store.roots import ANYWHERE, Roots
@@ -25,6 +26,7 @@ from workers.opening import real_path
 from workers.operations import finish, perform, stands_already
 from workers.reversing import reverse
 from workers.shifting import Failed, Taken
+from workers.staging import STAGED, Staging
 
 __all__ = ["Fence"]
 
@@ -55,6 +57,8 @@ class Fence:
         self._roots = roots
         self._folders: OrderedDict[bytes, int] = OrderedDict()
         self._usable = os.path.isdir(os.path.dirname(_THROUGH))
+        staged = os.path.join(self._output, os.fsencode(JOURNAL_FOLDER), os.fsencode(STAGED))
+        self._staging = Staging(staged, self._open, _THROUGH)
 
     def __enter__(self) -> Fence:
         return self
@@ -65,13 +69,19 @@ class Fence:
         self.release()
 
     def release(self) -> None:
-        """Close the folders held open."""
+        """Close the folders held open, and forget the copies written ahead."""
+        self._staging.clear()
         for descriptor in self._folders.values():
             os.close(descriptor)
         self._folders.clear()
 
     def expect(self, targets: Iterable[bytes]) -> None:
         """Nothing to do: each name is looked at in no time."""
+
+    def prepare(self, operations: Sequence[Operation]) -> None:
+        """Write the copies among them ahead, so that the disk is waited for once."""
+        if self._usable:
+            self._staging.fill(operations)
 
     def exists(self, target: bytes) -> bool:
         """Whether anything bears a name, a link that leads nowhere too."""
@@ -99,7 +109,7 @@ class Fence:
         kept = self._keep(op)
         original = self._open_original(op) if self._needs_look(op) else None
         try:
-            done = perform(kept)
+            done = kept if self._staging.publish(kept) else perform(kept)
             if original is not None and done.action is Action.HARDLINK:
                 _need_same(original, kept.target)
         except (Failed, Taken) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
@@ -37,6 +37,9 @@ class Output(Protocol):
 
     def expect(self, targets: Iterable[bytes]) -> None:
         """Told that these names will be asked for; those far away are looked at together."""
+
+    def prepare(self, operations: Sequence[Operation]) -> None:
+        """Told of the operations that will be performed before the next `release`."""
 
     def exists(self, target: bytes) -> bool:
         """Whether anything bears a name."""

@@ -25,6 +25,7 @@ from workers.operations import stands_already
 from workers.output import open_output
 from workers.publishing import restore_reports
 from workers.shifting import Failed, Taken
+from workers.staging import clear_staged
 
 __all__ = ["Placer", "Tally", "Wanted", "recover"]
 
@@ -86,6 +87,8 @@ def recover(journal: Journal) -> int:
     for folder in (journal.folder.parent, journal.folder / "reports"):
         for path in folder.glob(f"{TEMPORARY_PREFIX}*.part"):
             path.unlink()
+    if isinstance(journal.folder, Path):
+        clear_staged(journal.folder)
     planned = journal.open_operations()
     with open_output(journal) as output:
         finished = [output.finish(op) for op in planned]
@@ -273,6 +276,7 @@ class Placer:
             return []
         planned = self._journal.plan(self._run, [item.op for item in todo], _times_before(todo))
         done: list[Operation] = []
+        self._output.prepare(planned)
         dropped: list[Operation] = []
         taken: list[_Todo] = []
         names: set[bytes] = set()  # taken by others; nothing may be made from what stands there

@@ -16,7 +16,19 @@ from store.renaming import rename_new
 from workers.digests import file_digest
 from workers.opening import BROKEN_ARCHIVE, find_member, open_archive, open_regular
 
-__all__ = ["NO_LINK", "Failed", "Taken", "copy", "give_up", "let_go", "shift", "temporary_name", "unlink"]
+__all__ = [
+    "NO_LINK",
+    "Failed",
+    "Taken",
+    "copy",
+    "give_up",
+    "let_go",
+    "publish_copy",
+    "shift",
+    "temporary_name",
+    "unlink",
+    "write_copy",
+]
 
 NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
 """Errors of link() that mean: not here, or not with this file; a copy may still be made."""
@@ -33,19 +45,38 @@ class Failed(Exception):
 def copy(op: Operation) -> Operation:
     """Copy to a temporary name, make it durable, check it, then give it its name."""
     temporary = temporary_name(op.target, op.id)
-    unlink(temporary)  # left by a crash, it may be a second name of a picture: nothing must be written into it
     try:
-        if op.image.member:
-            _extract(op, temporary)
-        else:
-            _duplicate(op, temporary)
+        write_copy(op, temporary)
         _sync_file(temporary)
-        if file_digest(temporary) != op.digest:
-            raise Failed(f"{os.fsdecode(op.source)} has changed since it was read")
-        rename_new(temporary, op.target)
+        publish_copy(op, temporary)
     finally:
         unlink(temporary)
     return op
+
+
+def write_copy(op: Operation, temporary: bytes) -> None:
+    """Write the bytes of a copy to a new file; they are neither durable nor checked yet.
+
+    Raises:
+        Failed: The archive file has changed.
+    """
+    unlink(temporary)  # left by a crash, it may be a second name of a picture: nothing must be written into it
+    if op.image.member:
+        _extract(op, temporary)
+    else:
+        _duplicate(op, temporary)
+
+
+def publish_copy(op: Operation, temporary: bytes) -> None:
+    """Give a copy that is durable its name, if it holds what was read; it may keep the temporary one too.
+
+    Raises:
+        FileExistsError: Something stands at the target.
+        Failed: The original has changed since it was read.
+    """
+    if file_digest(temporary) != op.digest:
+        raise Failed(f"{os.fsdecode(op.source)} has changed since it was read")
+    rename_new(temporary, op.target)
 
 
 def _duplicate(op: Operation, temporary: bytes) -> None:

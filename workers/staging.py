@@ -1,0 +1,103 @@
+"""Copies written ahead of their turn, so that the disk is waited for once for all copies of a batch.
+
+They lie in the journal's folder until they are given their names. What a process that dies leaves there is cleaned up
+by the next one that holds the journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from store.files import TEMPORARY_PREFIX, sync_files
+from store.operation import Action, Operation
+from workers.shifting import Failed, Taken, publish_copy, temporary_name, unlink, write_copy
+
+__all__ = ["STAGED", "Staging", "clear_staged"]
+
+STAGED = "staged"
+"""The folder's name, in that of the journal."""
+
+_FEW = 4
+"""So many copies are made one by one; the folder would cost as much as it spares."""
+
+
+class Staging:
+    """The copies of one batch.
+
+    Attributes:
+        folder: Where they lie.
+    """
+
+    def __init__(self, folder: bytes, open_folder: Callable[[bytes], int], through: bytes) -> None:
+        """Take a way to open a folder of the output for good, and the path of an open one."""
+        self.folder = folder
+        self._open = open_folder
+        self._through = through
+        self._descriptor: int | None = None
+        self._ready: dict[int, bytes] = {}
+
+    def fill(self, operations: Iterable[Operation]) -> None:
+        """Write the copies among operations. One that cannot be written is left to `perform`, which says why."""
+        copies = [op for op in operations if op.action is Action.COPY]
+        if len(copies) <= _FEW:
+            return
+        try:
+            os.makedirs(self.folder, exist_ok=True)
+            self._descriptor = self._open(self.folder)
+        except OSError:
+            return
+        place = self._through % self._descriptor
+        for op in copies:
+            path = temporary_name(os.path.join(place, b"copy"), op.id)
+            try:
+                write_copy(op, path)
+            except (Failed, OSError):
+                with contextlib.suppress(OSError):
+                    unlink(path)
+            else:
+                self._ready[op.id] = path
+        sync_files(Path(os.fsdecode(place)), [Path(os.fsdecode(path)) for path in self._ready.values()])
+
+    def publish(self, op: Operation) -> bool:
+        """Give a copy its name, if it was written ahead.
+
+        Raises:
+            Taken: Something stands at the target.
+            Failed: The original has changed since it was read.
+        """
+        path = self._ready.pop(op.id, None)
+        if path is None:
+            return False
+        try:
+            publish_copy(op, path)
+        except FileExistsError as error:
+            raise Taken(f"{os.fsdecode(op.target)} is taken by something else") from error
+        except OSError:
+            return False  # the target's folder is another file system
+        finally:
+            unlink(path)
+        return True
+
+    def clear(self) -> None:
+        """Take away what was not given a name, and the folder."""
+        if self._descriptor is None:
+            return
+        for path in self._ready.values():
+            with contextlib.suppress(OSError):
+                unlink(path)
+        self._ready.clear()
+        os.close(self._descriptor)
+        self._descriptor = None
+        with contextlib.suppress(OSError):  # it is not empty, or gone
+            os.rmdir(self.folder)
+
+
+def clear_staged(folder: Path) -> None:
+    """Take away what a process that died has left in a journal's folder."""
+    for path in (folder / STAGED).glob(f"{TEMPORARY_PREFIX}*.part"):
+        path.unlink()
+    with contextlib.suppress(OSError):
+        (folder / STAGED).rmdir()
