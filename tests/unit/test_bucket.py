@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import zipfile
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from model.errors import UnreadablePicture, UnsupportedPicture
 from producer.bucket import BucketScan
 from producer.errors import BadRequest
+from producer.exclusion import Exclusion
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
 from producer.scan import Scan
@@ -102,6 +105,44 @@ def test_objects_are_read(objects: ObjectServer, tmp_path: Path) -> None:
     for gone in (Listed(b"gone.png", 1, 1), Listed(b"gone.cbz", 1, 1, b"1.png")):
         with pytest.raises(PassingFailure, match="gone"):
             sources.read(gone)
+
+
+def test_an_archive_file_that_is_replaced_is_read_anew(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once its directory is no more trusted; until then what it holds is refused, never mixed up."""
+    listed = Listed(b"book.zip", 1, 1, b"1.png")
+    sources = Sources(b"s3://art/replaced")
+    for tail in (b"old", b"new, and longer"):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as book:
+            book.writestr("0.png", bytes(3_000_000))
+            book.writestr("1.png", PNG + tail)
+        objects.put("replaced/book.zip", content.getvalue())
+        if tail == b"old":
+            assert sources.read(listed).picture == PNG + tail
+            assert len(list(BucketScan(b"s3://art/replaced"))) == 2
+    with pytest.raises(PassingFailure):
+        sources.read(Listed(b"book.zip", 1, 1, b"0.png"))
+    monkeypatch.setattr("workers.opening._TRUSTED_S", -1.0)
+    assert sources.read(listed).picture == PNG + tail
+
+
+def test_what_is_passed_over_is_that_of_a_folder(objects: ObjectServer, tmp_path: Path) -> None:
+    """The same rules, the same numbers, the same animations."""
+    tree = tmp_path / "tree"
+    for name in ("@eaDir/a.png", ".h/b.png", "._c.png", "d.png.part", "raw/e.png", "f.PSD", "g.png", "x/Thumbs.db"):
+        put(tree / name)
+    with zipfile.ZipFile(tree / "1_ugoira600x600.zip", "w") as frames, zipfile.ZipFile(tree / "h.zip", "w") as book:
+        for n in range(2):
+            frames.writestr(f"{n:06d}.png", PNG + bytes(n))
+            book.writestr(f"__MACOSX/{n}.png", PNG)
+    root = os.fsencode(objects.upload(tree, "passed"))
+    for exclusion in (Exclusion(), Exclusion(["raw", "*.psd"]), Exclusion(["x/*"], include_hidden=True)):
+        there, here = BucketScan(root, exclusion=exclusion), Scan(bytes(tree), exclusion=exclusion)
+        assert names(list(there)) == names(list(here))
+        assert there.passed == here.passed and here.passed.unfinished == 1
+    content = Sources(root).read(Listed(b"1_ugoira600x600.zip", 1, 1))
+    assert content.picture == PNG + bytes(1)
+    assert content.digest == hashlib.sha256((tree / "1_ugoira600x600.zip").read_bytes()).digest()
 
 
 def test_a_storage_that_does_not_answer_is_a_clear_error(
