@@ -19,6 +19,9 @@ _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")
 _BLANK = 16.0
 """Standard deviation of the tones, of 255, below which a frame shows next to nothing."""
 
+_CLEARLY_MORE = 2.0
+"""By what another frame must show more: a few lines on white are next to nothing too, in every frame alike."""
+
 _FRAMES = 5
 _MOST_PIXELS = 64_000_000
 """To reach a frame, those in front of it are decoded: so many pixels at most are, or one frame of any size."""
@@ -36,10 +39,10 @@ def frame_that_shows_most(image: Image.Image) -> Image.Image:
     """
     if image.format not in _ANIMATED or not _is_animated(image):
         return image
-    most = _detail(image)
-    if most >= _BLANK:
+    first = _detail(image)
+    if first >= _BLANK:
         return image
-    best, size = image.copy(), image.size
+    best, size, most = image.copy(), image.size, _CLEARLY_MORE * first
     for frame in _others(image):
         try:
             image.seek(frame)

@@ -18,6 +18,9 @@ __all__ = ["claimed_sizes", "claimed_values"]
 
 Size = tuple[int, int]
 
+_DAMAGE = (struct.error, IndexError, ValueError, OverflowError)
+"""The file ends where its header should go on, or a place in it is beyond all files."""
+
 _MOST_TAGS = 65535
 """Of a TIFF's directory; a BigTIFF may claim any number."""
 
@@ -30,7 +33,7 @@ def claimed_sizes(data: bytes, name: str) -> list[Size]:
     found: list[Size] = []
     try:
         found.extend(size for size in _READERS[name](data) if min(size) > 0)
-    except (struct.error, IndexError, ValueError):  # the file ends where the header should go on
+    except _DAMAGE:
         pass
     return found
 
@@ -92,9 +95,9 @@ def _bmp(data: bytes) -> Iterator[Size]:
     if struct.unpack_from("<I", data, 14)[0] == 12:
         yield struct.unpack_from("<HH", data, 18)
     else:
-        width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
+        width, height, _, bits = struct.unpack_from("<IiHH", data, 18)
         if bits in _BMP_DEPTHS:  # else the decoder goes no further
-            yield abs(width), abs(height)
+            yield width, abs(height)
 
 
 _BMP_DEPTHS = (1, 4, 8, 16, 24, 32)
@@ -109,7 +112,7 @@ def claimed_values(data: bytes, name: str) -> int:
         return 0
     try:
         entries = list(_entries(data))
-    except struct.error:
+    except _DAMAGE:
         return 0
     return sum(count * (16 if kind in (5, 10) else 1) for _, kind, count, _ in entries if kind not in (1, 2, 6, 7))
 
@@ -138,7 +141,7 @@ def _entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
         if entry + length > len(data):
             return
         tag, kind, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, entry)
-        code = _INTEGERS.get(kind)
+        code = _INTEGERS.get(kind) if big or kind != 16 else None  # eight bytes do not fit in
         value = struct.unpack_from(order + code, data, entry + (12 if big else 8))[0] if code else 0
         yield tag, kind, count, value
 

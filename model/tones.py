@@ -11,6 +11,9 @@ __all__ = ["eight_bits"]
 _BRIGHTEST = 99.5
 """Percentile that stands for the brightest tone, so that one hot pixel or a highlight does not darken all others."""
 
+_TONES_BELOW = 0.25
+"""Share of numbers below zero from which on they are tones; fewer are noise, and black."""
+
 _FULL = (255, 65535, 1 << 31, 1 << 32)
 """White, by the integers that a program may have widened to 32 bits."""
 
@@ -33,7 +36,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
     values = values.astype(np.float32)
     if image.mode == "F":
         values = np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        low, high = 0.0, _brightest_float(values)
+        low, high = _range_of_floats(values)
     elif bits == 32:
         low, high = _range_of_integers(values)
     else:
@@ -60,14 +63,17 @@ def _some(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return flat[:: max(1, flat.size // _LOOKED_AT)]
 
 
-def _brightest_float(values: NDArray[np.float32]) -> float:
-    top = float(values.max())
+def _range_of_floats(values: NDArray[np.float32]) -> tuple[float, float]:
+    some, top = _some(values), float(values.max())
+    if (some < 0).mean() >= _TONES_BELOW:
+        low, high = (float(one) for one in np.percentile(some, (100 - _BRIGHTEST, _BRIGHTEST)))
+        return low, max(high, low + 1e-6)
     if top <= 1:
-        return 1.0
-    usual = float(np.percentile(_some(values), _BRIGHTEST))
-    if 0 < usual <= 16 and top > 1:  # light as it is measured, or 0..1 with highlights above
-        return max(1.0, usual)
-    return next((full for full in (255.0, 65535.0) if top <= full), usual)
+        return 0.0, 1.0
+    usual = float(np.percentile(some, _BRIGHTEST))
+    if 0 < usual <= 16:  # light as it is measured, or 0..1 with highlights above
+        return 0.0, max(1.0, usual)
+    return 0.0, next((full for full in (255.0, 65535.0) if top <= full), max(usual, 1.0))
 
 
 def _range_of_integers(values: NDArray[np.float32]) -> tuple[float, float]:

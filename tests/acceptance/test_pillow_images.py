@@ -6,6 +6,7 @@ unpacked folder, or the folder with the download.
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 import warnings
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from pillow_heif import register_heif_opener
 
 from model.embedder import Embedder
@@ -98,13 +99,26 @@ def _distances(root: Path, vectors: dict[str, np.ndarray]) -> list[tuple[str, fl
 def _plain(path: Path) -> Image.Image:
     """A picture as a viewer shows it, read with Pillow alone: upright, on white, eight bits."""
     with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
-        picture = ImageOps.exif_transpose(opened)
+        picture = _in_srgb(ImageOps.exif_transpose(opened))
         if picture.mode.startswith("I"):  # Pillow itself would clip what is above 255
             picture = _eight_bits(picture)
         if picture.has_transparency_data:
             picture = picture.convert("RGBA")
             return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
         return picture.convert("RGB")
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """By its colour profile, if that is one of its own colours."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"]))
+        mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+        source = picture.convert("RGB") if picture.mode == "P" else picture
+        srgb = ImageCms.createProfile("sRGB")
+        intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+        return ImageCms.profileToProfile(source, profile, srgb, intent, mode, flags=flags) or picture
+    except (KeyError, OSError, ValueError, ImageCms.PyCMSError):
+        return picture
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -69,6 +69,15 @@ def test_a_first_frame_that_shows_something_is_kept(pillow_format: str) -> None:
 
 
 @pytest.mark.parametrize("pillow_format", OPTIONS)
+def test_a_few_lines_that_move_are_no_fade(pillow_format: str) -> None:
+    """A small figure on white shows little in every frame: the first is kept."""
+    frames = [Image.new("RGB", (120, 120), "white") for _ in range(4)]
+    for number, frame in enumerate(frames):
+        frame.paste("black", (10 + 20 * number, 10, 14 + 20 * number, 14 + number))
+    assert away(decode(animation(pillow_format, frames)), frames[0]) < 0.5
+
+
+@pytest.mark.parametrize("pillow_format", OPTIONS)
 def test_frames_that_are_all_blank(pillow_format: str) -> None:
     """Nothing shows more than the first: it is read as ever."""
     blank = [Image.new("RGB", (40, 30), (n, 0, 0)) for n in (250, 252, 254)]

@@ -109,8 +109,10 @@ def test_a_damaged_tiff_of_a_camera_s_maker_is_damaged() -> None:
 def test_a_directory_elsewhere_harms_nobody(order: str) -> None:
     """The place of the directory is what the file says, which may be nowhere."""
     head = b"II*\0" if order == "<" else b"MM\0*"
-    with pytest.raises(UnreadablePicture, match="damaged tiff"):
-        decode(head + struct.pack(order + "I", 0xFFFFFFF0) + bytes(50))
+    big = head[:2] + (b"+\0" if order == "<" else b"\0+") + struct.pack(order + "HHQ", 8, 0, (1 << 64) - 16)
+    for start in (head + struct.pack(order + "I", 0xFFFFFFF0), big):
+        with pytest.raises(UnreadablePicture, match="damaged tiff"):
+            decode(start + bytes(50))
 
 
 @pytest.mark.parametrize("name", PLUGINS)

@@ -192,6 +192,12 @@ class TestModes:
         found = np.asarray(decode(encode(Image.fromarray(values), "TIFF")))[1, :, 0]
         assert np.abs(found.astype(int) - np.arange(256)).max() <= 3
 
+    def test_floats_around_zero(self) -> None:
+        """Where many lie below zero, as in angles, the lowest is black."""
+        values = np.repeat(np.linspace(-3, 3, 256, dtype=np.float32)[None], 40, axis=0)
+        found = np.asarray(decode(encode(Image.fromarray(values), "TIFF")))[1, :, 0]
+        assert np.abs(found.astype(int) - np.arange(256)).max() <= 4
+
     def test_floats_that_are_none(self) -> None:
         """NaN, infinities and negative values are black and do not spoil the others."""
         values = np.array([[np.nan, np.inf, -np.inf, -3, 1]], np.float32)
