@@ -67,7 +67,7 @@ def undo_run(run: Run) -> Undone:
             _need_originals(journal, run)
             _cancel(run)
             recover(journal)
-            _reverse_all(journal, run.id, result)
+            _reverse_all(journal, run, result)
             _restore_times(journal, run.id)
             withdraw(journal, output, run.id)
             empty = journal.end_run(run.id)
@@ -141,13 +141,28 @@ def _there(archive: str) -> bool:
         return False
 
 
-def _reverse_all(journal: Journal, run_id: str, result: Undone) -> None:
-    while batch := journal.newest_operations(run_id, _BATCH):
+def _reverse_all(journal: Journal, run: Run, result: Undone) -> None:
+    while batch := journal.newest_operations(run.id, _BATCH):
+        _need_own_places(journal, run, batch)
         # A name that a rename or a removal gives back may be that of a later operation. An undo that dies is begun
         # again, so what is already taken back must be forgotten before such a name means something else.
         for _, ops in groupby(batch, key=lambda op: op.id if op.action in (Action.RENAME, Action.REMOVE) else 0):
             with open_output(journal) as output:
                 _reverse(journal, output, list(ops), result)
+
+
+def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None:
+    """Nothing is given back to a place outside the archive, nor made again from a file that is neither there nor ours.
+
+    Whoever may write in the output could have put such a line into the journal. With named roots the fence looks.
+    """
+    if run.roots:
+        return
+    archive, output = (os.path.join(os.fsencode(place), b"") for place in (run.spec.archive, run.output))
+    for op in batch:
+        if not op.source.startswith((archive, output)) and op.action in (Action.MOVE, Action.REMOVE):
+            source = os.fsdecode(op.source)
+            raise UndoRefused(f"{journal.folder}: {source} is not in the archive; the journal was changed by others")
 
 
 def _reverse(journal: Journal, output: Output, batch: list[Operation], result: Undone) -> None:

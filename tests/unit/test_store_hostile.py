@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ from store.study import Trial, TrialResult
 from tests.unit.parts import DIMENSION, vector
 from tests.unit.sites import Site
 from tests.unit.test_store_files import SUMMARY
+from tests.unit.trees import look
+from workers.errors import UndoRefused
 from workers.undoing import undo_run
 
 OUT = "../../../../outside"
@@ -296,6 +299,29 @@ def test_rows_of_a_journal(column: str, value: object, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
     told(lambda: undo_run(run), journal)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
+
+
+@pytest.mark.parametrize("mode", ["move", "hardlink"])
+def test_undo_gives_nothing_back_to_a_place_outside_the_archive(mode: Any, tmp_path: Path) -> None:
+    """A line that somebody put into the journal moves no picture elsewhere, nor links a file from there into OUT."""
+    site = Site(tmp_path)
+    site.add("a.png")
+    run = site.run()
+    site.place(run, mode, {"a.png": ["A", "B"]})
+    site.place(run, mode, {"a.png": ["A"] if mode == "move" else []})
+    secret = tmp_path / "secret" / "key"
+    secret.parent.mkdir()
+    if mode == "hardlink":
+        secret.write_bytes(b"a.png")
+    with sqlite3.connect(site.output / ".oshiwake" / "journal.sqlite") as database:
+        action = "move" if mode == "move" else "remove"
+        database.execute("UPDATE operation SET source = ? WHERE action = ?", (bytes(secret), action))
+        assert database.execute("SELECT changes()").fetchone()[0] > 0
+    database.close()
+    before = look(site.output)
+    with pytest.raises(UndoRefused, match=re.escape(str(secret))):
+        undo_run(run)
+    assert look(site.output) == before and secret.exists() is (mode == "hardlink")
 
 
 def test_placements_of_a_journal(tmp_path: Path) -> None:

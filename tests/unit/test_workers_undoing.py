@@ -37,7 +37,7 @@ FILES = st.dictionaries(
     ),
     min_size=1,
 )
-FOLDERS = st.lists(st.sampled_from(["A", "B", "C"]), unique=True, max_size=3)
+FOLDERS = st.lists(st.sampled_from(["A", "B", "S/A", "S/B"]), unique=True, max_size=3)
 RUNS = st.lists(
     st.tuples(
         st.sampled_from(MODES),
@@ -121,7 +121,7 @@ def _undo_that_dies(site: Site, run: Run, batches: int) -> None:
     with DyingUndo(site.output, batches) as journal:
         recover(journal)
         with contextlib.suppress(Died):
-            undoing._reverse_all(journal, run.id, undoing.Undone())
+            undoing._reverse_all(journal, run, undoing.Undone())
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -306,7 +306,7 @@ def test_a_name_given_back_by_a_rename_is_not_mistaken(site: Site) -> None:
             super().forget(reversed_, left)
 
     with Dying(site.output) as journal, pytest.raises(Died):
-        undoing._reverse_all(journal, run.id, undoing.Undone())
+        undoing._reverse_all(journal, run, undoing.Undone())
     assert undo_run(run).left == []
     assert look(site.archive) == before and not site.output.exists()
 
