@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from store.errors import DamagedStore, NewerSchema
 from store.place import ObjectPath
+from store.scratch import Scratch
 
 __all__ = [
     "SCHEMA",
@@ -56,8 +56,8 @@ def temporary_beside(path: Path) -> Path:
 def new_file(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; put it in place of `path`, on disk for good, when the block ends well."""
     if isinstance(path, ObjectPath):
-        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder:
-            temporary = Path(folder) / path.name
+        with Scratch() as scratch:
+            temporary = scratch.path / path.name
             yield temporary
             path.write_bytes(temporary.read_bytes())
         return

@@ -17,17 +17,16 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from store.errors import DamagedStore, JournalBusy, OutputGone, StoreError
-from store.files import TEMPORARY_PREFIX
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
 from store.lease import Lease
 from store.objects import look_at, write_object
 from store.roots import Roots
+from store.scratch import Scratch, sweep_scratch
 
 __all__ = ["JournalLog", "log_exists"]
 
@@ -58,11 +57,12 @@ class JournalLog(JournalDatabase):
         self.path = _pieces_folder(output)
         self._next = 1
         self._logged = 0
-        self._scratch = tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX)
-        self._file = Path(self._scratch.name) / "journal.sqlite"
+        sweep_scratch()
+        self._scratch = Scratch()
+        self._file = self._scratch.path / "journal.sqlite"
         self._wal = Path(f"{self._file}-wal")
         with contextlib.ExitStack() as on_error, self._storage():
-            on_error.callback(self._scratch.cleanup)
+            on_error.callback(self._scratch.remove)
             self._lease = Lease(bytes(self.folder / "lock"), wait_s)
             on_error.callback(self._lease.release)
             self._fetch(may_make)
@@ -132,7 +132,7 @@ class JournalLog(JournalDatabase):
 
     def _let_go(self) -> None:
         self._lease.release()
-        self._scratch.cleanup()
+        self._scratch.remove()
 
     def _fetch(self, may_make: bool) -> None:
         """Lay database and log together from the pieces; put a first piece there where there is none."""

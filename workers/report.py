@@ -7,7 +7,6 @@ itself: `cell_text` takes it away again.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 from store.assignments import Assignments
 from store.files import naming, new_file, temporary_beside
 from store.place import ObjectPath
+from store.scratch import Scratch
 
 __all__ = ["COLUMNS", "SEPARATOR", "ReportWriter", "cell_text", "cells", "lines"]
 
@@ -46,9 +46,11 @@ class ReportWriter:
     def __init__(self, journal_folder: Path, run_id: str, pass_number: int) -> None:
         self.path = journal_folder / "reports" / f"{run_id}-pass{pass_number}.csv"
         self.path.parent.mkdir(exist_ok=True)
+        self._closing = contextlib.ExitStack()
         # Of an object it lies on this machine until it is whole.
         remote = isinstance(self.path, ObjectPath)
-        self._temporary = temporary_beside(Path(tempfile.gettempdir(), "report.csv") if remote else self.path)
+        folder = self._closing.enter_context(Scratch()).path if remote else self.path.parent
+        self._temporary = temporary_beside(folder / "report.csv")
         self._file = self._temporary.open("wb")
         self._file.write(",".join(COLUMNS).encode() + _LINE_END)
 
@@ -61,7 +63,7 @@ class ReportWriter:
         """Put the report in place."""
         with naming(self.path):
             self._file.close()
-        with new_file(self.path) as temporary:
+        with self._closing, new_file(self.path) as temporary:
             self._temporary.replace(temporary)
 
     def discard(self) -> None:
@@ -69,6 +71,7 @@ class ReportWriter:
         with contextlib.suppress(OSError):  # on a full disk closing fails like the writing before it
             self._file.close()
         self._temporary.unlink(missing_ok=True)
+        self._closing.close()
 
 
 def lines(rows: Assignments) -> memoryview | bytes:

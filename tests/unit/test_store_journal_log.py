@@ -59,7 +59,7 @@ def die(journal: Journal) -> None:
     log._lease._ended.set()
     log._lease._thread.join()
     log.db.close()
-    log._scratch.cleanup()
+    log._scratch.remove()
 
 
 def test_what_was_written_is_there_for_the_next(output: Path) -> None:

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from store import lease
-from store.errors import StoreError
+from store.assignments import Assigned, Assignments, FinalOutcome
+from store.errors import OutputGone, StoreError
 from store.journal import Journal
 from store.objects import delete_object, look_at, read_object, write_object
 from store.operation import Action
@@ -20,8 +21,11 @@ from store.store import Store
 from tests.objects import ObjectServer
 from tests.unit.sites import Site
 from tests.unit.trees import sha
-from workers import bucket
+from workers import bucket, replacing
+from workers.output import need_output, open_journal
 from workers.placing import Tally, recover
+from workers.publishing import publish, withdraw
+from workers.report import ReportWriter
 from workers.undoing import undo_run
 
 
@@ -284,3 +288,49 @@ def test_an_output_elsewhere_by_a_named_root(site: BucketSite) -> None:
     spec = RunSpec("art:/", "sorted:/", 1_700_000_000.0, "digest", "v1-pad-32", 16, "private")
     run = Store(site.root / "other", roots).create_run(replace(spec))
     assert str(run.output) == site.prefix
+
+
+def report_about(journal: Journal, name: str) -> Path:
+    """A pass's report, published."""
+    report = ReportWriter(journal.folder, "20261123-0412", 1)
+    report.write(Assignments.of([Assigned(name, FinalOutcome.UNKNOWN)]))
+    report.close()
+    return publish(journal, journal.folder.parent, report.path)
+
+
+@pytest.mark.parametrize("what", ["publish", "withdraw"])
+def test_a_report_that_a_person_saves_at_the_last_moment_stays(
+    site: BucketSite, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Between the look at ours and its replacement: theirs stays, ours stands beside it."""
+    look = replacing.look_at
+
+    def look_and_be_late(path: bytes) -> object:
+        seen = look(path)
+        write_object(site.object("report.csv"), b"mine")
+        return seen
+
+    with Journal(site.output) as journal:
+        assert report_about(journal, "before").name == "report.csv"
+        assert report_about(journal, "again").name == "report.csv", "in place of ours"
+        with monkeypatch.context() as patch:
+            patch.setattr(replacing, "look_at", look_and_be_late)
+            if what == "publish":
+                assert report_about(journal, "after").name != "report.csv"
+            else:
+                withdraw(journal, site.output)
+    assert read_object(site.object("report.csv")) == b"mine"
+
+
+def test_an_output_that_is_gone_is_not_made_anew(site: BucketSite) -> None:
+    """The bucket was emptied, or another one bears its name: the run that placed copies there is told so."""
+    run = site.run()
+    with open_journal(run, 0.1) as journal:
+        run.note_journal(journal.id)
+    for path in sorted((site.output / ".oshiwake" / "journal").iterdir(), key=str):
+        path.unlink()
+    with pytest.raises(OutputGone, match=f"{site.prefix} has no journal.*producer resume"):
+        open_journal(run, 0.1)
+    with pytest.raises(OutputGone):
+        need_output(run)
+    assert site.traces() == []
