@@ -16,7 +16,7 @@ from dataclasses import replace
 from store.objects import is_remote
 from store.operation import Action, Operation
 from workers.digests import digest_or_none, file_digest, member_digest, same_bytes
-from workers.shifting import NO_LINK, Failed, Taken, copy, give_up, let_go, shift, temporary_name, unlink
+from workers.shifting import NO_LINK, Failed, Taken, copy, give_up, let_go, shift, temporary_name, unchanged, unlink
 
 __all__ = ["finish", "perform", "stands_already", "unlink_spare"]
 
@@ -206,7 +206,10 @@ def unlink_spare(op: Operation) -> None:
     Raises:
         Failed: It is not; it stays.
     """
-    if not (stands_already(op) and _original_stands(op)):
+    before = _there(op.target)
+    spare = before is not None and stands_already(op) and _original_stands(op)
+    # Comparing takes its time, in which a person may save another file there.
+    if not before or not spare or not unchanged(before, os.lstat(op.target)):
         raise Failed(f"{os.fsdecode(op.target)} was changed, or is the last copy; it stays")
     os.unlink(op.target)
 

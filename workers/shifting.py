@@ -26,6 +26,7 @@ __all__ = [
     "publish_copy",
     "shift",
     "temporary_name",
+    "unchanged",
     "unlink",
     "write_copy",
 ]
@@ -132,11 +133,12 @@ def give_up(source: bytes, target: bytes, before: os.stat_result) -> None:
 
     In a folder that may not be written the file would stand twice else, and nobody would know of the second.
     """
+    made = os.lstat(target)
     try:
         let_go(source, target, before)
     except OSError:
-        if os.path.lexists(source):
-            unlink(target)
+        if os.path.lexists(source) and os.path.samestat(made, os.lstat(target)):
+            os.unlink(target)
         raise
 
 
@@ -144,9 +146,14 @@ def let_go(source: bytes, target: bytes, before: os.stat_result) -> None:
     """Make the new name durable, then take the old one away; if it still means the file that it meant before."""
     sync_folder(Path(os.fsdecode(os.path.dirname(target))))
     now = os.lstat(source)
-    unchanged = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    if os.path.samestat(now, os.lstat(target)) or (os.path.samestat(now, before) and unchanged):
+    if os.path.samestat(now, os.lstat(target)) or unchanged(before, now):
         os.unlink(source)
+
+
+def unchanged(before: os.stat_result, now: os.stat_result) -> bool:
+    """Whether a name means the same file, with the same content, as before."""
+    same = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    return same and os.path.samestat(now, before)
 
 
 def temporary_name(target: bytes, number: int) -> bytes:

@@ -13,6 +13,7 @@ import pytest
 from store.operation import Action, Image, Operation
 from tests.unit.operation_site import PICTURE, PLACING, TIME_NS, break_zip, new_site, operation, temporary, zipped
 from tests.unit.trees import look, put, unfinished
+from workers import operations
 from workers.operations import perform, stands_already
 from workers.reversing import reverse
 from workers.shifting import Failed, Taken
@@ -187,6 +188,25 @@ def test_remove_refuses_the_last_copy(site: Path, placed: Action) -> None:
     with pytest.raises(Failed, match="stays"):
         perform(replace(operation(site, Action.REMOVE), placed=placed))
     assert (site / "out" / "X" / "a.png").read_bytes() == PICTURE
+
+
+@pytest.mark.parametrize("placed", [Action.HARDLINK, Action.COPY])
+def test_remove_leaves_what_a_person_saves_while_it_is_compared(
+    site: Path, monkeypatch: pytest.MonkeyPatch, placed: Action
+) -> None:
+    """Reading the original takes its time; another file that stands there afterwards stays."""
+    perform(operation(site, placed))
+    target = site / "out" / "X" / "a.png"
+    check = operations._original_stands
+
+    def save(op: Operation) -> bool:
+        os.replace(put(site / "editor", b"my version"), target)
+        return check(op)
+
+    monkeypatch.setattr(operations, "_original_stands", save)
+    with pytest.raises(Failed, match="stays"):
+        perform(replace(operation(site, Action.REMOVE), placed=placed))
+    assert target.read_bytes() == b"my version"
 
 
 def test_a_folder_is_made_or_was_there(site: Path) -> None:
