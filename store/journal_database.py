@@ -7,12 +7,15 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from store.errors import StoreError, UnknownRoot
 from store.files import SCHEMA, check_schema
 from store.roots import Roots
 
-__all__ = ["JOURNAL_FOLDER", "JournalDatabase"]
+__all__ = ["JOURNAL_FOLDER", "JournalDatabase", "Note", "read_note"]
+
+Note = bytes | int | str | None
 
 JOURNAL_FOLDER = ".oshiwake"
 """Name of the folder in OUT that holds the journal."""
@@ -98,10 +101,9 @@ class JournalDatabase(ABC):
     def remove(self) -> None:
         """Take the journal away and let go of it; who waits for it makes a new one."""
 
-    def meta(self, key: str) -> bytes | int | str | None:
+    def meta(self, key: str) -> Note:
         """A noted value, or None."""
-        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else row[0]
+        return read_note(self.db, key)
 
     def prepare(self, made_output: bool) -> None:
         """Make what is missing; to be called within a transaction.
@@ -133,3 +135,9 @@ class JournalDatabase(ABC):
         self.db.execute("UPDATE OR REPLACE placement SET path = stored(path), target = stored(target)")
         self.db.execute("UPDATE OR REPLACE folder_time SET path = stored(path)")
         self.db.execute("INSERT OR REPLACE INTO meta VALUES ('roots', ?)", (names,))
+
+
+def read_note(db: sqlite3.Connection, key: str) -> Note:
+    """A noted value, or None."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if row is None else cast(Note, row[0])

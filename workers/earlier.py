@@ -18,7 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from store.assignments import Assignments
-from store.journal import Journal, Standing
+from store.journal import Journal
+from store.journal_queries import Standing
 from store.names import readable_name, readable_path
 from store.place import ObjectPath
 from workers.naming import OWN_FOLDERS

@@ -1,0 +1,186 @@
+"""What a journal tells: where images stand, and which operations of which runs led there."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from store.errors import DamagedStore
+from store.fields import stored_path
+from store.journal_database import Note, read_note
+from store.operation import Action, Image, Operation, Placement
+from store.roots import Roots
+
+__all__ = ["JournalQueries", "Standing", "pass_key"]
+
+_SELECT = "SELECT id, action, path, member, source, target, digest, placed FROM operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An image in the output.
+
+    Attributes:
+        image: Where it came from.
+        digest: sha256 of its bytes.
+        target: Where it stands.
+        run: The run that has placed it, perhaps elsewhere in the output.
+    """
+
+    image: Image
+    digest: bytes
+    target: bytes
+    run: str
+
+
+class JournalQueries:
+    """The questions to an open journal; who opens it sets all attributes.
+
+    Attributes:
+        roots: This machine's map of named roots.
+    """
+
+    roots: Roots
+    _db: sqlite3.Connection
+    _path: Path
+
+    def meta(self, key: str) -> Note:
+        """A noted value, or None."""
+        return read_note(self._db, key)
+
+    def placements(self, image: Image) -> list[Placement]:
+        """Where an image stands now, in the order of the targets."""
+        rows = self._db.execute(
+            "SELECT target, action, digest FROM placement WHERE path = ? AND member = ? ORDER BY target",
+            (self._stored(image.path), image.member),
+        )
+        return [Placement(self._here(target), self._action(action), digest) for target, action, digest in rows]
+
+    def standing(self) -> Iterator[Standing]:
+        """All that stands in the output, in the order of the images."""
+        rows = self._db.execute(
+            "SELECT path, member, digest, target, ifnull((SELECT run FROM operation WHERE operation.path = p.path"
+            " AND operation.member = p.member AND operation.digest = p.digest AND action NOT IN ('rename', 'remove')"
+            " ORDER BY id LIMIT 1), '') FROM placement AS p ORDER BY path, member, digest, target"
+        )
+        for path, member, digest, target, run in rows:
+            yield Standing(Image(self._here(path), member), digest, self._here(target), run)
+
+    def anything_moved(self) -> bool:
+        """Whether any original stands in the output by a move."""
+        return self._db.execute("SELECT 1 FROM placement WHERE action = 'move' LIMIT 1").fetchone() is not None
+
+    def moved_twin(self, image: Image, digest: bytes) -> bytes | None:
+        """Where another original with the same bytes was moved to, or None."""
+        row = self._db.execute(
+            "SELECT target FROM placement WHERE action = 'move' AND digest = ? AND path <> ? ORDER BY target LIMIT 1",
+            (digest, self._stored(image.path)),
+        ).fetchone()
+        return None if row is None else self._here(row[0])
+
+    def archive_of(self, run: str) -> bytes | None:
+        """The archive that a run sorts; None of a run that is not in this journal, or of an older program."""
+        stored = self.meta(pass_key(run, "archive"))
+        return self._here(stored) if isinstance(stored, bytes) else None
+
+    def has_other_runs(self, run: str) -> bool:
+        """Whether another run has done anything that still stands."""
+        return self._db.execute("SELECT 1 FROM operation WHERE run <> ? LIMIT 1", (run,)).fetchone() is not None
+
+    def done_in_pass(self, run: str, number: int) -> list[tuple[Action, bool, int]]:
+        """What a pass has done so far: an action, whether of members of archive files, and how often."""
+        rows = self._db.execute(
+            "SELECT action, member <> x'', count(*) FROM operation WHERE run = ? AND id > ? AND done = 1 GROUP BY 1, 2",
+            (run, self.meta(pass_key(run, number)) or 0),
+        )
+        return [(Action(action), bool(member), count) for action, member, count in rows]
+
+    def left_in_pass(self, run: str, number: int) -> list[bytes]:
+        """The folders made by any run that a pass has taken something out of, and those that hold them; sorted."""
+        made = {row[0] for row in self._db.execute("SELECT target FROM operation WHERE action = 'folder' AND done = 1")}
+        rows = self._db.execute(
+            "SELECT CASE action WHEN 'rename' THEN source ELSE target END FROM operation"
+            " WHERE run = ? AND id > ? AND done = 1 AND action IN ('rename', 'remove')",
+            (run, self.meta(pass_key(run, number)) or 0),
+        )
+        left: set[bytes] = set()
+        for folder in {os.path.dirname(path) for (path,) in rows}:
+            while folder in made:  # the folder of a character, and that of its series
+                left.add(folder)
+                folder = os.path.dirname(folder)
+        return sorted(map(self._here, left))
+
+    def open_operations(self) -> list[Operation]:
+        """What was planned and not settled: the process that planned it died. In order."""
+        return [self._operation(row) for row in self._db.execute(f"{_SELECT} WHERE done = 0 ORDER BY id")]
+
+    def newest_operations(self, run: str, limit: int) -> list[Operation]:
+        """The last operations of a run, the newest first."""
+        rows = self._db.execute(f"{_SELECT} WHERE run = ? ORDER BY id DESC LIMIT ?", (run, limit))
+        return [self._operation(row) for row in rows]
+
+    def later_run(self, run: str) -> str | None:
+        """A run that changed something which `run` had placed before it, or None."""
+        row = self._db.execute(
+            "SELECT later.run FROM operation AS mine JOIN operation AS later"
+            " ON later.path = mine.path AND later.member = mine.member AND later.id > mine.id AND later.run <> mine.run"
+            " WHERE mine.run = ? AND later.action <> 'folder' LIMIT 1",
+            (run,),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def runs(self) -> list[str]:
+        """The runs with operations that still stand, the newest last."""
+        rows = self._db.execute("SELECT run FROM operation GROUP BY run ORDER BY max(id)")
+        return [str(run) for (run,) in rows]
+
+    def folder_times(self, run: str) -> Iterator[tuple[bytes, int]]:
+        """The folders that moves of this run changed, with their times before, the deepest first."""
+        rows = self._db.execute(
+            "SELECT path, mtime_ns FROM folder_time WHERE run = ? ORDER BY length(path) DESC", (run,)
+        ).fetchall()
+        yield from ((self._here(path), mtime_ns) for path, mtime_ns in rows)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing that any run has done still stands."""
+        return self._db.execute("SELECT 1 FROM operation LIMIT 1").fetchone() is None
+
+    def _stored(self, path: bytes) -> bytes:
+        return self.roots.stored_bytes(path)
+
+    def _here(self, stored: bytes) -> bytes:
+        """Where a path that was written down stands on this machine.
+
+        Raises:
+            DamagedStore: It is none that this program writes.
+        """
+        if not stored_path(stored):
+            raise DamagedStore(f"{self._path}: {repr(stored)[:100]} is no path of a journal")
+        return self.roots.place_bytes(stored)
+
+    def _operation(self, row: tuple[int, str, bytes, bytes, bytes, bytes, bytes, str]) -> Operation:
+        id_, action, path, member, source, target, digest, placed = row
+        target = self._here(target)
+        if action == Action.FOLDER:
+            return Operation(Action.FOLDER, Image(b""), b"", target, id=id_)
+        if not (isinstance(member, bytes) and isinstance(digest, bytes)):
+            raise DamagedStore(f"{self._path}: operation {id_}: a member or digest that is none")
+        was = self._action(placed) if placed else None
+        return Operation(
+            self._action(action), Image(self._here(path), member), self._here(source), target, digest, was, id_
+        )
+
+    def _action(self, name: str) -> Action:
+        try:
+            return Action(name)
+        except ValueError:
+            raise DamagedStore(f"{self._path}: {str(name)[:100]!r} is no operation") from None
+
+
+def pass_key(run: str, number: int | str = "") -> str:
+    """Under what is noted of a run, or of one of its passes."""
+    return f"pass {run} {number}"
