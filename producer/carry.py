@@ -19,17 +19,18 @@ __all__ = ["assign_here", "sort_here", "work_here"]
 
 def sort_here(session: Session, request: SortRequest, processes: int = 0) -> RunStatus:
     """Make a run and carry it out; return its outcome."""
-    return work_here(session, create_run(session.store, request, "private"), processes)
+    return work_here(session, create_run(session.store, request, "private"), processes, again=False)
 
 
-def work_here(session: Session, run: Run, processes: int = 0) -> RunStatus:
+def work_here(session: Session, run: Run, processes: int = 0, *, again: bool = True) -> RunStatus:
     """Go on with a private run, from the start or from wherever it stopped.
 
-    When this is interrupted, everything that was started is stopped, and the run can be resumed.
+    `again` says that it may have been cancelled or undone, and is so no more. When this is interrupted, everything that
+    was started is stopped, and the run can be resumed.
     """
     with _working(session, run, processes) as (farm, view):
         dispatcher = Dispatcher(session.store, farm.queue, session.settings.chunk_images)
-        dispatcher.send(run, on_scan=view.scanned)
+        (dispatcher.resume if again else dispatcher.send)(run, on_scan=view.scanned)
         return watch(run, farm.queue, view, farm.children)
 
 

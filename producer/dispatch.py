@@ -15,6 +15,7 @@ from producer.errors import BadRequest
 from producer.exclusion import Exclusion, PassedOver
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
+from store.errors import LockHeld
 from store.files import sweep
 from store.journal import journal_exists
 from store.known import KnownFiles
@@ -30,6 +31,9 @@ __all__ = ["Dispatcher", "create_run"]
 
 _ENDED: tuple[Mark, ...] = ("cancelled", "undone")
 """What is no longer true of a run that goes on."""
+
+_LOOK_S = 2.0
+"""How often a scan looks whether its run is still wanted."""
 
 OnScan = Callable[[int, int], None]
 """Told of files seen, and of these to be read."""
@@ -60,6 +64,12 @@ def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
     return run
 
 
+def _need_wanted(run: Run, pass_: Pass) -> None:
+    reason = run.over(pass_.number)
+    if reason is not None:
+        raise BadRequest(f"run {run.id} was ended while it was listed: {reason}; `producer resume {run.id}` goes on")
+
+
 class Dispatcher:
     """Lists and sends the chunks of runs."""
 
@@ -78,8 +88,27 @@ class Dispatcher:
             What the scan of the archive saw.
 
         Raises:
-            BadRequest: The references of an interrupted run are gone.
+            BadRequest: The references of an interrupted run are gone, or the run is ended meanwhile.
+            LockHeld: Another process does so now.
         """
+        with run.listing_lock() as check:
+            return self._send(run, on_scan, check)
+
+    def resume(self, run: Run, on_scan: OnScan = lambda files, to_read: None) -> ScanTotals:
+        """The same for a run that may have been cancelled or undone, and is so no more, or could not place every file.
+
+        Raises:
+            BadRequest, LockHeld: As `send`.
+        """
+        with run.listing_lock() as check:
+            summary = run.last_pass.summary
+            if summary is not None and (run.marked("undone") or summary["problem_count"]):
+                run.last_pass.reopen()
+            for mark in _ENDED:
+                run.mark(mark, on=False)
+            return self._send(run, on_scan, check)
+
+    def _send(self, run: Run, on_scan: OnScan, check: Callable[[], None]) -> ScanTotals:
         sweep(run.folder)
         pass_ = run.last_pass
         waiting = [(part, chunk) for part in (pass_.references, run.archive) for chunk in part.unread_chunks()]
@@ -90,13 +119,13 @@ class Dispatcher:
         sent = len(waiting)
         if pass_.references.totals is None:
             found = find_references(pass_.reference_source, self._store.roots)
-            sent += self._list(run, pass_, pass_.references, found.files, on_scan)
+            sent += self._list(run, pass_, pass_.references, found.files, on_scan, check)
         totals = run.archive.totals
         if totals is None:
             exclusion = Exclusion(tuple(run.spec.exclude), run.spec.include_hidden)
             own = (bytes(run.output), bytes(self._store.root))
             scan = scan_of(run.archive.root, own, self._store.roots, exclusion)
-            sent += self._list(run, pass_, run.archive, scan, on_scan, lambda: scan.passed)
+            sent += self._list(run, pass_, run.archive, scan, on_scan, check, lambda: scan.passed)
             totals = run.archive.totals
             assert totals is not None  # the scan has just ended
         self._expect(run, pass_, sent)
@@ -107,7 +136,12 @@ class Dispatcher:
 
         Raises:
             BadRequest: The run is not embedded yet, or the references cannot be used.
+            LockHeld: Another process lists the run, or a pass of it, now.
         """
+        with run.listing_lock() as check:
+            return self._assign_again(run, options, references, check)
+
+    def _assign_again(self, run: Run, options: RuleOptions, references: str | None, check: Callable[[], None]) -> Pass:
         before = run.last_pass
         if run.archive.totals is None or any(True for _ in run.archive.unread_chunks()):
             raise BadRequest(f"run {run.id} is not embedded yet; `producer resume {run.id}` goes on with it")
@@ -123,7 +157,7 @@ class Dispatcher:
         pass_ = run.pass_(before.number + 1)
         pass_.references.begin(PartSpec(os.fsdecode(found.root), run.archive.spec.embedding_key))
         pass_.begin(spec)
-        self.send(run)
+        self._send(run, lambda files, to_read: None, check)
         return pass_
 
     def _list(
@@ -133,23 +167,31 @@ class Dispatcher:
         part: Part,
         files: Iterable[Listed],
         on_scan: OnScan,
+        check: Callable[[], None],
         passed: Callable[[], PassedOver] = PassedOver,
     ) -> int:
         """List a part and send its chunks as they are listed; return how many were sent."""
         spec = part.spec
         earlier = next(iter(self._store.parts_of(spec.root, spec.embedding_key)), None)
         lister = Lister(part, KnownFiles(earlier), self._chunk_images)
-        sent = 0
+        sent, looked_s = 0, time.monotonic()
 
         def on_chunk(chunk: int) -> None:
-            nonlocal sent
+            nonlocal sent, looked_s
+            if time.monotonic() - looked_s > _LOOK_S:
+                looked_s = time.monotonic()
+                check()
+                _need_wanted(run, pass_)
             self._send_chunk(run, pass_, part, chunk)
             sent += 1
             if part.name == run.archive.name:
                 self._queue.progress.scanned(run.id, pass_.number, lister.files, lister.to_read)
                 on_scan(lister.files, lister.to_read)
 
-        lister.write(files, on_chunk, passed)
+        try:
+            lister.write(files, on_chunk, passed)
+        except FileExistsError as error:
+            raise LockHeld(f"run {run.id} is being listed by another process: {error.filename} is there") from error
         return sent
 
     def _send_chunk(self, run: Run, pass_: Pass, part: Part, chunk: int) -> None:

@@ -43,7 +43,8 @@ class RunStatus:
 
     Attributes:
         run: Its id.
-        state: What it is doing. STOPPED: its private broker is gone; `producer resume` goes on.
+        state: What it is doing. STOPPED: its private broker is gone, or the producer that scanned it has died;
+            `producer resume` goes on.
         archive: What is sorted.
         output: Where to.
         scanned: Files seen in the archive so far.
@@ -188,6 +189,14 @@ def _ask(run: Run, queue: Queue | None) -> tuple[PassProgress | None, list[Worke
         return None, [], False
 
 
+def _listed_now(run: Run) -> bool:
+    """Whether a living process lists the run. Without one, nobody will ever scan the rest."""
+    try:
+        return run.lister is not None or run.archive.totals is not None
+    except OSError:
+        return True  # the storage does not answer now
+
+
 def _state(run: Run, live: PassProgress | None, reachable: bool, scanned: bool, remaining: int) -> RunState:
     if run.marked("undone"):
         return RunState.UNDONE
@@ -199,5 +208,5 @@ def _state(run: Run, live: PassProgress | None, reachable: bool, scanned: bool, 
     if live.errors and live.expected is not None and live.chunks + len(live.errors) >= live.expected:
         return RunState.FAILED
     if not scanned:
-        return RunState.SCANNING
+        return RunState.SCANNING if _listed_now(run) else RunState.STOPPED
     return RunState.EMBEDDING if remaining else RunState.REDUCING

@@ -4,6 +4,8 @@
     ├── RunNotFound        no run of that name, or no run at all
     ├── NewerSchema        written by a newer Oshiwake; this one does not touch it
     ├── DamagedStore       a file of the store cannot be read
+    ├── StaleShard         a DamagedStore: the shard of a chunk was made from another listing of it
+    ├── LockHeld           another process lists the same run
     ├── JournalBusy        another process is placing files in the same output folder
     ├── OutputGone         the output folder that a run has placed files in is not there, or another one is
     ├── UnknownRoot        a path below a named root that this machine does not map
@@ -12,6 +14,8 @@
 
 Only JournalBusy is worth a retry. The message is one line that names the file or the run.
 """
+
+from pathlib import Path
 
 
 class StoreError(Exception):
@@ -28,6 +32,22 @@ class NewerSchema(StoreError):
 
 class DamagedStore(StoreError):
     """A file of the store is missing or cannot be read."""
+
+
+class StaleShard(DamagedStore):
+    """A shard tells of other files than its chunk lists.
+
+    Attributes:
+        path: The shard.
+    """
+
+    def __init__(self, text: str, path: Path) -> None:
+        super().__init__(text)
+        self.path = path
+
+
+class LockHeld(StoreError):
+    """Another process holds a lock of a run."""
 
 
 class JournalBusy(StoreError):

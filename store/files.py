@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from store.errors import DamagedStore, NewerSchema
+from store.objects import write_object
 from store.place import ObjectPath
 from store.scratch import Scratch
 
@@ -53,19 +55,37 @@ def temporary_beside(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; put it in place of `path`, on disk for good, when the block ends well."""
+def new_file(path: Path, *, replace: bool = True) -> Iterator[Path]:
+    """Give a temporary path to write to; put it in place of `path`, on disk for good, when the block ends well.
+
+    Raises:
+        FileExistsError: Without `replace`, where something stands there.
+    """
     if isinstance(path, ObjectPath):
         with Scratch() as scratch:
             temporary = scratch.path / path.name
             yield temporary
-            path.write_bytes(temporary.read_bytes())
+            write_object(bytes(path), temporary.read_bytes(), new=not replace)
         return
     with unfinished(path) as temporary:
         yield temporary
         sync_file(temporary)
-        os.replace(temporary, path)
+        _put(temporary, path, replace)
     sync_folder(path.parent)
+
+
+def _put(temporary: Path, path: Path, replace: bool) -> None:
+    if replace:
+        os.replace(temporary, path)
+        return
+    try:
+        os.link(temporary, path)  # the temporary name goes with its writer
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path)) from None
+        os.replace(temporary, path)
 
 
 @contextlib.contextmanager
@@ -113,7 +133,9 @@ def sweep(folder: Path, *, below: bool = True) -> None:
                 os.close(descriptor)
 
 
-def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads: int = 4) -> None:
+def new_files(
+    paths: Sequence[Path], write: Callable[[Path, int], None], threads: int = 4, *, replace: bool = True
+) -> None:
     """Write several files of one folder and put them in place in order: whatever dies when, the first of them stand.
 
     Waiting for the disk is what writing small files costs; here they wait together.
@@ -122,11 +144,15 @@ def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads
         paths: The files.
         write: Writes one of them, told its temporary path and its index.
         threads: How many wait for the disk.
+        replace: Take the place of files that stand.
+
+    Raises:
+        FileExistsError: Without `replace`, at the first that stands; those before it are in place.
     """
 
     if isinstance(paths[0], ObjectPath):
         for number, path in enumerate(paths):
-            with new_file(path) as temporary:
+            with new_file(path, replace=replace) as temporary:
                 write(temporary, number)
         return
 
@@ -138,7 +164,7 @@ def new_files(paths: Sequence[Path], write: Callable[[Path, int], None], threads
             for _ in pool.map(sync_file, temporaries):
                 pass
         for temporary, path in zip(temporaries, paths, strict=True):
-            os.replace(temporary, path)
+            _put(temporary, path, replace)
     sync_folder(paths[0].parent)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
-from store.listing import Kind, KnownAt, Listed, sort_key
+from store.listing import Kind, KnownAt, Listed, listing_digest, sort_key
 from store.part import Part
 from store.shard import read_shard
 
@@ -44,10 +44,11 @@ def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, KnownAt]]:
     with_shard = set(part.shard_chunks())
     names = ("path", "member", "size", "mtime_ns", "kind", "known_part", "known_chunk", "known_row")
     for chunk in part.listed_chunks():
-        columns = part.listing_table(chunk, names).to_pydict()
+        listing = part.listing_table(chunk, names)
+        columns = listing.to_pydict()
         *files, kinds, known_parts, known_chunks, known_rows = (columns[name] for name in names)
         to_read = any(k == Kind.PENDING and at is None for k, at in zip(kinds, known_parts, strict=True))
-        lasting = _lasting(part, chunk) if to_read and chunk in with_shard else set()
+        lasting = _lasting(part, chunk, listing_digest(listing)) if to_read and chunk in with_shard else set()
         known_at = zip(known_parts, known_chunks, known_rows, strict=True)
         for row, (path, member, size, mtime_ns, kind, at) in enumerate(zip(*files, kinds, known_at, strict=True)):
             if kind != Kind.PENDING:
@@ -58,7 +59,10 @@ def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, KnownAt]]:
                 yield path, member, size, mtime_ns, KnownAt(part.name, chunk, row)
 
 
-def _lasting(part: Part, chunk: int) -> set[int]:
+def _lasting(part: Part, chunk: int, listing: str) -> set[int]:
     """Rows of the chunk's own shard, but for those whose failure may have passed by now."""
-    found = read_shard(part.shard_path(chunk), vectors=False).table
+    shard = read_shard(part.shard_path(chunk), vectors=False)
+    if shard.listing not in ("", listing):
+        return set()
+    found = shard.table
     return set(found.filter(pc.invert(found["passing"]))["row"].to_pylist())

@@ -13,9 +13,9 @@ import threading
 import time
 
 from store.errors import JournalBusy, StoreError
-from store.objects import delete_object, look_at, read_object, replace_object
+from store.objects import delete_object, look_at, object_age_s, read_object, replace_object
 
-__all__ = ["Lease"]
+__all__ = ["Lease", "lease_note"]
 
 _RENEW_S = 3.0
 _HELD_S = 10.0
@@ -29,21 +29,37 @@ _AWAY_S = 120.0
 """How long the holder waits for a storage that does not answer."""
 
 
+def lease_note(path: bytes) -> bytes | None:
+    """What the holder of a lease says about itself; None where nobody holds it, by the storage's own clock.
+
+    Raises:
+        OSError: The storage does not answer, or refuses us.
+    """
+    age_s = object_age_s(path)
+    if age_s is None or age_s > _LEFT_BEHIND_S:
+        return None
+    with contextlib.suppress(FileNotFoundError):
+        return read_object(path).split(b" ", 2)[-1]
+    return None
+
+
 class Lease:
     """Held from when it is made until `release`."""
 
-    def __init__(self, path: bytes, wait_s: float) -> None:
+    def __init__(self, path: bytes, wait_s: float, note: bytes = b"") -> None:
         """Take the lease.
 
         Args:
             path: The object that stands for it.
             wait_s: How long to wait for a holder that lives. One that died costs `_LEFT_BEHIND_S`.
+            note: What `lease_note` tells others about the holder.
 
         Raises:
             JournalBusy: Another process holds it.
             OSError: The storage does not answer, or refuses us.
         """
         self._path = path
+        self._note = note
         self._name = secrets.token_hex(16).encode()
         self._count = 0
         self._lost = False
@@ -99,7 +115,7 @@ class Lease:
     def _write(self, tag: str | None) -> str:
         began_s = time.monotonic()
         self._count += 1
-        tag = replace_object(self._path, b"%s %d" % (self._name, self._count), tag)
+        tag = replace_object(self._path, b"%s %d %s" % (self._name, self._count, self._note), tag)
         self._sure_until_s = began_s + _HELD_S
         return tag
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +19,7 @@ from store.files import SCHEMA, check_schema, new_files
 from store.names import readable_name
 from store.place import read_whole
 
-__all__ = ["Kind", "KnownAt", "Listed", "SortKey", "read_listed", "read_listing", "write_listing", "write_listings"]
+__all__ = ["Kind", "KnownAt", "Listed", "SortKey", "listing_digest", "read_listing", "write_listing", "write_listings"]
 
 SortKey = tuple[tuple[bytes, ...], bytes]
 """Orders files as the scan meets them: folder by folder, names as bytes, then the names inside an archive file."""
@@ -86,6 +88,9 @@ def sort_key(path: bytes, member: bytes) -> SortKey:
     return tuple(path.split(b"/")), member
 
 
+_DIGEST = b"digest"
+"""Under this word a listing's table has the digest of its file."""
+
 _COLUMNS = pa.schema(
     [
         ("path", pa.binary()),
@@ -109,8 +114,12 @@ def write_listing(path: Path, rows: Sequence[Listed]) -> None:
 
 
 def write_listings(paths: Sequence[Path], chunks: Sequence[Sequence[Listed]]) -> None:
-    """Write the listings of chunks that follow one another; they appear in their order, each whole."""
-    new_files(paths, lambda temporary, number: _write(temporary, chunks[number]))
+    """Write the listings of chunks that follow one another; they appear in their order, each whole.
+
+    Raises:
+        FileExistsError: One stands already. It is never replaced: there may be a shard of what it lists.
+    """
+    new_files(paths, lambda temporary, number: _write(temporary, chunks[number]), replace=False)
 
 
 def _write(path: Path, rows: Sequence[Listed]) -> None:
@@ -147,8 +156,35 @@ def read_listing(path: Path) -> list[Listed]:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    table = read_listed(path, _COLUMNS.names)
+    return listed_rows(read_listing_table(path))
+
+
+def listed_rows(table: pa.Table) -> list[Listed]:
+    """The rows of a whole listing."""
     return [_listed(*values) for values in zip(*(table[name].to_pylist() for name in _COLUMNS.names), strict=True)]
+
+
+def read_listing_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A listing, or some of its columns, each value checked; `listing_digest` tells it from any other.
+
+    Raises:
+        DamagedStore: The file is missing or cannot be read, or a value is none that a scan writes.
+        NewerSchema: A newer program wrote it.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedStore(f"{path}: {error}") from error
+    table = _read(pa.BufferReader(content), path, columns, _COLUMNS)
+    for problem, wrong in _wrong_values(table, set(table.column_names)):
+        if pc.any(wrong).as_py():
+            raise DamagedStore(f"{path}: {problem}")
+    return table.replace_schema_metadata({_DIGEST: hashlib.sha256(content).hexdigest()})
+
+
+def listing_digest(table: pa.Table) -> str:
+    """sha256 of the file that a listing was read from, hexadecimal."""
+    return str(table.schema.metadata[_DIGEST].decode())
 
 
 def _listed(
@@ -172,20 +208,6 @@ _LEADS_OUT = r"^/|^$|\x00|(^|/)\.\.(/|$)"
 
 _MOST_BYTES = 8192
 """Of a path below the root; beyond what a file system opens, for such a name is listed as unreadable."""
-
-
-def read_listed(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Some columns of a chunk's listing, each value checked.
-
-    Raises:
-        DamagedStore: The file is missing or cannot be read, or a value is none that a scan writes.
-        NewerSchema: A newer program wrote it.
-    """
-    table = read_table(path, columns, schema=_COLUMNS)
-    for problem, wrong in _wrong_values(table, set(columns)):
-        if pc.any(wrong).as_py():
-            raise DamagedStore(f"{path}: {problem}")
-    return table
 
 
 def _wrong_values(table: pa.Table, names: set[str]) -> Iterator[tuple[str, pa.ChunkedArray]]:
@@ -224,9 +246,17 @@ def read_table(
         NewerSchema: A newer program wrote it.
     """
     try:
+        source = pa.BufferReader(path.read_bytes()) if at_once else read_whole(path)
+    except OSError as error:
+        raise DamagedStore(f"{path}: {error}") from error
+    return _read(source, path, columns, schema)
+
+
+def _read(source: Any, path: Path, columns: Iterable[str] | None, schema: pa.Schema | None) -> pa.Table:
+    try:
         # Not pq.read_table, which takes five times as long over a small file. The files are read one after the other by
         # whoever needs them; threads within one gain nothing.
-        with pq.ParquetFile(pa.BufferReader(path.read_bytes()) if at_once else read_whole(path)) as file:
+        with pq.ParquetFile(source) as file:
             table = file.read(columns=None if columns is None else list(columns), use_threads=False)
             check_schema(int((table.schema.metadata or {}).get(b"schema", b"1")), path)
             for field in schema or ():

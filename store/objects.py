@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, cast
 
 from store.errors import MissingExtra
@@ -29,6 +30,7 @@ __all__ = [
     "is_remote",
     "list_folder",
     "look_at",
+    "object_age_s",
     "object_exists",
     "object_time",
     "open_object",
@@ -154,6 +156,22 @@ def object_time(path: bytes) -> int:
     """
     with _plain_errors(path):
         return _seconds_ns(_files().info(os.fsdecode(path))["LastModified"])
+
+
+def object_age_s(path: bytes) -> float | None:
+    """Seconds since an object was written, by the clock of the server; None where there is none.
+
+    Raises:
+        OSError: The server does not answer, or refuses us.
+    """
+    bucket, key = _split(path)
+    try:
+        with _plain_errors(path):
+            found = _files().call_s3("head_object", Bucket=bucket, Key=key)
+            now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+            return float((now - found["LastModified"]).total_seconds())
+    except FileNotFoundError:
+        return None
 
 
 def object_exists(path: bytes) -> bool:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from store.columns import readable_column
 from store.errors import DamagedStore
-from store.listing import Kind
+from store.listing import Kind, listing_digest
 from store.part import Part
-from store.shard import DIGEST_BYTES, Shard, digest_rows, read_digests, read_shard
+from store.shard import DIGEST_BYTES, Shard, check_listing, digest_rows, read_digests, read_shard
 from store.store import Store
 
 __all__ = ["ChunkOutcomes", "Outcomes"]
@@ -86,6 +86,7 @@ class Outcomes:
         """All chunks of a part, in order.
 
         Raises:
+            StaleShard: A shard was made from another listing.
             DamagedStore: A shard is missing or cannot be read.
         """
         for chunk in part.listed_chunks():
@@ -104,16 +105,17 @@ class Outcomes:
 
     def digests(self, part: Part, chunk: int) -> NDArray[np.uint8]:
         """The digests of a chunk's embedded files, in order: `(k, 32)` uint8."""
-        if not _all_new(part.listing_table(chunk, ["kind", "known_part"])):
+        listing = part.listing_table(chunk, ["kind", "known_part"])
+        if not _all_new(listing):
             return self.chunk(part, chunk).digests
         # Nearly always in a first run: the shard says it all, in the same order.
-        return read_digests(self._store.part(part.name).shard_path(chunk))
+        return read_digests(self._store.part(part.name).shard_path(chunk), listing_digest(listing))
 
     def _found(self, part: str, chunk: int, listing: pa.Table) -> Shard:
         """What was found out about each file of a listing, in its order; embeddings where there are any."""
         every = np.arange(len(listing))
         if _all_new(listing):
-            shard = self._shard(part, chunk)
+            shard = self._own_shard(part, chunk, listing)
             if np.array_equal(shard.table["row"].to_numpy(), every):  # nearly always: row for row the same
                 return shard
         pending = pc.equal(listing["kind"], Kind.PENDING.value).to_numpy()
@@ -123,7 +125,8 @@ class Outcomes:
         places, pieces, vectors = [], [], []
         for of_part, of_chunk in dict.fromkeys(zip(parts[pending], chunks[pending], strict=True)):
             here = np.flatnonzero(pending & (parts == of_part) & (chunks == of_chunk))
-            shard = self._shard(of_part, int(of_chunk))
+            own = (of_part, of_chunk) == (part, chunk)
+            shard = self._own_shard(part, chunk, listing) if own else self._shard(of_part, int(of_chunk))
             positions = pc.index_in(pa.array(rows[here]), shard.table["row"].combine_chunks())
             if positions.null_count:
                 raise DamagedStore(
@@ -137,6 +140,12 @@ class Outcomes:
         vectors.append(np.zeros((len(pieces[-1]), vectors[0].shape[1] if vectors else 0), np.float32))
         order = np.argsort(np.concatenate(places))
         return Shard(pa.concat_tables(pieces).take(order), np.concatenate(vectors)[order])
+
+    def _own_shard(self, part: str, chunk: int, listing: pa.Table) -> Shard:
+        """The shard of a chunk that is made from this listing of it."""
+        shard = self._shard(part, chunk)
+        check_listing(self._store.part(part).shard_path(chunk), shard.listing, listing_digest(listing))
+        return shard
 
     def _shard(self, part: str, chunk: int) -> Shard:
         key = (part, chunk)

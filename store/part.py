@@ -130,15 +130,20 @@ class Part:
 
     def listing(self, chunk: int) -> list[Listed]:
         """The files of one chunk, in scan order."""
-        from store.listing import read_listing
+        return self.listing_and_digest(chunk)[0]
 
-        return read_listing(self._listing_path(chunk))
+    def listing_and_digest(self, chunk: int) -> tuple[list[Listed], str]:
+        """The files of one chunk, in scan order, and the digest of the listing, for `write_shard`."""
+        from store.listing import listed_rows, listing_digest, read_listing_table
+
+        table = read_listing_table(self._listing_path(chunk))
+        return listed_rows(table), listing_digest(table)
 
     def listing_table(self, chunk: int, names: Sequence[str]) -> pa.Table:
-        """Some columns of a chunk's listing, in scan order; quicker than its rows."""
-        from store.listing import read_listed
+        """Some columns of a chunk's listing, in scan order; quicker than its rows. See `listing_digest`."""
+        from store.listing import read_listing_table
 
-        return read_listed(self._listing_path(chunk), names)
+        return read_listing_table(self._listing_path(chunk), names)
 
     def listed_chunks(self) -> list[int]:
         """The numbers of the chunks listed so far, rising."""

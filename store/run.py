@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +16,7 @@ from pydantic import Field, StrictBool
 from store.errors import RunNotFound
 from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
 from store.files import names_in, read_json, write_json
+from store.lock import hold, holder
 from store.part import Part
 from store.place import local_logs, place
 from store.roots import ANYWHERE, Roots
@@ -288,6 +291,25 @@ class Run:
         path = local_logs(self.folder) / ("" if isinstance(self.folder, Path) else self.id)
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    @contextlib.contextmanager
+    def listing_lock(self) -> Iterator[Callable[[], None]]:
+        """Be the one process that lists and sends this run's chunks; gives what makes sure of it from time to time.
+
+        Raises:
+            LockHeld: Another process does. The message says which.
+        """
+        with hold(self._lock, f"run {self.id} is being listed") as check:
+            yield check
+
+    @property
+    def lister(self) -> str | None:
+        """The process that lists this run now, for a person; None where none does, also when it has died."""
+        return holder(self._lock)
+
+    @property
+    def _lock(self) -> Path:
+        return self.folder / "listing.lock"
 
     @property
     def broker(self) -> str | None:

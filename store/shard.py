@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from store.columns import fixed_width
 from store.counts import Counts
-from store.errors import DamagedStore
+from store.errors import DamagedStore, StaleShard
 from store.files import SCHEMA, check_schema, new_file
 from store.listing import Kind, read_table
 from store.place import read_whole
@@ -29,7 +29,9 @@ __all__ = [
     "Counts",
     "Read",
     "Shard",
+    "check_listing",
     "digest_rows",
+    "made_from",
     "read_counts",
     "read_digests",
     "read_shard",
@@ -70,10 +72,12 @@ class Shard:
         table: `n` rows with the columns `row` (index in the listing), `kind`, `digest` (null where the file could not
             be read at all), `reason` and `passing`.
         embeddings: `(n, dim)` float32; rows without an embedding are not to be used.
+        listing: Digest of the listing that it was made from; empty where an older program wrote it.
     """
 
     table: pa.Table
     embeddings: NDArray[np.float32]
+    listing: str = ""
 
 
 _COLUMNS = pa.schema(
@@ -88,8 +92,8 @@ _COLUMNS = pa.schema(
 _KINDS = pa.array([kind.value for kind in Kind if kind is not Kind.PENDING])
 
 
-def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_key: str) -> Counts:
-    """Write a chunk's outcomes atomically."""
+def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_key: str, listing: str = "") -> Counts:
+    """Write a chunk's outcomes atomically, with the digest of the listing whose files they tell of."""
     counts = Counts.of([read.kind for read in reads])
     vectors = [None if read.embedding is None else read.embedding.astype("<f4").tobytes() for read in reads]
     schema = pa.schema(
@@ -98,6 +102,7 @@ def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_
             "schema": str(SCHEMA),
             "dimension": str(dimension),
             "embedding_key": embedding_key,
+            "listing": listing,
             "counts": json.dumps(counts.__dict__),
         },
     )
@@ -146,22 +151,56 @@ def read_shard(path: Path, *, vectors: bool = True) -> Shard:
     if not pc.all(pc.is_in(table["kind"], _KINDS), min_count=0).as_py():
         raise DamagedStore(f"{path}: kind: not what a worker finds")
     if not vectors:
-        return Shard(table, np.empty((len(table), 0), np.float32))
+        return Shard(table, np.empty((len(table), 0), np.float32), _listing(table.schema.metadata))
     kind = table.schema.field("embedding").type
     if not pa.types.is_fixed_size_binary(kind) or kind.byte_width % 4:
         raise DamagedStore(f"{path}: embedding: {kind}")
-    return Shard(table.select(names), fixed_width(table["embedding"], kind.byte_width).view("<f4"))
+    found = fixed_width(table["embedding"], kind.byte_width).view("<f4")
+    return Shard(table.select(names), found, _listing(table.schema.metadata))
 
 
-def read_digests(path: Path) -> NDArray[np.uint8]:
+def read_digests(path: Path, listing: str = "") -> NDArray[np.uint8]:
     """The digests of a shard's embedded files, in order: `(k, 32)` uint8.
 
+    Args:
+        path: The shard.
+        listing: Digest of the listing that it must be made from; empty for any.
+
     Raises:
+        StaleShard: It was made from another listing.
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
     table = read_table(path, ["kind", "digest"], at_once=False, schema=_COLUMNS)
+    check_listing(path, _listing(table.schema.metadata), listing)
     return digest_rows(table["digest"].filter(pc.equal(table["kind"], Kind.EMBEDDED.value)))
+
+
+def made_from(path: Path, listing: str) -> bool:
+    """Whether a shard tells of the files of that listing; of an older program's nobody can tell, and it does.
+
+    Raises:
+        DamagedStore: It cannot be read.
+    """
+    try:
+        found = _listing(pq.read_schema(read_whole(path)).metadata or {})
+    except (OSError, pa.ArrowException) as error:
+        raise DamagedStore(f"{path}: {error}") from error
+    return found in ("", listing)
+
+
+def check_listing(path: Path, found: str, listing: str) -> None:
+    """Make sure that a shard was made from a listing, as far as both say what they are.
+
+    Raises:
+        StaleShard: It was made from another one.
+    """
+    if found and listing and found != listing:
+        raise StaleShard(f"{path}: made from another listing of its chunk", path)
+
+
+def _listing(metadata: dict[bytes, bytes]) -> str:
+    return metadata.get(b"listing", b"").decode("ascii", "replace")
 
 
 def digest_rows(digests: pa.ChunkedArray) -> NDArray[np.uint8]:

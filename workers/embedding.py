@@ -15,7 +15,7 @@ from model.preprocessing import Preprocessing
 from store.counts import Counts
 from store.objects import folder_exists, is_remote
 from store.run import Run
-from store.shard import read_counts, write_shard
+from store.shard import made_from, read_counts, write_shard
 from store.store import Store
 from workers.cores import Cores
 from workers.errors import RootNotVisible, WrongWeights
@@ -130,7 +130,7 @@ def embed_chunk(
 ) -> tuple[Counts, Timings]:
     """Read every file of a chunk that has to be read and write the chunk's shard.
 
-    Doing it twice does no harm: where the shard stands already, nothing is read.
+    Doing it twice does no harm: where the shard of this listing stands already, nothing is read.
 
     Args:
         store: The store.
@@ -149,14 +149,15 @@ def embed_chunk(
     """
     part = store.part(f"{run.id}/{part_name}")
     path = part.shard_path(chunk)
-    if path.exists():
+    listing, digest = part.listing_and_digest(chunk)
+    if path.exists() and made_from(path, digest):
         return read_counts(path), Timings()
     root = part.root
     if not _visible(root):
         raise RootNotVisible(f"this machine does not see {os.fsdecode(root)}: mount it where the run's producer has it")
     spec = run.spec
     options = embedders.options
-    files = [(row, listed) for row, listed in enumerate(part.listing(chunk)) if listed.to_read]
+    files = [(row, listed) for row, listed in enumerate(listing) if listed.to_read]
     preprocessing = _preprocessing(spec.preprocessing)
     embedder = embedders.get(store, spec.weights_digest).under(preprocessing)
     jpegs = embedders.jpegs(preprocessing)
@@ -170,12 +171,12 @@ def embed_chunk(
         jpegs=jpegs,
     )
     reads, timings = pipeline.run(Sources(root, options.max_bytes, store.roots), files)
-    if path.exists():
+    if path.exists() and made_from(path, digest):
         # Another worker was faster. Its shard may be in use, and by now originals that were read for it may have moved.
         return read_counts(path), timings
     key = pipeline.embedder.info.embedding_key
     start = time.perf_counter()
-    counts = write_shard(path, reads, dimension=spec.dimension, embedding_key=key)
+    counts = write_shard(path, reads, dimension=spec.dimension, embedding_key=key, listing=digest)
     timings.write_s += time.perf_counter() - start
     return counts, timings
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from model.folders import is_negative
 from store.assignments import Assignments, FinalOutcome, write_all
 from store.columns import readable_column
+from store.errors import StaleShard
 from store.files import sweep
 from store.journal import Journal
 from store.names import readable_path
@@ -82,6 +83,14 @@ def reduce_run(
         JournalBusy: The output folder is still held by another process.
         StoreError: The store or the output folder cannot be used.
     """
+    try:
+        return _reduce_run(store, run, pass_number, wait_s, progress)
+    except StaleShard as error:
+        error.path.unlink(missing_ok=True)
+        raise NotReady(f"run {run.id}: {error}; `producer resume {run.id}` reads these files again") from error
+
+
+def _reduce_run(store: Store, run: Run, pass_number: int, wait_s: float, progress: Progress) -> dict[str, Any]:
     # Some threads assign, one places and reports, others write; by default each may wait 5 ms for its turn.
     sys.setswitchinterval(_TURN_S)
     need_wanted(run, pass_number)

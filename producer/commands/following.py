@@ -67,26 +67,23 @@ def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False
     """Go on with a run that was interrupted, cancelled or undone, or place what could not be placed before."""
     from producer.carry import work_here
     from producer.dispatch import Dispatcher
+    from producer.errors import BadRequest
     from producer.session import Session
     from producer.status import read_status
 
     session = Session(store)
     found = session.run(run)
-    pass_ = found.last_pass
-    summary = pass_.summary
-    again = summary is not None and (found.marked("undone") or bool(summary["problem_count"]))
-    if summary is not None and not again:
+    summary = found.last_pass.summary
+    if summary is not None and not found.marked("undone") and not summary["problem_count"]:
         session.say(f"run {found.id} is done already")
         session.finish(read_status(found, None), json)
+    if lister := found.lister:
+        raise BadRequest(f"run {found.id} is being listed by {lister}; wait for it, or end that process first")
     private = found.spec.queue == "private"
     queue = None if private else session.checked_queue()
-    if again:
-        pass_.reopen()
-    found.mark("cancelled", on=False)
-    found.mark("undone", on=False)
     if queue is None:
         session.finish(work_here(session, found, processes), json)
-    Dispatcher(session.store, queue, session.settings.chunk_images).send(found)
+    Dispatcher(session.store, queue, session.settings.chunk_images).resume(found)
     session.say(f"sent what was missing; follow with: producer status {found.id} --watch")
     session.out.out(found.id, highlight=False)
 

@@ -3,9 +3,9 @@
 Pictures with a certain ending kill, hang or starve whoever opens them; with `SLOW_S` in the environment every picture
 takes so long. Where the environment names a folder of kill points, a process with the named word on its command line
 that comes to such a point (`link-3-before`: its third link is about to be made; `commit-2-after`: the journal's second
-transaction is on disk) kills itself, once. Where it names a file for a lost GPU, the first process of an embed worker
-that finds it there takes it away, and its GPU has failed from then on. Where it names a file for reads, every picture
-that an embed worker opens is written down in it.
+transaction is on disk) kills itself, once, or sends itself another signal. Where it names a file for a lost GPU, the
+first process of an embed worker that finds it there takes it away, and its GPU has failed from then on. Where it names
+a file for reads, every picture that an embed worker opens is written down in it.
 """
 
 import os
@@ -46,7 +46,7 @@ def _die(folder, name, number, when):
     point = folder / f"{name}-{number}-{when}"
     if point.exists():
         point.unlink()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), int(os.environ.get("KILL_SIGNAL", signal.SIGKILL)))
 
 
 def _deadly(name, function, folder, ours):

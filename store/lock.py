@@ -1,0 +1,114 @@
+"""A lock of a run that is held by one process at a time, anywhere, and that tells who holds it.
+
+In a folder it is the system's (flock): it ends with its process, whatever ends that. In object storage it is a lease
+(`store.lease`). On a file system without locks nobody is kept out, and nobody is seen to hold it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from store.errors import JournalBusy, LockHeld
+from store.lease import Lease, lease_note
+from store.place import ObjectPath
+
+__all__ = ["hold", "holder"]
+
+_TRY_S = 1.0
+"""Who only looks whether the lock is held has it for a moment."""
+
+_POLL_S = 0.02
+_LONGEST = 512
+
+
+@contextlib.contextmanager
+def hold(path: Path, what: str) -> Iterator[Callable[[], None]]:
+    """Hold a lock; gives what makes sure, from time to time, that it is still held.
+
+    Args:
+        path: Where it stands.
+        what: For a person: what is kept to one process, `run X is being listed`.
+
+    Raises:
+        LockHeld: Another process holds it. The message says which.
+        OSError: It cannot be written.
+    """
+    if isinstance(path, ObjectPath):
+        try:
+            lease = Lease(bytes(path), 0.0, note=_me())
+        except JournalBusy as error:
+            raise LockHeld(f"{what} by {holder(path) or 'another process'}") from error
+        try:
+            yield lease.check
+        finally:
+            lease.release()
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        if not _lock(descriptor):
+            raise LockHeld(f"{what} by {_read(descriptor) or 'another process'}")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, _me(), 0)
+        yield lambda: None
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def holder(path: Path) -> str | None:
+    """Who holds a lock: `process 4711 on kiwi since 2026-11-23 04:12`; None where nobody does.
+
+    Raises:
+        OSError: The storage does not answer, or refuses us.
+    """
+    if isinstance(path, ObjectPath):
+        note = lease_note(bytes(path))
+        return None if note is None else _shown(note)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(descriptor) or "another process"
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _lock(descriptor: int) -> bool:
+    limit_s = time.monotonic() + _TRY_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > limit_s:
+                return False
+            time.sleep(_POLL_S)
+        except OSError:
+            return True  # a file system without locks
+        else:
+            return True
+
+
+def _me() -> bytes:
+    since = time.strftime("%Y-%m-%d %H:%M")
+    return f"process {os.getpid()} on {socket.gethostname()} since {since}".encode()
+
+
+def _read(descriptor: int) -> str:
+    return _shown(os.pread(descriptor, _LONGEST, 0))
+
+
+def _shown(note: bytes) -> str:
+    """What stands in a file that anybody may have written, for a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in note[:_LONGEST].decode("utf-8", "replace"))

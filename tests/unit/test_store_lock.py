@@ -1,0 +1,93 @@
+"""The lock of a run: one process holds it, others are told which, and its death ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from store import lease, lock
+from store.errors import LockHeld
+from store.place import place
+from tests.objects import ObjectServer
+
+HOLD = "import sys; from store.lock import hold; from store.place import place; h = hold(place(sys.argv[1]), 'it');"
+
+
+def holding(path: str) -> subprocess.Popen[str]:
+    """A process that holds a lock until it is killed."""
+    code = f"{HOLD} h.__enter__(); print('held', flush=True); sys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, path],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
+def test_another_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    """By its number, its machine and the time; when it is killed, the lock is free at once."""
+    path = tmp_path / "lock"
+    assert lock.holder(path) is None
+    with holding(str(path)) as process:
+        try:
+            who = f"process {process.pid} on {socket.gethostname()} since "
+            assert (lock.holder(path) or "").startswith(who)
+            with pytest.raises(LockHeld, match=f"it by process {process.pid} on"), lock.hold(path, "it"):
+                pass
+        finally:
+            process.kill()
+    assert lock.holder(path) is None
+    with lock.hold(path, "it"):
+        assert (lock.holder(path) or "").startswith(f"process {os.getpid()} on")
+    assert lock.holder(path) is None
+
+
+def test_whoever_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
+    """Looks may come at any moment, also when the lock is being taken."""
+    path = tmp_path / "lock"
+    path.touch()
+    code = "import sys; from store.lock import holder; from pathlib import Path\nwhile True: holder(Path(sys.argv[1]))"
+    with subprocess.Popen([sys.executable, "-c", code, path], cwd=Path(__file__).parents[2]) as looking:
+        try:
+            for _ in range(300):
+                with lock.hold(path, "it"):
+                    pass
+        finally:
+            looking.kill()
+
+
+def test_what_stands_in_the_file_does_not_reach_a_terminal(tmp_path: Path) -> None:
+    """Whoever writes the store could put anything into it."""
+    path = tmp_path / "lock"
+    with lock.hold(path, "it"):
+        path.write_bytes(b"\x1b[2J\xff\n" + b"x" * 10_000)
+        told = lock.holder(path) or ""
+        assert told.isprintable() and len(told) <= 512
+
+
+def test_in_object_storage_it_is_a_lease(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A holder that lives is named; of one that was killed the lease is taken over, and until then seen to age."""
+    monkeypatch.setattr(lease, "_POLL_S", 0.05)
+    path = place("s3://art/locks/one/listing.lock")
+    assert lock.holder(path) is None
+    with holding(str(path)) as process:
+        try:
+            assert (lock.holder(path) or "").startswith(f"process {process.pid} on {socket.gethostname()}")
+            with pytest.raises(LockHeld, match=f"process {process.pid}"), lock.hold(path, "it"):
+                pass
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+    monkeypatch.setattr(lease, "_LEFT_BEHIND_S", 1.0)
+    with lock.hold(path, "it") as check:
+        check()
+        assert (lock.holder(path) or "").startswith(f"process {os.getpid()} on")
+    assert lock.holder(path) is None
