@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from model.folders import is_negative
 from producer.exclusion import PassedOver
 from store.counts import Counts
-from store.run import PassSpec, Run
+from store.part import ScanTotals
+from store.place import ObjectPath
+from store.run import PassSpec, Run, RunSpec
 from tasks.alive import WorkerAlive
 from tasks.errors import BrokerUnreachable
 from tasks.progress import PassProgress
@@ -18,10 +20,16 @@ from tasks.progress import PassProgress
 if TYPE_CHECKING:
     from tasks.queue import Queue  # loads Redis, which a run that has ended needs no more
 
-__all__ = ["SILENT_S", "RunState", "RunStatus", "read_status"]
+__all__ = ["SILENT_S", "RunState", "RunStatus", "StatusReader", "read_status"]
 
 SILENT_S = 120.0
 """A chunk takes seconds to a minute. When none was done for so long, a worker may have died with some in hand."""
+
+_FAR_S = 3.0
+"""How often a store in object storage is looked at while a run goes on."""
+
+_SOON_S = 1.0
+"""The same while its outcome may be there any moment."""
 
 
 class RunState(StrEnum):
@@ -105,53 +113,154 @@ class RunStatus:
 
 def read_status(run: Run, queue: Queue | None) -> RunStatus:
     """Look at a run; without a queue, or when it does not answer, from the files alone."""
-    live, workers, reachable = _ask(run, queue)
-    pass_ = run.last_pass
-    archive, references = run.archive.totals, pass_.references.totals
-    summary = pass_.summary
-    # Looked at once: a state of its own and a summary of another moment would contradict each other.
-    done = summary is not None and not run.marked("undone")
-    scanned = archive.files if archive else live.scanned if live else 0
-    to_read = sum(totals.to_read for totals in (archive, references) if totals)
-    if archive is None and live:
-        to_read += live.to_read
-    if live is not None and summary is None:
-        embedded, failed, unsupported = live.embedded, live.unreadable, live.unsupported
-    else:
-        counts = (
-            Counts(**summary["read"])
-            if summary and "read" in summary
-            else run.archive.counts() + pass_.references.counts()
+    return StatusReader(run, queue).read()
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What the store says of a run.
+
+    Attributes:
+        spec: The run.
+        number: The current pass.
+        characters: How many characters have references, in words.
+        rule: How it assigns, in words.
+        marks: The run's marks.
+        archive: What the scan of the archive saw, once it has ended.
+        references: The same of the pass' references.
+        summary: The outcome of the pass, once it is done.
+        listed: Whether a living process lists the run.
+        read_s: When this was read.
+    """
+
+    spec: RunSpec
+    number: int
+    characters: str
+    rule: str
+    marks: set[str] = field(default_factory=set)
+    archive: ScanTotals | None = None
+    references: ScanTotals | None = None
+    summary: dict[str, Any] | None = None
+    listed: bool = True
+    read_s: float = 0.0
+
+
+class StatusReader:
+    """Looks at a run again and again: at the counters in Redis each time, at the store as often as that costs nothing.
+
+    What cannot change is read once. Of a store in object storage, all that is asked for while the run goes on is which
+    marks it bears, by one small request now and then; the rest when the counters say that it is there.
+    """
+
+    def __init__(self, run: Run, queue: Queue | None) -> None:
+        self._run = run
+        self._queue = queue
+        self._far = isinstance(run.folder, ObjectPath)
+        self._files: _Files | None = None
+        self._counts: Counts | None = None
+
+    def read(self) -> RunStatus:
+        """Look at it now."""
+        number = self._run.last_pass.number if self._files is None or not self._far else self._files.number
+        live, workers, reachable = self._ask(number)
+        files = self._files = self._look(number, live)
+        return self._status(files, live, workers, reachable)
+
+    def _ask(self, number: int) -> tuple[PassProgress | None, list[WorkerAlive], bool]:
+        """The live counters and workers, and whether the queue answers."""
+        if self._queue is None:
+            return None, [], False
+        try:
+            return *self._queue.look(self._run.id, number), True
+        except BrokerUnreachable:
+            return None, [], False
+
+    def _look(self, number: int, live: PassProgress | None) -> _Files:
+        """What the files say, as far as it may be another thing than before."""
+        run, before = self._run, self._files
+        placed = live is None or (live.to_reduce > 0 and live.reduced >= live.to_reduce)
+        read = live is None or (live.expected is not None and live.chunks >= live.expected)
+        if before is None or not self._far:
+            before = _unchanging(run, number, before)
+        elif time.monotonic() - before.read_s < (_SOON_S if placed else _FAR_S):
+            return before
+        elif self._queue is not None and live is not None and self._queue.progress.known(run.id, number + 1):
+            before = _unchanging(run, run.last_pass.number, None)
+        pass_ = run.pass_(before.number)
+        every = before.read_s == 0.0 or not self._far
+        scanned = every or live is None or live.expected is not None
+        archive = before.archive or (run.archive.totals if scanned else None)
+        return replace(
+            before,
+            marks=run.marks,
+            archive=archive,
+            references=before.references or pass_.references.totals,
+            summary=pass_.summary if every or placed or read else before.summary,
+            listed=archive is not None or _listed_now(run),
+            read_s=time.monotonic(),
         )
-        embedded, failed, unsupported = counts.embedded, counts.unreadable, counts.unsupported
-    remaining = max(0, to_read - embedded - failed - unsupported)
-    silent_s = max(0.0, time.time() - live.last_done_s) if live and live.last_done_s and remaining else None
-    # What was fast before everything stood still says nothing about the time left.
-    rate = live.images_per_s if live and (silent_s or 0.0) < SILENT_S else None
-    spec = run.spec
-    return RunStatus(
-        run=run.id,
-        state=RunState.DONE if done else _state(run, live, reachable, archive is not None, remaining),
-        archive=run.roots.shown(spec.archive),
-        output=run.roots.shown(spec.output),
-        scanned=scanned,
-        reused=archive.reused if archive else 0,
-        passed_over=PassedOver.of(archive) if archive else PassedOver(),
-        to_read=to_read,
-        embedded=embedded,
-        failed=failed,
-        unsupported=unsupported,
-        remaining=remaining,
-        images_per_s=rate,
-        left_s=remaining / rate if rate and remaining else None,
-        silent_s=silent_s,
-        shared=live.shared if live else (0, 0),
-        reduced=(live.reduced, live.to_reduce) if live else (0, 0),
-        workers=workers,
-        errors=live.errors if live and summary is None else {},
-        references=_references(pass_.spec.characters),
-        rule=_rule(pass_.spec),
-        summary=summary,
+
+    def _status(
+        self, files: _Files, live: PassProgress | None, workers: list[WorkerAlive], reachable: bool
+    ) -> RunStatus:
+        run, archive, references, summary = self._run, files.archive, files.references, files.summary
+        # Looked at once: a state of its own and a summary of another moment would contradict each other.
+        done = summary is not None and "undone" not in files.marks
+        scanned = archive.files if archive else live.scanned if live else 0
+        to_read = sum(totals.to_read for totals in (archive, references) if totals)
+        if archive is None and live:
+            to_read += live.to_read
+        if live is not None and summary is None:
+            embedded, failed, unsupported = live.embedded, live.unreadable, live.unsupported
+        else:
+            counts = Counts(**summary["read"]) if summary and "read" in summary else self._shards(files.number)
+            embedded, failed, unsupported = counts.embedded, counts.unreadable, counts.unsupported
+        remaining = max(0, to_read - embedded - failed - unsupported)
+        silent_s = max(0.0, time.time() - live.last_done_s) if live and live.last_done_s and remaining else None
+        # What was fast before everything stood still says nothing about the time left.
+        rate = live.images_per_s if live and (silent_s or 0.0) < SILENT_S else None
+        return RunStatus(
+            run=run.id,
+            state=RunState.DONE if done else _state(files, live, reachable, remaining),
+            archive=run.roots.shown(files.spec.archive),
+            output=run.roots.shown(files.spec.output),
+            scanned=scanned,
+            reused=archive.reused if archive else 0,
+            passed_over=PassedOver.of(archive) if archive else PassedOver(),
+            to_read=to_read,
+            embedded=embedded,
+            failed=failed,
+            unsupported=unsupported,
+            remaining=remaining,
+            images_per_s=rate,
+            left_s=remaining / rate if rate and remaining else None,
+            silent_s=silent_s,
+            shared=live.shared if live else (0, 0),
+            reduced=(live.reduced, live.to_reduce) if live else (0, 0),
+            workers=workers,
+            errors=live.errors if live and summary is None else {},
+            references=files.characters,
+            rule=files.rule,
+            summary=summary,
+        )
+
+    def _shards(self, number: int) -> Counts:
+        """What the shards add up to; from far away they are fetched once."""
+        if self._counts is None or not self._far:
+            self._counts = self._run.archive.counts() + self._run.pass_(number).references.counts()
+        return self._counts
+
+
+def _unchanging(run: Run, number: int, before: _Files | None) -> _Files:
+    """What is written once; read already, where it is the same pass."""
+    if before is not None and before.number == number:
+        return before
+    spec = run.pass_(number).spec
+    return _Files(
+        spec=run.spec if before is None else before.spec,
+        number=number,
+        characters=_references(spec.characters),
+        rule=_rule(spec),
     )
 
 
@@ -179,16 +288,6 @@ def _rule(spec: PassSpec) -> str:
     )
 
 
-def _ask(run: Run, queue: Queue | None) -> tuple[PassProgress | None, list[WorkerAlive], bool]:
-    """The live counters and workers, and whether the queue answers."""
-    if queue is None:
-        return None, [], False
-    try:
-        return *queue.look(run.id, run.last_pass.number), True
-    except BrokerUnreachable:
-        return None, [], False
-
-
 def _listed_now(run: Run) -> bool:
     """Whether a living process lists the run. Without one, nobody will ever scan the rest."""
     try:
@@ -197,16 +296,16 @@ def _listed_now(run: Run) -> bool:
         return True  # the storage does not answer now
 
 
-def _state(run: Run, live: PassProgress | None, reachable: bool, scanned: bool, remaining: int) -> RunState:
-    if run.marked("undone"):
+def _state(files: _Files, live: PassProgress | None, reachable: bool, remaining: int) -> RunState:
+    if "undone" in files.marks:
         return RunState.UNDONE
-    if run.marked("cancelled"):
+    if "cancelled" in files.marks:
         return RunState.CANCELLED
     if not reachable or live is None:
         return RunState.STOPPED
     # A failed chunk ends a run only when all others are done: they go on meanwhile.
     if live.errors and live.expected is not None and live.chunks + len(live.errors) >= live.expected:
         return RunState.FAILED
-    if not scanned:
-        return RunState.SCANNING if _listed_now(run) else RunState.STOPPED
+    if files.archive is None:
+        return RunState.SCANNING if files.listed else RunState.STOPPED
     return RunState.EMBEDDING if remaining else RunState.REDUCING

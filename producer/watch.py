@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from producer.errors import RunFailed
 from producer.show import duration
-from producer.status import RunState, RunStatus, read_status
+from producer.status import RunState, RunStatus, StatusReader
 from store.run import Run
 from tasks.child import Child
 
@@ -84,10 +84,11 @@ def watch(run: Run, queue: Queue, view: View, children: Sequence[Child] = ()) ->
         FleetFailed: A process of ours ended by itself.
     """
     silent_since_s: float | None = None
+    reader = StatusReader(run, queue)
     while True:
         for child in children:
             child.check()
-        status = read_status(run, queue)
+        status = reader.read()
         view.show(status)
         if status.state is not RunState.STOPPED:
             silent_since_s = None

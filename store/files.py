@@ -28,6 +28,7 @@ __all__ = [
     "new_file",
     "new_files",
     "read_json",
+    "read_json_if_there",
     "remove_folder",
     "sweep",
     "sync_file",
@@ -249,8 +250,23 @@ def read_json(path: Path) -> dict[str, Any]:
         DamagedStore: The file is missing or no such object.
         NewerSchema: A newer program wrote it.
     """
+    value = read_json_if_there(path)
+    if value is None:
+        raise DamagedStore(f"{path}: No such file or directory")
+    return value
+
+
+def read_json_if_there(path: Path) -> dict[str, Any] | None:
+    """The same, or None where there is no such file.
+
+    Raises:
+        DamagedStore: There is one, and it is no such object.
+        NewerSchema: A newer program wrote it.
+    """
     try:
         value = json.loads(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedStore(f"{path}: {error}") from error
     if not isinstance(value, dict) or not isinstance(value.get("schema"), int):

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from store.counts import Counts
 from store.errors import DamagedStore
-from store.fields import KNOWN_ALONE, Count, Place, Text, read_model
-from store.files import write_json
+from store.fields import KNOWN_ALONE, Count, Place, Text, checked, read_model
+from store.files import read_json_if_there, write_json
 from store.roots import ANYWHERE, Roots
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ class Part:
     def totals(self) -> ScanTotals | None:
         """What the scan saw, or None while it has not finished."""
         path = self._folder / "scan.json"
-        return read_model(path, ScanTotals) if path.exists() else None
+        value = read_json_if_there(path)
+        return None if value is None else checked(value, ScanTotals, path)
 
     def begin(self, spec: PartSpec) -> None:
         """Make the part's folders and say what it lists."""

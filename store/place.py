@@ -14,9 +14,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from store.kept import Kept
 from store.objects import delete_object, is_remote, list_folder, object_exists, read_object, write_object
 
 __all__ = ["ObjectPath", "default_store", "local_logs", "place", "read_whole"]
+
+_LASTING = ("listing", "shards")
+"""Folders of what is written once."""
 
 _CLAIM = ".oshiwake-claim"
 """The object that makes an empty folder."""
@@ -49,8 +53,10 @@ def read_whole(path: Path) -> Path | BinaryIO:
 class ObjectPath:
     """An address `s3://bucket/key`, of an object or of all below it."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, kept: Kept | None = None) -> None:
+        """An address; with `kept`, listings and shards, which do not change, are fetched once."""
         self._address = address
+        self._kept = kept
 
     def __str__(self) -> str:
         return self._address
@@ -59,7 +65,7 @@ class ObjectPath:
         return os.fsencode(self._address)
 
     def __truediv__(self, below: str) -> ObjectPath:
-        return ObjectPath(posixpath.join(self._address, below))
+        return ObjectPath(posixpath.join(self._address, below), self._kept)
 
     @property
     def name(self) -> str:
@@ -74,7 +80,7 @@ class ObjectPath:
     @property
     def parent(self) -> ObjectPath:
         """The folder that holds it."""
-        return ObjectPath(posixpath.dirname(self._address))
+        return ObjectPath(posixpath.dirname(self._address), self._kept)
 
     def exists(self) -> bool:
         """Whether there is such an object, or anything below."""
@@ -112,6 +118,8 @@ class ObjectPath:
 
     def read_bytes(self) -> bytes:
         """Its content."""
+        if self._kept is not None and posixpath.basename(posixpath.dirname(self._address)) in _LASTING:
+            return self._kept.read(bytes(self))
         return read_object(bytes(self))
 
     def read_text(self, encoding: str = "utf-8") -> str:

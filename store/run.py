@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StrictBool
 
 from store.errors import RunNotFound
 from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
-from store.files import names_in, read_json, write_json
+from store.files import names_in, read_json, read_json_if_there, write_json
 from store.lock import hold, holder
 from store.part import Part
 from store.place import local_logs, place
@@ -196,9 +196,9 @@ class Pass:
     def summary(self) -> dict[str, Any] | None:
         """The outcome, or None while the pass is not reduced."""
         path = self._folder / "summary.json"
-        if not path.exists():
-            return None
-        checked(value := read_json(path), _Summary, path)
+        value = read_json_if_there(path)
+        if value is not None:
+            checked(value, _Summary, path)
         return value
 
     def finish(self, summary: dict[str, Any]) -> None:
@@ -350,6 +350,11 @@ class Run:
             write_json(path, {})
         else:
             path.unlink(missing_ok=True)
+
+    @property
+    def marks(self) -> set[str]:
+        """All marks that the run bears, by one look at its folder."""
+        return {name.removesuffix(".json") for name in names_in(self.folder)} & set(get_args(Mark))
 
     def marked(self, name: Mark) -> bool:
         """Whether the run bears a mark."""

@@ -12,13 +12,16 @@ STORE/studies/<study>/<trial>/  trial.json, the training's own files, result.jso
 from __future__ import annotations
 
 import contextlib
+import copy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from store.errors import DamagedStore, RunNotFound, StoreError
 from store.fields import valid_part, valid_weights_name
 from store.files import new_file, read_json, sweep, write_json
+from store.kept import Kept
 from store.part import Part
 from store.place import ObjectPath, default_store, local_logs, place
 from store.roots import ANYWHERE, Roots
@@ -48,6 +51,18 @@ class Store:
         self.roots = roots
         if self.exists:
             read_json(self.root / "store.json")
+
+    @contextlib.contextmanager
+    def fetching_once(self) -> Iterator[Store]:
+        """The same store for a while in which no listing and no shard is fetched from object storage twice."""
+        if not isinstance(self.root, ObjectPath):
+            yield self
+            return
+        with contextlib.closing(Kept()) as kept:
+            near = copy.copy(self)
+            near.root = cast(Path, ObjectPath(str(self.root), kept))
+            near.runs = near.root / "runs"
+            yield near
 
     @property
     def exists(self) -> bool:

@@ -187,6 +187,10 @@ class Progress:
             *_, done, expected = pipe.execute()
         return int(done) >= int(expected or 0)
 
+    def known(self, run: str, number: int) -> bool:
+        """Whether a pass was ever counted, as far as Redis knows."""
+        return bool(self._redis.exists(*self._keys(run, number)))
+
     def read(self, run: str, number: int) -> PassProgress | None:
         """How far a pass is, or None where Redis knows nothing of it."""
         done, totals, recent, errors, _, parts = self._keys(run, number)

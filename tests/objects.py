@@ -24,7 +24,8 @@ PAGE = 7
 class ObjectServer:
     """The server, with one bucket, and the environment in which programs reach it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, log: Path) -> None:
+        self._log = log
         self.env = {
             "AWS_ACCESS_KEY_ID": "somebody",
             "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -38,6 +39,11 @@ class ObjectServer:
         from s3fs import S3FileSystem
 
         return S3FileSystem(use_listings_cache=False)
+
+    def requests(self) -> list[str]:
+        """All requests that the server has answered so far, as `GET /art/key`."""
+        lines = self._log.read_text("utf-8", "replace").splitlines()
+        return [line.split('"')[1].rpartition(" ")[0] for line in lines if " HTTP/1." in line]
 
     def put(self, key: str, content: bytes) -> str:
         """Write an object; return its address."""
@@ -54,22 +60,23 @@ class ObjectServer:
 
 
 @pytest.fixture(scope="session")
-def object_server() -> Iterator[ObjectServer]:
+def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
     """The server, one for all tests of this process."""
     pytest.importorskip("s3fs", reason="the extra s3 is not installed")
     pytest.importorskip("moto", reason="moto, an S3 server to test with, is not installed")
-    port = free_port()
-    server = subprocess.Popen(
-        [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(port)],
-        env=os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    port, log = free_port(), tmp_path_factory.mktemp("objects") / "requests.log"
+    with log.open("wb") as said:
+        server = subprocess.Popen(
+            [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(port)],
+            env=os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url)
         urllib.request.urlopen(urllib.request.Request(f"{url}/art", method="PUT")).close()
-        yield ObjectServer(url)
+        yield ObjectServer(url, log)
     finally:
         server.send_signal(signal.SIGKILL)
         server.wait()

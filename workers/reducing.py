@@ -84,7 +84,8 @@ def reduce_run(
         StoreError: The store or the output folder cannot be used.
     """
     try:
-        return _reduce_run(store, run, pass_number, wait_s, progress)
+        with store.fetching_once() as near:
+            return _reduce_run(near, Run(near.runs, run.id, near.roots), pass_number, wait_s, progress)
     except StaleShard as error:
         error.path.unlink(missing_ok=True)
         raise NotReady(f"run {run.id}: {error}; `producer resume {run.id}` reads these files again") from error

@@ -37,7 +37,10 @@ def at(**distances: float) -> NDArray[np.float32]:
 
 @dataclass
 class Sorting:
-    """A run whose pictures have the vectors that a test gives them; None means unreadable."""
+    """A run whose pictures have the vectors that a test gives them; None means unreadable.
+
+    Its store is a folder of the site, or lies where `kept_in` says.
+    """
 
     site: Site
     pictures: Mapping[str, NDArray[np.float32] | None]
@@ -47,9 +50,10 @@ class Sorting:
     )
     chunk: int = 3
     notes: Mapping[str, str] = field(default_factory=dict)
+    kept_in: str = ""
 
     def __post_init__(self) -> None:
-        self.store = Store(self.site.root / "store")
+        self.store = Store(self.kept_in or self.site.root / "store")
         spec = RunSpec(str(self.site.archive), str(self.site.output), 1e9, "digest", "v1-pad-32", DIMENSION, "private")
         self.run: Run = self.store.create_run(spec)
         self.run.archive.begin(PartSpec(str(self.site.archive), KEY))

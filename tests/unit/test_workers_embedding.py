@@ -102,6 +102,17 @@ def test_who_comes_second_changes_nothing(store: Store, run: Run) -> None:
     assert counts == Counts(4, 2, 1, 1) == run.archive.counts()
 
 
+def test_a_shard_of_another_listing_is_made_anew(store: Store, run: Run) -> None:
+    """Its rows tell of other files; a message for the chunk has the listed ones read."""
+    embed_chunk(store, run, "archive", 0, Embedders())
+    listing = next((run.folder / "archive" / "listing").iterdir())
+    rows = run.archive.listing(0)
+    listing.unlink()
+    run.archive.add_listing(0, rows[:1])
+    assert embed_chunk(store, run, "archive", 0, Embedders())[0] == Counts(1, 1, 0, 0)
+    assert read_shard(run.archive.shard_path(0)).table["row"].to_pylist() == [0]
+
+
 @pytest.mark.parametrize("mount_point", [False, True])
 def test_an_archive_that_is_not_there_is_no_outcome(store: Store, run: Run, mount_point: bool) -> None:
     """A missing mount must not make every picture unreadable, nor must the empty folder on which it would be."""
