@@ -144,7 +144,9 @@ def _broker() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        # The broker was away for longer than we wait; the message goes back to the queue when it is there again.
+        # The broker was away for longer than we wait; the message goes back to the queue when it is there again. Or it
+        # refuses us, as when its memory is full: then at once, and not in a loop without a rest.
+        pause.after_failure(others=False)
         raise Reject(str(error), requeue=True) from error
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.utils.json import dumps
+from redis.exceptions import ResponseError
 
 from tasks.envelope import rebuilt
 from tasks.errors import BadMessage
@@ -109,6 +110,21 @@ class _Channel(redis.Channel):
         except _NO_MESSAGE as error:
             _refuse(error)
             return True
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            self._take_away_what_is_no_queue()
+            return True
+
+    def _take_away_what_is_no_queue(self) -> None:
+        """Somebody has put another thing in the place of a queue, which would end every worker that listens on it."""
+        with self.conn_or_acquire() as client:
+            for queue in self._active_queues:
+                for priority in self.priority_steps:
+                    key = self._q_for_pri(queue, priority)  # type: ignore[no-untyped-call]
+                    if client.type(key) not in (b"list", b"none"):
+                        client.delete(key)
+                        _refuse(BadMessage(f"the key {key} is no queue"))
 
     def _receive_one(self, client: Any) -> Any:
         try:

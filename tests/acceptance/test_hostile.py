@@ -156,6 +156,9 @@ def test_nothing_in_a_message_changes_what_celery_does(farm: Farm) -> None:
     client.publish("/0.celery.pidbox", b"[" * 100_000)
     client.publish("/0.celery.pidbox", b'{"body": 7}')
     wait_until(lambda: not client.llen("embed"), "all messages are taken")
+    client.set("embed", "no queue")
+    client.hset("reduce", "no", "queue")
+    wait_until(lambda: client.type("embed") == client.type("reduce") == b"none", "what is no queue is gone")
     again = farm.program.sort("enqueue", rc=0).stdout.strip()
     done = wait_until(lambda: (s := farm.program.status())["state"] == "done" and s, "the run is done", limit_s=120.0)
     assert done["run"] == again
