@@ -57,11 +57,9 @@ def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[
         ]
         run.note_broker(broker.url)
         try:
-            # Told to stop, a worker may wait for its broker in several places of Celery. This broker never comes back.
-            at_our_death = signal.SIGKILL
-            with running_workers(
-                plans, own, run.logs, logs=True, grace_s=_GRACE_S, at_our_death=at_our_death
-            ) as workers:
+            # A worker that is asked to stop waits for its broker in several places of Celery; this broker dies with us.
+            death = signal.SIGKILL
+            with running_workers(plans, own, run.logs, logs=True, grace_s=_GRACE_S, at_our_death=death) as workers:
                 yield Farm(Queue(own), own, [broker.process, *workers])
         finally:
             run.note_broker(None)

@@ -119,6 +119,14 @@ def program(collection: Collection, small_weights: Path) -> Iterator[Program]:
     assert not left, f"processes left running: {left}"
 
 
+@pytest.fixture
+def temporary(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program's own folder for temporary files; its path is short enough for a socket."""
+    folder = tmp_path_factory.mktemp("t")
+    program.env["TMPDIR"] = str(folder)
+    return folder
+
+
 @dataclass(frozen=True)
 class Undisturbed:
     """A run that nothing disturbed, to compare with and to look at; not to be changed.

@@ -8,18 +8,8 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.conftest import Program, Undisturbed, wait_until
 from tests.conftest import FILES, layout, snapshot
-
-
-@pytest.fixture
-def temporary(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program's own folder for temporary files; its path is short enough for a socket."""
-    folder = tmp_path_factory.mktemp("t")
-    program.env["TMPDIR"] = str(folder)
-    return folder
 
 
 def test_a_run_accounts_for_every_file_and_changes_no_original(program: Program) -> None:
@@ -117,19 +107,6 @@ def test_a_second_ctrl_c_stops_at_once(program: Program, temporary: Path) -> Non
     assert process.returncode == 130, err
     # What was killed takes a moment to go; a worker that was only asked to would take seconds.
     wait_until(lambda: not program.processes(), "everything has ended", limit_s=4.0)
-    assert list(temporary.iterdir()) == []
-
-
-def test_a_killed_producer_takes_its_workers_with_it(program: Program, temporary: Path) -> None:
-    """After SIGKILL nothing stays running, no folder stays behind, and resume finishes the run."""
-    process = program.start(*program.sort_args())
-    wait_until(lambda: len(program.processes()) > 4, "the workers have started")
-    process.kill()
-    process.communicate()
-    wait_until(lambda: not program.processes(), "everything has ended")
-    assert list(temporary.iterdir()) == []
-    program("resume", rc=1)
-    assert program.status()["summary"]["files"] == FILES
     assert list(temporary.iterdir()) == []
 
 
