@@ -24,7 +24,8 @@ _CLEARLY_MORE = 2.0
 
 _FRAMES = 5
 _MOST_PIXELS = 64_000_000
-"""To reach a frame, those in front of it are decoded: so many pixels at most are, or one frame of any size."""
+"""To reach a frame, those in front of it are decoded: so many pixels at most are, and of larger pictures the first
+frame is kept, for several are held while they are compared."""
 
 _SIDE = 64
 
@@ -66,7 +67,7 @@ def _is_animated(image: Image.Image) -> bool:
 def _others(image: Image.Image) -> Iterator[int]:
     """Numbers of a few frames, evenly over the animation as far as it may be decoded."""
     first = image.tell()
-    reached = max(1, _MOST_PIXELS // (image.width * image.height))
+    reached = _MOST_PIXELS // (image.width * image.height)
     last = first + min(getattr(image, "n_frames", 1) - 1 - first, reached)
     numbers = {first + round(k * (last - first) / (_FRAMES - 1)) for k in range(1, _FRAMES)}
     yield from sorted(number for number in numbers if number > first)

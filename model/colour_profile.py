@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversion", "conversion_to_srgb"]
 
-_MOST_BYTES = 8 << 20
+_MOST_BYTES = 4 << 20
 """A larger profile is no profile: those of presses, the largest, have 0.5 to 3 MB."""
 
 _KEPT = 16
@@ -105,7 +105,7 @@ def _conversion(profile: bytes) -> Conversion | None:
         probe = _probe(mode)
         if mode != "CMYK" and _largest_difference(transform.apply(probe), probe.convert("RGB")) < _SAME:
             return None
-    except (ImageCms.PyCMSError, OSError, ValueError):
+    except (ImageCms.PyCMSError, OSError, ValueError, ImportError):  # the last where Pillow has no littlecms
         return None
     return Conversion(mode, transform)
 

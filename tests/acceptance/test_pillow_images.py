@@ -32,6 +32,16 @@ NEAR = 0.001
 NEAR_JPEG = 0.02
 """The same for a JPEG, which preprocessing v2 reads at a half, a quarter or an eighth of its size."""
 
+OTHERWISE = {
+    "10ct_32bit_128.tiff",  # angles: half of its numbers are below zero
+    "apng/blend_op_over_near_transparent.png",  # the first frame of these is blank
+    "apng/dispose_op_previous_frame.png",
+    "apng/dispose_op_previous_region.png",
+    "apng/mode_grayscale.png",
+    "chi.gif",
+}
+"""Files of which Pillow's first frame, or its tones, are not what is meant to be seen."""
+
 
 @pytest.fixture
 def pillow_images(tmp_path: Path) -> Path:
@@ -68,7 +78,7 @@ def test_pillow_images_are_accounted_for(program: Program, pillow_images: Path) 
     vectors = _vectors(c.store)
     assert len(vectors) > 400
     far = {name: d for name, d in _distances(pillow_images, vectors) if d > (NEAR_JPEG if _jpeg(name) else NEAR)}
-    assert not far, far
+    assert not set(far) - OTHERWISE, far
 
 
 def _jpeg(name: str) -> bool:
@@ -91,7 +101,10 @@ def _distances(root: Path, vectors: dict[str, np.ndarray]) -> list[tuple[str, fl
     register_heif_opener()
     found = []
     for name, vector in sorted(vectors.items()):
-        pixels = embedder.info.preprocessing(_plain(root / name))
+        try:
+            pixels = embedder.info.preprocessing(_plain(root / name))
+        except OSError:  # cut off: Pillow reads none of it
+            continue
         found.append((name, float(1 - embedder.embed(pixels[np.newaxis])[0] @ vector)))
     return found
 

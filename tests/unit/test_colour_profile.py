@@ -121,6 +121,26 @@ def test_grey_by_another_gamma(mode: str) -> None:
     assert near([tuple(one) for one in found], [tuple(one) for one in grey(0, 188, 255)], by=1)
 
 
+def test_grey_by_another_gamma_on_the_quick_way() -> None:
+    """Scaled first, converted then."""
+    data = encode(Image.new("L", (400, 400), 128), "PNG", icc_profile=grey_profile(1.0))
+    assert near([tuple(QUICK.read(data)[48, 48].tolist())], [(188, 188, 188)], by=1)
+
+
+def test_what_another_decoder_gives_is_converted_too() -> None:
+    """A decoder on a GPU gives the numbers of the file; they mean what the profile says."""
+    asked = []
+
+    def jpegs(data: bytes, target: tuple[int, int]) -> Image.Image:
+        asked.append(target)
+        return as_stored(drawn()).resize(target, Image.Resampling.BILINEAR, reducing_gap=2)
+
+    data = KINDS["jpeg reduced"](as_stored(drawn()), rgb_profile())
+    plain = KINDS["jpeg reduced"](drawn(), None)
+    found = QUICK.read(data, jpegs=jpegs)
+    assert asked and np.abs(found.astype(int) - QUICK.read(plain)).mean() < 3
+
+
 def test_what_is_clear_stays_white() -> None:
     """Opacity is left as it is, on either way."""
     data = KINDS["png alpha"](as_stored(drawn()), rgb_profile())
