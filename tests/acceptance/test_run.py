@@ -8,6 +8,8 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.conftest import Program, Undisturbed, wait_until
 from tests.conftest import FILES, layout, snapshot
 
