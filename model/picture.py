@@ -199,6 +199,10 @@ def _read_cut_off(data: bytes, name: str, limits: Limits) -> Stored | None:
             image, missing = found
             conversion = conversion_to_srgb(image.info.get("icc_profile"), image.mode)
             colours, turn = _to_colours(image, conversion), _turn_of(image)
+            if missing and name == "png":  # a JPEG's decoder has gone on with the last colours
+                colours.paste("white", (0, colours.height - missing, *colours.size))
+    except MemoryError:
+        raise
     except Exception:  # it was refused already
         return None
     if missing and limits.on_note is not None:

@@ -94,6 +94,7 @@ def test_a_png_of_which_a_twentieth_is_missing_is_read_with_a_note(mode: str) ->
     missing = int(notes[0].split()[2])
     there = (0, 0, picture.width, picture.height - missing)
     assert 0 < missing <= 40
+    assert picture.crop((0, there[3], *picture.size)).getextrema() == ((255, 255),) * 3
     assert picture.crop(there).tobytes() == decode(whole).crop(there).tobytes()
     with pytest.raises(UnreadablePicture, match="damaged png"):
         decode(whole[: len(whole) * 80 // 100])
