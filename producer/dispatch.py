@@ -50,7 +50,7 @@ def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
         preprocessing=info.preprocessing.version,
         dimension=info.dimension,
         queue=queue,
-        exclude=tuple(request.exclusion.patterns),
+        exclude=list(request.exclusion.patterns),
         include_hidden=request.exclusion.include_hidden,
     )
     store.keep_weights(request.weights, info.digest)
@@ -122,7 +122,7 @@ class Dispatcher:
             sent += self._list(run, pass_, pass_.references, found.files, on_scan, check)
         totals = run.archive.totals
         if totals is None:
-            exclusion = Exclusion(tuple(run.spec.exclude), run.spec.include_hidden)
+            exclusion = Exclusion(run.spec.exclude, run.spec.include_hidden)
             own = (bytes(run.output), bytes(self._store.root))
             scan = scan_of(run.archive.root, own, self._store.roots, exclusion)
             sent += self._list(run, pass_, run.archive, scan, on_scan, check, lambda: scan.passed)

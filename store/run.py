@@ -79,8 +79,8 @@ class RunSpec:
     preprocessing: Text
     dimension: Annotated[int, Field(strict=True, ge=1, le=1 << 16)]
     queue: Queue
-    exclude: tuple[str, ...] = ()
-    include_hidden: bool = False
+    exclude: list[Text] = field(default_factory=list)
+    include_hidden: StrictBool = False
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def run(
         mode=mode.value,
         rule=rule,
         roots=session.roots,
-        exclusion=Exclusion(tuple(exclude or ()), include_hidden),
+        exclusion=Exclusion(exclude or (), include_hidden),
     )
     need_writable(request.output)
     for line in request.references.remarks:
@@ -92,7 +92,7 @@ def enqueue(
         mode=mode.value,
         rule=rule,
         roots=session.roots,
-        exclusion=Exclusion(tuple(exclude or ()), include_hidden),
+        exclusion=Exclusion(exclude or (), include_hidden),
     )
     for line in request.references.remarks:
         session.say(line)
