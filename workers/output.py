@@ -108,6 +108,7 @@ def need_output(run: Run) -> None:
 def _gone(run: Run, what: str) -> OutputGone:
     return OutputGone(
         f"{what}, so it is not the output in which pictures were placed before (a share that is not mounted, a folder"
-        f" that was moved or deleted?): bring that back, and `producer resume {run.id}` goes on;"
+        " that was moved or deleted?): bring that back and try again"
+        f" (`producer resume {run.id}` for a pass that had begun);"
         " for a fresh output sort anew by `producer run` or `producer enqueue`, which reads no known picture again"
     )

@@ -42,7 +42,9 @@ def publish(journal: Journal, output: Path, report: Path) -> Path:
         if digest not in published:
             published.append(digest)
             journal.note(_PUBLISHED, b"".join(published))
-        return next(target for target in _targets(output, report) if put(content, target, published.__contains__))
+        return next(
+            target for target in _targets(output, report) if put(content, digest, target, published.__contains__)
+        )
 
 
 def withdraw(journal: Journal, output: Path, run_id: str | None = None) -> None:

@@ -30,21 +30,22 @@ Ours = Callable[[bytes], bool]
 _ASIDE = f"{TEMPORARY_PREFIX}aside-"
 
 
-def put(content: Path, target: Path, ours: Ours) -> bool:
+def put(content: Path, digest: bytes, target: Path, ours: Ours) -> bool:
     """Give a finished file its name, in place of one of ours; False where something else bears that name, which stays.
 
     Args:
         content: In the folder of the target, and gone from there afterwards; for an object, anywhere on this machine.
+        digest: sha256 of the content.
         target: A file, or an `ObjectPath`.
         ours: Tells which files may be replaced.
 
     Raises:
         OSError: It cannot be written.
     """
-    if digest_of(target) == file_digest(bytes(content)):
+    if digest_of(target) == digest:
         return True
     if isinstance(target, ObjectPath):
-        return _put_object(content, target, ours)
+        return _put_object(content, digest, target, ours)
     if os.path.lexists(target) and not take_away(target, ours):
         return False
     try:
@@ -55,7 +56,7 @@ def put(content: Path, target: Path, ours: Ours) -> bool:
     return True
 
 
-def _put_object(content: Path, target: Path, ours: Ours) -> bool:
+def _put_object(content: Path, digest: bytes, target: Path, ours: Ours) -> bool:
     path, data = bytes(target), content.read_bytes()
     seen = look_at(path)
     if seen is not None and not _is_ours(target, ours):
@@ -64,7 +65,7 @@ def _put_object(content: Path, target: Path, ours: Ours) -> bool:
         replace_object(path, data, None if seen is None else seen.tag)
     except (FileExistsError, FileNotFoundError):
         # Sent twice, because the first answer was lost, it finds itself.
-        return digest_of(target) == file_digest(bytes(content))
+        return digest_of(target) == digest
     return True
 
 
