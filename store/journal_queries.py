@@ -59,12 +59,14 @@ class JournalQueries:
         )
         return [Placement(self._here(target), self._action(action), digest) for target, action, digest in rows]
 
-    def standing(self) -> Iterator[Standing]:
-        """All that stands in the output, in the order of the images."""
+    def standing(self, besides: str) -> Iterator[Standing]:
+        """All that other runs than one have placed and that stands in the output, in the order of the images."""
         rows = self._db.execute(
-            "SELECT path, member, digest, target, ifnull((SELECT run FROM operation WHERE operation.path = p.path"
-            " AND operation.member = p.member AND operation.digest = p.digest AND action NOT IN ('rename', 'remove')"
-            " ORDER BY id LIMIT 1), '') FROM placement AS p ORDER BY path, member, digest, target"
+            "SELECT * FROM (SELECT path, member, digest, target, ifnull((SELECT run FROM operation"
+            " WHERE operation.path = p.path AND operation.member = p.member AND operation.digest = p.digest"
+            " AND action NOT IN ('rename', 'remove') ORDER BY id LIMIT 1), '') AS placed_by"
+            " FROM placement AS p) WHERE placed_by <> ? ORDER BY path, member, digest, target",
+            (besides,),
         )
         for path, member, digest, target, run in rows:
             yield Standing(Image(self._here(path), member), digest, self._here(target), run)

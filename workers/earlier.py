@@ -21,10 +21,10 @@ from store.assignments import Assignments
 from store.journal import Journal
 from store.journal_queries import Standing
 from store.names import readable_name, readable_path
-from store.place import ObjectPath
+from store.objects import is_remote
 from workers.naming import OWN_FOLDERS
 from workers.opening import open_regular
-from workers.report import SEPARATOR, cells
+from workers.report import COLUMNS, SEPARATOR, cells
 
 __all__ = ["EARLIER", "earlier_rows"]
 
@@ -32,7 +32,9 @@ EARLIER = "earlier"
 """In the report, in place of an outcome: the pass has not seen this file."""
 
 _AT_ONCE = 4096
-"""Pictures for which rows are made together."""
+"""Pictures for which rows are made, or read, together."""
+
+_PATH, _DIGEST, _PLACED = map(COLUMNS.index, ("path", "digest", "placed"))
 
 
 def earlier_rows(journal: Journal, report: Path) -> Iterator[Assignments]:
@@ -48,28 +50,30 @@ def earlier_rows(journal: Journal, report: Path) -> Iterator[Assignments]:
     archive = journal.archive_of(run)
     if archive is None or not journal.has_other_runs(run):
         return
-    images = (list(places) for _, places in groupby(journal.standing(), lambda at: (at.image, at.digest)))
+    # What the run itself has placed, it has seen.
+    images = (list(places) for _, places in groupby(journal.standing(besides=run), lambda at: (at.image, at.digest)))
+    top = os.path.join(bytes(journal.folder.parent), b"")
     with closing(_Told(report)) as told:
         while batch := list(islice(images, _AT_ONCE)):
-            yield _rows(list(_untold(batch, told, journal.folder.parent, archive)), journal.folder.parent)
+            yield _rows(list(_untold(batch, told, top, archive)), top)
 
 
-def _untold(images: list[list[Standing]], told: _Told, output: Path, archive: bytes) -> Iterator[list[Standing]]:
+def _untold(images: list[list[Standing]], told: _Told, top: bytes, archive: bytes) -> Iterator[list[Standing]]:
     """The images of which a report does not tell: neither by their names and digests, nor by any of their places."""
-    top = os.path.join(archive, b"")
-    names = _as_read(readable_name(at[0].image.path.removeprefix(top), at[0].image.member) for at in images)
-    places = iter(_as_read(_below(output, at.target) for at in chain.from_iterable(images)))
+    below = os.path.join(archive, b"")
+    names = _as_read(readable_name(at[0].image.path.removeprefix(below), at[0].image.member) for at in images)
+    places = iter(_as_read(_below(top, at.target) for at in chain.from_iterable(images)))
     for name, image in zip(names, images, strict=True):
         stands_at = list(islice(places, len(image)))
         if not told.names(name, image[0].digest) and not any(map(told.places, stands_at)):
             yield image
 
 
-def _rows(images: list[list[Standing]], output: Path) -> Assignments:
+def _rows(images: list[list[Standing]], top: bytes) -> Assignments:
     """A row for each image; what a person has taken away since has no place."""
     size = len(images)
-    there = [[at for at in image if isinstance(output, ObjectPath) or os.path.lexists(at.target)] for image in images]
-    folders = [sorted({_folder(output, at.target) for at in image} - set(OWN_FOLDERS)) for image in images]
+    there = [[at for at in image if is_remote(top) or os.path.lexists(at.target)] for image in images]
+    folders = [sorted({_folder(top, at.target) for at in image} - set(OWN_FOLDERS)) for image in images]
     nothing = pa.nulls(size)
     return Assignments.of_columns(
         path=pa.array([readable_name(at[0].image.path, at[0].image.member) for at in images], pa.string()),
@@ -81,16 +85,16 @@ def _rows(images: list[list[Standing]], output: Path) -> Assignments:
         runner_up_distance=nothing.cast(pa.float32()),
         digest=pa.array([at[0].digest.hex() for at in images], pa.string()),
         reason=pa.array([f"placed by run {at[0].run}" for at in images], pa.string()),
-        placed=pa.array([[_below(output, at.target) for at in image] for image in there], pa.list_(pa.string())),
+        placed=pa.array([[_below(top, at.target) for at in image] for image in there], pa.list_(pa.string())),
     )
 
 
-def _below(output: Path, target: bytes) -> str:
-    return readable_path(target.removeprefix(os.path.join(bytes(output), b"")))
+def _below(top: bytes, target: bytes) -> str:
+    return readable_path(target.removeprefix(top))
 
 
-def _folder(output: Path, target: bytes) -> str:
-    return _below(output, os.path.dirname(target))
+def _folder(top: bytes, target: bytes) -> str:
+    return _below(top, os.path.dirname(target))
 
 
 class _Told:
@@ -102,11 +106,12 @@ class _Told:
             self._db.execute(f"CREATE TABLE {table} WITHOUT ROWID")
         self._db.execute("BEGIN")
         with io.TextIOWrapper(open_regular(bytes(report)), "utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if row["digest"]:
-                    self._db.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (row["path"], row["digest"]))
-                for place in {row["placed"], *row["placed"].split(SEPARATOR)} - {""}:
-                    self._db.execute("INSERT OR IGNORE INTO places VALUES (?)", (place,))
+            told = ((row[_PATH], row[_DIGEST], row[_PLACED]) for row in csv.reader(file))
+            while batch := list(islice(told, _AT_ONCE)):
+                names = ((path, digest) for path, digest, _ in batch if digest)
+                self._db.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", names)
+                places = ((place,) for *_, cell in batch for place in (cell, *cell.split(SEPARATOR)) if place)
+                self._db.executemany("INSERT OR IGNORE INTO places VALUES (?)", places)
         self._db.execute("COMMIT")
 
     def close(self) -> None:
