@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from model.architecture import colours_in
+from model.byte_products import kernel_bits, quick, shown_flags
 from model.engine import Engine, Precision
-from model.errors import WeightsError
-from model.graph import Tensors, build_learned
+from model.errors import EngineMissing, WeightsError
+from model.graph import Seen, Tensors, build_learned
 from model.histogram import unit_colours
-from model.rounding import Rounding, byte_instructions, keep_rounding, kept_rounding, least_cosine, observed
+from model.openvino_runtime import ov
+from model.rounding import PROMISED, Rounding, keep_rounding, kept_rounding, least_cosine, observed
 from model.weights import WeightsInfo
 
 __all__ = ["CompiledEngine"]
@@ -39,6 +41,7 @@ class CompiledEngine(Engine):
 
         Raises:
             WeightsError: The tensors do not fit the architecture.
+            EngineMissing: int8 is asked for, and does not keep what it promises with these weights on this processor.
         """
         self._core = ov.Core()
         self._threads = threads
@@ -64,24 +67,32 @@ class CompiledEngine(Engine):
     def _take(self, tensors: Tensors, info: WeightsInfo, precision: Precision) -> tuple[str, ov.InferRequest]:
         """What is computed in, and the graph that does it."""
         side = info.preprocessing.size_px
-        if precision == "int8" or (precision == "auto" and byte_instructions()):
-            rounding = kept_rounding(info) or self._find_rounding(tensors, info)
+        if precision == "int8" or (precision == "auto" and quick(shown_flags())):
+            bits = kernel_bits(self._core)
+            rounding = kept_rounding(info, bits) or self._find_rounding(tensors, info, bits)
+            if precision == "int8" and not rounding.least >= PROMISED:
+                raise EngineMissing(
+                    f"int8 moves embeddings of these weights too far on this processor (cosine {rounding.least:.4f},"
+                    f" not {PROMISED}): choose auto, bf16 or fp32"
+                )
             if precision == "int8" or rounding.holds:
-                return "int8", self._compile(build_learned(tensors, side, seen=rounding.seen), "f32")
+                return "int8", self._rounded(tensors, side, rounding.seen, bits)
             _log.info("action=int8 taken=no weights=%s least_cosine=%.5f", info.digest[:16], rounding.least)
         if precision == "auto":
             precision = "bf16" if "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "fp32"
         return precision, self._compile(build_learned(tensors, side), "bf16" if precision == "bf16" else "f32")
 
-    def _find_rounding(self, tensors: Tensors, info: WeightsInfo) -> Rounding:
+    def _find_rounding(self, tensors: Tensors, info: WeightsInfo, bits: int) -> Rounding:
         """Look at drawn characters how the network is to be rounded and what comes of it; keep that."""
         side = info.preprocessing.size_px
         exact = self._compile(build_learned(tensors, side, watch=True), "f32")
         seen = observed(exact, side)
-        rounded = self._compile(build_learned(tensors, side, seen=seen), "f32")
-        rounding = Rounding(seen, least_cosine(exact, rounded, side))
+        rounding = Rounding(bits, seen, least_cosine(exact, self._rounded(tensors, side, seen, bits), side))
         keep_rounding(info, rounding)
         return rounding
+
+    def _rounded(self, tensors: Tensors, side: int, seen: Mapping[str, Seen], bits: int) -> ov.InferRequest:
+        return self._compile(build_learned(tensors, side, seen=seen, bits=bits), "f32")
 
     def _compile(self, graph: ov.Model, hint: str) -> ov.InferRequest:
         options = {

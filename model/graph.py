@@ -1,8 +1,8 @@
 """The learned part of the network as an OpenVINO graph, built from a weights file's numbers, without torch.
 
-Convolutions and the batch normalisations behind them are one step here. An int8 graph rounds kernels, and what
-convolutions read, to 8 bits. What blocks add up is not rounded, so that no error is carried on; and what rounding a
-kernel adds to a channel in the mean is taken off its bias.
+Convolutions and the batch normalisations behind them are one step here. An int8 graph rounds what convolutions read to
+8 bits, and kernels to as many as the processor bears (`model/byte_products.py`). What blocks add up is not rounded, so
+that no error is carried on; and what rounding a kernel adds to a channel in the mean is taken off its bias.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13 as op
 
+from model.byte_products import KERNEL_STEPS
 from model.look import MEAN, STD
+from model.openvino_runtime import op, ov
 
 __all__ = ["PLACES", "Seen", "Tensors", "build_learned"]
 
@@ -49,29 +49,31 @@ _LENGTH_EPSILON = 1e-24  # on the square of the length: torch's normalize takes 
 
 
 def build_learned(
-    tensors: Tensors, side: int, *, seen: Mapping[str, Seen] | None = None, watch: bool = False
+    tensors: Tensors, side: int, *, seen: Mapping[str, Seen] | None = None, bits: int = 8, watch: bool = False
 ) -> ov.Model:
     """Trunk, head and unit length: `(n, side, side, 3)` uint8 to `(n, dimension without colours)` float32.
 
     Args:
         tensors: Of the weights file; floats are float32.
         side: Of the square, in pixels.
-        seen: Round to 8 bits by what was seen at each of `PLACES`.
+        seen: Round to int8 by what was seen at each of `PLACES`.
+        bits: Of a kernel that is rounded, 7 or 8.
         watch: Add two outputs for each of `PLACES`: the greatest value, and the mean of each channel.
 
     Raises:
         KeyError: A tensor is missing.
         RuntimeError: The tensors do not fit together.
     """
-    return _Learned(tensors, seen, watch).build(side)
+    return _Learned(tensors, seen, bits, watch).build(side)
 
 
 class _Learned:
     """Builds the graph, node by node, in the order of torchvision's ResNet18."""
 
-    def __init__(self, tensors: Tensors, seen: Mapping[str, Seen] | None, watch: bool) -> None:
+    def __init__(self, tensors: Tensors, seen: Mapping[str, Seen] | None, bits: int, watch: bool) -> None:
         self._tensors = tensors
         self._seen = seen
+        self._steps = KERNEL_STEPS[bits]
         self._watch = watch
         self._watched: list[Any] = []
 
@@ -131,9 +133,11 @@ class _Learned:
         if not self._seen:
             return op.constant(kernel), bias
         most = np.maximum(np.abs(kernel).max(axis=(1, 2, 3), keepdims=True), 1e-12)
-        low, high = op.constant(-most), op.constant(most)
-        step = most / 127
+        step = most / self._steps
         added = (np.round(kernel / step) * step - kernel).sum(axis=(2, 3)) @ self._seen[place].means
+        # OpenVINO makes bytes of 255 steps alone; with fewer bits the outer ones stay empty.
+        end = (most * (127 / self._steps)).astype(np.float32)
+        low, high = op.constant(-end), op.constant(end)
         return op.fake_quantize(op.constant(kernel), low, high, low, high, 255), bias - added
 
     def _rounded(self, x: Any, place: str) -> Any:

@@ -1,4 +1,4 @@
-"""How the network of a weights file is rounded to 8 bits, and how much that moves its embeddings.
+"""How the network of a weights file is rounded to int8, and how much that moves its embeddings.
 
 Both are found on drawn characters when the file is first loaded, and kept below `$XDG_CACHE_HOME/oshiwake` (default
 `~/.cache/oshiwake`), so that the next process does not look again. What is kept may be deleted, and where nothing can
@@ -16,20 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
+from model.byte_products import instructions, shown_flags
 from model.files import write_text
 from model.graph import PLACES, Seen
+from model.openvino_runtime import ov
 from model.weights import DEFAULT_WEIGHTS, WeightsInfo
 
-__all__ = ["LEAST", "Rounding", "byte_instructions", "keep_rounding", "kept_rounding", "least_cosine", "observed"]
+__all__ = ["LEAST", "PROMISED", "Rounding", "keep_rounding", "kept_rounding", "least_cosine", "observed"]
 
 LEAST = 0.999
 """The lowest cosine with which `auto` takes an int8 network. Weights that keep to it on the pictures that are compared
 have kept the equal error rates of real ones, mostly within 0.1 point (docs/decisions/0008-engines.md)."""
 
-RULE = 2
+PROMISED = 0.99
+"""The lowest cosine with which int8 is taken where it is asked for by name."""
+
+RULE = 3
 """Counts up whenever other numbers would be found for the same weights; what an earlier rule found is not read."""
 
 _CHARACTERS, _PICTURES = 16, 2
@@ -41,11 +45,13 @@ class Rounding:
     """What an int8 network of a weights file rounds by, and what comes of it.
 
     Attributes:
+        bits: Of its kernels.
         seen: At each of `model.graph.PLACES`, by the float32 network.
         least: The lowest cosine to float32 among pictures that `seen` does not know, of the learned part: the colours
             are never rounded.
     """
 
+    bits: int
     seen: Mapping[str, Seen]
     least: float
 
@@ -55,29 +61,25 @@ class Rounding:
         return self.least >= LEAST
 
 
-def byte_instructions() -> set[str]:
-    """By which this processor multiplies and adds bytes in one step; OpenVINO names int8 for every processor."""
+def kept_rounding(info: WeightsInfo, bits: int) -> Rounding | None:
+    """What an earlier process has kept, or what is shipped; None where neither is what this one would find.
+
+    Args:
+        info: The weights.
+        bits: That kernels may have here.
+    """
+    key = _key(info, bits)
+    return _read(_kept_at, {**key, "by": _by()}) or _read(_shipped_at, key)
+
+
+def _read(place: Callable[[dict[str, Any]], Path], key: dict[str, Any]) -> Rounding | None:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return set()
-    flags = next((line for line in lines if line.startswith("flags")), "")
-    return {"avx512_vnni", "avx_vnni", "amx_int8"}.intersection(flags.split())
-
-
-def kept_rounding(info: WeightsInfo) -> Rounding | None:
-    """What an earlier process has kept, or what is shipped; None where neither is what this one would find."""
-    return _read(info, _kept_at, {**_key(info), "by": _by()}) or _read(info, _shipped_at, _key(info))
-
-
-def _read(info: WeightsInfo, place: Callable[[WeightsInfo], Path], key: dict[str, Any]) -> Rounding | None:
-    try:
-        kept = json.loads(place(info).read_text(encoding="utf-8"))
+        kept = json.loads(place(key).read_text(encoding="utf-8"))
         if {name: kept[name] for name in key} != key:
             return None
         seen = {name: _seen(kept["seen"][name], channels) for name, channels in PLACES.items()}
         least = float(kept["least"])
-        return Rounding(seen, least) if np.isfinite(least) else None
+        return Rounding(key["bits"], seen, least) if np.isfinite(least) else None
     except (OSError, RuntimeError, ArithmeticError, ValueError, TypeError, KeyError):
         return None
 
@@ -85,8 +87,9 @@ def _read(info: WeightsInfo, place: Callable[[WeightsInfo], Path], key: dict[str
 def keep_rounding(info: WeightsInfo, rounding: Rounding) -> None:
     """Keep it for the next process, where that can be."""
     seen = {place: {"most": one.most, "means": one.means.tolist()} for place, one in rounding.seen.items()}
+    key = _key(info, rounding.bits)
     with contextlib.suppress(OSError, RuntimeError):  # no home, no space, no permission
-        write_text(_kept_at(info), json.dumps({**_key(info), "by": _by(), "least": rounding.least, "seen": seen}))
+        write_text(_kept_at(key), json.dumps({**key, "by": _by(), "least": rounding.least, "seen": seen}))
 
 
 def observed(watching: ov.InferRequest, side: int) -> dict[str, Seen]:
@@ -125,7 +128,7 @@ def _drawn(first: int, side: int) -> Iterator[NDArray[np.uint8]]:
         yield np.stack([np.asarray(draw(identity, n, size_px=side)) for n in range(_PICTURES)])
 
 
-def _kept_at(info: WeightsInfo) -> Path:
+def _kept_at(key: dict[str, Any]) -> Path:
     """The file of the cache.
 
     Raises:
@@ -134,26 +137,26 @@ def _kept_at(info: WeightsInfo) -> Path:
     cache = os.environ.get("XDG_CACHE_HOME", "")
     # The specification of the XDG base directories: a relative path is invalid and to be ignored.
     home = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
-    return home / "oshiwake" / _name(info)
+    return home / "oshiwake" / _name(key)
 
 
-def _shipped_at(info: WeightsInfo) -> Path:
+def _shipped_at(key: dict[str, Any]) -> Path:
     """What a cache has kept for the shipped weights, put beside them."""
-    return DEFAULT_WEIGHTS.parent / _name(info)
+    return DEFAULT_WEIGHTS.parent / _name(key)
 
 
-def _name(info: WeightsInfo) -> str:
-    return f"rounding-{info.digest[:32]}-{info.preprocessing.size_px}.json"
+def _name(key: dict[str, Any]) -> str:
+    return f"rounding-{key['digest'][:32]}-{key['side']}px-{key['bits']}bit.json"
 
 
-def _key(info: WeightsInfo) -> dict[str, Any]:
+def _key(info: WeightsInfo, bits: int) -> dict[str, Any]:
     """What must be the same for another process to find the same."""
-    return {"rule": RULE, "digest": info.digest, "side": info.preprocessing.size_px}
+    return {"rule": RULE, "digest": info.digest, "side": info.preprocessing.size_px, "bits": bits}
 
 
 def _by() -> str:
     """What the cosine was found by: library, and instructions. Machines may share a home."""
-    return f"OpenVINO {ov.__version__} with {' '.join(sorted(byte_instructions())) or 'no instructions for bytes'}"
+    return f"OpenVINO {ov.__version__} with {' '.join(instructions(shown_flags())) or 'no instructions for bytes'}"
 
 
 def _seen(kept: dict[str, Any], channels: int) -> Seen:
