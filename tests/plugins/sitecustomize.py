@@ -5,7 +5,8 @@ takes so long. Where the environment names a folder of kill points, a process wi
 that comes to such a point (`link-3-before`: its third link is about to be made; `commit-2-after`: the journal's second
 transaction is on disk) kills itself, once, or sends itself another signal. Where it names a file for a lost GPU, the
 first process of an embed worker that finds it there takes it away, and its GPU has failed from then on. Where it names
-a file for reads, every picture that an embed worker opens is written down in it.
+a file for reads, every picture that an embed worker opens is written down in it. Where it names a file for calls, every
+name that Python looks up, and every address beyond this machine that it turns to, is.
 """
 
 import os
@@ -119,6 +120,23 @@ def _write_reads_down(path):
     sys.addaudithook(hear)
 
 
+def _write_calls_down(path):
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def hear(event, args):
+        if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+            wanted = args[1][0] if isinstance(args[1], tuple) else None  # else a socket file's path
+        elif event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
+            wanted = args[0]
+        else:
+            return
+        wanted = os.fsdecode(wanted) if isinstance(wanted, (str, bytes)) else None
+        if wanted and wanted not in ("localhost", "::1") and not wanted.startswith("127."):
+            os.write(file, f"{event} {wanted}\n".encode())
+
+    sys.addaudithook(hear)
+
+
 _command = Path("/proc/self/cmdline").read_bytes().split(b"\0")
 if "KILL_POINTS" in os.environ and os.environ["KILL_QUEUE"].encode() in _command:
     _set_kill_points(Path(os.environ["KILL_POINTS"]))
@@ -127,3 +145,5 @@ if "LOST_GPU" in os.environ and b"embed" in _command:
     _lose_gpu(Path(os.environ["LOST_GPU"]))
 if "READS" in os.environ and b"embed" in _command:
     _write_reads_down(os.environ["READS"])
+if "CALLS" in os.environ:
+    _write_calls_down(os.environ["CALLS"])
