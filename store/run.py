@@ -281,6 +281,11 @@ class Run:
         """The current pass."""
         return Pass(self._runs, self.id, self.passes[-1], self.roots)
 
+    @property
+    def done(self) -> bool:
+        """Whether the current pass has its outcome."""
+        return bool(self.passes) and self.last_pass.summary is not None
+
     def pass_(self, number: int) -> Pass:
         """A pass by its number, begun or not."""
         return Pass(self._runs, self.id, number, self.roots)

@@ -86,7 +86,7 @@ def undo_run(run: Run) -> Undone:
 
 def _cancel(run: Run) -> None:
     """End a run that is not done: no chunk of it is read and no picture placed, whatever is still in the queue."""
-    if not run.passes or run.last_pass.summary is None:
+    if not run.done:
         run.mark("cancelled")
 
 
@@ -95,7 +95,7 @@ def _journal(run: Run) -> Journal:
     try:
         return _open(run)
     except JournalBusy:
-        if run.last_pass.summary is not None:
+        if run.done:
             raise
     _cancel(run)
     return _open(run, wait_s=_WAIT_S)

@@ -23,6 +23,7 @@ from tests.unit.trees import put
 def test_a_listing_comes_back(tmp_path_factory: pytest.TempPathFactory, rows: list[Listed]) -> None:
     """Paths and members byte for byte, times to the nanosecond, in order."""
     path = tmp_path_factory.getbasetemp() / "listing.parquet"
+    path.unlink(missing_ok=True)
     write_listing(path, rows)
     assert read_listing(path) == rows
 
