@@ -38,8 +38,7 @@ class WorkerPlan:
         """The Celery command line that starts it."""
         worker = [sys.executable, "-m", "celery", "-A", "tasks", "--quiet", "worker", "--loglevel", "INFO"]
         options = ["--queues", self.queue, "--concurrency", str(self.processes), "--hostname", f"{self.name}@%h"]
-        # Workers of one run find each other through the broker's heartbeats; gossip and mingle only cost start-up time.
-        return [*worker, *options, "--pool", "prefork", "--without-gossip", "--without-mingle"]
+        return [*worker, *options, "--pool", "prefork"]
 
 
 def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 0) -> list[WorkerPlan]:
