@@ -158,7 +158,7 @@ def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None
     """
     if run.roots:
         return
-    archive, output = (os.path.join(os.fsencode(place), b"") for place in (run.spec.archive, run.output))
+    archive, output = (os.path.join(place, b"") for place in (os.fsencode(run.spec.archive), bytes(run.output)))
     for op in batch:
         if not op.source.startswith((archive, output)) and op.action in (Action.MOVE, Action.REMOVE):
             source = os.fsdecode(op.source)
