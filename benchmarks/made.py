@@ -59,8 +59,9 @@ def made_run(
     """
     random = np.random.default_rng(20261123)
     centres = _unit(random.standard_normal((references, dimension), np.float32))
+    root = root.absolute()
     store = Store(root / "store")
-    where = str(archive or root / "archive")
+    where = str((archive or root / "archive").absolute())
     spec = RunSpec(where, str(root / "sorted"), time.time(), "made", "v1", dimension, "private")
     run = store.create_run(spec)
     run.archive.begin(PartSpec(where, KEY))

@@ -208,8 +208,10 @@ def farm(way: Way, folder: Path, weights: Path) -> Iterator[Farm]:
         store = Store(settings.store)
         store.keep_weights(weights, info.digest)
         version = Preprocessing(info.preprocessing.fit, info.preprocessing.size_px, way.family).version  # type: ignore[arg-type]
-        archive = str(folder / "archive")
-        spec = RunSpec(archive, str(place / "out"), time.time(), info.digest, version, info.dimension, "private")
+        archive = str((folder / "archive").absolute())
+        spec = RunSpec(
+            archive, str((place / "out").absolute()), time.time(), info.digest, version, info.dimension, "private"
+        )
         worker = Child(f"worker {way.name}", command, folder=place, log=place / "worker.log", env=env)
         try:
             yield Farm(way, store, Queue(settings), worker, spec)

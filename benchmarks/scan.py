@@ -109,7 +109,7 @@ def scan_alone(tree: str) -> int:
 
 def enqueue(url: str, tree: str, store: str, chunk: int) -> int:
     """What `producer enqueue` does after its checks; returns how many files are to be read."""
-    made = Store(Path(store))
+    made, tree, store = Store(Path(store)), os.path.abspath(tree), os.path.abspath(store)
     run = made.create_run(RunSpec(tree, f"{store}.out", 1e9, "made", "v1", 4, "shared"))
     run.archive.begin(PartSpec(tree, KEY))
     pass_ = run.pass_(1)

@@ -190,6 +190,12 @@ def test_references_in_a_bucket(objects: ObjectServer) -> None:
         ("Akari", "Akari/deep/2.png"),
         ("桜", "桜/3.jpg"),
     ]
+    for name in ("Fate/Saber/1.png", "Fate/_not/2.png", "Fate/Rin/notes.txt"):
+        objects.put(f"series/{name}", PNG if name.endswith("png") else b"notes")
+    with pytest.raises(BadRequest, match="no reference picture of 'Fate/Rin'"):
+        find_references("s3://art/series")
+    objects.put("series/Fate/Rin/3.png", PNG)
+    assert find_references("s3://art/series").characters == ["Fate/Rin", "Fate/Saber", "Fate/_not"]
 
 
 def test_a_root_may_be_a_prefix() -> None:
