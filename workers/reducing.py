@@ -6,7 +6,6 @@ Streams chunk by chunk. Doing it twice changes nothing; a reducer that died is c
 from __future__ import annotations
 
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -57,9 +56,6 @@ _ASSIGNING = 2
 _UNWRITTEN = 2
 """Batches whose outcomes may wait for the disk."""
 
-_TURN_S = 0.0005
-"""How long a thread computes while another one wants to."""
-
 Progress = Callable[[int, int], None]
 _Assigned = tuple[ChunkOutcomes, Assignments]
 
@@ -92,8 +88,6 @@ def reduce_run(
 
 
 def _reduce_run(store: Store, run: Run, pass_number: int, wait_s: float, progress: Progress) -> dict[str, Any]:
-    # Some threads assign, one places and reports, others write; by default each may wait 5 ms for its turn.
-    sys.setswitchinterval(_TURN_S)
     need_wanted(run, pass_number)
     pass_ = run.pass_(pass_number)
     if (done := pass_.summary) is not None:

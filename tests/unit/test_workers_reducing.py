@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -261,6 +262,13 @@ def test_progress_counts_chunks(site: Site) -> None:
     seen: list[tuple[int, int]] = []
     reduce_run(sorting.store, sorting.run, 1, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_threads_of_others_keep_their_turns(site: Site) -> None:
+    """How long a thread computes while others wait is the interpreter's, and so its owner's."""
+    before = sys.getswitchinterval()
+    Sorting(site, PICTURES).reduce()
+    assert sys.getswitchinterval() == before
 
 
 def test_an_empty_archive_has_an_empty_report(site: Site) -> None:
