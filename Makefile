@@ -2,7 +2,7 @@
 bin := .venv/bin
 pillow ?= $(HOME)/.cache/oshiwake/pillow
 
-.PHONY: bench install check test unit format quality netns chaos compose
+.PHONY: bench install check test unit avx2 format quality netns chaos compose
 
 install: ## an environment for working on the project
 	python3 -m venv .venv
@@ -16,6 +16,10 @@ test:
 
 unit: ## the fast tier alone
 	$(bin)/pytest tests/unit
+
+avx2: ## the tests of the network as on a processor with AVX2 and nothing newer: OpenVINO is held to that
+	ONEDNN_MAX_CPU_ISA=AVX2 $(bin)/pytest tests/unit/test_byte_products.py tests/unit/test_rounding.py \
+		tests/unit/test_engine.py tests/unit/test_embedder.py
 
 format:
 	$(bin)/ruff format .

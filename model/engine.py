@@ -13,7 +13,7 @@ __all__ = ["Engine", "Precision", "Started"]
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 """What convolutions are computed in. `auto` takes the fastest that keeps embeddings: bf16 at a cosine of 0.9995 or more
 to float32, int8 where each of some compared pictures keeps 0.999 when the weights are loaded (`model/rounding.py`).
-`int8` itself promises 0.99."""
+`int8` itself promises 0.99, and is refused where the compared pictures do not keep that."""
 
 Started = Callable[[], NDArray[np.float32]]
 """A batch on its way: the call waits for its embeddings, and gives the same ones however often it is made."""
