@@ -41,7 +41,8 @@ class CompiledEngine(Engine):
 
         Raises:
             WeightsError: The tensors do not fit the architecture.
-            EngineMissing: int8 is asked for, and does not keep what it promises with these weights on this processor.
+            EngineMissing: bf16 is asked for, and is not there; or int8 is, and does not keep what it promises with
+                these weights on this processor.
         """
         self._core = ov.Core()
         self._threads = threads
@@ -78,9 +79,17 @@ class CompiledEngine(Engine):
             if precision == "int8" or rounding.holds:
                 return "int8", self._rounded(tensors, side, rounding.seen, bits)
             _log.info("action=int8 taken=no weights=%s least_cosine=%.5f", info.digest[:16], rounding.least)
-        if precision == "auto":
-            precision = "bf16" if "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "fp32"
-        return precision, self._compile(build_learned(tensors, side), "bf16" if precision == "bf16" else "f32")
+        graph = build_learned(tensors, side)
+        if precision == "bf16" or (precision == "auto" and self._names_bf16()):
+            try:
+                return "bf16", self._compile(graph, "bf16")
+            except RuntimeError as error:  # named, and not there: OpenVINO is held to older instructions
+                if precision == "bf16":
+                    raise EngineMissing("OpenVINO has no bf16 on this processor: choose auto or fp32") from error
+        return "fp32", self._compile(graph, "f32")
+
+    def _names_bf16(self) -> bool:
+        return "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
     def _find_rounding(self, tensors: Tensors, info: WeightsInfo, bits: int) -> Rounding:
         """Look at drawn characters how the network is to be rounded and what comes of it; keep that."""

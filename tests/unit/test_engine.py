@@ -78,8 +78,13 @@ def cosines(path: Path, precision: Precision) -> NDArray[np.float32]:
 @needs_openvino
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "auto", "int8"])
 def test_embeddings_are_those_of_torch(weights: Path, precision: Precision) -> None:
-    """Every architecture in every precision, black and white pictures too."""
-    assert cosines(weights, precision).min() >= LEAST[precision]
+    """Every architecture in every precision, black and white pictures too; or a processor refuses it by name."""
+    try:
+        least = cosines(weights, precision).min()
+    except EngineMissing as refused:
+        assert precision in ("bf16", "int8") and f"{precision} " in str(refused) and "choose auto" in str(refused)
+    else:
+        assert least >= LEAST[precision]
 
 
 @needs_openvino
