@@ -46,8 +46,8 @@ def test_kinds_are_named(tmp_path: Path, name: str) -> None:
     """By content, or by name where the content shows nothing; the reason names the kind."""
     content, kind = OTHERS[name]
     put(tmp_path / name, content)
-    with Sources(bytes(tmp_path)) as sources, pytest.raises(UnsupportedPicture, match=NOT_SUPPORTED) as caught:
-        sources.read(Listed(name.encode(), 1, 1))
+    with pytest.raises(UnsupportedPicture, match=NOT_SUPPORTED) as caught:
+        Sources(bytes(tmp_path)).read(Listed(name.encode(), 1, 1))
     assert str(caught.value) == NOT_SUPPORTED + kind
 
 

@@ -216,6 +216,7 @@ def test_each_column_of_a_listing(column: str, tmp_path: Path) -> None:
         assert read_listing(path) == rows
         other_values(path, column, [value, pq.read_table(path)[column][1].as_py()])
         told(lambda: read_listing(path), path)
+        path.unlink()
     write_listing(path, rows)
     other_values(path, column, [1.5, 2.5], pa.float64())
     told(lambda: read_listing(path), path)
