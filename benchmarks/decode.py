@@ -20,10 +20,10 @@ import numpy as np
 from measure import Cost, Report, Row, cores, has_gpu, measured, on_all_cores, options
 from pictures import SIZE, picture_file
 
-from model.embedder import Embedder
-from model.preprocessing import Fit, Preprocessing
-from model.weights import DEFAULT_WEIGHTS
-from workers.memory import keep_freed_memory
+from model.images.preprocessing import Fit, Preprocessing
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS
+from workers.memory_budget import keep_freed_memory
 
 KINDS = ("jpeg", "progressive", "png", "png smooth", "png alpha", "webp")
 
@@ -89,7 +89,7 @@ def compare(
 
 def on_gpu(size: tuple[int, int], fit: Fit, side: int, device: str = "cuda") -> list[Row]:
     """Rows of JPEGs read by all cores and by the GPU, best of three turns."""
-    from model.gpu_jpegs import TOGETHER, GpuJpegs
+    from model.images.nvjpeg import TOGETHER, GpuJpegs
 
     keep_freed_memory()
     files = [picture_file("jpeg", n, size) for n in range(8)] * 64

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from measure import Report, Row, cores, has_gpu, measured, on_all_cores, options
 
-from model.embedder import Embedder
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS, load_network
 from model.synthesis import Identity, draw
-from model.weights import DEFAULT_WEIGHTS, load_network
 
 PLAIN = "torch fp32"
 PRECISIONS = ("fp32", "bf16", "int8")
@@ -72,9 +72,9 @@ def write_random(path: Path, side: int = 224) -> None:
     """Weights of a network that has learned nothing but what pictures look like."""
     import torch
 
-    from model.network import Network
-    from model.preprocessing import Preprocessing
-    from model.weights import save_network
+    from model.images.preprocessing import Preprocessing
+    from model.network.resnet18 import Network
+    from model.network.weights_file import save_network
 
     torch.manual_seed(0)
     network = Network(500).train()
@@ -120,7 +120,7 @@ def compare(path: Path, batch: int, turns: int) -> dict[str, dict[str, Any]]:
 def load(path: Path, name: str, batch: int) -> Embedder:
     """One thread of an engine, by its name in the table."""
     if name == PLAIN:
-        from model.eager import EagerEngine
+        from model.network.torch_engine import EagerEngine
 
         network, info = load_network(path)
         return Embedder(EagerEngine(network, threads=1), info, batch=batch)
@@ -141,8 +141,8 @@ def on_gpu(path: Path, batch: int, turns: int) -> list[Row]:
     """Rows of the recorded network in batches of one size, 0 for the one that it chooses itself."""
     import torch
 
-    from model.eager import EagerEngine
-    from model.gpu import GpuEngine
+    from model.network.cuda_engine import GpuEngine
+    from model.network.torch_engine import EagerEngine
 
     network, info = load_network(path)
     side = info.preprocessing.size_px

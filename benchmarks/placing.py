@@ -14,8 +14,8 @@ from pathlib import Path
 from made import made_tree
 from measure import Report, Row, measured, options
 
+from store.file_operation import Image
 from store.journal import Journal
-from store.operation import Image
 from store.run import Mode
 from workers.placing import Placer, Wanted
 

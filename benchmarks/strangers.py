@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from quality import DATA, labelled, network_embed
 
-from model.assignment import Gallery, Rule, Verdict, assign
-from model.embedder import Embedder
 from model.evaluation.identification import draw_gallery
-from model.weights import DEFAULT_WEIGHTS
+from model.matching.rule import Gallery, Rule, Verdict, assign
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS
 
 RULES = ((2.0, 0.0), (0.0, 0.0), (0.0, 0.02), (0.0, 0.04), (0.20, 0.02), (0.20, 0.04), (0.15, 0.02))
 """Threshold and margin; 2 takes the nearest at whatever distance, 0 stands for the threshold of the weights."""

@@ -23,8 +23,8 @@ FAST_S, SLOW_S = 0.02, 0.8
 CHUNK = 128
 
 _WORKER = """
-import sys, tasks.in_hand
-tasks.in_hand.AGAIN = int(sys.argv.pop(1))
+import sys, tasks.in_flight
+tasks.in_flight.AGAIN = int(sys.argv.pop(1))
 from celery.bin.celery import main
 main()
 """
@@ -66,9 +66,9 @@ def _prepare(folder: Path, images: int) -> tuple[Path, Path, Path]:
     import torch
     from PIL import Image
 
-    from model.network import Network
-    from model.preprocessing import Preprocessing
-    from model.weights import save_network
+    from model.images.preprocessing import Preprocessing
+    from model.network.resnet18 import Network
+    from model.network.weights_file import save_network
 
     archive, references = folder / "archive", folder / "references"
     for root, count in ((archive, images), (references / "Akari", 2)):

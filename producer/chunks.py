@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from producer.exclusion import PassedOver
-from store.known import KnownFiles
+from store.incremental import KnownFiles
 from store.listing import Kind, Listed, SortKey
 from store.part import Part, ScanTotals
 

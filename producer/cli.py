@@ -13,10 +13,10 @@ from typing import NoReturn
 
 import typer
 
+from model.cli.version_option import Version
 from model.errors import ModelError
 from model.printable import printable, printable_lines
-from model.version import Version
-from producer.commands import following, machine, outcome, sorting
+from producer.commands import results, runs, services, sort
 from producer.errors import ProducerError
 from store.errors import StoreError
 from tasks.errors import FleetFailed, QueueError
@@ -44,19 +44,19 @@ def _producer(version: Version = False) -> None:
 
 
 _COMMANDS = (
-    ("run", sorting.run, "producer run ~/Pictures --references ~/refs --output ~/sorted"),
-    ("enqueue", sorting.enqueue, "producer enqueue /archive --references /refs --output /sorted"),
-    ("worker", machine.worker, "producer worker --queues embed"),
-    ("dashboard", machine.dashboard, "producer dashboard --port 5555"),
-    ("metrics", machine.metrics, "producer metrics --port 9540"),
-    ("status", following.status, "producer status --watch"),
-    ("list", following.list_runs, "producer list --json"),
-    ("resume", following.resume, "producer resume 20261123-0412-k7m2p"),
-    ("cancel", following.cancel, "producer cancel 20261123-0412-k7m2p"),
-    ("reduce", outcome.reduce, "producer reduce 20261123-0412-k7m2p --threshold 0.35 --match mean --margin 0.05"),
-    ("undo", outcome.undo, "producer undo 20261123-0412-k7m2p"),
-    ("similarity", outcome.similarity, "producer similarity a.png b.jpg"),
-    ("demo", sorting.demo, "producer demo --folder /tmp/oshiwake-demo"),
+    ("run", sort.run, "producer run ~/Pictures --references ~/refs --output ~/sorted"),
+    ("enqueue", sort.enqueue, "producer enqueue /archive --references /refs --output /sorted"),
+    ("worker", services.worker, "producer worker --queues embed"),
+    ("dashboard", services.dashboard, "producer dashboard --port 5555"),
+    ("metrics", services.metrics, "producer metrics --port 9540"),
+    ("status", runs.status, "producer status --watch"),
+    ("list", runs.list_runs, "producer list --json"),
+    ("resume", runs.resume, "producer resume 20261123-0412-k7m2p"),
+    ("cancel", runs.cancel, "producer cancel 20261123-0412-k7m2p"),
+    ("reduce", results.reduce, "producer reduce 20261123-0412-k7m2p --threshold 0.35 --match mean --margin 0.05"),
+    ("undo", results.undo, "producer undo 20261123-0412-k7m2p"),
+    ("similarity", results.similarity, "producer similarity a.png b.jpg"),
+    ("demo", sort.demo, "producer demo --folder /tmp/oshiwake-demo"),
 )
 for _name, _function, _example in _COMMANDS:
     app.command(_name, epilog=f"Example: {_example}")(_function)

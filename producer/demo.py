@@ -20,8 +20,8 @@ from rich.progress import track
 from rich.tree import Tree
 
 from model.synthesis import Identity, draw
+from producer.printing import print_summary
 from producer.request import RuleOptions, SortRequest
-from producer.show import print_summary
 from producer.status import RunStatus
 from store.files import new_file
 from tasks.devices import cores

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from model.preprocessing import Preprocessing
-from model.weights import read_info
-from producer.bucket import scan_of
+from model.images.preprocessing import Preprocessing
+from model.network.weights_file import read_info
+from producer.bucket_scan import scan_of
 from producer.chunks import Lister
 from producer.errors import BadRequest
 from producer.exclusion import Exclusion, PassedOver
@@ -17,15 +17,15 @@ from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
 from store.errors import LockHeld
 from store.files import sweep
+from store.incremental import KnownFiles
 from store.journal import journal_exists
-from store.known import KnownFiles
 from store.listing import Listed
 from store.part import Part, PartSpec, ScanTotals
 from store.run import Mark, Pass, Run, RunSpec
 from store.run import Queue as QueueKind
 from store.store import Store
 from tasks.messages import EmbedMessage, ReduceMessage
-from tasks.queue import Queue
+from tasks.queue_client import Queue
 
 __all__ = ["Dispatcher", "create_run"]
 

@@ -1,6 +1,6 @@
 """The reference pictures: a folder per character, or a JSON file `{"name": "folder or list of files"}`.
 
-A folder that holds only folders is a series, and its characters are called `Series/Character` (`model.folders`).
+A folder that holds only folders is a series, and its characters are called `Series/Character` (`model.dataset.reserved_folders`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from model.folders import characters_of, is_negative
-from model.picture import SNIFF_BYTES, sniff
-from producer.bucket import scan_of
+from model.dataset.reserved_folders import characters_of, is_negative
+from model.images.decoding import SNIFF_BYTES, sniff
+from producer.bucket_scan import scan_of
 from producer.errors import BadRequest
 from producer.exclusion import NOTHING_ASKED
 from store.listing import Kind, Listed
-from store.objects import is_remote, list_folder, read_object, real_path
+from store.object_storage import is_remote, list_folder, read_object, real_path
 from store.roots import ANYWHERE, Roots
 from workers.ugoira import is_ugoira
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
-from model.assignment import Rule
-from model.calibration.file import calibrated_threshold
-from model.distance import Match
-from model.weights import DEFAULT_WEIGHTS, WeightsInfo, read_info
+from model.matching.calibration_file import calibrated_threshold
+from model.matching.distance import Match
+from model.matching.rule import Rule
+from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
 from producer.exclusion import NOTHING_ASKED, Exclusion
 from producer.references import References, find_references
 from store.journal import JOURNAL_FOLDER
-from store.objects import folder_exists, is_remote, real_path
-from store.place import ObjectPath, place
+from store.location import ObjectPath, place
+from store.object_storage import folder_exists, is_remote, real_path
 from store.roots import ANYWHERE, Roots
 from store.run import Mode, PassSpec
 

@@ -15,7 +15,7 @@ from operator import attrgetter
 from producer.exclusion import NOTHING_ASKED, Exclusion, PassedOver, unfinished
 from store.listing import Kind, Listed
 from store.roots import ANYWHERE, Roots
-from workers.opening import BROKEN_ARCHIVE, open_archive
+from workers.safe_open import BROKEN_ARCHIVE, open_archive
 from workers.ugoira import frames_of
 
 __all__ = ["Scan", "found_file"]

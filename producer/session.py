@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from model.terminal import Terminal
-from producer.show import print_json, print_summary, status_fields
+from producer.printing import print_json, print_summary, status_fields
 from producer.status import RunStatus
 from store.roots import Roots
 from store.run import Run
@@ -16,7 +16,7 @@ from store.store import Store
 from tasks.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from tasks.queue import Queue
+    from tasks.queue_client import Queue
 
 __all__ = ["Session", "exit_code"]
 
@@ -71,7 +71,7 @@ class Session:
         url = None if shared else run.broker
         if not shared and url is None:
             return None
-        from tasks.queue import Queue
+        from tasks.queue_client import Queue
 
         return Queue(self.settings if url is None else self.settings.model_copy(update={"broker_url": url}))
 
@@ -81,7 +81,7 @@ class Session:
         Raises:
             BrokerUnreachable: It does not.
         """
-        from tasks.queue import Queue
+        from tasks.queue_client import Queue
 
         queue = Queue(self.settings)
         queue.check()

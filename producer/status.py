@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from model.folders import is_negative
+from model.dataset.reserved_folders import is_negative
 from producer.exclusion import PassedOver
 from store.counts import Counts
+from store.location import ObjectPath
 from store.part import ScanTotals
-from store.place import ObjectPath
 from store.run import PassSpec, Run, RunSpec
-from tasks.alive import WorkerAlive
 from tasks.errors import BrokerUnreachable
-from tasks.progress import PassProgress
+from tasks.pass_progress import PassProgress
+from tasks.worker_registry import WorkerAlive
 
 if TYPE_CHECKING:
-    from tasks.queue import Queue  # loads Redis, which a run that has ended needs no more
+    from tasks.queue_client import Queue  # loads Redis, which a run that has ended needs no more
 
 __all__ = ["SILENT_S", "RunState", "RunStatus", "StatusReader", "read_status"]
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from store.names import ODD_NAME, readable_path
+from store.readable_names import ODD_NAME, readable_path
 
 __all__ = ["fixed_width", "hexadecimal", "readable_column", "spread"]
 

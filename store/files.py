@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from store.errors import DamagedStore, NewerSchema
-from store.objects import write_object
-from store.place import ObjectPath
-from store.scratch import Scratch
+from store.location import ObjectPath
+from store.object_storage import write_object
+from store.temporary_folders import Scratch
 
 __all__ = [
     "SCHEMA",

@@ -18,12 +18,12 @@ from types import TracebackType
 from typing import Self
 
 from store.errors import OutputGone
+from store.file_operation import Action, Operation
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase, Note
 from store.journal_file import JournalFile
 from store.journal_log import JournalLog, log_exists
 from store.journal_queries import JournalQueries, pass_key
-from store.operation import Action, Operation
-from store.place import ObjectPath
+from store.location import ObjectPath
 from store.roots import ANYWHERE, Roots
 
 __all__ = ["JOURNAL_FOLDER", "Journal", "journal_exists"]

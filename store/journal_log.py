@@ -24,9 +24,9 @@ from pathlib import Path
 from store.errors import DamagedStore, JournalBusy, OutputGone, StoreError
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
 from store.lease import Lease
-from store.objects import look_at, write_object
+from store.object_storage import look_at, write_object
 from store.roots import Roots
-from store.scratch import Scratch, sweep_scratch
+from store.temporary_folders import Scratch, sweep_scratch
 
 __all__ = ["JournalLog", "log_exists"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from store.errors import DamagedStore
 from store.fields import stored_path
+from store.file_operation import Action, Image, Operation, Placement
 from store.journal_database import Note, read_note
-from store.operation import Action, Image, Operation, Placement
 from store.roots import Roots
 
 __all__ = ["JournalQueries", "Standing", "pass_key"]

@@ -13,7 +13,7 @@ import threading
 import time
 
 from store.errors import JournalBusy, StoreError
-from store.objects import delete_object, look_at, object_age_s, read_object, replace_object
+from store.object_storage import delete_object, look_at, object_age_s, read_object, replace_object
 
 __all__ = ["Lease", "lease_note"]
 

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from store.errors import DamagedStore
 from store.fields import valid_part
 from store.files import SCHEMA, check_schema, new_files
-from store.names import readable_name
-from store.place import read_whole
+from store.location import read_whole
+from store.readable_names import readable_name
 
 __all__ = ["Kind", "KnownAt", "Listed", "SortKey", "listing_digest", "read_listing", "write_listing", "write_listings"]
 

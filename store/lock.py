@@ -16,7 +16,7 @@ from pathlib import Path
 
 from store.errors import JournalBusy, LockHeld
 from store.lease import Lease, lease_note
-from store.place import ObjectPath
+from store.location import ObjectPath
 
 __all__ = ["hold", "holder"]
 

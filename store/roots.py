@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from store.errors import OutsideRoots, UnknownRoot
-from store.objects import is_remote, real_path
+from store.object_storage import is_remote, real_path
 
 __all__ = ["ANYWHERE", "Roots", "parse_roots"]
 

@@ -16,9 +16,9 @@ from pydantic import Field, StrictBool
 from store.errors import RunNotFound
 from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
 from store.files import names_in, read_json, read_json_if_there, write_json
+from store.location import local_logs, place
 from store.lock import hold, holder
 from store.part import Part
-from store.place import local_logs, place
 from store.roots import ANYWHERE, Roots
 
 __all__ = ["Mark", "Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "new_run_id", "valid_run_id"]
@@ -90,7 +90,7 @@ class PassSpec:
     Attributes:
         references: The reference folder or JSON file: an absolute path, or one below a named root.
         characters: Names with at least one reference picture, sorted.
-        threshold: See `model.assignment.Rule`, as for the next four.
+        threshold: See `model.matching.rule.Rule`, as for the next four.
         match: How distances to several references become one.
         margin: Least distance between the nearest character and the next.
         band: Width of the band above the threshold that goes to review.

@@ -22,7 +22,7 @@ from store.counts import Counts
 from store.errors import DamagedStore, StaleShard
 from store.files import SCHEMA, check_schema, new_file
 from store.listing import Kind, read_table
-from store.place import read_whole
+from store.location import read_whole
 
 __all__ = [
     "DIGEST_BYTES",

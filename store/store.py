@@ -21,9 +21,9 @@ from typing import cast
 from store.errors import DamagedStore, RunNotFound, StoreError
 from store.fields import valid_part, valid_weights_name
 from store.files import new_file, read_json, sweep, write_json
-from store.kept import Kept
+from store.location import ObjectPath, default_store, local_logs, place
+from store.object_cache import Kept
 from store.part import Part
-from store.place import ObjectPath, default_store, local_logs, place
 from store.roots import ANYWHERE, Roots
 from store.run import Run, RunSpec, new_run_id
 from store.study import Trial

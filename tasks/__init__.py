@@ -11,7 +11,7 @@ __all__ = ["app"]
 def __getattr__(name: str) -> Any:
     # Lazily: the command line reads settings and counters without waiting for Celery to load.
     if name == "app":
-        from tasks.application import app
+        from tasks.celery_app import app
 
         return app
     raise AttributeError(name)

@@ -9,13 +9,13 @@ import time
 from redis import Redis
 
 from store.run import Run
-from tasks.alive import workers_alive
-from tasks.application import REDUCE_QUEUE, settings
 from tasks.base import Job, run_task
+from tasks.celery_app import REDUCE_QUEUE, settings
 from tasks.messages import AssignMessage, ReduceMessage
-from tasks.process import passes, progress, redis, store
-from tasks.send import send_assign, send_reduce
-from tasks.work import Work
+from tasks.sending import send_assign, send_reduce
+from tasks.worker_context import passes, progress, redis, store
+from tasks.worker_counters import Work
+from tasks.worker_registry import workers_alive
 
 __all__ = ["assign", "share"]
 

@@ -19,12 +19,12 @@ from redis.exceptions import RedisError
 
 from store.errors import RunNotFound
 from store.run import Run
-from tasks.alive import workers_alive
-from tasks.application import app
+from tasks.celery_app import app
 from tasks.errors import StoreNotVisible
 from tasks.messages import Message, RunMessage, decode_message
-from tasks.process import redis, store
-from tasks.tries import Pause, Tries
+from tasks.retry_policy import Pause, Tries
+from tasks.worker_context import redis, store
+from tasks.worker_registry import workers_alive
 from workers.errors import PassOver
 
 __all__ = ["Job", "need_store", "pass_on", "pause", "run_task", "task"]

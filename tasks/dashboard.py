@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tasks.address import safe_url
-from tasks.child import Child
+from tasks.broker_address import safe_url
+from tasks.child_process import Child
+from tasks.dashboard_login import dashboard_login
 from tasks.errors import BadSettings, FleetFailed
-from tasks.login import dashboard_login
 from tasks.settings import Settings
 
 __all__ = ["Dashboard", "Place", "default_state", "host_and_port", "running_dashboard"]
@@ -221,7 +221,7 @@ def _serve() -> None:
     from flower.options import options
     from prometheus_client import REGISTRY
 
-    from tasks.application import app, settings
+    from tasks.celery_app import app, settings
     from tasks.metrics import QueueCollector, scrape_connection
 
     REGISTRY.register(QueueCollector(scrape_connection(settings)))

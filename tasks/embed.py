@@ -17,14 +17,14 @@ from redis.exceptions import RedisError
 from model.errors import DeviceLost
 from store.errors import NewerSchema
 from store.run import Run
-from tasks.application import settings
 from tasks.base import Job, pass_on, pause, run_task
+from tasks.celery_app import settings
 from tasks.errors import PoisonousChunk
 from tasks.messages import EmbedMessage, ReduceMessage
-from tasks.process import embedders, in_hand, passes, progress, store
-from tasks.send import send_embed, send_reduce
-from tasks.tries import Tries
-from tasks.work import Work
+from tasks.retry_policy import Tries
+from tasks.sending import send_embed, send_reduce
+from tasks.worker_context import embedders, in_hand, passes, progress, store
+from tasks.worker_counters import Work
 from workers.errors import PictureStuck
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tasks.alive import WorkerAlive, workers_alive
-from tasks.connection import connect
 from tasks.errors import BadSettings
+from tasks.redis_client import connect
 from tasks.settings import Settings
-from tasks.work import PREFIX, work_key
+from tasks.worker_counters import PREFIX, work_key
+from tasks.worker_registry import WorkerAlive, workers_alive
 
 __all__ = ["QueueCollector", "metrics_text", "scrape_connection", "serve_metrics"]
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from store.scratch import Scratch, hold_scratch, sweep_scratch
-from tasks.child import Child
-from tasks.connection import connect
+from store.temporary_folders import Scratch, hold_scratch, sweep_scratch
+from tasks.child_process import Child
 from tasks.errors import FleetFailed
+from tasks.redis_client import connect
 
 __all__ = ["PrivateBroker", "private_broker"]
 

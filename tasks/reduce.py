@@ -7,14 +7,14 @@ import time
 from functools import partial
 
 from store.run import Run
-from tasks.application import settings
 from tasks.assign import share
 from tasks.base import Job, pass_on, run_task
+from tasks.celery_app import settings
 from tasks.errors import StoreNotVisible
 from tasks.messages import ReduceMessage
-from tasks.process import passes, progress, store
-from tasks.send import send_reduce
-from tasks.work import Work
+from tasks.sending import send_reduce
+from tasks.worker_context import passes, progress, store
+from tasks.worker_counters import Work
 
 __all__ = ["reduce"]
 

@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from store.objects import is_remote
-from store.place import default_store
+from store.location import default_store
+from store.object_storage import is_remote
 from store.roots import parse_roots
-from tasks.address import check_address
+from tasks.broker_address import check_address
 from tasks.errors import BadSettings
 
 __all__ = ["Settings", "read_settings"]

@@ -6,13 +6,13 @@ import logging
 import time
 
 from store.study import Trial, TrialResult
-from tasks.application import settings
 from tasks.base import Job, task
-from tasks.claim import Claim
+from tasks.celery_app import settings
+from tasks.lock import Claim
 from tasks.messages import TrainMessage
-from tasks.process import device, impatient_redis, progress, store
-from tasks.send import send_train
-from tasks.work import Work
+from tasks.sending import send_train
+from tasks.worker_context import device, impatient_redis, progress, store
+from tasks.worker_counters import Work
 from workers.errors import PassOver, TrialRefused
 
 __all__ = ["train"]
@@ -65,7 +65,7 @@ def train(job: Job[TrainMessage]) -> str:
 
 def _train(trial: Trial, message: TrainMessage, claim: Claim, worker: str) -> str:
     on = device()
-    from workers.training import train_slice
+    from workers.train_slice import train_slice
 
     start = time.perf_counter()
     line = train_slice(trial, device=on, slice_s=settings.train_slice_s, alive=claim.renew, roots=store().roots)

@@ -2,15 +2,15 @@
 
 Whoever reaches the broker can push any bytes into a queue's list, or publish them. Kombu hands the error of reading
 them to the worker's event loop, and the worker ends; so a few bytes would end a whole fleet. What can be read is built
-anew (`tasks.envelope`) before Celery acts on anything in it.
+anew (`tasks.message_envelope`) before Celery acts on anything in it.
 
 A worker answers for what it has done, and only then has room for the next message. Where that answer fails, as it does
 when the broker stands still for longer than the socket's timeout, Celery writes a line into the log and goes on, and
 kombu keeps the room taken: with one message at a time, the worker stays connected and takes nothing more for ever.
 
 Nor does a worker here wait to hear that an event has arrived, or what it notes of the messages that it has in hand
-(`tasks.unawaited`): with a broker far away that took longer than all else between two chunks. A message whose note is
-lost does not come again if its worker dies as well; `tasks.in_hand` notices a chunk that is missing.
+(`tasks.fire_and_forget`): with a broker far away that took longer than all else between two chunks. A message whose note is
+lost does not come again if its worker dies as well; `tasks.in_flight` notices a chunk that is missing.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.utils.json import dumps
 from redis.exceptions import ResponseError
 
-from tasks.envelope import rebuilt
 from tasks.errors import BadMessage
-from tasks.unawaited import Unawaited
+from tasks.fire_and_forget import Unawaited
+from tasks.message_envelope import rebuilt
 
 __all__ = ["Transport", "install"]
 

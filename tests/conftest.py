@@ -59,9 +59,9 @@ def save_small_weights(path: Path) -> Path:
     """Make such weights."""
     import torch
 
-    from model.network import Network
-    from model.preprocessing import Preprocessing
-    from model.weights import save_network
+    from model.images.preprocessing import Preprocessing
+    from model.network.resnet18 import Network
+    from model.network.weights_file import save_network
 
     torch.manual_seed(20261123)
     save_network(path, Network(16), preprocessing=Preprocessing("pad", 32), threshold=0.02)

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model.assignment import TIE, VERDICTS, Decisions, Gallery, Rule, decide
-from model.distance import MATCHES
-from model.folders import is_negative
+from model.dataset.reserved_folders import is_negative
+from model.matching.distance import MATCHES
+from model.matching.rule import TIE, VERDICTS, Decisions, Gallery, Rule, decide
 from store.assignments import Assignments, read_decided, write_decided
 from store.columns import hexadecimal, spread
 from store.errors import DamagedStore
@@ -29,7 +29,7 @@ from store.run import Pass, PassSpec, Run
 from store.shard import DIGEST_BYTES, digest_rows
 from store.store import Store
 from workers.errors import NotReady
-from workers.wanted import need_wanted
+from workers.pass_wanted import need_wanted
 
 __all__ = ["Assigner", "FarCharacter", "assign_part"]
 

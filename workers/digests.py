@@ -6,8 +6,8 @@ import hashlib
 import os
 import stat
 
-from store.operation import Operation
-from workers.opening import BROKEN_ARCHIVE, find_member, open_archive, open_regular
+from store.file_operation import Operation
+from workers.safe_open import BROKEN_ARCHIVE, find_member, open_archive, open_regular
 
 __all__ = ["digest_or_none", "file_digest", "member_digest", "same_bytes"]
 

@@ -7,23 +7,23 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from model.embedder import Embedder
-from model.engine import Precision
 from model.errors import EngineMissing, WeightsError
-from model.picture import Limits
-from model.preprocessing import Preprocessing
+from model.images.decoding import Limits
+from model.images.preprocessing import Preprocessing
+from model.network.embedder import Embedder
+from model.network.engine import Precision
 from store.counts import Counts
-from store.objects import folder_exists, is_remote
+from store.object_storage import folder_exists, is_remote
 from store.run import Run
 from store.shard import made_from, read_counts, write_shard
 from store.store import Store
-from workers.cores import Cores
+from workers.cpu_slots import Cores
 from workers.errors import RootNotVisible, WrongWeights
 from workers.pipeline import Pipeline, Timings
-from workers.reading import Sources
+from workers.sources import Sources
 
 if TYPE_CHECKING:
-    from model.gpu_jpegs import GpuJpegs
+    from model.images.nvjpeg import GpuJpegs
 
 __all__ = ["Embedders", "WorkOptions", "embed_chunk"]
 
@@ -85,7 +85,7 @@ class Embedders:
         if self.options.device != "cuda" or preprocessing.family == 1:
             return None
         if not self._tried:
-            from model.gpu_jpegs import quicker_jpegs
+            from model.images.nvjpeg import quicker_jpegs
 
             self._tried = True
             self._jpegs = quicker_jpegs(preprocessing, self.options.decode_threads)

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from model.folders import MOST_LEVELS, REVIEW, UNKNOWN
+from model.dataset.reserved_folders import MOST_LEVELS, REVIEW, UNKNOWN
 from store.files import TEMPORARY_PREFIX
 
 __all__ = ["OWN_FOLDERS", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]

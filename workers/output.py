@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from store.errors import OutputGone
+from store.file_operation import Operation
 from store.journal import Journal, journal_exists
-from store.operation import Operation
-from store.place import ObjectPath
+from store.location import ObjectPath
 from store.run import Run
-from workers.bucket import Bucket
-from workers.containment import Fence
+from workers.bucket_output import Bucket
+from workers.sandbox import Fence
 
 __all__ = ["Output", "need_output", "open_journal", "open_output"]
 

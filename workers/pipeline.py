@@ -16,18 +16,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model.embedder import Embedder
-from model.engine import Started
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
-from model.picture import Limits
-from model.preprocessing import Jpegs, Preprocessing
+from model.images.decoding import Limits
+from model.images.preprocessing import Jpegs, Preprocessing
+from model.network.embedder import Embedder
+from model.network.engine import Started
 from store.listing import Kind, Listed
 from store.shard import Read
-from workers.cores import Cores
+from workers.cpu_slots import Cores
 from workers.errors import PictureStuck
-from workers.memory import Room
-from workers.probe import try_picture
-from workers.reading import PassingFailure, Sources
+from workers.isolation import try_picture
+from workers.memory_budget import Room
+from workers.sources import PassingFailure, Sources
 
 __all__ = ["Pipeline", "Timings"]
 

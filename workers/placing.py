@@ -15,16 +15,16 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from pathlib import Path
 
+from store.file_operation import Action, Image, Operation, Placement
 from store.files import TEMPORARY_PREFIX
 from store.journal import Journal
-from store.operation import Action, Image, Operation, Placement
 from store.run import Mode
+from workers.copy_and_rename import Failed, Taken
+from workers.file_operations import stands_already
 from workers.naming import file_name, numbered
-from workers.opening import original_exists
-from workers.operations import stands_already
 from workers.output import open_output
-from workers.publishing import restore_reports
-from workers.shifting import Failed, Taken
+from workers.publish_report import restore_reports
+from workers.safe_open import original_exists
 from workers.staging import clear_staged
 
 __all__ = ["Placer", "Tally", "Wanted", "recover"]

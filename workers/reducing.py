@@ -19,28 +19,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from model.folders import is_negative
+from model.dataset.reserved_folders import is_negative
 from store.assignments import Assignments, FinalOutcome, write_all
 from store.columns import readable_column
 from store.errors import StaleShard
+from store.file_operation import Image
 from store.files import sweep
 from store.journal import Journal
-from store.names import readable_path
-from store.operation import Image
 from store.outcomes import ChunkOutcomes
+from store.readable_names import readable_path
 from store.run import Pass, PassSpec, Run
 from store.store import Store
 from workers.assigning import Assigner
 from workers.duplicates import Duplicates
 from workers.errors import NotReady, PassOver
 from workers.naming import REVIEW, UNKNOWN, folder_names
+from workers.outcome_totals import SHOWN, Totals
 from workers.output import open_journal
+from workers.pass_wanted import need_wanted
 from workers.placing import Placer, Wanted, recover
-from workers.publishing import publish
+from workers.publish_report import publish
 from workers.report import ReportWriter
-from workers.totals import SHOWN, Totals
-from workers.undoing import take_away_unused
-from workers.wanted import need_wanted
+from workers.undo_run import take_away_unused
 
 __all__ = ["reduce_run"]
 

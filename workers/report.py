@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from store.assignments import Assignments
 from store.files import naming, new_file, temporary_beside
-from store.place import ObjectPath
-from store.scratch import Scratch
+from store.location import ObjectPath
+from store.temporary_folders import Scratch
 
 __all__ = ["COLUMNS", "SEPARATOR", "ReportWriter", "cell_text", "cells", "lines"]
 

@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from store.file_operation import Action, Operation
 from store.files import TEMPORARY_PREFIX, sync_files
-from store.operation import Action, Operation
-from workers.shifting import Failed, Taken, publish_copy, temporary_name, unlink, write_copy
+from workers.copy_and_rename import Failed, Taken, publish_copy, temporary_name, unlink, write_copy
 
 __all__ = ["STAGED", "Staging", "clear_staged"]
 

@@ -5,7 +5,7 @@ from importlib.machinery import ModuleSpec
 
 from celery.bin.celery import main
 
-import workers.memory
+import workers.memory_budget
 
 _find = importlib.util.find_spec
 
@@ -15,7 +15,7 @@ def _without_openvino(name: str, package: str | None = None) -> ModuleSpec | Non
 
 
 importlib.util.find_spec = _without_openvino
-workers.memory.keep_freed_memory = lambda: None
+workers.memory_budget.keep_freed_memory = lambda: None
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,7 @@ from typing import Any
 
 from celery.bin.celery import main
 
-from workers.reading import Content, Sources
+from workers.sources import Content, Sources
 
 _read = Sources.read
 _wait_s = float(os.environ["OSHIWAKE_SLOW_IMAGE_S"])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from model.cli.failures import end_with
+from model.cli.failed_files import end_with
 
 __all__ = ["calibrate"]
 
@@ -24,6 +24,6 @@ def calibrate(
 
     With too few pairs the threshold of the weights is kept, and the output says so.
     """
-    from model.calibration.command import run_calibration
+    from model.matching.calibration_command import run_calibration
 
     end_with(run_calibration(references, weights, far, output, device, as_json=as_json))

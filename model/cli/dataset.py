@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model.cli.failures import end_with
+from model.cli.failed_files import end_with
 from model.printable import json_text, printable
 
 if TYPE_CHECKING:

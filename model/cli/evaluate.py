@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from model.cli.failures import end_with
+from model.cli.failed_files import end_with
 
 __all__ = ["evaluate"]
 
@@ -28,8 +28,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print what report.json holds, and no table.")] = False,
 ) -> None:
     """Measure how well weights tell apart characters that they have not been trained on."""
-    from model.evaluation.command import EvaluationRequest, run_evaluation
     from model.evaluation.evaluate import EvaluationOptions
+    from model.evaluation.evaluate_command import EvaluationRequest, run_evaluation
 
     options = EvaluationOptions(pairs=pairs, all_pairs_up_to=all_pairs_up_to, seed=seed)
     end_with(run_evaluation(EvaluationRequest(data, weights, split, drawn, config, output, options, device, as_json)))

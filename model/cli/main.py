@@ -14,10 +14,10 @@ from model.cli.evaluate import evaluate
 from model.cli.sheet import sheet
 from model.cli.sweep import sweep
 from model.cli.train import adapt, train
+from model.cli.version_option import Version
 from model.cli.weights import weights
 from model.errors import ModelError
 from model.printable import printable
-from model.version import Version
 
 __all__ = ["app", "main"]
 

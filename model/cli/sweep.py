@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from model.cli.failures import end_with
+from model.cli.failed_files import end_with
 
 __all__ = ["sweep"]
 
@@ -31,7 +31,7 @@ def sweep(
     `producer worker --queues train` runs; manifest and pictures must be seen there under the same paths.
     """
     from model.sweep.command import SweepRequest, run_sweep
-    from model.training.values import override
+    from model.training.config_overrides import override
 
     more = list(given or [])
     if manifest is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from model.cli.failures import end_with
+from model.cli.failed_files import end_with
 
 __all__ = ["adapt", "train"]
 
@@ -36,8 +36,8 @@ def train(
     `producer --weights` and `reid evaluate --weights`. With several GPUs, start it by `torchrun --nproc-per-node N -m
     model.cli train …`.
     """
-    from model.training.command import Request, run_training
-    from model.training.values import override
+    from model.training.config_overrides import override
+    from model.training.train_command import Request, run_training
 
     more = list(given or [])
     if manifest is not None:
@@ -59,6 +59,6 @@ def adapt(
 
     The folder is listed, split by character (a fifth is kept for measuring) and trained on with a small learning rate.
     """
-    from model.training.adapt import run_adaptation
+    from model.training.adapt_command import run_adaptation
 
     end_with(run_adaptation(folder, output, init, given or [], resume=resume, device=device))

@@ -21,7 +21,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what a weights file says of itself."""
-    from model.weights import DEFAULT_WEIGHTS, read_info
+    from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 
     path = file or DEFAULT_WEIGHTS
     info = read_info(path)
@@ -52,7 +52,7 @@ def import_(
     half: Annotated[bool, typer.Option("--half", help="Write half precision.")] = False,
 ) -> None:
     """Import a checkpoint made elsewhere, without executing anything that it contains."""
-    from model.importing import import_checkpoint
+    from model.network.import_checkpoint import import_checkpoint
 
     info = import_checkpoint(file, output, threshold=threshold, size_px=size_px, half=half)
     typer.echo(printable(f"{output}: {info.architecture}, dimension {info.dimension}, digest {info.digest[:16]}"))

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from model.dataset.manifest import Entry
+from model.dataset.reserved_folders import characters_of, is_negative, names_character
 from model.errors import DatasetError, PictureError
-from model.folders import characters_of, is_negative, names_character
-from model.picture import SNIFF_BYTES, decode, picture_suffixes, sniff
+from model.images.decoding import SNIFF_BYTES, decode, picture_suffixes, sniff
 
 __all__ = ["Found", "describe", "scan_folders"]
 

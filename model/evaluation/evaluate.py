@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import EvaluationError
+from model.evaluation.bootstrap import Interval, bootstrap_eer
 from model.evaluation.identification import Identification, identify, map_at_r
-from model.evaluation.interval import Interval, bootstrap_eer
 from model.evaluation.pairs import Pairs, all_pairs, sampled_pairs
 from model.evaluation.rates import EqualError, ErrorRates, equal_error, error_rates
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.distance import Match, character_distances, cosine_distances
 from model.errors import EvaluationError
+from model.matching.distance import Match, character_distances, cosine_distances
 
 __all__ = ["Identification", "draw_gallery", "identify", "map_at_r"]
 

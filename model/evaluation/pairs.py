@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.distance import cosine_distances
 from model.errors import EvaluationError
+from model.matching.distance import cosine_distances
 
 __all__ = ["Pairs", "all_pairs", "sampled_pairs"]
 

@@ -16,8 +16,8 @@ from model.sweep.runner import Runner, TrialRequest, find_runner
 from model.sweep.space import check_search, grid_points, suggest
 from model.terminal import Terminal
 from model.training.config import Config
-from model.training.data import open_data
-from model.training.values import differences
+from model.training.config_overrides import differences
+from model.training.training_data import open_data
 
 if TYPE_CHECKING:
     import optuna

@@ -11,8 +11,8 @@ from typing import Any, Protocol, cast
 
 from model.errors import ConfigurationError, EvaluationError, ModelError
 from model.training.checkpoint import read_progress
-from model.training.command import Request, train_by
 from model.training.config import Config
+from model.training.train_command import Request, train_by
 from model.training.trainer import CHECKPOINT
 
 __all__ = ["LocalRunner", "Runner", "TrialOutcome", "TrialRequest", "best_eer", "find_runner"]

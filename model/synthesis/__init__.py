@@ -4,8 +4,8 @@ An identity is a character, made from one integer; `draw` makes any number of di
 stored, nothing is random: the same integers give the same bytes.
 """
 
+from model.synthesis.contact_sheet import contact_sheet
 from model.synthesis.identity import Identity
 from model.synthesis.scene import draw
-from model.synthesis.sheet import contact_sheet
 
 __all__ = ["Identity", "contact_sheet", "draw"]

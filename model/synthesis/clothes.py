@@ -11,7 +11,7 @@ from model.synthesis.outfit import Outfit
 from model.synthesis.palette import Colour, Scheme, darker, lighter
 from model.synthesis.pen import Pen
 from model.synthesis.pose import Pose
-from model.synthesis.traits import Build
+from model.synthesis.shapes import Build
 
 __all__ = ["TOP", "Figure", "draw_chest", "draw_collar"]
 

@@ -8,7 +8,7 @@ from model.synthesis.curve import Points, arc, closed, ellipse, flowing, moved, 
 from model.synthesis.palette import WHITE, Colour, Scheme, blushing, darker, lighter, mix
 from model.synthesis.pen import Pen
 from model.synthesis.pose import Expression
-from model.synthesis.traits import Build, Eyes
+from model.synthesis.shapes import Build, Eyes
 
 __all__ = ["draw_brows", "draw_ears", "draw_features", "draw_skin", "face_outline"]
 

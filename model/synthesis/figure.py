@@ -13,7 +13,7 @@ from model.synthesis.ornaments import BEHIND, COVERING, ON_BODY, ON_FACE, draw_o
 from model.synthesis.pen import Pen
 from model.synthesis.pose import Arm, Pose
 from model.synthesis.tails import draw_buns, draw_tails
-from model.synthesis.worn import Worn
+from model.synthesis.worn_ornament import Worn
 
 __all__ = ["draw_figure"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from model.synthesis.curve import Points, blades, moved, pair, points
 from model.synthesis.palette import Colour, Scheme, darker, lighter
 from model.synthesis.pen import Pen
-from model.synthesis.traits import Hair
+from model.synthesis.shapes import Hair
 
 __all__ = ["Fringe", "dome", "draw_fringe"]
 

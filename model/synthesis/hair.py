@@ -8,7 +8,7 @@ from model.synthesis.curve import Points, blades, flowing, pair, points
 from model.synthesis.fringe import dome
 from model.synthesis.palette import Scheme, darker
 from model.synthesis.pen import Pen
-from model.synthesis.traits import Hair
+from model.synthesis.shapes import Hair
 
 __all__ = ["draw_ahoge", "draw_back", "draw_cap", "draw_locks"]
 

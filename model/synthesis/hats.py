@@ -9,7 +9,7 @@ import numpy as np
 from model.synthesis.curve import Points, arc, closed, ellipse, flowing, points
 from model.synthesis.palette import darker, mix
 from model.synthesis.pen import Pen
-from model.synthesis.worn import Worn
+from model.synthesis.worn_ornament import Worn
 
 __all__ = ["HATS"]
 

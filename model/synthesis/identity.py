@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from model.synthesis.ornament import Ornament, core_ornaments
 from model.synthesis.outfit import Outfit
 from model.synthesis.palette import Scheme, seeded
-from model.synthesis.traits import Build, Eyes, Hair
+from model.synthesis.shapes import Build, Eyes, Hair
 
 __all__ = ["Identity"]
 

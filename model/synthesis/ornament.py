@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from model.synthesis.traits import weighted
+from model.synthesis.shapes import weighted
 
 __all__ = ["Ornament", "core_ornaments", "spare_ornaments"]
 

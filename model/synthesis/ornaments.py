@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from model.synthesis.grown import GROWN
+from model.synthesis.accessories import TRINKETS
+from model.synthesis.animal_parts import GROWN
+from model.synthesis.face_marks import MARKS
 from model.synthesis.hats import HATS
-from model.synthesis.marks import MARKS
 from model.synthesis.pen import Pen
-from model.synthesis.trinkets import TRINKETS
-from model.synthesis.worn import Worn
+from model.synthesis.worn_ornament import Worn
 
 __all__ = ["BEHIND", "COVERING", "ON_BODY", "ON_FACE", "draw_ornament"]
 

@@ -8,14 +8,14 @@ from typing import Literal
 
 from PIL import Image
 
-from model.synthesis import background, finish
+from model.synthesis import background, post_processing
 from model.synthesis.figure import draw_figure
-from model.synthesis.hand import redrawn
 from model.synthesis.identity import Identity
 from model.synthesis.occlusion import occlude
 from model.synthesis.palette import seeded, vivid
 from model.synthesis.pen import Frame, Ink, Pen
 from model.synthesis.pose import Pose
+from model.synthesis.style_variation import redrawn
 
 __all__ = ["Variety", "draw"]
 
@@ -137,21 +137,21 @@ def _company(pen: Pen, rng: random.Random) -> None:
 
 def _finished(picture: Image.Image, rng: random.Random, style: _Style, full: bool) -> Image.Image:
     """Apply light, style and the marks of saving."""
-    picture = finish.Light.draw(rng, 1.0 if full else 0.45).shine(picture)
+    picture = post_processing.Light.draw(rng, 1.0 if full else 0.45).shine(picture)
     if style.name == "painterly":
-        picture = finish.bloom(picture, rng.uniform(0.012, 0.03), rng.uniform(0.25, 0.5))
+        picture = post_processing.bloom(picture, rng.uniform(0.012, 0.03), rng.uniform(0.25, 0.5))
         if full and rng.random() < 0.4:
-            picture = finish.grain(picture, rng)
+            picture = post_processing.grain(picture, rng)
     elif style.name == "pixel":
-        picture = finish.pixelate(picture, rng)
+        picture = post_processing.pixelate(picture, rng)
     if style.name == "monochrome":
-        picture = finish.monochrome(picture, rng)
+        picture = post_processing.monochrome(picture, rng)
     if full and rng.random() < 0.08:
-        finish.add_text(picture, rng)
+        post_processing.add_text(picture, rng)
     if full and rng.random() < 0.14:
-        finish.add_frame(picture, rng)
+        post_processing.add_frame(picture, rng)
     if full and rng.random() < 0.08:
-        picture = finish.soften(picture, rng.uniform(0.002, 0.007))
+        picture = post_processing.soften(picture, rng.uniform(0.002, 0.007))
     if full and rng.random() < 0.3:
-        picture = finish.compress(picture, rng)
+        picture = post_processing.compress(picture, rng)
     return picture

@@ -7,7 +7,7 @@ import numpy as np
 from model.synthesis.curve import Points, ellipse, flowing, moved, pair, points, ribbon
 from model.synthesis.palette import Colour, Scheme, darker, lighter
 from model.synthesis.pen import Pen
-from model.synthesis.traits import Hair
+from model.synthesis.shapes import Hair
 
 __all__ = ["draw_buns", "draw_tails"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from model.preprocessing import Preprocessing
+from model.images.preprocessing import Preprocessing
 from model.training.config import AugmentationConfig
 
 __all__ = ["augment"]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from model.errors import CheckpointError
 from model.files import write_bytes
-from model.network import Network
+from model.network.resnet18 import Network
 
 __all__ = [
     "Progress",

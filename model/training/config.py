@@ -14,8 +14,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.errors import ConfigurationError
-from model.preprocessing import Fit
-from model.training.values import set_value
+from model.images.preprocessing import Fit
+from model.training.config_overrides import set_value
 
 __all__ = [
     "AugmentationConfig",

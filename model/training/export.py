@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import EvaluationError
-from model.network import Network
-from model.preprocessing import Preprocessing
+from model.images.preprocessing import Preprocessing
+from model.network.resnet18 import Network
+from model.network.weights_file import WeightsInfo, save_network
 from model.training.config import Config
-from model.training.data import PictureSet
-from model.training.measure import embed_set, measure
-from model.weights import WeightsInfo, save_network
+from model.training.training_data import PictureSet
+from model.training.validation import embed_set, measure
 
 __all__ = ["export"]
 

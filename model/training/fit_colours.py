@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.colours import Colours, histograms
 from model.errors import PictureError
-from model.preprocessing import Preprocessing
-from model.training.batches import Batch
-from model.training.measure import to_network
-from model.training.source import Source
+from model.images.preprocessing import Preprocessing
+from model.network.colour_histogram import Colours, histograms
+from model.training.dataset import Source
+from model.training.sampler import Batch
+from model.training.validation import to_network
 
 __all__ = ["fit_axes", "fit_colours"]
 

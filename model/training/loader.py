@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from model.errors import PictureError
-from model.preprocessing import Preprocessing
+from model.images.preprocessing import Preprocessing
 from model.training.augmentation import augment
-from model.training.batches import Batch, Plan
 from model.training.config import Config
+from model.training.dataset import Source
 from model.training.distributed import Ranks
-from model.training.source import Source
+from model.training.sampler import Batch, Plan
 
 __all__ = ["LoadedBatch", "load_batches"]
 

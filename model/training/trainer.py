@@ -11,20 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from model.errors import CheckpointError, ConfigurationError
-from model.network import Network
-from model.preprocessing import Preprocessing
+from model.images.preprocessing import Preprocessing
+from model.network.resnet18 import Network
+from model.training.auxiliary_head import TraitLoss, Traits
 from model.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from model.training.config import Config
-from model.training.data import TrainingData
+from model.training.config_overrides import differences
+from model.training.dataset import DrawnSource
 from model.training.distributed import Ranks
+from model.training.im2col import use_matrices
 from model.training.loader import LoadedBatch, load_batches
 from model.training.losses import build_loss, build_miner
-from model.training.measure import embed_set, measure, to_network
-from model.training.narrow import use_matrices
 from model.training.optimizer import build_optimizer, learning_rate, set_learning_rate
-from model.training.source import DrawnSource
-from model.training.traits import TraitLoss, Traits
-from model.training.values import differences
+from model.training.training_data import TrainingData
+from model.training.validation import embed_set, measure, to_network
 
 __all__ = ["CHECKPOINT", "Trainer", "steps_of"]
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.work import Work, add_work
+from tasks.worker_counters import Work, add_work
 from tests.acceptance.conftest import Farm, wait_until
 from tests.acceptance.test_fleet import child_of
 from tests.conftest import PLUGINS

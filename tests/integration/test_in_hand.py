@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from tasks import in_hand
-from tasks.connection import connect
-from tasks.in_hand import InHand
+from tasks import in_flight as in_hand
+from tasks.in_flight import InHand
 from tasks.messages import EmbedMessage, ReduceMessage
+from tasks.redis_client import connect
 from tasks.settings import Settings
 
 

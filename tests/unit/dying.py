@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from store.file_operation import Operation
 from store.journal import Journal
-from store.operation import Operation
-from workers.operations import perform
-from workers.shifting import Failed
+from workers.copy_and_rename import Failed
+from workers.file_operations import perform
 
 
 class Died(Exception):

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from model.errors import PictureError
-from model.picture import Limits, decode
+from model.images.decoding import Limits, decode
 from tests.unit.picture_files import FORMATS, chunk, encode, example, need, png, quarters
 
 

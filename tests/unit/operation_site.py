@@ -6,7 +6,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from store.operation import Action, Image, Operation
+from store.file_operation import Action, Image, Operation
 from tests.unit.trees import put, sha
 
 PICTURE = b"the only picture" * 100

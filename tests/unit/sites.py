@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from store.file_operation import Image
 from store.journal import Journal
-from store.operation import Image
 from store.run import Mode, PassSpec, Run, RunSpec
 from store.store import Store
 from tests.unit.trees import put, sha

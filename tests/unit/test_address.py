@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.address import check_address, safe_url
-from tasks.connection import check_broker, connect
+from tasks.broker_address import check_address, safe_url
 from tasks.errors import BadSettings, QueueError
+from tasks.redis_client import check_broker, connect
 from tasks.settings import Settings, read_settings
 
 FORMS: list[Callable[[str], str]] = [
@@ -136,7 +136,7 @@ def test_what_is_refused_says_what_to_write(
     assert url not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize("program", ["import tasks.application", "import producer.cli; producer.cli.main()"])
+@pytest.mark.parametrize("program", ["import tasks.celery_app", "import producer.cli; producer.cli.main()"])
 @pytest.mark.parametrize("variable", ["OSHIWAKE_BROKER_URL", "CELERY_BROKER_URL"])
 @pytest.mark.parametrize("other", [{}, {"OSHIWAKE_VISIBILITY_S": "1"}])
 def test_no_program_shows_it(program: str, variable: str, other: dict[str, str]) -> None:
@@ -154,7 +154,7 @@ def test_no_program_shows_it(program: str, variable: str, other: dict[str, str])
 def test_an_address_for_results_is_not_asked_for() -> None:
     """Celery would take it from the environment, and show the beginning of its password in an error."""
     env = os.environ | {"CELERY_RESULT_BACKEND": "redis://:hush#hush/@127.0.0.1:1/0"}
-    program = "from tasks.application import app; print(app.backend.as_uri())"
+    program = "from tasks.celery_app import app; print(app.backend.as_uri())"
     found = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
     assert (found.returncode, found.stdout, found.stderr) == (0, "disabled://\n", "")
 

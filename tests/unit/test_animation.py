@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from model.picture import decode
-from model.preprocessing import Preprocessing
+from model.images.decoding import decode
+from model.images.preprocessing import Preprocessing
 from model.synthesis import Identity, draw
 from tests.unit.picture_files import encode, quarters
 

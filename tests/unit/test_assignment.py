@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.assignment import Decision, Gallery, Rule, Verdict, assign, decide
-from model.distance import MATCHES, Match
+from model.matching.distance import MATCHES, Match
+from model.matching.rule import Decision, Gallery, Rule, Verdict, assign, decide
 
 Floats = NDArray[np.float32]
 Groups = list[tuple[str, bool, Floats]]

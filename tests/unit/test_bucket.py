@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import UnreadablePicture, UnsupportedPicture
-from producer.bucket import BucketScan
+from producer.bucket_scan import BucketScan
 from producer.errors import BadRequest
 from producer.exclusion import Exclusion
 from producer.references import find_references
@@ -22,7 +22,7 @@ from store.listing import Kind, Listed
 from store.roots import Roots
 from tests.objects import ObjectServer
 from tests.unit.trees import put
-from workers.reading import PassingFailure, Sources
+from workers.sources import PassingFailure, Sources
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
@@ -122,7 +122,7 @@ def test_an_archive_file_that_is_replaced_is_read_anew(objects: ObjectServer, mo
             assert len(list(BucketScan(b"s3://art/replaced"))) == 2
     with pytest.raises(PassingFailure):
         sources.read(Listed(b"book.zip", 1, 1, b"0.png"))
-    monkeypatch.setattr("workers.opening._TRUSTED_S", -1.0)
+    monkeypatch.setattr("workers.safe_open._TRUSTED_S", -1.0)
     assert sources.read(listed).picture == PNG + tail
 
 

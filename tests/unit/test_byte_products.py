@@ -10,10 +10,10 @@ import sys
 import numpy as np
 import pytest
 
-pytest.importorskip("model.openvino_runtime", reason="OpenVINO is not installed")
+pytest.importorskip("model.network.openvino_runtime", reason="OpenVINO is not installed")
 
-from model.byte_products import KERNEL_STEPS, instructions, kernel_bits, quick
-from model.openvino_runtime import ov
+from model.network.int8_products import KERNEL_STEPS, instructions, kernel_bits, quick
+from model.network.openvino_runtime import ov
 
 HASWELL = "fpu sse2 ssse3 sse4_1 sse4_2 fma f16c avx avx2 bmi1 bmi2".split()
 SKYLAKE_SERVER = [*HASWELL, *"avx512f avx512dq avx512cd avx512bw avx512vl".split()]
@@ -48,7 +48,7 @@ def test_sums_of_two_products_fit_where_kernels_have_7_bits() -> None:
 def test_the_bits_are_those_that_openvino_bears() -> None:
     """Held to AVX2, on whatever processor, it bears 7; by itself it bears as many or more."""
     code = (
-        "from model.byte_products import kernel_bits\nfrom model.openvino_runtime import ov\n"
+        "from model.network.int8_products import kernel_bits\nfrom model.network.openvino_runtime import ov\n"
         "print(kernel_bits(ov.Core()))"
     )
     env = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -69,9 +69,9 @@ def test_embeddings_hold_on_older_processors(held_to: str) -> None:
 
 LEAST_COSINES = """
 import numpy as np
-from model.embedder import Embedder
+from model.network.embedder import Embedder
 from model.synthesis import Identity, draw
-from model.weights import DEFAULT_WEIGHTS
+from model.network.weights_file import DEFAULT_WEIGHTS
 drawn = [np.asarray(draw(Identity.from_seed(700 + n), n, size_px=96)) for n in range(6)]
 shown = np.stack([*drawn, np.zeros_like(drawn[0]), np.full_like(drawn[0], 255)])
 exact, *others = (Embedder.load(DEFAULT_WEIGHTS, precision=p, threads=1).embed(shown) for p in ("fp32", "auto", "int8"))

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.calibration.calibrate import calibrate, doubtful
-from model.calibration.file import CALIBRATION, calibrated_threshold, read_calibration, write_calibration
 from model.errors import EvaluationError
-from model.preprocessing import Preprocessing
-from model.weights import WeightsInfo
+from model.images.preprocessing import Preprocessing
+from model.matching.calibration import calibrate, doubtful
+from model.matching.calibration_file import CALIBRATION, calibrated_threshold, read_calibration, write_calibration
+from model.network.weights_file import WeightsInfo
 
 INFO = WeightsInfo("d1", "resnet18-linear", 8, Preprocessing(), 0.4)
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from model.canvas import claimed_sizes
 from model.errors import PictureError, UnreadablePicture
-from model.jxl import jxl_size
-from model.picture import Limits, decode
+from model.images.decoding import Limits, decode
+from model.images.header_size import claimed_sizes
+from model.images.jxl import jxl_size
 from tests.unit.picture_files import FORMATS, encode, example, need
 
 SIZES = [(1, 1), (48, 32), (257, 300), (1000, 77), (70, 2100)]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.chunks import Lister, planned_images
-from store.known import KnownFiles
+from store.incremental import KnownFiles
 from store.listing import Kind, KnownAt, Listed
 from store.part import Part, PartSpec, ScanTotals
 from store.shard import Read, write_shard

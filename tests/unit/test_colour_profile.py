@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from model.embedder import Embedder
 from model.errors import PictureError
-from model.picture import decode
-from model.preprocessing import Preprocessing
+from model.images.decoding import decode
+from model.images.preprocessing import Preprocessing
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS
 from model.synthesis import Identity, draw
-from model.weights import DEFAULT_WEIGHTS
 from tests.unit.picture_files import encode, grey, near, need, pixels
 from tests.unit.profile_files import PROPHOTO, as_stored, cmyk_profile, grey_profile, rgb_profile
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model.errors import UnreadablePicture
-from model.picture import Limits, decode
-from model.preprocessing import Preprocessing
+from model.images.decoding import Limits, decode
+from model.images.preprocessing import Preprocessing
 from model.synthesis import Identity, draw
 from tests.unit.picture_files import encode
 

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.dashboard import Place, default_state, readable_task
+from tasks.dashboard_login import dashboard_login
 from tasks.errors import BadSettings
-from tasks.login import dashboard_login
 
 
 @pytest.mark.parametrize(

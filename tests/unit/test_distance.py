@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.distance import MATCHES, Match, character_distances, cosine_distances
+from model.matching.distance import MATCHES, Match, character_distances, cosine_distances
 
 Floats = NDArray[np.float32]
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.embedder import Embedder
 from model.errors import WeightsError
-from model.network import Network
-from model.preprocessing import Preprocessing
-from model.weights import save_network
+from model.images.preprocessing import Preprocessing
+from model.network.embedder import Embedder
+from model.network.resnet18 import Network
+from model.network.weights_file import save_network
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,7 +90,7 @@ def test_no_picture(embedder: Embedder) -> None:
 
 def test_equals_the_plain_network(embedder: Embedder, pictures: NDArray[np.uint8], weights: Path) -> None:
     """The vectors are those of the network on pixels in 0..1, red first, colours normalised once."""
-    from model.weights import load_network
+    from model.network.weights_file import load_network
 
     network, _ = load_network(weights)
     with torch.no_grad():

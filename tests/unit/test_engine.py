@@ -16,19 +16,19 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from model.architecture import ARCHITECTURE
-from model.colours import histograms as plain_histograms
-from model.eager import EagerEngine, FoldedNetwork, folded
-from model.embedder import Embedder
-from model.engine import Precision
-from model.engines import load_engine
 from model.errors import EngineMissing, WeightsError
-from model.fused import FusedTrunk
-from model.histogram import histograms
-from model.network import Network
-from model.preprocessing import Preprocessing
+from model.images.preprocessing import Preprocessing
+from model.network.architecture import ARCHITECTURE
+from model.network.colour_histogram import histograms as plain_histograms
+from model.network.colour_histogram_numpy import histograms
+from model.network.cuda_fused import FusedTrunk
+from model.network.embedder import Embedder
+from model.network.engine import Precision
+from model.network.engine_selection import load_engine
+from model.network.resnet18 import Network
+from model.network.torch_engine import EagerEngine, FoldedNetwork, folded
+from model.network.weights_file import DEFAULT_WEIGHTS, load_network, save_network
 from model.synthesis import Identity, draw
-from model.weights import DEFAULT_WEIGHTS, load_network, save_network
 
 needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
 
@@ -111,7 +111,7 @@ def test_colours_without_torch(shown: NDArray[np.uint8]) -> None:
 def test_torch_is_not_loaded_on_a_processor() -> None:
     """A worker without a GPU starts without the seconds and the memory that importing torch costs."""
     code = (
-        "import sys, numpy\nfrom pathlib import Path\nfrom model.embedder import Embedder\n"
+        "import sys, numpy\nfrom pathlib import Path\nfrom model.network.embedder import Embedder\n"
         "embedder = Embedder.load(Path(sys.argv[1]), threads=1)\n"
         "assert len(embedder.embed(numpy.zeros((3, 96, 96, 3), 'uint8'))) == 3\n"
         "assert not {'torch', 'torchvision'} & set(sys.modules)"
@@ -134,7 +134,7 @@ def test_tensors_that_do_not_fit(weights: Path, tmp_path: Path) -> None:
     """A missing or misshapen tensor is told with the file's name, not found at the first picture."""
     from safetensors.numpy import save_file
 
-    from model.weights import _digest, _metadata, read_info
+    from model.network.weights_file import _digest, _metadata, read_info
 
     tensors = load_file(weights)
     for name in ("trunk.layer2.0.conv1.weight", "head.bias"):

@@ -14,19 +14,19 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.eager import EagerEngine
-from model.embedder import Embedder
-from model.engine import Precision
-from model.gpu import GpuEngine
-from model.gpu_jpegs import GpuJpegs, quicker_jpegs
-from model.network import Network
-from model.preprocessing import Preprocessing
+from model.images.nvjpeg import GpuJpegs, quicker_jpegs
+from model.images.preprocessing import Preprocessing
+from model.network.cuda_engine import GpuEngine
+from model.network.embedder import Embedder
+from model.network.engine import Precision
+from model.network.resnet18 import Network
+from model.network.torch_engine import EagerEngine
+from model.network.weights_file import DEFAULT_WEIGHTS, load_network, save_network
 from model.synthesis import Identity, draw
-from model.weights import DEFAULT_WEIGHTS, load_network, save_network
 from store.listing import Kind, Listed
 from workers.embedding import WorkOptions
 from workers.pipeline import Pipeline
-from workers.reading import Sources
+from workers.sources import Sources
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU that it can use here")
 
@@ -138,7 +138,7 @@ def test_too_many_pictures_are_refused(shipped: GpuEngine) -> None:
 
 def test_a_batch_that_does_not_fit_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Out of memory at a size: the one before it stays, and works."""
-    monkeypatch.setattr("model.gpu._BATCHES", (4, 4096))
+    monkeypatch.setattr("model.network.cuda_engine._BATCHES", (4, 4096))
     network, info = load_network(DEFAULT_WEIGHTS)
     torch.cuda.empty_cache()
     _, total = torch.cuda.mem_get_info()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.envelope import COMMANDS, rebuilt
 from tasks.errors import BadMessage
+from tasks.message_envelope import COMMANDS, rebuilt
 from tasks.messages import EmbedMessage, ReduceMessage
 
 GOOD = EmbedMessage(run="20261123-0412-k7m2p", number=1, part="archive", chunk=3)

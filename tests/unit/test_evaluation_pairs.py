@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from model.errors import EvaluationError
+from model.evaluation.bootstrap import bootstrap_eer
 from model.evaluation.evaluate import EvaluationOptions, evaluate
 from model.evaluation.identification import identify, map_at_r
-from model.evaluation.interval import bootstrap_eer
 from model.evaluation.pairs import all_pairs, sampled_pairs
 
 Floats = NDArray[np.float32]

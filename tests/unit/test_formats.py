@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import UnreadablePicture, UnsupportedPicture
-from model.formats import NOT_SUPPORTED, SNIFF_BYTES, not_supported, sniff
-from model.picture import decode
+from model.images.decoding import decode
+from model.images.formats import NOT_SUPPORTED, SNIFF_BYTES, not_supported, sniff
 from store.listing import Listed
 from tests.unit.hostile_pictures import tiff
 from tests.unit.picture_files import FORMATS, PLUGINS, encode, example, need, quarters
 from tests.unit.trees import put
-from workers.reading import Sources
+from workers.sources import Sources
 
 OTHERS = {
     "a.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
@@ -129,15 +129,15 @@ def test_a_plugin_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     """On a platform without wheels: the kind, and what to install."""
     import sys
 
-    import model.picture
+    import model.images.decoding
 
     need("heic")
     data = example("heic")
-    model.picture._need_plugin.cache_clear()
+    model.images.decoding._need_plugin.cache_clear()
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     try:
         with pytest.raises(UnsupportedPicture, match=r"^not supported: HEIC, which needs: pip install pillow-heif$"):
             decode(data)
     finally:
         monkeypatch.undo()
-        model.picture._need_plugin.cache_clear()
+        model.images.decoding._need_plugin.cache_clear()

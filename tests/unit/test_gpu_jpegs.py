@@ -17,14 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import model.gpu_jpegs
-from model.embedder import Embedder
+import model.images.nvjpeg
 from model.errors import PictureError, UnreadablePicture
-from model.gpu_jpegs import TOGETHER, GpuJpegs, quicker_jpegs
-from model.jpeg import plain_pixels
-from model.picture import Limits
-from model.preprocessing import Fit, Jpegs, Preprocessing
-from model.weights import DEFAULT_WEIGHTS
+from model.images.decoding import Limits
+from model.images.jpeg import plain_pixels
+from model.images.nvjpeg import TOGETHER, GpuJpegs, quicker_jpegs
+from model.images.preprocessing import Fit, Jpegs, Preprocessing
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS
 from tests.unit.jpeg_files import encode, picture, several_scans, too_long, turned, with_segment
 
 SIDE = 96
@@ -226,7 +226,7 @@ def test_many_threads_get_their_own_pictures(jpegs: GpuJpegs, monkeypatch: pytes
 def test_pixels_in_work_are_bounded(jpegs: GpuJpegs, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch takes no more pixels than there is room for; a picture that is larger by itself is left to Pillow."""
     data = encode(picture(1).resize((400, 300)))
-    monkeypatch.setattr(model.gpu_jpegs, "_MOST_PIXELS", 3 * 400 * 300)
+    monkeypatch.setattr(model.images.nvjpeg, "_MOST_PIXELS", 3 * 400 * 300)
     watched = Watched(monkeypatch)
     watched.go.clear()
     with ThreadPoolExecutor(10) as pool:
@@ -253,7 +253,7 @@ def test_a_failure_leaves_the_pictures_to_pillow(
     watched.error = RuntimeError("gone")
     for _ in range(20):
         assert same(QUICK.read(data, jpegs=jpegs), QUICK.read(data))
-    assert len(watched.batches) == 2 + model.gpu_jpegs._PATIENCE
+    assert len(watched.batches) == 2 + model.images.nvjpeg._PATIENCE
     assert len(caplog.records) == 3 and "for_good" in caplog.text
 
 
@@ -267,14 +267,14 @@ class Times:
     """Stands in for the clock of the comparison: what one turn took on the host and on the device."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, host_s: float, device_s: float) -> None:
-        plain = model.gpu_jpegs._read
+        plain = model.images.nvjpeg._read
 
         def read(way: Preprocessing, files: list[bytes], threads: int, found: GpuJpegs | None) -> object:
             squares, _ = plain(way, files, threads, found)
             return squares, device_s if found else host_s
 
-        monkeypatch.setattr(model.gpu_jpegs, "_read", read)
-        monkeypatch.setattr(model.gpu_jpegs, "_SAMPLE_PX", 450)
+        monkeypatch.setattr(model.images.nvjpeg, "_read", read)
+        monkeypatch.setattr(model.images.nvjpeg, "_SAMPLE_PX", 450)
 
 
 @pytest.mark.parametrize(("host_s", "device_s"), [(2.0, 1.0), (1.0, 2.0)])
@@ -302,8 +302,8 @@ def test_a_device_that_does_not_work_is_left_alone(
     if what == "error":
         watched.error = RuntimeError("decode_jpegs_cuda: torchvision not compiled with nvJPEG support")
     elif what == "other pixels":
-        plain = model.gpu_jpegs._scaled
-        monkeypatch.setattr(model.gpu_jpegs, "_scaled", lambda picture, target: 255 - plain(picture, target))
+        plain = model.images.nvjpeg._scaled
+        monkeypatch.setattr(model.images.nvjpeg, "_scaled", lambda picture, target: 255 - plain(picture, target))
     else:
         monkeypatch.setattr(watched, "_plain", None)
     with caplog.at_level(logging.INFO):

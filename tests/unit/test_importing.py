@@ -14,11 +14,11 @@ from torch.nn import functional
 from torchvision.models import resnet18
 from torchvision.transforms import Compose, Normalize, Resize, ToTensor
 
-from model.embedder import Embedder
 from model.errors import WeightsError
-from model.importing import import_checkpoint
+from model.network.embedder import Embedder
+from model.network.import_checkpoint import import_checkpoint
+from model.network.weights_file import load_network
 from model.synthesis import Identity, draw
-from model.weights import load_network
 
 _MEAN, _STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 

@@ -13,8 +13,11 @@ import pytest
     [
         ("import producer.cli", "torch torchvision celery kombu pyarrow PIL"),
         ("import producer.scan, producer.chunks, producer.references, producer.request", "torch torchvision celery"),
-        ("import producer.session, producer.watch, producer.show", "torch torchvision celery pyarrow numpy redis PIL"),
-        ("import tasks.queue", "torch torchvision celery pyarrow numpy PIL"),
+        (
+            "import producer.session, producer.progress_view, producer.printing",
+            "torch torchvision celery pyarrow numpy redis PIL",
+        ),
+        ("import tasks.queue_client", "torch torchvision celery pyarrow numpy PIL"),
     ],
 )
 def test_light_imports(program: str, never: str) -> None:

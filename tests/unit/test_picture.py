@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from model.errors import UnsupportedPicture
-from model.picture import SNIFF_BYTES, decode, picture_suffixes, sniff
+from model.images.decoding import SNIFF_BYTES, decode, picture_suffixes, sniff
 from tests.unit.picture_files import (
     BLUE,
     FORMATS,

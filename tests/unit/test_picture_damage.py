@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model.errors import PictureError, UnreadablePicture
-from model.picture import Limits, decode
+from model.images.decoding import Limits, decode
 from tests.unit.picture_files import (
     FORMATS,
     PLUGINS,
@@ -184,7 +184,7 @@ class TestLimits:
             options = {"jxl": {"effort": 1}, "avif": {"speed": 10}, "webp": {"method": 0}}.get(name, {})
             (tmp_path / name).write_bytes(encode(image, FORMATS[name], **options))
         program = (
-            "import json, resource, sys; from pathlib import Path; from model.picture import Limits, decode\n"
+            "import json, resource, sys; from pathlib import Path; from model.images.decoding import Limits, decode\n"
             "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
             "grown = {}\n"
             "for path in sorted(Path(sys.argv[1]).iterdir()):\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import UnreadablePicture, UnsupportedPicture
-from model.picture import Limits, decode
+from model.images.decoding import Limits, decode
 from tests.unit.hostile_pictures import bombs, gif, mutations
 
 LIMIT = 1_000_000

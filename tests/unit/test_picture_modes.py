@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.picture import decode
+from model.images.decoding import decode
 from tests.unit.picture_files import (
     BLACK,
     BLUE,

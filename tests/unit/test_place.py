@@ -10,8 +10,8 @@ import pytest
 from store.errors import DamagedStore, RunNotFound
 from store.files import new_file, read_json, remove_folder, sweep, write_json
 from store.listing import Kind, Listed
+from store.location import ObjectPath, place
 from store.part import PartSpec, ScanTotals
-from store.place import ObjectPath, place
 from store.run import PassSpec, RunSpec
 from store.shard import Counts, Read, read_shard
 from store.store import Store

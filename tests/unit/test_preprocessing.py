@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model.errors import WeightsError
-from model.preprocessing import Fit, Preprocessing
+from model.images.preprocessing import Fit, Preprocessing
 
 BLUE = (0, 0, 255)
 sides = st.integers(10, 200)

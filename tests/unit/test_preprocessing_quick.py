@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-import model.png
-from model.embedder import Embedder
+import model.images.png
 from model.errors import PictureError, UnreadablePicture
-from model.picture import Limits, decode
-from model.preprocessing import Fit, Preprocessing
+from model.images.decoding import Limits, decode
+from model.images.preprocessing import Fit, Preprocessing
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS
 from model.synthesis import Identity, draw
-from model.weights import DEFAULT_WEIGHTS
 
 DRAWINGS = Path(__file__).parents[2].parent / "shared" / "data" / "cc0-illustrations"
 SIDE = 96
@@ -142,8 +142,10 @@ def test_a_quick_png_is_the_same_to_the_last_bit(mode: str, monkeypatch: pytest.
     for image in (Image.fromarray(noise), clear(picture(1))):
         data = encode(in_mode(image, mode), "PNG", exif=turned(8))
         with Image.open(io.BytesIO(data)) as header:
-            quick = model.png.quick_pixels(data, header)
-            assert model.png.unfilter is None or (quick is not None and (quick.mode == "RGBA") == (mode in CLEAR))
+            quick = model.images.png.quick_pixels(data, header)
+            assert model.images.png.unfilter is None or (
+                quick is not None and (quick.mode == "RGBA") == (mode in CLEAR)
+            )
         assert_same_without_the_quick_reader(QUICK, data, monkeypatch)
 
 
@@ -164,7 +166,7 @@ def test_a_quick_png_of_any_size_is_the_same_to_the_last_bit(
     assert_same_without_the_quick_reader(Preprocessing(fit, side), data, monkeypatch)
 
 
-@pytest.mark.skipif(model.png.unfilter is None, reason="the project was installed without a C compiler")
+@pytest.mark.skipif(model.images.png.unfilter is None, reason="the project was installed without a C compiler")
 @given(
     size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
     kind=st.sampled_from([(0, 1), (2, 3), (6, 4)]),
@@ -181,7 +183,7 @@ def test_every_filter_is_undone(size: tuple[int, int], kind: tuple[int, int], da
     raw[:, 0] = data.draw(st.lists(st.integers(0, 4), min_size=height, max_size=height), label="filters")
     file = png_of(size, colour, raw.tobytes())
     with Image.open(io.BytesIO(file)) as image:
-        quick = model.png.quick_pixels(file, image)
+        quick = model.images.png.quick_pixels(file, image)
         assert quick is not None
         assert (
             np.asarray(quick)[:, :, :channels] == np.asarray(image.convert("RGB") if channels == 1 else image)
@@ -189,7 +191,7 @@ def test_every_filter_is_undone(size: tuple[int, int], kind: tuple[int, int], da
         raw[data.draw(st.integers(0, height - 1), label="bad row"), 0] = data.draw(
             st.integers(5, 255), label="bad filter"
         )
-        assert model.png.quick_pixels(png_of(size, colour, raw.tobytes()), image) is None
+        assert model.images.png.quick_pixels(png_of(size, colour, raw.tobytes()), image) is None
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,7 @@ def assert_same_without_the_quick_reader(way: Preprocessing, data: bytes, monkey
     """Pillow alone makes the same square."""
     with_it = way.read(data)
     with monkeypatch.context() as context:
-        context.setattr(model.png, "unfilter", None)
+        context.setattr(model.images.png, "unfilter", None)
         assert (way.read(data) == with_it).all()
 
 

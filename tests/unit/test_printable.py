@@ -20,11 +20,11 @@ from rich.table import Table
 
 from model.printable import json_text, printable, printable_lines
 from model.terminal import Terminal
+from producer.printing import print_json, print_runs, print_status, status_fields
 from producer.session import Session
-from producer.show import print_json, print_runs, print_status, status_fields
 from producer.status import RunState, RunStatus
-from tasks.alive import WorkerAlive
-from tasks.logs import PrintableFormatter
+from tasks.log_escaping import PrintableFormatter
+from tasks.worker_registry import WorkerAlive
 
 HOSTILE = (
     "a\x1b[2J\x1b]0;title\x07\rb\nproducer: forged\x9b31m\u202egnp.exe\u2066[bold]x[/bold][link=http://h]:smile:\\"
@@ -152,7 +152,7 @@ def test_logs_are_letters() -> None:
 def test_workers_log_in_letters() -> None:
     """Celery sets its logging up with that formatter, for its own lines and those of tasks."""
     code = (
-        "import logging; from tasks.application import app; from celery.utils.log import get_task_logger\n"
+        "import logging; from tasks.celery_app import app; from celery.utils.log import get_task_logger\n"
         "app.loader.import_default_modules(); app.log.setup(loglevel='INFO', redirect_stdouts=False, colorize=True)\n"
         f"logging.getLogger('tasks.embed').error('of %s', {HOSTILE!r}); get_task_logger('t').error({HOSTILE!r})"
     )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.dataset.reserved_folders import is_negative
 from model.dataset.scan import scan_folders
-from model.folders import is_negative
 from producer.references import find_references
 from producer.status import _references
 from tests.unit.test_references import labelled, pictures, refused

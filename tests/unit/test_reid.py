@@ -215,7 +215,7 @@ def test_adapt(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Sorted folders and weights give other weights of the same kind, whatever they are called; bad files are told."""
-    from model.weights import read_info
+    from model.network.weights_file import read_info
 
     given = ("--set", "schedule.steps=2", "--set", "run.workers=0", "--set", "batch.characters=3")
     weights = shutil.copy(small_weights, tmp_path / "the girl's.safetensors")

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from model.errors import WeightsError
-from model.network import Network
-from model.preprocessing import Preprocessing
-from model.weights import read_info, save_network
+from model.images.preprocessing import Preprocessing
+from model.network.resnet18 import Network
+from model.network.weights_file import read_info, save_network
 from producer.errors import BadRequest
 from producer.references import References
 from producer.request import RuleOptions, SortRequest, check_folders, need_writable

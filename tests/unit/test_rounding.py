@@ -14,15 +14,15 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
-pytest.importorskip("model.openvino_runtime", reason="OpenVINO is not installed")
+pytest.importorskip("model.network.openvino_runtime", reason="OpenVINO is not installed")
 
-from model.byte_products import kernel_bits, quick, shown_flags
-from model.embedder import Embedder
-from model.engine import Precision
 from model.errors import EngineMissing
-from model.openvino_runtime import ov
+from model.network.embedder import Embedder
+from model.network.engine import Precision
+from model.network.int8_products import kernel_bits, quick, shown_flags
+from model.network.openvino_runtime import ov
+from model.network.weights_file import DEFAULT_WEIGHTS, _digest, _metadata, read_info
 from model.synthesis import Identity, draw
-from model.weights import DEFAULT_WEIGHTS, _digest, _metadata, read_info
 
 needs_bytes = pytest.mark.skipif(not quick(shown_flags()), reason="int8 is not quick on this processor")
 
@@ -42,7 +42,7 @@ def bits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
     """Kernels of so many bits, as on another processor."""
     if request.param > kernel_bits(ov.Core()):
         pytest.skip("on this processor sums of products of bytes do not come out right with kernels of 8 bits")
-    monkeypatch.setattr("model.compiled.kernel_bits", lambda core: request.param)
+    monkeypatch.setattr("model.network.openvino_engine.kernel_bits", lambda core: request.param)
     return int(request.param)
 
 
@@ -218,7 +218,7 @@ def test_another_number_of_bits_is_another_rounding(cache: Path, monkeypatch: py
     """Machines that share a home do not take what holds for one another's processors."""
     load(precision="int8")
     assert only_file(cache).exists()
-    monkeypatch.setattr("model.compiled.kernel_bits", lambda core: {8: 7, 7: 8}[kernel_bits(core)])
+    monkeypatch.setattr("model.network.openvino_engine.kernel_bits", lambda core: {8: 7, 7: 8}[kernel_bits(core)])
     with contextlib.suppress(EngineMissing):
         load(precision="int8")
     assert len(list(cache.iterdir())) == 2

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.address import safe_url
-from tasks.connection import connect
+from tasks.broker_address import safe_url
 from tasks.devices import embed_processes, gpus, pin
 from tasks.errors import BadSettings
-from tasks.fleet import plan_workers
+from tasks.redis_client import connect
 from tasks.settings import Settings, read_settings
+from tasks.worker_processes import plan_workers
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_each_visible_gpu_gets_a_pinned_worker(monkeypatch: pytest.MonkeyPatch) 
 def test_several_processes_of_a_gpu_share_its_part_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them are pinned to it; together they decode in no more threads than one."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
-    monkeypatch.setattr("tasks.fleet.cores", lambda: 16)
+    monkeypatch.setattr("tasks.worker_processes.cores", lambda: 16)
     plans = plan_workers(Settings(), ["embed"], processes=2)
     assert [(plan.processes, plan.env["CUDA_VISIBLE_DEVICES"]) for plan in plans] == [(2, "0"), (2, "3")]
     assert {plan.env["OSHIWAKE_DECODE_THREADS"] for plan in plans} == {"4"}
@@ -175,8 +175,8 @@ _WORKER_STARTS = """
 import os, sys
 from types import SimpleNamespace
 from celery import signals
-import tasks.process
-from tasks.application import app
+import tasks.worker_context
+from tasks.celery_app import app
 app.amqp.queues.select(sys.argv[1:])
 signals.celeryd_after_setup.send("worker", instance=SimpleNamespace(app=app))
 print(os.environ.get("OPENBLAS_NUM_THREADS"))

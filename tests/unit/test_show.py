@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from producer.printing import print_json, print_runs, print_status, status_fields
 from producer.session import Session
-from producer.show import print_json, print_runs, print_status, status_fields
 from producer.status import RunState, RunStatus
 
 ARCHIVE = "/mnt/nas/" + "illustrations " * 20 + "end"

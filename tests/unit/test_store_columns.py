@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.columns import fixed_width, hexadecimal, readable_column, spread
-from store.names import readable_path
+from store.readable_names import readable_path
 
 ROWS = st.lists(st.none() | st.binary(min_size=3, max_size=3), max_size=8)
 

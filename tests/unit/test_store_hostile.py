@@ -28,7 +28,7 @@ from tests.unit.sites import Site
 from tests.unit.test_store_files import SUMMARY
 from tests.unit.trees import look
 from workers.errors import UndoRefused
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 OUT = "../../../../outside"
 BAD_TEXTS: list[Any] = [3, None, True, [], {}, 1.5]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from store.errors import DamagedStore, JournalBusy, NewerSchema, StoreError
+from store.file_operation import Action, Image, Operation, Placement
 from store.files import SCHEMA
 from store.journal import Journal
-from store.operation import Action, Image, Operation, Placement
 
 IMAGE = Image(b"/archive/\xff.png", b"page \xfe.png")
 

@@ -12,9 +12,9 @@ import pytest
 
 from store import journal_log, lease
 from store.errors import DamagedStore, JournalBusy, StoreError
+from store.file_operation import Action, Image, Operation
 from store.journal import Journal, journal_exists
-from store.operation import Action, Image, Operation
-from store.place import place
+from store.location import place
 from tests.objects import ObjectServer
 
 

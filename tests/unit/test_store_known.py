@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.errors import DamagedStore
-from store.known import KnownFiles
+from store.incremental import KnownFiles
 from store.listing import Kind, KnownAt, Listed
 from store.outcomes import Outcomes
 from store.part import ScanTotals

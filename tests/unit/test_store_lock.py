@@ -13,10 +13,10 @@ import pytest
 
 from store import lease, lock
 from store.errors import LockHeld
-from store.place import place
+from store.location import place
 from tests.objects import ObjectServer
 
-HOLD = "import sys; from store.lock import hold; from store.place import place; h = hold(place(sys.argv[1]), 'it');"
+HOLD = "import sys; from store.lock import hold; from store.location import place; h = hold(place(sys.argv[1]), 'it');"
 
 
 def holding(path: str) -> subprocess.Popen[str]:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from store import renaming
-from store.operation import Action
-from store.renaming import rename_new
+from store import rename_no_replace as renaming
+from store.file_operation import Action
+from store.rename_no_replace import rename_new
 from tests.unit.operation_site import PICTURE, new_site, operation
 from tests.unit.trees import put, unfinished
-from workers.operations import perform
-from workers.shifting import Taken
+from workers.copy_and_rename import Taken
+from workers.file_operations import perform
 
 
 @pytest.fixture

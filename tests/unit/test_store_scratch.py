@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from store.scratch import Scratch, hold_scratch, sweep_scratch
+from store.temporary_folders import Scratch, hold_scratch, sweep_scratch
 from tests.unit.trees import put
 
 MAKER = """
 import sys, time
-from store.scratch import Scratch
+from store.temporary_folders import Scratch
 scratch = Scratch(sys.argv[1])
 (scratch.path / "deep").mkdir()
 (scratch.path / "deep" / "dump").write_bytes(b"left")
@@ -25,7 +25,7 @@ time.sleep(600)
 HOLDER = """
 import sys, time
 from pathlib import Path
-from store.scratch import hold_scratch
+from store.temporary_folders import hold_scratch
 held = hold_scratch(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from store.errors import StaleShard
-from store.known import KnownFiles
+from store.incremental import KnownFiles
 from store.listing import Kind, Listed
+from store.location import place
 from store.outcomes import Outcomes
 from store.part import Part, ScanTotals
-from store.place import place
 from store.shard import Read, made_from, write_shard
 from store.store import Store
 from tests.objects import ObjectServer

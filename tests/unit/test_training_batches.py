@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.training.batches import ArticlePlan, CharactersPlan, DrawnPlan
 from model.training.config import BatchConfig
+from model.training.sampler import ArticlePlan, CharactersPlan, DrawnPlan
 
 SIZES = st.lists(st.integers(1, 40), min_size=1, max_size=30).filter(lambda sizes: max(sizes) >= 2)
 

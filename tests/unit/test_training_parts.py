@@ -15,20 +15,20 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from model.colours import BINS, histograms
 from model.errors import ConfigurationError
-from model.network import Network
-from model.preprocessing import Preprocessing
+from model.images.preprocessing import Preprocessing
+from model.network.colour_histogram import BINS, histograms
+from model.network.resnet18 import Network
 from model.synthesis import Identity, draw
 from model.training.augmentation import augment
+from model.training.auxiliary_head import TraitLoss, Traits
 from model.training.config import AugmentationConfig, Config, LossConfig, LossName, MinerName, ScheduleConfig
+from model.training.dataset import DrawnSource
 from model.training.fit_colours import fit_axes
-from model.training.initial import initial_network
+from model.training.im2col import use_matrices
+from model.training.initial_weights import initial_network
 from model.training.losses import build_loss, build_miner
-from model.training.narrow import use_matrices
 from model.training.optimizer import learning_rate
-from model.training.source import DrawnSource
-from model.training.traits import TraitLoss, Traits
 
 RECIPES = Path(__file__).parents[2] / "model" / "recipes"
 
@@ -273,7 +273,7 @@ class TestColours:
 
     def test_share_is_kept_by_weights(self, tmp_path: Path) -> None:
         """A network with colours is the same after writing and reading."""
-        from model.weights import load_network, save_network
+        from model.network.weights_file import load_network, save_network
 
         network = Network(24, colours=8).eval()
         assert network.colours is not None
@@ -288,7 +288,7 @@ class TestColours:
     @pytest.mark.parametrize(("wanted", "found"), [(None, 0.5), (0.25, 0.25)])
     def test_share_of_first_weights(self, tmp_path: Path, wanted: float | None, found: float) -> None:
         """A training takes the share of the file that it begins with, or the one that it is told."""
-        from model.weights import save_network
+        from model.network.weights_file import save_network
 
         network = Network(24, colours=8)
         assert network.colours is not None

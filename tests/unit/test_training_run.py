@@ -15,12 +15,12 @@ from safetensors.torch import load_file
 
 from model.dataset.manifest import Entry, write_manifest
 from model.errors import CheckpointError, ConfigurationError
+from model.network.weights_file import read_info
 from model.synthesis import Identity, draw
 from model.training.checkpoint import read_progress
-from model.training.command import WEIGHTS, Request, run_training, train_by
 from model.training.config import Config
+from model.training.train_command import WEIGHTS, Request, run_training, train_by
 from model.training.trainer import CHECKPOINT
-from model.weights import read_info
 
 SMALL = [
     "run.threads=1",
@@ -80,8 +80,8 @@ def same(one: Path, other: Path) -> bool:
 
 def test_drawn_training_resumes_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopping after two thirds and going on gives the very weights, averages and optimiser state of no stop."""
-    monkeypatch.setattr("model.training.command._FITTED", 20)
-    monkeypatch.setattr("model.training.traits._SAMPLE", 20)
+    monkeypatch.setattr("model.training.train_command._FITTED", 20)
+    monkeypatch.setattr("model.training.auxiliary_head._SAMPLE", 20)
     run_training(Request(None, DRAWN, tmp_path / "whole"))
     short = [*DRAWN, "schedule.steps=4"]
     run_training(Request(None, short, tmp_path / "parts"))

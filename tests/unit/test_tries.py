@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.tries import ATTEMPTS, FIRST, Tries
+from tasks.retry_policy import ATTEMPTS, FIRST, Tries
 
 
 def test_a_worker_alone_tries_three_times() -> None:

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from model.architecture import ARCHITECTURE
 from model.errors import WeightsError
-from model.network import Network
-from model.picture import READING
-from model.preprocessing import Preprocessing
-from model.weights import DEFAULT_WEIGHTS, WeightsInfo, load_network, read_info, save_network
+from model.images.decoding import READING
+from model.images.preprocessing import Preprocessing
+from model.network.architecture import ARCHITECTURE
+from model.network.resnet18 import Network
+from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo, load_network, read_info, save_network
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +262,7 @@ class TestRefused:
 def test_description_needs_no_torch(saved: tuple[Path, WeightsInfo]) -> None:
     """The command line shows and checks weights without loading torch."""
     program = (
-        "import sys; from pathlib import Path; from model.weights import read_info\n"
+        "import sys; from pathlib import Path; from model.network.weights_file import read_info\n"
         "info = read_info(Path(sys.argv[1])); print(info.digest)\n"
         "assert 'torch' not in sys.modules and 'torchvision' not in sys.modules"
     )

@@ -12,10 +12,10 @@ import pytest
 from store import lease
 from store.assignments import Assigned, Assignments, FinalOutcome
 from store.errors import OutputGone, StoreError
+from store.file_operation import Action
 from store.journal import Journal
-from store.objects import delete_object, look_at, read_object, write_object
-from store.operation import Action
-from store.place import place
+from store.location import place
+from store.object_storage import delete_object, look_at, read_object, write_object
 from store.run import Run, RunSpec
 from store.store import Store
 from tests.objects import ObjectServer
@@ -24,9 +24,9 @@ from tests.unit.trees import sha
 from workers import bucket, replacing
 from workers.output import need_output, open_journal
 from workers.placing import Tally, recover
-from workers.publishing import publish, withdraw
+from workers.publish_report import publish, withdraw
 from workers.report import ReportWriter
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 
 class BucketSite(Site):

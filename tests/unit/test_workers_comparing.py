@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from model.errors import UnreadablePicture
-from workers.comparing import distance_between
+from workers.similarity import distance_between
 
 
 @pytest.fixture

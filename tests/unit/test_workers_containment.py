@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from store.operation import Action, Image, Operation
+from store.file_operation import Action, Image, Operation
 from store.roots import ANYWHERE, Roots
 from tests.unit.trees import look, put, sha
-from workers.containment import Fence
-from workers.shifting import Failed, Taken
+from workers.copy_and_rename import Failed, Taken
+from workers.sandbox import Fence
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only /proc tells where an open folder is")
 

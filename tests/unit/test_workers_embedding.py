@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.embedder import Embedder
-from model.picture import decode
-from model.preprocessing import Preprocessing
-from model.weights import read_info
+from model.images.decoding import decode
+from model.images.preprocessing import Preprocessing
+from model.network.embedder import Embedder
+from model.network.weights_file import read_info
 from store.errors import DamagedStore, OutsideRoots
 from store.listing import Kind, KnownAt, Listed
 from store.part import PartSpec
@@ -140,8 +140,8 @@ def test_wrong_weights_are_refused(store: Store, run: Run, tmp_path: Path, damag
     elif damage == "broken":
         path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\1")
     else:
-        from model.network import Network
-        from model.weights import save_network
+        from model.network.resnet18 import Network
+        from model.network.weights_file import save_network
 
         save_network(path, Network(16), preprocessing=Preprocessing("pad", 32), threshold=0.3)
     with pytest.raises(WrongWeights):
@@ -161,10 +161,10 @@ def test_the_network_is_loaded_once(store: Store, run: Run) -> None:
 
 def test_whether_the_gpu_decodes_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not without a GPU, and not for the plain way, in which Pillow decodes; then with the threads of this process."""
-    import model.gpu_jpegs
+    import model.images.nvjpeg
 
     asked: list[tuple[Preprocessing, int]] = []
-    monkeypatch.setattr(model.gpu_jpegs, "quicker_jpegs", lambda *how: asked.append(how))
+    monkeypatch.setattr(model.images.nvjpeg, "quicker_jpegs", lambda *how: asked.append(how))
     plain, quick = Preprocessing(family=1), Preprocessing(family=2)
     assert Embedders(WorkOptions(device="cpu")).jpegs(quick) is None
     embedders = Embedders(WorkOptions(device="cuda", decode_threads=5))

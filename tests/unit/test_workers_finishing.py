@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from store.operation import Action, Image, Operation
+from store.file_operation import Action, Image, Operation
 from tests.unit.operation_site import PICTURE, PLACING, new_site, operation, temporary
 from tests.unit.trees import look, put, unfinished
-from workers.operations import finish, perform
+from workers.file_operations import finish, perform
 
 
 @pytest.fixture

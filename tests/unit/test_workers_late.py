@@ -17,7 +17,7 @@ from tests.unit.sorting import SPEC, Sorting, at
 from workers.assigning import assign_part
 from workers.errors import PassOver
 from workers.reducing import reduce_run
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 PICTURES = {f"{n}.png": at(a=0.1) if n % 2 else at(s=0.2) for n in range(9)}
 

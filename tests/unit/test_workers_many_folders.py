@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store.file_operation import Action, Image, Operation
 from store.journal import Journal
-from store.operation import Action, Image, Operation
 from tests.unit.dying import Died, DyingLater
 from tests.unit.sites import MODES, Site
 from tests.unit.trees import look, put, sha
-from workers import containment
-from workers.containment import Fence
+from workers import sandbox as containment
+from workers.copy_and_rename import Failed
 from workers.errors import Unsettled
 from workers.placing import recover
-from workers.shifting import Failed
-from workers.undoing import undo_run
+from workers.sandbox import Fence
+from workers.undo_run import undo_run
 
 MANY = 150
 """Well above the number of folders held open."""

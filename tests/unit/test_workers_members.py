@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.legacy_names import decode_names
-from workers.members import name_members
+from workers.archive_encodings import decode_names
+from workers.archive_members import name_members
 
 KANA = "".join(map(chr, [*range(0x3042, 0x3094), *range(0x30A2, 0x30F4)])) + "ー"
 KANJI = "表紙桜木絵日本語漫画第一話夏服水着猫娘東方紅魔郷初音未来構想能予申暴十貼"  # some hold a backslash's byte

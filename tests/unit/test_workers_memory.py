@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from workers.memory import Room
+from workers.memory_budget import Room
 
 
 def test_never_more_than_the_room() -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from store.operation import Action, Image, Operation
+from store.file_operation import Action, Image, Operation
 from tests.unit.operation_site import PICTURE, PLACING, TIME_NS, break_zip, new_site, operation, temporary, zipped
 from tests.unit.trees import look, put, unfinished
-from workers import operations
-from workers.operations import perform, stands_already
-from workers.reversing import reverse
-from workers.shifting import Failed, Taken
+from workers import file_operations as operations
+from workers.copy_and_rename import Failed, Taken
+from workers.file_operations import perform, stands_already
+from workers.undo_operation import reverse
 
 
 @pytest.fixture

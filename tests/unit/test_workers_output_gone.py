@@ -19,7 +19,7 @@ from tests.unit.trees import look, put
 from workers import output as outputs
 from workers.errors import UndoRefused
 from workers.output import need_output
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 PICTURES = {"a.png": at(a=0.1), "b.png": at(s=0.1)}
 

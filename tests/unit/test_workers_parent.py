@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from workers.parent import end_with_parent
+from workers.parent_death import end_with_parent
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
 
@@ -27,7 +27,7 @@ def test_a_parent_that_died_before_is_noticed(number: signal.Signals) -> None:
 def test_a_process_lives_as_long_as_its_parent() -> None:
     """It is left alone until then, and gets the signal after that."""
     code = (
-        "import functools, os, signal, subprocess\nfrom workers.parent import end_with_parent\n"
+        "import functools, os, signal, subprocess\nfrom workers.parent_death import end_with_parent\n"
         "child = subprocess.Popen(['sleep', '60'], preexec_fn=functools.partial(end_with_parent, os.getpid()))\n"
         "assert child.poll() is None\nprint(child.pid, flush=True)\ninput()\nos.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -15,18 +15,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.engine import Started
-from model.picture import Limits
-from model.preprocessing import Preprocessing
-from model.weights import WeightsInfo
+from model.images.decoding import Limits
+from model.images.preprocessing import Preprocessing
+from model.network.engine import Started
+from model.network.weights_file import WeightsInfo
 from store.listing import Kind, Listed
 from store.shard import Read
 from tests.unit.picture_files import one_colour
 from tests.unit.trees import put, sha
-from workers.cores import Cores
+from workers.cpu_slots import Cores
 from workers.errors import PictureStuck
 from workers.pipeline import Pipeline
-from workers.reading import Sources
+from workers.sources import Sources
 
 
 class MeanColour:

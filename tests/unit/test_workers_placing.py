@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from store.file_operation import Image
 from store.journal import Journal
-from store.operation import Image
 from store.run import Mode, Run
 from tests.unit.sites import FOUR, FOUR_PLACED, MODES, Site, site_of_four
 from tests.unit.trees import look, put, sha, unfinished
 from workers.placing import Placer
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from store.file_operation import Action, Operation
 from store.journal import Journal
-from store.operation import Action, Operation
 from store.run import Mode
 from tests.unit.dying import Died, Dying
 from tests.unit.sites import FOUR, FOUR_PLACED, MODES, Site, site_of_four
 from tests.unit.trees import look, put, unfinished
-from workers.operations import perform
+from workers.file_operations import perform
 from workers.placing import Placer, recover
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 
 @pytest.fixture

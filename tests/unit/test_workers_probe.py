@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from model.errors import UnreadablePicture
-from model.picture import Limits
-from model.preprocessing import Preprocessing
+from model.images.decoding import Limits
+from model.images.preprocessing import Preprocessing
 from tests.conftest import PLUGINS
-from workers.probe import try_picture
+from workers.isolation import try_picture
 
 
 def _png(ending: bytes = b"") -> bytes:

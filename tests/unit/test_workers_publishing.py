@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from store.assignments import Assigned, Assignments, FinalOutcome
 from store.journal import Journal
-from store.names import bytes_of_name
+from store.readable_names import bytes_of_name
 from tests.unit.dying import Died
 from tests.unit.sites import MODES, Site
 from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.trees import put, unfinished
 from workers.placing import recover
-from workers.publishing import publish, withdraw
+from workers.publish_report import publish, withdraw
 from workers.report import ReportWriter
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 RUN = "20261123-0412"
 NAMES = ["a.png", "b.png", "one/a.png", "book.cbz!/1.png", os.fsdecode(b"\xff.png"), r"\xff.png", "=a | b.png"]

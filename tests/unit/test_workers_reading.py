@@ -15,13 +15,13 @@ import pytest
 from PIL import Image as Pillow
 
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
+from store.file_operation import Action, Image, Operation
 from store.listing import Listed
-from store.operation import Action, Image, Operation
 from store.roots import Roots
 from tests.unit.trees import put
 from workers.digests import member_digest
-from workers.opening import find_member, open_archive
-from workers.reading import PassingFailure, Sources
+from workers.safe_open import find_member, open_archive
+from workers.sources import PassingFailure, Sources
 
 
 def png(colour: str = "red") -> bytes:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from store.assignments import FinalOutcome, read_assignments
 from store.errors import JournalBusy
 from store.journal import Journal
-from store.names import bytes_of_name
+from store.readable_names import bytes_of_name
 from tests.unit.parts import DIMENSION
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
@@ -24,7 +24,7 @@ from tests.unit.trees import folder_times, look, put, sha, unfinished
 from workers.assigning import assign_part
 from workers.errors import NotReady
 from workers.reducing import reduce_run
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 PICTURES: dict[str, NDArray[np.float32] | None] = {
     "a.png": at(a=0.1),

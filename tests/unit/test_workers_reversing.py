@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from store.operation import Action, Image, Operation
+from store.file_operation import Action, Image, Operation
 from tests.unit.operation_site import PICTURE, PLACING, TIME_NS, new_site, operation, zipped
 from tests.unit.trees import look, put, sha
-from workers.operations import perform
-from workers.reversing import reverse
-from workers.shifting import Failed
+from workers.copy_and_rename import Failed
+from workers.file_operations import perform
+from workers.undo_operation import reverse
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.test_workers_reducing import PICTURES, site
 from tests.unit.trees import folder_times, look
 from workers.assigning import assign_part
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 __all__ = ["site"]  # the fixture
 

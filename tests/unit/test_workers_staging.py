@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from store.file_operation import Operation
 from store.journal import Journal
-from store.operation import Operation
 from tests.unit.dying import Died
 from tests.unit.sites import Site
 from workers.placing import recover
 from workers.staging import STAGED, Staging
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 COUNT = 120
 

@@ -16,7 +16,7 @@ from store.roots import Roots
 from store.store import Store
 from store.study import Trial
 from workers.errors import TrialRefused
-from workers.training import train_slice
+from workers.train_slice import train_slice
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only /proc tells where an open file is")
 

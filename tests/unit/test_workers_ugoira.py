@@ -18,7 +18,7 @@ from producer.references import find_references
 from store.listing import Listed
 from tests.unit.scanned import names
 from tests.unit.trees import put
-from workers.reading import Sources
+from workers.sources import Sources
 
 PIXIV = "98765432_ugoira1920x1080.zip"
 

@@ -14,19 +14,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from store.assignments import Assigned, Assignments, FinalOutcome
+from store.file_operation import Operation
 from store.journal import Journal
-from store.operation import Operation
 from store.run import Mode, Run
 from store.store import Store
 from tests.unit.dying import Died, DyingLater, DyingUndo
 from tests.unit.sites import MODES, Site
 from tests.unit.trees import folder_times, look, put, unfinished
-from workers import undoing
+from workers import undo_run as undoing
 from workers.errors import UndoRefused
 from workers.placing import Placer, recover
-from workers.publishing import publish
+from workers.publish_report import publish
 from workers.report import ReportWriter
-from workers.undoing import undo_run
+from workers.undo_run import undo_run
 
 FILES = st.dictionaries(
     st.sampled_from(["a.png", "b.png", "one/a.png", "one/two/a.png", "one/b.png", "桜/あ.png", "x.cbz!/a.png"]),

@@ -1,0 +1,282 @@
+"""From the bytes of a file to an upright RGB picture.
+
+The format is told by content, never by name. What a person sees in a viewer is what the network gets: EXIF orientation
+is applied, transparency is composed on white, and 16-bit, CMYK, palette and grey pictures keep their tones.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from model.errors import UnreadablePicture, UnsupportedPicture
+from model.images.animation import frame_that_shows_most
+from model.images.bit_depth import eight_bits
+from model.images.colour_profile import Conversion, conversion_to_srgb
+from model.images.formats import NOT_SUPPORTED, SNIFF_BYTES, camera_raw, not_supported, picture_suffixes, sniff
+from model.images.header_size import claimed_sizes, claimed_values
+from model.images.pillow_guard import guarded
+from model.images.png import quick_pixels
+from model.images.truncation import read_cut_off
+
+__all__ = ["READING", "SNIFF_BYTES", "Limits", "Stored", "decode", "picture_suffixes", "read", "sniff"]
+
+READING = 2
+"""Raised whenever some files give other pixels or another outcome than before, so that what was kept of a file under
+an earlier one is not used again. 2: colour profiles, animations that fade in, deep grey, cut-off files."""
+
+_MOST_VALUES = 1 << 20
+"""Numbers in a TIFF's directory: two for each row, where each row stands by itself, and some more."""
+
+_FORMATS = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "bmp": "BMP",
+    "tiff": "TIFF",
+    "avif": "AVIF",
+    "heic": "HEIF",
+    "jxl": "JXL",
+}
+_PLUGINS = {"heic": ("pillow_heif", "register_heif_opener"), "jxl": ("pillow_jxl", None)}
+_PACKAGES = {
+    "heic": "HEIC, which needs: pip install pillow-heif",
+    "jxl": "JPEG XL, which needs: pip install pillow-jxl-plugin",
+}
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a single picture may ask of the machine.
+
+    Attributes:
+        max_pixels: Width times height above which a picture is refused by its header, before any memory is taken.
+        on_pixels: Told width times height before any memory is taken; it may wait until there is enough.
+        on_note: Told what a person should know of a picture that was read all the same.
+    """
+
+    max_pixels: int = 200_000_000
+    on_pixels: Callable[[int], None] | None = None
+    on_note: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A picture as its file holds it, before it is turned and before what is clear becomes white.
+
+    Attributes:
+        image: Mode RGB or RGBX, or RGBA where the file may hold transparency, or CMYK where there is a conversion from
+            it. All its pixels are there; it may be the reader's own. Its size is that of the file divided by what the
+            reader was asked for, rounded up.
+        size: Width and height in the file.
+        turn: What brings it upright; None where it is.
+        conversion: From the image's colours to sRGB; None where they are. It may be done after scaling.
+        scaled: The image is what the caller's own `scaled` made, in mode RGB.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    turn: Image.Transpose | None
+    conversion: Conversion | None = None
+    scaled: bool = False
+
+
+def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
+    """Read a picture's bytes as what a viewer would show, in mode RGB: the plain way, every pixel through Pillow.
+
+    Of an animation the first frame is read, or one that shows more where that is blank.
+
+    Args:
+        data: The whole content of the file.
+        limits: Refuse what is larger than this.
+
+    Raises:
+        UnsupportedPicture: The content is no picture of a format that this installation reads.
+        UnreadablePicture: The picture is damaged, empty or larger than the limits.
+    """
+    stored = read(data, limits=limits)
+    image = stored.image if stored.conversion is None else stored.conversion(stored.image)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")  # a picture of its own, with no file behind it
+    return image if stored.turn is None else image.transpose(stored.turn)
+
+
+def read(
+    data: bytes,
+    *,
+    limits: Limits | None = None,
+    shrink: Callable[[tuple[int, int]], int] | None = None,
+    scaled: Callable[[tuple[int, int]], Image.Image | None] | None = None,
+) -> Stored:
+    """Read a picture's bytes as the file holds them.
+
+    Args:
+        data: The whole content of the file.
+        limits: Refuse what is larger than this.
+        shrink: Told width and height, says by which of 1, 2, 4 and 8 a reader may divide them where its format offers
+            that. Given at all, it also allows the quick readers, which give the same pixels as Pillow.
+        scaled: Told width and height of a JPEG that `shrink` would divide, may give the picture in its place, as small
+            as the caller wants it, or None.
+
+    Raises:
+        UnsupportedPicture: The content is no picture of a format that this installation reads.
+        UnreadablePicture: The picture is damaged, empty or larger than the limits.
+    """
+    name = sniff(data[:SNIFF_BYTES])
+    if name is None:
+        reason = not_supported(data[:SNIFF_BYTES]) or "not a picture of a known format"
+        raise UnsupportedPicture(reason if data else "the file is empty")
+    _need_plugin(name)
+    limits = limits or Limits()
+    _check_claims(data, name, limits)
+    # Pillow's readers meet broken files with errors of many types (struct, index, zlib, even SyntaxError); whatever the
+    # type, it is this one file that cannot be read.
+    try:
+        with guarded(limits.max_pixels):
+            return _read(data, name, limits, shrink, scaled)
+    except (UnreadablePicture, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise UnreadablePicture(f"a part of it has more pixels than the limit of {limits.max_pixels:,}") from error
+    except Exception as error:
+        if shrink is None and (stored := _read_cut_off(data, name, limits)) is not None:
+            return stored
+        if name == "tiff" and (raw := camera_raw(data)) is not None:
+            raise UnsupportedPicture(raw) from error
+        raise UnreadablePicture(f"damaged {name}: {_reason(name, error)}") from error
+
+
+def _read(
+    data: bytes,
+    name: str,
+    limits: Limits,
+    shrink: Callable[[tuple[int, int]], int] | None,
+    scaled: Callable[[tuple[int, int]], Image.Image | None] | None,
+) -> Stored:
+    with _opened(data, name) as image:
+        size = image.size
+        _check_size(*size, limits)
+        conversion = conversion_to_srgb(image.info.get("icc_profile"), image.mode)
+        if shrink is not None and name == "png" and (pixels := quick_pixels(data, image)) is not None:
+            # Pillow's own getexif for PNG would read all pixels first, to find a block behind them; there is none.
+            return Stored(pixels, size, _turn(Image.Image.getexif(image)), conversion)
+        if shrink is not None and name == "jpeg" and (factor := shrink(size)) > 1:
+            if scaled is not None and (small := scaled(size)) is not None:
+                return Stored(small, size, _turn_of(image), conversion, scaled=True)
+            _shrink(image, factor)
+        image.load()
+        turn = _turn_of(image)
+        return Stored(_to_colours(frame_that_shows_most(image), conversion), size, turn, conversion)
+
+
+def _opened(data: bytes, name: str) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=[_FORMATS[name]])
+
+
+def _read_cut_off(data: bytes, name: str, limits: Limits) -> Stored | None:
+    """A file that lacks its end, if enough of it is there; the note says what is not."""
+    try:
+        with guarded(limits.max_pixels):
+            found = read_cut_off(data, name, lambda content: _opened(content, name))
+            if found is None:
+                return None
+            image, missing = found
+            conversion = conversion_to_srgb(image.info.get("icc_profile"), image.mode)
+            colours, turn = _to_colours(image, conversion), _turn_of(image)
+            if missing and name == "png":  # a JPEG's decoder has gone on with the last colours
+                colours.paste("white", (0, colours.height - missing, *colours.size))
+    except MemoryError:
+        raise
+    except Exception:  # it was refused already
+        return None
+    if missing and limits.on_note is not None:
+        limits.on_note(f"cut off: {missing} of {colours.height} rows are missing")
+    return Stored(colours, image.size, turn, conversion)
+
+
+def _shrink(image: Image.Image, factor: int) -> None:
+    """Have a JPEG decoded at a fraction of its size; its decoder then leaves out the frequencies that would be lost."""
+    width, height = image.size
+    if min(width, height) >= factor:
+        image.draft("", (width // factor, height // factor))
+
+
+def _reason(name: str, error: Exception) -> str:
+    """The decoder's own words, on one line."""
+    if isinstance(error, UnidentifiedImageError):
+        return "its header cannot be read"
+    if name == "jxl" and "Generic Error" in str(error):
+        return "its decoder tells no reason"  # but how to build another one
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@functools.cache
+def _need_plugin(name: str) -> None:
+    if name not in _PLUGINS:
+        return
+    module, register = _PLUGINS[name]
+    try:
+        plugin = importlib.import_module(module)
+    except ImportError as error:
+        raise UnsupportedPicture(NOT_SUPPORTED + _PACKAGES[name]) from error
+    if register:
+        getattr(plugin, register)()
+
+
+def _check_claims(data: bytes, name: str, limits: Limits) -> None:
+    """Hold what the header says against the limits, before a decoder takes memory for it."""
+    if claims := claimed_sizes(data, name):
+        _check_size(*max(claims, key=lambda size: size[0] * size[1]), limits)
+    if (values := claimed_values(data, name)) > _MOST_VALUES and camera_raw(data) is None:
+        raise UnreadablePicture(f"damaged {name}: its directory claims {values:,} numbers")
+
+
+def _check_size(width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise UnreadablePicture(f"{width} x {height} pixels: more than the limit of {limits.max_pixels:,} pixels")
+    if width < 1 or height < 1:
+        raise UnreadablePicture("it has no pixels")
+    if limits.on_pixels is not None:
+        limits.on_pixels(width * height)
+
+
+def _turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What the EXIF orientation asks for; a damaged EXIF block asks for nothing, as in every viewer."""
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
+        return None  # the decoder has turned it by the codestream's orientation, which overrides EXIF's
+    try:
+        return _turn(image.getexif())
+    except Exception:  # as with broken pixels, the types are many
+        return None
+
+
+def _turn(exif: Image.Exif) -> Image.Transpose | None:
+    return _TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
+
+
+def _to_colours(image: Image.Image, conversion: Conversion | None) -> Image.Image:
+    """Bring any of Pillow's modes to RGB, or RGBA where there is transparency; what is converted from CMYK stays so."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = eight_bits(image)
+    if conversion is not None and image.mode == conversion.mode == "CMYK":
+        return image
+    if image.mode == "La":
+        image = image.convert("LA")  # Pillow has no other way from there
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # which would copy it

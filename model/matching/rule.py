@@ -1,0 +1,248 @@
+"""The rule that gives a picture its character, or honestly none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.matching.distance import MATCHES, Match, character_distances, cosine_distances
+
+__all__ = ["TIE", "VERDICTS", "Decision", "Decisions", "Gallery", "Rule", "Verdict", "assign", "decide"]
+
+TIE = 1e-6
+"""Distances closer than this are equal: float32 sums of 500 products differ by that much with their order."""
+
+
+class Verdict(StrEnum):
+    """What the rule says of one embedded picture."""
+
+    ASSIGNED = "assigned"
+    UNKNOWN = "unknown"
+    REVIEW = "review"
+
+
+VERDICTS = tuple(Verdict)
+_ASSIGNED, _UNKNOWN, _REVIEW = range(len(VERDICTS))
+
+_REASONS = ("", "just beyond the threshold", "no character within the threshold")
+_NONE, _BEYOND, _NOBODY = range(3)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a picture gets a character's name.
+
+    Attributes:
+        threshold: Cosine distance up to which the nearest character is accepted, 0..2.
+        match: How the distances to a character's references become one.
+        margin: By how much the next character must be farther; else a person should look.
+        band: Distances above the threshold by no more than this should be looked at too.
+        multiple: File a picture under every character within the threshold; the margin is then without meaning.
+
+    Raises:
+        ValueError: A value lies outside its range.
+    """
+
+    threshold: float
+    match: Match = "max"
+    margin: float = 0.02
+    band: float = 0.0
+    multiple: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.threshold <= 2.0:
+            raise ValueError(f"threshold {self.threshold} is not a cosine distance: it must lie in 0..2")
+        if self.match not in MATCHES:
+            raise ValueError(f"match {self.match!r} is not one of {', '.join(MATCHES)}")
+        if not (0.0 <= self.margin <= 2.0 and 0.0 <= self.band <= 2.0):
+            raise ValueError("margin and band are distances: they must lie in 0..2")
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The reference embeddings, grouped by character.
+
+    Attributes:
+        names: `c` character names, each once.
+        negative: `c` flags: the name stands for what the collector does not want.
+        starts: `(c,)` int64, row at which each character's references begin.
+        embeddings: `(m, dim)` float32, unit length.
+    """
+
+    names: tuple[str, ...]
+    negative: tuple[bool, ...]
+    starts: NDArray[np.int64]
+    embeddings: NDArray[np.float32]
+
+    @cached_property
+    def reasons(self) -> tuple[str, ...]:
+        """All that can be said of why a picture was not assigned."""
+        negatives = tuple(f"nearest to the negatives in {name}" for name in self.names)
+        return _REASONS + negatives + tuple(f"{name} is about as near" for name in self.names)
+
+    @classmethod
+    def build(cls, groups: Sequence[tuple[str, bool, NDArray[np.float32]]]) -> Gallery:
+        """Make a gallery of `(name, negative, (k, dim) embeddings)` groups, each with at least one row.
+
+        Raises:
+            ValueError: There is no group, or a group is empty.
+        """
+        if not groups or any(len(rows) == 0 for _, _, rows in groups):
+            raise ValueError("every character of a gallery needs at least one reference")
+        names, negative, rows = zip(*groups, strict=True)
+        counts = [len(part) for part in rows]
+        starts = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(np.int64)
+        return cls(names, negative, starts, np.concatenate(rows).astype(np.float32, copy=False))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the rule says of one picture, and from what.
+
+    Attributes:
+        verdict: Assigned, unknown or review.
+        characters: The names given; empty unless assigned, more than one only by `Rule.multiple`.
+        nearest: The nearest name, negatives included.
+        distance: Distance to it.
+        runner_up: The next character (never a negative), or None where there is none.
+        runner_up_distance: Distance to it, or None.
+        reason: Why it was not assigned; empty otherwise.
+    """
+
+    verdict: Verdict
+    characters: tuple[str, ...]
+    nearest: str
+    distance: float
+    runner_up: str | None
+    runner_up_distance: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What the rule says of `n` pictures, as numbers: an object for each would cost more than the rule.
+
+    Attributes:
+        verdicts: `(n,)` int64, places in `VERDICTS`.
+        given: `(k,)` int64, the characters given, picture after picture, as places in the gallery.
+        given_ends: `(n + 1,)` int32: those of picture i are `given[given_ends[i]:given_ends[i + 1]]`.
+        nearest: `(n,)` int64, the nearest character, negatives included, as a place in the gallery.
+        distances: `(n,)` float32, distance to it.
+        runners_up: `(n,)` int64, the next character likewise; of no meaning where `has_runner_up` is false.
+        runner_up_distances: `(n,)` float32, likewise.
+        has_runner_up: `(n,)` bool, whether there is another character.
+        reasons: `(n,)` int64, places in the gallery's `reasons`.
+        closest: `(c,)` float32, for each character the least distance to it of a picture that got its name, or no name
+            at all; infinite where there is none. (A picture of somebody else says nothing about it.)
+    """
+
+    verdicts: NDArray[np.int64]
+    given: NDArray[np.int64]
+    given_ends: NDArray[np.int32]
+    nearest: NDArray[np.int64]
+    distances: NDArray[np.float32]
+    runners_up: NDArray[np.int64]
+    runner_up_distances: NDArray[np.float32]
+    has_runner_up: NDArray[np.bool_]
+    reasons: NDArray[np.int64]
+    closest: NDArray[np.float32]
+
+
+def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> list[Decision]:
+    """Decide for each picture, in order, by the rule that `decide` tells.
+
+    Args:
+        embeddings: `(n, dim)` float32, unit length.
+        gallery: The references.
+        rule: The rule.
+    """
+    found = decide(embeddings, gallery, rule)
+    names = gallery.names
+    return [
+        Decision(
+            verdict=VERDICTS[found.verdicts[i]],
+            characters=tuple(names[at] for at in found.given[found.given_ends[i] : found.given_ends[i + 1]]),
+            nearest=names[found.nearest[i]],
+            distance=float(found.distances[i]),
+            runner_up=names[found.runners_up[i]] if found.has_runner_up[i] else None,
+            runner_up_distance=float(found.runner_up_distances[i]) if found.has_runner_up[i] else None,
+            reason=gallery.reasons[found.reasons[i]],
+        )
+        for i in range(len(embeddings))
+    ]
+
+
+def decide(
+    embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule, counted: NDArray[np.bool_] | None = None
+) -> Decisions:
+    """Decide for many pictures.
+
+    The nearest character is accepted when its distance is at most the threshold and the next character is farther by
+    the margin. Nearest to a negative, or beyond the threshold: unknown. Two characters within the margin of each other:
+    review. Equal distances count as within any margin, and a negative wins against a character as near, so that no name
+    is given by the order of folders. A distance of exactly the threshold is accepted, whatever its rounding.
+
+    Args:
+        embeddings: `(n, dim)` float32, unit length.
+        gallery: The references.
+        rule: The rule.
+        counted: `(n,)` bool, the pictures that count for `closest`; all by default.
+    """
+    if len(embeddings) == 0:
+        embeddings = np.empty((0, gallery.embeddings.shape[1]), np.float32)
+    distances = character_distances(cosine_distances(embeddings, gallery.embeddings), gallery.starts, rule.match)
+    negative = np.array(gallery.negative)
+    rows = np.arange(len(distances))
+    # (n,), the first of equals
+    nearest = (np.where(negative, distances - TIE, distances) if negative.any() else distances).argmin(axis=1)
+    distance = distances[rows, nearest]
+    within = (distances <= rule.threshold + TIE) & ~negative if rule.multiple else None
+    distances[:, negative] = np.inf
+    distances[rows, nearest] = np.inf
+    runner_up = distances.argmin(axis=1)
+    next_distance = distances[rows, runner_up]
+    has_next = next_distance != np.inf
+    gap = next_distance.astype(np.float64) - distance
+    # The first that holds for a picture.
+    cases = [
+        negative[nearest],
+        (distance > rule.threshold + TIE) & (distance <= rule.threshold + rule.band + TIE),
+        distance > rule.threshold + TIE,
+        has_next & (gap < max(rule.margin, TIE)) & (not rule.multiple),
+    ]
+    verdicts = np.select(cases, [_UNKNOWN, _REVIEW, _UNKNOWN, _REVIEW], _ASSIGNED)
+    few = len(_REASONS)
+    reasons = np.select(cases, [few + nearest, _BEYOND, _NOBODY, few + len(gallery.names) + runner_up], _NONE)
+    given, ends = _given(verdicts == _ASSIGNED, nearest, within)
+    distances[rows, nearest] = distance
+    closest = _closest(distances, given, ends, np.ones(len(rows), np.bool_) if counted is None else counted)
+    return Decisions(verdicts, given, ends, nearest, distance, runner_up, next_distance, has_next, reasons, closest)
+
+
+def _closest(
+    distances: NDArray[np.float32], given: NDArray[np.int64], ends: NDArray[np.int32], counted: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """`Decisions.closest`, from the `(n, c)` distances and the characters given."""
+    many = np.diff(ends)
+    closest: NDArray[np.float32] = distances[(many == 0) & counted].min(axis=0, initial=np.float32(np.inf))
+    rows = np.repeat(np.arange(len(distances)), many)
+    own = counted[rows]
+    np.minimum.at(closest, given[own], distances[rows[own], given[own]])
+    return closest.astype(np.float32, copy=False)
+
+
+def _given(
+    assigned: NDArray[np.bool_], nearest: NDArray[np.int64], within: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The characters given and where each picture's end: the nearest, or all `(n, c)` within the threshold."""
+    if within is None:
+        given, counts = nearest[assigned], assigned
+    else:
+        within &= assigned[:, None]
+        given, counts = within.nonzero()[1], within.sum(axis=1)
+    return given, np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)

@@ -1,0 +1,48 @@
+"""The engine for a device: OpenVINO on a processor, torch on a GPU and wherever OpenVINO is not installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from model.errors import EngineMissing, WeightsError
+from model.network.engine import Engine, Precision
+from model.network.weights_file import WeightsInfo, load_network, load_tensors
+
+__all__ = ["load_engine"]
+
+
+def load_engine(
+    path: Path, *, device: str = "cpu", precision: Precision = "auto", threads: int = 0, batch: int = 0
+) -> tuple[Engine, WeightsInfo]:
+    """Load a weights file into the engine that suits a device. On a processor torch is imported only where it must be.
+
+    Args:
+        path: The weights file.
+        device: `cpu` or `cuda`.
+        precision: What convolutions are computed in.
+        threads: Of the network on a processor; 0 takes all cores.
+        batch: The most pictures that will come at once, for a device that records its work; 0 takes what suits it.
+
+    Raises:
+        WeightsError: The file cannot be used.
+        EngineMissing: No installed engine has that precision on that device.
+    """
+    if device == "cpu" and importlib.util.find_spec("openvino") is not None:
+        from model.network.openvino_engine import CompiledEngine
+
+        tensors, info = load_tensors(path)
+        try:
+            return CompiledEngine(tensors, info, precision=precision, threads=threads), info
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from error
+    if precision == "int8" or (precision == "bf16" and device == "cpu"):
+        raise EngineMissing(f"{precision} on {device} needs OpenVINO: pip install openvino, or choose auto or fp32")
+    network, info = load_network(path)
+    if device == "cuda":
+        from model.network.cuda_engine import GpuEngine
+
+        return GpuEngine(network, info.preprocessing.size_px, precision=precision, batch=batch), info
+    from model.network.torch_engine import EagerEngine
+
+    return EagerEngine(network, precision=precision, threads=threads), info

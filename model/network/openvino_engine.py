@@ -1,0 +1,121 @@
+"""The network on a processor, by OpenVINO; torch is not imported."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import EngineMissing, WeightsError
+from model.network.architecture import colours_in
+from model.network.colour_histogram_numpy import unit_colours
+from model.network.engine import Engine, Precision
+from model.network.int8_products import kernel_bits, quick, shown_flags
+from model.network.openvino_graph import Seen, Tensors, build_learned
+from model.network.openvino_runtime import ov
+from model.network.quantization import PROMISED, Rounding, keep_rounding, kept_rounding, least_cosine, observed
+from model.network.weights_file import WeightsInfo
+
+__all__ = ["CompiledEngine"]
+
+_BATCH = 8
+"""Pictures for each thread: of more than that, what a layer leaves does not stay in the second-level cache."""
+
+_log = logging.getLogger(__name__)
+
+
+class CompiledEngine(Engine):
+    """See `model.network.engine.Engine`."""
+
+    def __init__(
+        self,
+        tensors: Tensors,
+        info: WeightsInfo,
+        *,
+        precision: Precision = "auto",
+        threads: int = 0,
+    ) -> None:
+        """Build and compile the graphs.
+
+        Raises:
+            WeightsError: The tensors do not fit the architecture.
+            EngineMissing: bf16 is asked for, and is not there; or int8 is, and does not keep what it promises with
+                these weights on this processor.
+        """
+        self._core = ov.Core()
+        self._threads = threads
+        self.batch = _BATCH * max(1, threads)
+        try:
+            self._check(tensors, info)
+            taken, self._learned = self._take(tensors, info, precision)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise WeightsError(f"its tensors do not fit {info.architecture} ({str(error).splitlines()[0]})") from error
+        self.name = f"OpenVINO {taken} on {threads or 'all'} threads"
+        self._colours = {name: array for name, array in tensors.items() if name.startswith("colours.")}
+
+    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""
+        pictures = np.ascontiguousarray(pictures)
+        learned = np.array(self._learned.infer({0: pictures}, share_inputs=True)[0])
+        if not self._colours:
+            return learned
+        share = self._colours["colours.share"]
+        parts = [learned * np.sqrt(1 - share), unit_colours(pictures, self._colours) * np.sqrt(share)]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+
+    def _take(self, tensors: Tensors, info: WeightsInfo, precision: Precision) -> tuple[str, ov.InferRequest]:
+        """What is computed in, and the graph that does it."""
+        side = info.preprocessing.size_px
+        if precision == "int8" or (precision == "auto" and quick(shown_flags())):
+            bits = kernel_bits(self._core)
+            rounding = kept_rounding(info, bits) or self._find_rounding(tensors, info, bits)
+            if precision == "int8" and not rounding.least >= PROMISED:
+                raise EngineMissing(
+                    f"int8 moves embeddings of these weights too far on this processor (cosine {rounding.least:.4f},"
+                    f" not {PROMISED}): choose auto, bf16 or fp32"
+                )
+            if precision == "int8" or rounding.holds:
+                return "int8", self._rounded(tensors, side, rounding.seen, bits)
+            _log.info("action=int8 taken=no weights=%s least_cosine=%.5f", info.digest[:16], rounding.least)
+        graph = build_learned(tensors, side)
+        if precision == "bf16" or (precision == "auto" and self._names_bf16()):
+            try:
+                return "bf16", self._compile(graph, "bf16")
+            except RuntimeError as error:  # named, and not there: OpenVINO is held to older instructions
+                if precision == "bf16":
+                    raise EngineMissing("OpenVINO has no bf16 on this processor: choose auto or fp32") from error
+        return "fp32", self._compile(graph, "f32")
+
+    def _names_bf16(self) -> bool:
+        return "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+    def _find_rounding(self, tensors: Tensors, info: WeightsInfo, bits: int) -> Rounding:
+        """Look at drawn characters how the network is to be rounded and what comes of it; keep that."""
+        side = info.preprocessing.size_px
+        exact = self._compile(build_learned(tensors, side, watch=True), "f32")
+        seen = observed(exact, side)
+        rounding = Rounding(bits, seen, least_cosine(exact, self._rounded(tensors, side, seen, bits), side))
+        keep_rounding(info, rounding)
+        return rounding
+
+    def _rounded(self, tensors: Tensors, side: int, seen: Mapping[str, Seen], bits: int) -> ov.InferRequest:
+        return self._compile(build_learned(tensors, side, seen=seen, bits=bits), "f32")
+
+    def _compile(self, graph: ov.Model, hint: str) -> ov.InferRequest:
+        options = {
+            "INFERENCE_PRECISION_HINT": hint,
+            "INFERENCE_NUM_THREADS": self._threads,
+            "NUM_STREAMS": "1",
+            "ENABLE_CPU_PINNING": False,  # pinned, the processes of one machine all sit on its first cores
+        }
+        return self._core.compile_model(graph, "CPU", options).create_infer_request()
+
+    @staticmethod
+    def _check(tensors: Tensors, info: WeightsInfo) -> None:
+        """Make sure that the numbers make embeddings of the promised length."""
+        colours = colours_in(info.architecture) or 0
+        learned = len(tensors["head.bias"])
+        if learned + colours != info.dimension or (colours and len(tensors["colours.axes.bias"]) != colours):
+            raise ValueError(f"{learned} learned numbers and {colours} colours are not {info.dimension}")

@@ -1,0 +1,183 @@
+"""The learned part of the network as an OpenVINO graph, built from a weights file's numbers, without torch.
+
+Convolutions and the batch normalisations behind them are one step here. An int8 graph rounds what convolutions read to
+8 bits, and kernels to as many as the processor bears (`model/network/int8_products.py`). What blocks add up is not rounded, so
+that no error is carried on; and what rounding a kernel adds to a channel in the mean is taken off its bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.images.constants import MEAN, STD
+from model.network.int8_products import KERNEL_STEPS
+from model.network.openvino_runtime import op, ov
+
+__all__ = ["PLACES", "Seen", "Tensors", "build_learned"]
+
+Tensors = Mapping[str, NDArray[Any]]
+
+PLACES = {"input": 3, "stem": 64, "layer1.0.inner": 64, "layer1.1.entry": 64, "layer1.1.inner": 64} | {
+    f"layer{layer}.{block}.{place}": (16 if block == 0 and place == "entry" else 32) << layer
+    for layer in (2, 3, 4)
+    for block in (0, 1)
+    for place in ("entry", "inner")
+}
+"""Where an int8 graph rounds what convolutions read, in the order of the graph, and how many channels there are."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a float32 network shows at one of `PLACES`.
+
+    Attributes:
+        most: The greatest value; none is below 0.
+        means: Of each channel, `(channels,)` float32.
+    """
+
+    most: float
+    means: NDArray[np.float32]
+
+
+_BATCH_NORM_EPSILON = 1e-5
+_LENGTH_EPSILON = 1e-24  # on the square of the length: torch's normalize takes 1e-12 on the length
+
+
+def build_learned(
+    tensors: Tensors, side: int, *, seen: Mapping[str, Seen] | None = None, bits: int = 8, watch: bool = False
+) -> ov.Model:
+    """Trunk, head and unit length: `(n, side, side, 3)` uint8 to `(n, dimension without colours)` float32.
+
+    Args:
+        tensors: Of the weights file; floats are float32.
+        side: Of the square, in pixels.
+        seen: Round to int8 by what was seen at each of `PLACES`.
+        bits: Of a kernel that is rounded, 7 or 8.
+        watch: Add two outputs for each of `PLACES`: the greatest value, and the mean of each channel.
+
+    Raises:
+        KeyError: A tensor is missing.
+        RuntimeError: The tensors do not fit together.
+    """
+    return _Learned(tensors, seen, bits, watch).build(side)
+
+
+class _Learned:
+    """Builds the graph, node by node, in the order of torchvision's ResNet18."""
+
+    def __init__(self, tensors: Tensors, seen: Mapping[str, Seen] | None, bits: int, watch: bool) -> None:
+        self._tensors = tensors
+        self._seen = seen
+        self._steps = KERNEL_STEPS[bits]
+        self._watch = watch
+        self._watched: list[Any] = []
+
+    def build(self, side: int) -> ov.Model:
+        pictures = op.parameter([-1, side, side, 3], np.uint8, name="pictures")
+        x = op.relu(self._first(_channels_first(pictures)))
+        # Rounding first changes nothing, as it keeps the order of values; then the largest is found among bytes.
+        x = self._rounded(x, "stem")
+        x = self._watched_at(op.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3], "floor").output(0))
+        for name in (f"layer{layer}.{block}" for layer in range(1, 5) for block in range(2)):
+            x = self._block(x, name)
+        features = op.reduce_mean(x, op.constant(np.array([2, 3])), False)
+        learned = _unit(_linear(features, self._tensors, "head"))
+        return ov.Model([learned, *self._watched], [pictures], "learned")
+
+    def _first(self, pixels: Any) -> Any:
+        """The first convolution. In an int8 graph it reads the pixels themselves, which are bytes already."""
+        mean, std = 255 * np.array(MEAN), 255 * np.array(STD)
+        centred = op.subtract(self._watched_at(pixels), _row(mean))
+        kernel, bias = self._folded("conv1", "bn1")
+        if not self._seen:
+            return _convolution(op.multiply(centred, _row(1 / std)), op.constant(kernel), bias, stride=2, pad=3)
+        edges = op.constant(np.array([0, 0, 3, 3]))
+        padded = op.add(op.pad(centred, edges, edges, "constant", op.constant(np.float32(0))), _row(mean))
+        kernel = (kernel / std[:, None, None]).astype(np.float32)
+        bias = bias - kernel.sum(axis=(2, 3)) @ mean
+        kernel, bias = self._rounded_kernel(kernel, bias, "input")
+        return _convolution(_bytes_up_to(padded, 255), kernel, bias, stride=2, pad=0)
+
+    def _block(self, x: Any, name: str) -> Any:
+        shrinks = f"trunk.{name}.downsample.0.weight" in self._tensors
+        stride = 2 if shrinks else 1
+        place = "stem" if name == "layer1.0" else f"{name}.entry"
+        entry = x if place == "stem" else self._rounded(self._watched_at(x), place)
+        y = op.relu(self._folded_convolution(entry, place, f"{name}.conv1", f"{name}.bn1", stride=stride, pad=1))
+        inner = self._rounded(self._watched_at(y), f"{name}.inner")
+        y = self._folded_convolution(inner, f"{name}.inner", f"{name}.conv2", f"{name}.bn2", stride=1, pad=1)
+        if shrinks:
+            names = f"{name}.downsample.0", f"{name}.downsample.1"
+            x = self._folded_convolution(entry, place, *names, stride=2, pad=0)
+        return op.relu(op.add(y, x))
+
+    def _folded_convolution(self, x: Any, place: str, name: str, norm: str, *, stride: int, pad: int) -> Any:
+        kernel, bias = self._folded(name, norm)
+        weights, bias = self._rounded_kernel(kernel, bias, place)
+        return _convolution(x, weights, bias, stride=stride, pad=pad)
+
+    def _folded(self, name: str, norm: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Kernel and bias of a convolution with its batch normalisation."""
+        part = {key: self._tensors[f"trunk.{norm}.{key}"].astype(np.float64) for key in _NORM}
+        scale = part["weight"] / np.sqrt(part["running_var"] + _BATCH_NORM_EPSILON)
+        kernel = self._tensors[f"trunk.{name}.weight"] * scale[:, None, None, None]
+        return kernel.astype(np.float32), part["bias"] - part["running_mean"] * scale
+
+    def _rounded_kernel(self, kernel: NDArray[Any], bias: NDArray[Any], place: str) -> tuple[Any, NDArray[Any]]:
+        """The kernel of a convolution that reads a place; its bias, without what rounding adds in the mean."""
+        if not self._seen:
+            return op.constant(kernel), bias
+        most = np.maximum(np.abs(kernel).max(axis=(1, 2, 3), keepdims=True), 1e-12)
+        step = most / self._steps
+        added = (np.round(kernel / step) * step - kernel).sum(axis=(2, 3)) @ self._seen[place].means
+        # OpenVINO makes bytes of 255 steps alone; with fewer bits the outer ones stay empty.
+        end = (most * (127 / self._steps)).astype(np.float32)
+        low, high = op.constant(-end), op.constant(end)
+        return op.fake_quantize(op.constant(kernel), low, high, low, high, 255), bias - added
+
+    def _rounded(self, x: Any, place: str) -> Any:
+        return _bytes_up_to(x, max(self._seen[place].most, 1e-6)) if self._seen else x
+
+    def _watched_at(self, x: Any) -> Any:
+        """Count on being called at each of `PLACES`, in their order."""
+        if self._watch:
+            self._watched += [
+                op.reduce_max(x, op.constant(np.arange(4)), False),
+                op.reduce_mean(x, op.constant(np.array([0, 2, 3])), False),
+            ]
+        return x
+
+
+_NORM = ("weight", "bias", "running_mean", "running_var")
+
+
+def _channels_first(pictures: Any) -> Any:
+    return op.transpose(op.convert(pictures, "f32"), op.constant(np.array([0, 3, 1, 2])))
+
+
+def _convolution(x: Any, kernel: Any, bias: NDArray[Any], *, stride: int, pad: int) -> Any:
+    return op.add(op.convolution(x, kernel, [stride] * 2, [pad] * 2, [pad] * 2, [1, 1]), _row(bias))
+
+
+def _bytes_up_to(x: Any, most: float) -> Any:
+    """Round to 256 steps from 0 on."""
+    low, high = op.constant(np.float32(0)), op.constant(np.float32(most))
+    return op.fake_quantize(x, low, high, low, high, 256)
+
+
+def _row(values: NDArray[Any]) -> Any:
+    return op.constant(values.astype(np.float32).reshape(1, -1, 1, 1))
+
+
+def _linear(x: Any, tensors: Tensors, name: str) -> Any:
+    weight, bias = op.constant(tensors[f"{name}.weight"]), op.constant(tensors[f"{name}.bias"])
+    return op.add(op.matmul(x, weight, False, True), bias)
+
+
+def _unit(x: Any) -> Any:
+    return op.normalize_l2(x, op.constant(np.array([1])), _LENGTH_EPSILON, "max")

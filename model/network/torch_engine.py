@@ -1,0 +1,113 @@
+"""The network by torch, called layer by layer: the plain way, and what runs where there is no OpenVINO.
+
+`FoldedNetwork` is what `model/network/cuda_engine.py` records on a GPU; here it gives a processor the same arithmetic in bfloat16, so
+that tests compare it without a GPU.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from model.network.engine import Engine
+from model.network.resnet18 import Network
+
+__all__ = ["EagerEngine", "FoldedNetwork", "folded"]
+
+
+_BATCH = 32
+
+
+class EagerEngine(Engine):
+    """See `model.network.engine.Engine`. In float32 it is the plain way, which every other is tested against."""
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        device: str = "cpu",
+        precision: Literal["auto", "fp32", "bf16"] = "fp32",
+        threads: int = 0,
+    ) -> None:
+        """Move the network to its device.
+
+        Args:
+            network: In evaluation mode.
+            device: `cpu` or `cuda`.
+            precision: `auto` is float32.
+            threads: Of the network on a processor; 0 leaves torch's default.
+        """
+        self.batch = _BATCH
+        if threads:
+            torch.set_num_threads(threads)
+        self._device = device
+        self._forward: Callable[[Tensor], Tensor] = network.eval().to(device).to(memory_format=torch.channels_last)
+        if precision == "bf16":
+            self._forward = FoldedNetwork(network, torch.bfloat16, device)
+        self.name = f"torch {'bfloat16' if precision == 'bf16' else 'float32'} on {device}"
+
+    @torch.inference_mode()
+    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""
+        batch = torch.from_numpy(np.require(pictures, requirements=("C", "W"))).to(self._device)
+        return self._forward(colours_of(batch)).cpu().numpy()
+
+
+class FoldedNetwork:
+    """A network without batch normalisation, with its trunk alone in half precision: colours and unit length need more.
+
+    Attributes:
+        trunk: A folded ResNet18 in its own precision, channels last.
+    """
+
+    def __init__(self, network: Network, kind: torch.dtype, device: str = "cpu") -> None:
+        """Copy the network.
+
+        Args:
+            network: In evaluation mode; it is not changed.
+            kind: What the trunk computes in.
+            device: `cpu` or `cuda`.
+        """
+        self._network = folded(network).to(device).to(memory_format=torch.channels_last)
+        self.trunk = self._network.trunk.to(kind)
+        self._kind = kind
+
+    def __call__(self, pictures: Tensor, trunk: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Embed pictures, by the trunk or another way to compute the same.
+
+        Args:
+            pictures: `(n, 3, height, width)` float32 in 0..1, on the network's device.
+            trunk: Normalised pictures to features, `(n, 512)`.
+
+        Returns:
+            `(n, dimension)` float32 of unit length.
+        """
+        network = self._network
+        normal = ((pictures - network.get_buffer("mean")) / network.get_buffer("std")).to(self._kind)
+        learned = network.project((trunk or self.trunk)(normal).float())
+        return learned if network.colours is None else network.colours.join(learned, pictures)
+
+
+def colours_of(batch: Tensor) -> Tensor:
+    """Pixels as numbers: `(n, height, width, 3)` uint8 to `(n, 3, height, width)` float32 in 0..1, channels last."""
+    return batch.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
+
+
+def folded(network: Network) -> Network:
+    """A copy with every batch normalisation multiplied into the convolution before it."""
+    network = copy.deepcopy(network)
+    trunk = network.trunk
+    blocks = [block for layer in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4) for block in layer]
+    pairs = [(trunk, "conv1", "bn1"), *((block, f"conv{n}", f"bn{n}") for block in blocks for n in (1, 2))]
+    pairs += [(block.downsample, "0", "1") for block in blocks if block.downsample is not None]
+    for owner, convolution, norm in pairs:
+        setattr(owner, convolution, fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, norm)))
+        setattr(owner, norm, nn.Identity())
+    return network

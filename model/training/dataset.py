@@ -1,0 +1,132 @@
+"""Where training and measuring get pictures from: files of a manifest, or characters drawn on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from PIL import Image
+
+from model.errors import UnreadablePicture
+from model.images.decoding import decode
+from model.training.config import DataConfig
+
+if TYPE_CHECKING:
+    from model.synthesis import Identity
+    from model.synthesis.scene import Variety
+
+__all__ = ["DEVELOPMENT_SEED", "DrawnSource", "FileSource", "Reader", "Source"]
+
+Reader = Callable[[Path], bytes]
+"""Reads a whole file, or raises OSError."""
+
+DEVELOPMENT_SEED = 1_000_000_000
+"""Seeds of the drawn characters to measure on begin here; training characters lie below."""
+
+
+class Source(Protocol):
+    """Gives the picture number `picture` of the character number `label`."""
+
+    def load(self, label: int, picture: int) -> Image.Image:
+        """Read or draw it, in mode RGB.
+
+        Raises:
+            PictureError: It cannot be read.
+        """
+        ...
+
+    def name(self, label: int, picture: int) -> str:
+        """What to call it before people."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Pictures in files; the number of a picture is its place in `paths`, whatever its character.
+
+    Attributes:
+        paths: Where they are.
+        read: How a file is read; what it refuses counts as unreadable.
+    """
+
+    paths: Sequence[Path]
+    read: Reader = Path.read_bytes
+
+    def load(self, label: int, picture: int) -> Image.Image:
+        """Read one file."""
+        path = self.paths[picture]
+        try:
+            return decode(self.read(path))
+        except OSError as error:
+            raise UnreadablePicture(error.strerror or str(error)) from error
+
+    def name(self, label: int, picture: int) -> str:
+        """The path."""
+        return str(self.paths[picture])
+
+
+@dataclass(frozen=True)
+class DrawnSource:
+    """Characters drawn by the package's own generator; nothing is stored.
+
+    Attributes:
+        first: Seed of the character number 0.
+        block: So many neighbours may share a colour scheme.
+        schemes_shared: Share of the blocks that do.
+        size_px: The longer side.
+        aspect: Largest ratio of the sides; every other picture is a square.
+        gentle: Share of pictures drawn as a clean collection would hold them, the rest in full variety.
+    """
+
+    first: int
+    block: int
+    schemes_shared: float
+    size_px: int
+    aspect: float = 1.0
+    gentle: float = 0.0
+
+    def name(self, label: int, picture: int) -> str:
+        """The numbers: nothing else is stored."""
+        return f"drawn character {label}, picture {picture}"
+
+    @classmethod
+    def from_config(cls, config: DataConfig, size_px: int, *, first: int | None = None) -> DrawnSource:
+        """The training characters, or with `first` others made in the same way."""
+        first = config.first_identity if first is None else first
+        return cls(first, config.block, config.schemes_shared, config.draw_px or size_px, config.aspect, config.gentle)
+
+    def load(self, label: int, picture: int) -> Image.Image:
+        """Draw one picture; the same numbers give the same pixels."""
+        from model.synthesis import draw
+
+        aspect = self._aspect(picture)
+        height = self.size_px if aspect <= 1 else round(self.size_px / aspect)
+        variety: Variety = "gentle" if np.random.default_rng([picture, 13]).random() < self.gentle else "full"
+        return draw(self.identity(label), picture, size_px=height, aspect=aspect, variety=variety)
+
+    def identity(self, label: int) -> Identity:
+        """The character number `label`."""
+        return _identity(self.first + label, self._scheme(label))
+
+    def _aspect(self, picture: int) -> float:
+        """Width divided by height."""
+        rng = np.random.default_rng([picture, 11])
+        free = float(self.aspect ** rng.uniform(-1, 1))
+        return free if rng.random() < 0.5 else 1.0
+
+    def _scheme(self, label: int) -> int | None:
+        number = self.first // self.block + label // self.block
+        shared = np.random.default_rng([number, 7]).random() < self.schemes_shared
+        return number if shared else None
+
+
+@lru_cache(maxsize=256)
+def _identity(seed: int, scheme: int | None) -> Identity:
+    """The character of a seed, kept while the pictures of a batch are drawn one by one."""
+    from model.synthesis import Identity
+
+    return Identity.from_seed(seed, scheme=scheme)

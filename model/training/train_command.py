@@ -1,0 +1,174 @@
+"""What `reid train` does: open, train, export, and tell about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from model.errors import ConfigurationError
+from model.images.preprocessing import Preprocessing
+from model.network.resnet18 import Network
+from model.network.weights_file import WeightsInfo
+from model.terminal import Terminal
+from model.training.checkpoint import drop_unfinished
+from model.training.config import Config
+from model.training.dataset import Reader
+from model.training.distributed import Ranks, join_ranks
+from model.training.export import export
+from model.training.fit_colours import fit_colours
+from model.training.initial_weights import initial_network, is_new
+from model.training.tensorboard_log import open_log
+from model.training.trainer import CHECKPOINT, Trainer, steps_of
+from model.training.training_data import TrainingData, open_data
+
+__all__ = ["WEIGHTS", "Request", "device_of", "run_training", "train_by"]
+
+WEIGHTS = "weights.safetensors"
+
+_FITTED = 2_000
+"""Pictures by which the colours of a new network are fitted."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `reid train` was asked.
+
+    Attributes:
+        config: TOML file, or None for the article's recipe.
+        overrides: `section.key=value` each.
+        output: Folder for checkpoints and weights.
+        resume: Go on from the checkpoint there.
+        changed: Go on although the configuration was changed.
+        device: `cpu`, `cuda` or `auto`.
+        half: Write half precision.
+    """
+
+    config: Path | None
+    overrides: list[str]
+    output: Path
+    resume: bool = False
+    changed: bool = False
+    device: str = "auto"
+    half: bool = False
+
+
+def run_training(request: Request) -> WeightsInfo | None:
+    """Train by a configuration and write `weights.safetensors` beside the checkpoints.
+
+    Raises:
+        ModelError: The configuration, the data or the checkpoint cannot be used.
+    """
+    config = Config.from_toml(request.config, request.overrides)
+    return train_by(config, request)
+
+
+def train_by(
+    config: Config, request: Request, pause: Callable[[], bool] = lambda: False, read: Reader = Path.read_bytes
+) -> WeightsInfo | None:
+    """The same by a configuration at hand; that of the request is not read.
+
+    Args:
+        config: All that decides the result.
+        request: What was asked beside it.
+        pause: Asked after each step; where it says so, the training stops with a checkpoint.
+        read: How picture files are read.
+
+    Returns:
+        What the weights say; None after a pause, and in all processes but the first.
+    """
+    data = open_data(config, read)
+    config = config.with_steps(steps_of(config, data))
+    if config.run.threads:
+        torch.set_num_threads(config.run.threads)
+    ranks = join_ranks()
+    trainer = _trainer(config, data, request, ranks)
+    if not _train(trainer, request.output, ranks, pause):
+        return None
+    if config.run.patience:
+        trainer.load_best()
+    if not ranks.is_first:
+        return None
+    info = export(
+        request.output / WEIGHTS,
+        trainer.average,
+        config,
+        data.development,
+        steps=trainer.progress.step,
+        command=" ".join(["reid", *sys.argv[1:]]),
+        half=request.half,
+    )
+    _tell(request.output / WEIGHTS, info, trainer)
+    return info
+
+
+def _trainer(config: Config, data: TrainingData, request: Request, ranks: Ranks) -> Trainer:
+    """A run at its beginning, or where its checkpoint left it."""
+    checkpoint = request.output / CHECKPOINT
+    if checkpoint.exists() and not request.resume:
+        raise ConfigurationError(f"{checkpoint} exists: go on with --resume, or choose another output folder")
+    if ranks.is_first:
+        drop_unfinished(request.output)
+    network = initial_network(config)
+    if not checkpoint.exists():
+        _fit(network, config, data)
+    trainer = Trainer(config, data, request.output, network, device_of(request.device), ranks)
+    if checkpoint.exists():
+        trainer.resume(checkpoint, changed=request.changed)
+    return trainer
+
+
+def _tell(path: Path, info: WeightsInfo, trainer: Trainer) -> None:
+    console = Terminal()
+    for picture, reason in trainer.progress.failures.items():
+        console.print(f"skipped: {picture}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    rate = info.measured.get("eer")
+    text = info.measured.get("note") if rate is None else f"EER {100 * rate:.2f} % on {info.measured['set']}"
+    console.print(f"{path}: threshold {info.threshold:.3f}, {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _fit(network: Network, config: Config, data: TrainingData) -> None:
+    """Fit the colours of a new network to the first training pictures."""
+    if network.colours is None or not is_new(config):
+        return
+    pictures = islice((pair for batch in data.plan.batches(0) for pair in batch), _FITTED)
+    preprocessing = Preprocessing(config.network.fit, config.network.size_px)
+    fit_colours(network.colours, data.source, list(pictures), preprocessing)
+
+
+def _train(trainer: Trainer, output: Path, ranks: Ranks, pause: Callable[[], bool]) -> bool:
+    """Run with a progress bar on a terminal, with a line per 50 steps elsewhere, and a TensorBoard log if possible."""
+    console = Terminal(stderr=True, quiet=not ranks.is_first)
+    log = open_log(output / "tensorboard", trainer.progress.step) if ranks.is_first else None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("training", total=trainer.config.schedule.steps, completed=trainer.progress.step)
+
+        def report(figures: dict[str, float]) -> None:
+            if log is not None:
+                log(figures)
+            bar.update(task, completed=figures["step"], description=f"loss {figures['loss']:.3f}")
+            if "eer" in figures or (not console.is_terminal and figures["step"] % 50 == 0):
+                console.print(" ".join(f"{name}={value:.5g}" for name, value in figures.items()), highlight=False)
+
+        return trainer.run(report, pause)
+
+
+def device_of(name: str) -> str:
+    """The device that `auto` means here, or the named one.
+
+    Raises:
+        ConfigurationError: There is none of that name, or it is not here.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigurationError(f"device {name!r} is not one of auto, cpu, cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError("device 'cuda': torch sees no GPU here")
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,129 @@
+"""From a configuration to pictures: what to train on, what to measure on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.dataset.manifest import Entry, read_manifest
+from model.errors import ConfigurationError
+from model.training.config import Config
+from model.training.dataset import DEVELOPMENT_SEED, DrawnSource, FileSource, Reader, Source
+from model.training.sampler import ArticlePlan, Batch, CharactersPlan, DrawnPlan, Plan
+
+__all__ = ["PictureSet", "TrainingData", "drawn_set", "listed_set", "open_data"]
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Pictures with their characters, to measure on.
+
+    Attributes:
+        source: Loads them.
+        pictures: `(label, picture)` of each, as the source numbers them.
+        name: For people.
+        characters: Names by label; empty for drawn characters.
+    """
+
+    source: Source
+    pictures: Batch
+    name: str
+    characters: tuple[str, ...] = ()
+
+    def call(self, one: tuple[int, int]) -> str:
+        """What to call a `(label, picture)` before people."""
+        return self.source.name(*one)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from and is measured on; the characters of the two are disjoint.
+
+    Attributes:
+        source: Loads training pictures.
+        plan: Makes batches of them.
+        characters: How many training characters there are; labels lie below.
+        batches_per_epoch: Batches that show the training set once; 0 where it has no end.
+        development: To measure on, or None where there is none.
+    """
+
+    source: Source
+    plan: Plan
+    characters: int
+    batches_per_epoch: int
+    development: PictureSet | None
+
+
+def open_data(config: Config, read: Reader = Path.read_bytes) -> TrainingData:
+    """Make the sources and the plan that a configuration names; picture files are read by `read`.
+
+    Raises:
+        ConfigurationError: The configuration names no usable data.
+    """
+    return _drawn(config) if config.data.kind == "synthesis" else _listed(config, read)
+
+
+def _drawn(config: Config) -> TrainingData:
+    data = config.data
+    return TrainingData(
+        source=DrawnSource.from_config(data, config.network.size_px),
+        plan=DrawnPlan(data.identities, data.block, config.batch, config.seed),
+        characters=data.identities,
+        batches_per_epoch=0,
+        development=drawn_set(config, DEVELOPMENT_SEED),
+    )
+
+
+def drawn_set(config: Config, first: int) -> PictureSet:
+    """Drawn characters from seed `first` on, in the mix of the training set."""
+    data = config.data
+    return PictureSet(
+        source=DrawnSource.from_config(data, config.network.size_px, first=first),
+        pictures=[(i, k) for i in range(data.development_identities) for k in range(data.development_pictures)],
+        name=f"{data.development_identities} drawn characters x {data.development_pictures} pictures",
+    )
+
+
+def _listed(config: Config, read: Reader) -> TrainingData:
+    if config.data.manifest is None:
+        raise ConfigurationError("data.manifest: no manifest is named; `reid dataset scan` makes one")
+    entries = read_manifest(config.data.manifest)
+    training = [entry for entry in entries if entry.split in ("training", "")]
+    rows = [(entry.path, name) for entry in training for name in entry.characters]
+    if not rows:
+        raise ConfigurationError(f"{config.data.manifest}: it lists no picture for training")
+    names, labels = np.unique([name for _, name in rows], return_inverse=True)
+    if np.bincount(labels).max() < 2:
+        raise ConfigurationError(f"{config.data.manifest}: no character has two pictures to train on")
+    plan = _plan(config, labels.astype(np.int64))
+    return TrainingData(
+        source=FileSource([Path(path) for path, _ in rows], read),
+        plan=plan,
+        characters=len(names),
+        batches_per_epoch=plan.batches_per_epoch,
+        development=listed_set(entries, "development", read),
+    )
+
+
+def _plan(config: Config, labels: NDArray[np.int64]) -> ArticlePlan | CharactersPlan:
+    kind = ArticlePlan if config.batch.kind == "article" else CharactersPlan
+    return kind(labels, config.batch, config.seed)
+
+
+def listed_set(entries: Sequence[Entry], split: str, read: Reader = Path.read_bytes) -> PictureSet | None:
+    """The pictures of one split of a manifest, or None where it has no two of one character."""
+    rows = [(entry.path, name) for entry in entries if entry.split == split for name in entry.characters]
+    names = sorted({name for _, name in rows})
+    if len(names) < 2 or len(rows) <= len(names):
+        return None
+    number = {name: i for i, name in enumerate(names)}
+    return PictureSet(
+        source=FileSource([Path(path) for path, _ in rows], read),
+        pictures=[(number[name], place) for place, (_, name) in enumerate(rows)],
+        name=f"{split}: {len(names)} characters, {len(rows)} pictures",
+        characters=tuple(names),
+    )

@@ -1,0 +1,105 @@
+"""`producer reduce`, `undo`, `similarity`: assign again, take back, look at a pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from producer import options as o
+
+__all__ = ["reduce", "similarity", "undo"]
+
+_SHOWN = 10
+"""How many files that an undo left alone are named; with --json all are."""
+
+
+def reduce(
+    run: o.RunId = None,
+    threshold: o.Threshold = None,
+    match: o.Match = None,
+    margin: o.Margin = None,
+    band: o.Band = None,
+    multiple: o.Multiple = None,
+    references: Annotated[
+        str | None,
+        typer.Option(
+            "--references",
+            "-r",
+            metavar="PATH",
+            help="Other references; default: the run's, with what was added since.",
+        ),
+    ] = None,
+    processes: o.Processes = 0,
+    json: o.Json = False,
+    store: o.StorePath = None,
+) -> None:
+    """Assign again with other values or references; only new reference pictures are embedded."""
+    from producer.dispatch import Dispatcher
+    from producer.progress_view import View, watch
+    from producer.request import RuleOptions
+    from producer.run_locally import assign_here
+    from producer.session import Session
+
+    session = Session(store)
+    found = session.run(run)
+    rule = RuleOptions(threshold, match, margin, band, multiple)
+    if found.spec.queue == "private":
+        session.finish(assign_here(session, found, rule, references, processes), json)
+    queue = session.checked_queue()
+    queue.require_workers(["embed", "reduce"])
+    view = View(session.err)
+    with view.open():
+        Dispatcher(session.store, queue, session.settings.chunk_images).assign_again(found, rule, references)
+        seen = watch(found, queue, view)
+    session.finish(seen, json)
+
+
+def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -> None:
+    """Put every file back where it was before a run."""
+    from producer.printing import print_json
+    from producer.session import Session
+    from workers.undo_run import undo_run
+
+    session = Session(store)
+    found = session.run(run) if run else session.newest_not_undone()
+    result = undo_run(found)
+    if json:
+        print_json({"run": found.id, "reversed": result.reversed, "left": result.left}, session.out)
+    else:
+        session.say(f"run {found.id} undone: {result.reversed:,} file operations taken back")
+        for line in result.left[:_SHOWN]:
+            session.say(f"left as it is: {line}")
+        if len(result.left) > _SHOWN:
+            session.say(f"… and {len(result.left) - _SHOWN:,} more were left as they are")
+        if result.others and not result.reversed:
+            session.say(f"what stands in {found.output} was placed by run {', '.join(result.others)}")
+    raise typer.Exit(1 if result.left else 0)
+
+
+def similarity(
+    a: Annotated[Path, typer.Argument(help="A picture.")],
+    b: Annotated[Path, typer.Argument(help="Another picture.")],
+    threshold: o.Threshold = None,
+    weights: o.Weights = None,
+    json: o.Json = False,
+) -> None:
+    """Print the distance of two pictures and what the threshold says."""
+    from model.network.weights_file import DEFAULT_WEIGHTS, read_info
+    from producer.errors import BadRequest
+    from producer.printing import print_json
+    from producer.session import Session
+    from workers.similarity import distance_between
+
+    if threshold == "auto":
+        raise BadRequest("similarity knows no references; give a distance, or leave --threshold out")
+    session = Session()
+    file = weights or DEFAULT_WEIGHTS
+    limit = read_info(file).threshold if threshold is None else threshold
+    distance = distance_between(a, b, file)
+    if json:
+        print_json({"distance": distance, "threshold": limit, "same": distance <= limit}, session.out)
+    else:
+        verdict = "one character" if distance <= limit else "not one character"
+        session.out.print(f"distance {distance:.4f}, threshold {limit:.4f}: {verdict}", highlight=False)

@@ -1,0 +1,101 @@
+"""`producer status`, `list`, `resume`, `cancel`: follow a run, stop it, go on with it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from producer import options as o
+
+__all__ = ["cancel", "list_runs", "resume", "status"]
+
+
+def status(
+    run: o.RunId = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay until the run has ended.")] = False,
+    json: o.Json = False,
+    store: o.StorePath = None,
+) -> None:
+    """Show how far a run is, and its outcome."""
+    from producer.printing import print_json, print_status, status_fields
+    from producer.progress_view import View
+    from producer.progress_view import watch as wait
+    from producer.session import Session
+    from producer.status import read_status
+
+    session = Session(store)
+    found = session.run(run)
+    queue = session.queue(found)
+    if watch and queue is not None:
+        view = View(session.err)
+        with view.open():
+            wait(found, queue, view)
+    seen = read_status(found, queue)
+    if json:
+        print_json(status_fields(seen), session.out)
+    else:
+        print_status(seen, session.out)
+
+
+def list_runs(json: o.Json = False, store: o.StorePath = None) -> None:
+    """List all runs, the newest first."""
+    from producer.printing import print_json, print_runs, status_fields
+    from producer.session import Session
+    from producer.status import RunStatus, read_status
+    from store.errors import DamagedStore
+
+    session = Session(store)
+    seen: list[RunStatus] = []
+    damaged = session.store.damaged()
+    for run in session.store.newest_first():
+        try:
+            seen.append(read_status(run, session.queue(run)))
+        except DamagedStore as error:
+            damaged.append(str(error))
+    for line in damaged:
+        session.say(f"damaged: {line}")
+    if json:
+        print_json([status_fields(one) for one in seen], session.out)
+    elif seen:
+        print_runs(seen, session.out)
+    elif not damaged:
+        session.say(f"no run in {session.store.root} yet")
+
+
+def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False, store: o.StorePath = None) -> None:
+    """Go on with a run that was interrupted, cancelled or undone, or place what could not be placed before."""
+    from producer.dispatch import Dispatcher
+    from producer.errors import BadRequest
+    from producer.run_locally import work_here
+    from producer.session import Session
+    from producer.status import read_status
+
+    session = Session(store)
+    found = session.run(run)
+    summary = found.last_pass.summary
+    if summary is not None and not found.marked("undone") and not summary["problem_count"]:
+        session.say(f"run {found.id} is done already")
+        session.finish(read_status(found, None), json)
+    if lister := found.lister:
+        raise BadRequest(f"run {found.id} is being listed by {lister}; wait for it, or end that process first")
+    private = found.spec.queue == "private"
+    queue = None if private else session.checked_queue()
+    if queue is None:
+        session.finish(work_here(session, found, processes), json)
+    Dispatcher(session.store, queue, session.settings.chunk_images).resume(found)
+    session.say(f"sent what was missing; follow with: producer status {found.id} --watch")
+    session.out.out(found.id, highlight=False)
+
+
+def cancel(run: o.RunId = None, store: o.StorePath = None) -> None:
+    """Stop a run: its chunks still in the queue are passed over. What is embedded stays; resume goes on."""
+    from producer.errors import BadRequest
+    from producer.session import Session
+
+    session = Session(store)
+    found = session.run(run)
+    if found.last_pass.summary is not None:
+        raise BadRequest(f"run {found.id} is done already; `producer undo {found.id}` takes it back")
+    found.mark("cancelled")
+    session.say(f"run {found.id} cancelled; `producer resume {found.id}` goes on with it")

@@ -1,0 +1,106 @@
+"""`producer worker`, `dashboard`, `metrics`: what a machine does for the queue until it is told to stop."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from producer import options as o
+
+__all__ = ["dashboard", "metrics", "worker"]
+
+_HAND_BACK_S = 15.0
+"""After the grace, for putting the chunk back in the queue."""
+
+
+def worker(
+    queues: Annotated[
+        list[o.QueueChoice] | None,
+        typer.Option("--queues", "-Q", help="Queue to listen on; may be repeated. Default: embed, reduce."),
+    ] = None,
+    processes: o.Processes = 0,
+    store: o.StorePath = None,
+) -> None:
+    """Work for the queue: one process pinned to each GPU, or one per core without; and one that reduces."""
+    from producer.session import Session
+    from tasks.worker_processes import plan_workers, running_workers
+
+    session = Session(store)
+    session.checked_queue()
+    chosen = [queue.value for queue in queues or [o.QueueChoice.embed, o.QueueChoice.reduce]]
+    plans = plan_workers(session.settings, chosen, processes=processes)
+    folder = session.store.logs
+    for plan in plans:
+        session.say(f"worker {plan.name}: queue {plan.queue}, processes {plan.processes}")
+    with running_workers(
+        plans, session.settings, folder, logs=False, grace_s=session.settings.grace_s, hand_back_s=_HAND_BACK_S
+    ) as children:
+        try:
+            while True:
+                for child in children:
+                    child.check()
+                time.sleep(1.0)
+        except (KeyboardInterrupt, SystemExit):
+            session.say("stopping; the chunks in hand are finished first (Ctrl-C again: at once)")
+            raise
+
+
+def dashboard(
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, envvar="FLOWER_PORT", help="Where the dashboard listens.")
+    ] = 5555,
+    address: Annotated[
+        str,
+        typer.Option("--address", envvar="FLOWER_ADDRESS", help="Who can reach it: by default this machine alone."),
+    ] = "127.0.0.1",
+    url_prefix: Annotated[
+        str,
+        typer.Option("--url-prefix", envvar="FLOWER_URL_PREFIX", help="Path under which a proxy shows it."),
+    ] = "",
+) -> None:
+    """Show the queue in a browser: Flower, set for this queue, behind a password, and Prometheus metrics beside it.
+
+    Every other option of Flower can be set by its own variable, e.g. FLOWER_BASIC_AUTH=user:password.
+    """
+    from producer.session import Session
+    from tasks.dashboard import Place, running_dashboard
+
+    session = Session()
+    session.checked_queue()
+    place = Place(address, port, url_prefix.strip("/"))
+    with running_dashboard(session.settings, place) as shown:
+        session.say(f"dashboard at {shown.url}  (metrics at {shown.url}metrics)")
+        for line in (*place.remarks, *shown.login.splitlines()):
+            session.say(line)
+        while True:
+            shown.process.check()
+            time.sleep(1.0)
+
+
+def metrics(
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, envvar="OSHIWAKE_METRICS_PORT", help="Where to listen.")
+    ] = 9540,
+    address: Annotated[
+        str,
+        typer.Option("--address", envvar="OSHIWAKE_METRICS_ADDRESS", help="Who can reach it: this machine alone."),
+    ] = "127.0.0.1",
+    once: Annotated[bool, typer.Option("--once", help="Print the metrics and leave.")] = False,
+) -> None:
+    """Show the queue and its workers to Prometheus: one endpoint for all machines."""
+    from producer.session import Session
+    from tasks.dashboard import host_and_port
+    from tasks.metrics import metrics_text, serve_metrics
+
+    session = Session()
+    if once:
+        session.checked_queue()
+        for line in metrics_text(session.settings).rstrip("\n").split("\n"):
+            session.out.out(line, highlight=False)
+        return
+    serve_metrics(session.settings, address, port)
+    session.say(f"metrics at http://{host_and_port(address, port)}/metrics")
+    while True:
+        time.sleep(3600.0)

@@ -1,0 +1,65 @@
+"""This machine as the whole farm: a broker of its own and the workers that suit it, for as long as a run needs them."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from store.run import Run
+from tasks.child_process import Child
+from tasks.private_broker import private_broker
+from tasks.queue_client import Queue
+from tasks.settings import Settings
+from tasks.worker_processes import plan_workers, running_workers
+
+__all__ = ["Farm", "local_farm"]
+
+
+_GRACE_S = 5.0
+"""What a worker has in hand when the run is stopped, `producer resume` does again; a person waits for the prompt."""
+
+
+_PATIENCE_S = 10.0
+"""A private broker that is away ended with its producer, and does not come back."""
+
+
+@dataclass(frozen=True)
+class Farm:
+    """A running broker with its workers.
+
+    Attributes:
+        queue: The broker, as the producer sees it.
+        settings: The settings with the broker's address.
+        children: The processes, to be watched.
+    """
+
+    queue: Queue
+    settings: Settings
+    children: list[Child]
+
+
+@contextlib.contextmanager
+def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[Farm]:
+    """Start a broker and workers for one run; stop them all at the end, whatever ends it.
+
+    Raises:
+        FleetFailed: One of them does not come up.
+    """
+    with private_broker(run.logs / "broker.log") as broker:
+        own = settings.model_copy(update={"broker_url": broker.url})
+        # Libraries leave temporary folders behind in a process that is killed.
+        scratch = {"TMPDIR": str(broker.folder), "OSHIWAKE_PATIENCE_S": str(_PATIENCE_S)}
+        plans = [
+            replace(plan, env=plan.env | scratch)
+            for plan in plan_workers(own, ["embed", "reduce"], processes=processes)
+        ]
+        run.note_broker(broker.url)
+        try:
+            # A worker that is asked to stop waits for its broker in several places of Celery; this broker dies with us.
+            death = signal.SIGKILL
+            with running_workers(plans, own, run.logs, logs=True, grace_s=_GRACE_S, at_our_death=death) as workers:
+                yield Farm(Queue(own), own, [broker.process, *workers])
+        finally:
+            run.note_broker(None)

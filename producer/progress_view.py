@@ -1,0 +1,105 @@
+"""Wait for a run and show how it goes: a moving bar on a terminal, a line now and then in a log or a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from producer.errors import RunFailed
+from producer.printing import duration
+from producer.status import RunState, RunStatus, StatusReader
+from store.run import Run
+from tasks.child_process import Child
+
+if TYPE_CHECKING:
+    from tasks.queue_client import Queue
+
+__all__ = ["View", "watch"]
+
+_POLL_S = 0.25
+_LINE_EVERY_S = 10.0
+_SILENCE_S = 10.0
+
+
+class View:
+    """Shows a status again and again, in the form that suits where it goes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._next_line_s = time.monotonic() + _LINE_EVERY_S
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[View]:
+        """Show while the block runs."""
+        with self._bar:
+            self._task = self._bar.add_task("starting", total=None, speed="")
+            yield self
+
+    def scanned(self, files: int, to_read: int) -> None:
+        """Show how far the scan is."""
+        self._update(f"scanning: {files:,} files, {to_read:,} to read", None, None, "")
+
+    def show(self, status: RunStatus) -> None:
+        """Show a run."""
+        if status.state is RunState.REDUCING:
+            what, done, total = status.reducing
+            self._update(what, done, total or None, "")
+            return
+        done = status.embedded + status.failed + status.unsupported
+        speed = f"{status.images_per_s:,.1f}/s" if status.images_per_s else ""
+        left = f", {duration(status.left_s)} left" if status.left_s else ""
+        self._update(status.state.value, done, status.to_read or None, speed + left)
+
+    def _update(self, text: str, done: int | None, total: int | None, speed: str) -> None:
+        if self._console.is_terminal:
+            assert self._task is not None  # set by open()
+            self._bar.update(self._task, description=text, completed=done or 0, total=total, speed=speed)
+        elif time.monotonic() >= self._next_line_s:
+            self._next_line_s = time.monotonic() + _LINE_EVERY_S
+            numbers = f" {done:,} of {total:,}" if done is not None and total else ""
+            self._console.print(f"{text}{numbers} {speed}".rstrip(), highlight=False, soft_wrap=True)
+
+
+def watch(run: Run, queue: Queue, view: View, children: Sequence[Child] = ()) -> RunStatus:
+    """Show a run until it has ended.
+
+    Raises:
+        RunFailed: It ended without an outcome.
+        FleetFailed: A process of ours ended by itself.
+    """
+    silent_since_s: float | None = None
+    reader = StatusReader(run, queue)
+    while True:
+        for child in children:
+            child.check()
+        status = reader.read()
+        view.show(status)
+        if status.state is not RunState.STOPPED:
+            silent_since_s = None
+        elif silent_since_s is None:
+            silent_since_s = time.monotonic()
+        # A broker that restarts is back in a moment; what else has ended stays so.
+        patient = silent_since_s is not None and time.monotonic() - silent_since_s < _SILENCE_S
+        if status.ended and not patient:
+            break
+        time.sleep(_POLL_S)
+    if status.state is RunState.FAILED:
+        chunk, reason = next(iter(status.errors.items()))
+        raise RunFailed(f"run {run.id} failed at {chunk}: {reason}; once that is mended: producer resume {run.id}")
+    return status

@@ -1,0 +1,104 @@
+"""The queue as the producer sees it: is it there, who listens, send, how far is it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from tasks.broker_address import safe_url
+from tasks.errors import BrokerUnreachable, NoWorker
+from tasks.in_flight import InHand
+from tasks.messages import EmbedMessage, ReduceMessage, TrainMessage
+from tasks.pass_progress import PassProgress, Progress
+from tasks.redis_client import check_broker, connect
+from tasks.settings import Settings
+from tasks.worker_registry import WorkerAlive, workers_alive
+
+__all__ = ["Queue"]
+
+
+class Queue:
+    """A connection to the broker; Celery itself is loaded when the first message is sent.
+
+    Attributes:
+        url: The broker's address, without its password.
+        progress: The counters of the runs.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = safe_url(settings.broker_url)
+        self._settings = settings
+        self._redis = connect(settings.broker_url)
+        self.progress = Progress(self._redis, settings.keep_s)
+
+    def check(self) -> None:
+        """Make sure that the broker answers and keeps what it is given.
+
+        Raises:
+            BrokerUnreachable: It does not.
+        """
+        check_broker(self._redis, self._settings.broker_url)
+
+    def workers(self) -> list[WorkerAlive]:
+        """The workers that live."""
+        return workers_alive(self._redis)
+
+    def look(self, run: str, number: int) -> tuple[PassProgress | None, list[WorkerAlive]]:
+        """How far a pass is, and who works.
+
+        Raises:
+            BrokerUnreachable: The broker does not answer.
+        """
+        try:
+            return self.progress.read(run, number), self.workers()
+        except RedisError as error:
+            raise BrokerUnreachable(f"no broker answers at {self.url} ({error})") from error
+
+    def require_workers(self, queues: Iterable[str]) -> None:
+        """Make sure that somebody listens on each of these queues.
+
+        Raises:
+            NoWorker: Nobody does.
+        """
+        heard = {queue for worker in self.workers() for queue in worker.queues}
+        for queue in queues:
+            if queue not in heard:
+                start = "producer worker" + (" --queues train" if queue == "train" else "")
+                raise NoWorker(f"no worker listens on the queue {queue!r} at {self.url}; start one with `{start}`")
+
+    def send_chunk(self, message: EmbedMessage) -> None:
+        """Put a chunk on the queue."""
+        from tasks.sending import send_embed
+
+        self._in_hand.sent(message)
+        send_embed(message, through=self._celery_producer)
+
+    def send_reduce(self, message: ReduceMessage) -> None:
+        """Put a pass on the queue."""
+        from tasks.celery_app import REDUCE_QUEUE
+        from tasks.sending import send_reduce
+
+        passes = InHand(self._redis, REDUCE_QUEUE, ReduceMessage, self._settings.keep_s)
+        send_reduce(message, passes, through=self._celery_producer)
+
+    def send_train(self, message: TrainMessage) -> None:
+        """Put a trial of a sweep on the queue."""
+        from tasks.sending import send_train
+
+        send_train(message, through=self._celery_producer)
+
+    @functools.cached_property
+    def _in_hand(self) -> InHand[EmbedMessage]:
+        from tasks.celery_app import EMBED_QUEUE
+
+        return InHand(self._redis, EMBED_QUEUE, EmbedMessage, self._settings.keep_s)
+
+    @functools.cached_property
+    def _celery_producer(self) -> Any:
+        """Celery's sender for this broker, which need not be that of the environment."""
+        from tasks.celery_app import app
+
+        return app.amqp.Producer(app.connection_for_write(self._settings.broker_url))

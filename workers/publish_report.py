@@ -1,0 +1,105 @@
+"""OUT/report.csv: what became of every file, and where all that stands in the output came from.
+
+Each pass's report is kept beside the journal. OUT/report.csv is a copy of the newest, with a line more for each picture
+that an earlier run has placed and of which the pass itself does not tell (ADR 0024). An undo makes it anew from what is
+left. The journal remembers the digest of every report published: a report.csv that is not ours, or that a person has
+written in, is known and left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from store.files import sync_file, unfinished
+from store.journal import Journal
+from store.location import ObjectPath
+from store.object_storage import object_time
+from store.temporary_folders import Scratch
+from workers.digests import file_digest
+from workers.earlier_placements import earlier_rows
+from workers.naming import numbered
+from workers.replace_file import put, restore, take_away
+from workers.report import lines
+from workers.safe_open import open_regular
+
+__all__ = ["publish", "restore_reports", "withdraw"]
+
+_PUBLISHED = "published"
+"""Under this key the journal keeps the digests of all reports ever published, one after the other."""
+
+_DIGEST_BYTES = 32
+
+
+def publish(journal: Journal, output: Path, report: Path) -> Path:
+    """Put a pass's report into OUT/report.csv, or beside it when something else bears that name; return where."""
+    with _whole_report(journal, output, report) as content:
+        digest, published = file_digest(bytes(content)), _published(journal)
+        if digest not in published:
+            published.append(digest)
+            journal.note(_PUBLISHED, b"".join(published))
+        return next(
+            target for target in _targets(output, report) if put(content, digest, target, published.__contains__)
+        )
+
+
+def withdraw(journal: Journal, output: Path, run_id: str | None = None) -> None:
+    """Take a run's reports (or all, for None) out of OUT, and bring the newest of the others back as it is now."""
+    reports = journal.folder / "reports"
+    own = list(reports.glob("*.csv" if run_id is None else f"{run_id}-pass*.csv"))
+    names = {report.name for report in own}
+    others = sorted((report for report in reports.glob("*.csv") if report.name not in names), key=_written_at)
+    ours = _published(journal).__contains__
+    for report in own:
+        for target in output.glob(f"report-{report.stem}*.csv"):
+            take_away(target, ours)
+    if others:
+        publish(journal, output, others[-1])
+    else:
+        take_away(output / "report.csv", ours)
+    for report in own:
+        report.unlink()
+
+
+def restore_reports(journal: Journal) -> None:
+    """Bring back what a process that died had moved out of a report's place."""
+    restore(journal.folder.parent, _published(journal).__contains__)
+
+
+@contextlib.contextmanager
+def _whole_report(journal: Journal, output: Path, report: Path) -> Iterator[Path]:
+    """A pass's report with what it does not tell of, in a temporary file: in OUT, or on this machine for a bucket."""
+    with contextlib.ExitStack() as stack:
+        if isinstance(output, ObjectPath):
+            content = stack.enter_context(Scratch()).path / "report.csv"
+        else:
+            content = stack.enter_context(unfinished(output / "report.csv"))
+        with content.open("wb") as file:
+            with open_regular(bytes(report)) as finished:
+                shutil.copyfileobj(finished, file)
+            for rows in earlier_rows(journal, report):
+                file.write(lines(rows))
+        sync_file(content)
+        yield content
+
+
+def _targets(output: Path, report: Path) -> Iterator[Path]:
+    """Where a report may stand, the best place first."""
+    yield output / "report.csv"
+    for n in count(1):
+        yield output / os.fsdecode(numbered(os.fsencode(f"report-{report.name}"), n))
+
+
+def _published(journal: Journal) -> list[bytes]:
+    digests = journal.meta(_PUBLISHED) or b""
+    assert isinstance(digests, bytes)  # only `publish` writes it
+    return [digests[at : at + _DIGEST_BYTES] for at in range(0, len(digests), _DIGEST_BYTES)]
+
+
+def _written_at(path: Path) -> tuple[int, str]:
+    """When a report was written; servers tell seconds, and later passes have later names."""
+    return (object_time(bytes(path)) if isinstance(path, ObjectPath) else path.stat().st_mtime_ns), path.name

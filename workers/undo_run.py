@@ -1,0 +1,230 @@
+"""Undo a run: every file goes back to where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from store.errors import JournalBusy, OutputGone
+from store.file_operation import Action, Operation
+from store.files import sweep, sync_folder
+from store.journal import JOURNAL_FOLDER, Journal, journal_exists
+from store.location import ObjectPath
+from store.object_storage import folder_exists, is_remote
+from store.run import Run
+from workers.copy_and_rename import Failed
+from workers.errors import UndoRefused
+from workers.output import Output, open_output
+from workers.placing import recover
+from workers.publish_report import withdraw
+
+__all__ = ["Undone", "take_away_unused", "undo_run"]
+
+_BATCH = 1000
+
+_WAIT_S = 60.0
+"""How long a reducer may take to notice that its run was cancelled: it looks at each batch of files."""
+
+
+@dataclass
+class Undone:
+    """What an undo did.
+
+    Attributes:
+        reversed: File operations taken back (folders not counted).
+        left: What could not be taken back without losing something, one line each.
+        others: Other runs that placed what still stands in the output folder.
+    """
+
+    reversed: int = 0
+    left: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
+def undo_run(run: Run) -> Undone:
+    """Take back everything that a run did in its output folder, the newest first.
+
+    May be interrupted and done again. A run that is under way is cancelled first: whoever places its files stops.
+
+    Raises:
+        UndoRefused: A later run changed what this run had placed, the output folder is not there with its journal, or
+            the archive is not there with the originals.
+        JournalBusy: Another process is placing files in the output folder.
+    """
+    output = run.output
+    result = Undone()
+    if not _has_journal(output) and not run.marked("emptied"):
+        _need_nothing_placed(run)
+        _cancel(run)  # who makes a journal from here on finds that
+    if _has_journal(output):
+        with _journal(run) as journal:
+            later = journal.later_run(run.id)
+            if later is not None:
+                raise UndoRefused(f"run {later} came later and moved files of run {run.id}; undo {later} first")
+            _need_originals(journal, run)
+            _cancel(run)
+            recover(journal)
+            _reverse_all(journal, run, result)
+            _restore_times(journal, run.id)
+            withdraw(journal, output, run.id)
+            empty = journal.end_run(run.id)
+            result.others = journal.runs()
+            if empty:
+                _clear(journal, run)
+    if run.marked("emptied"):
+        _take_away_folders(run)
+    sweep(run.folder)
+    run.mark("undone")
+    run.note_journal(None)
+    run.mark("makes_output", on=False)
+    run.mark("emptied", on=False)
+    return result
+
+
+def _cancel(run: Run) -> None:
+    """End a run that is not done: no chunk of it is read and no picture placed, whatever is still in the queue."""
+    if not run.done:
+        run.mark("cancelled")
+
+
+def _journal(run: Run) -> Journal:
+    """The journal; from a reducer that places files of this very run it is taken over, when that has stopped."""
+    try:
+        return _open(run)
+    except JournalBusy:
+        if run.done:
+            raise
+    _cancel(run)
+    return _open(run, wait_s=_WAIT_S)
+
+
+def _open(run: Run, wait_s: float = 5.0) -> Journal:
+    try:
+        return Journal(run.output, run.roots, wait_s=wait_s, known=run.journal)
+    except OutputGone as error:
+        raise UndoRefused(f"{error}; put back what run {run.id} sorted into to undo it") from error
+
+
+def _has_journal(output: Path) -> bool:
+    try:
+        return journal_exists(output)
+    except OSError as error:
+        raise UndoRefused(f"{output} cannot be reached: {error.strerror or error}") from error
+
+
+def _need_nothing_placed(run: Run) -> None:
+    """Without a journal there is nothing to undo, unless the run had placed files: then the folder went elsewhere."""
+    placed = any((run.pass_(number).summary or {}).get("placed") for number in run.passes)
+    under_way = bool(run.journal) and run.last_pass.summary is None
+    if (placed or under_way) and not run.marked("undone"):
+        raise UndoRefused(f"{run.output} has no journal: it was moved or deleted; put it back to undo run {run.id}")
+
+
+def _need_originals(journal: Journal, run: Run) -> None:
+    """Where a whole archive is out of reach, each link and copy would count as the last one, and be forgotten."""
+    actions = {op.action for op in journal.newest_operations(run.id, _BATCH)}
+    archive = run.roots.here(run.spec.archive)
+    if Action.MOVE not in actions and actions & {Action.HARDLINK, Action.COPY} and not _there(archive):
+        raise UndoRefused(
+            f"the archive {archive} is not there, and what stands in {run.output} may be the last copies;"
+            f" bring it back to undo run {run.id}"
+        )
+
+
+def _there(archive: str) -> bool:
+    try:
+        return folder_exists(os.fsencode(archive)) if is_remote(archive) else os.path.isdir(archive)
+    except OSError:
+        return False
+
+
+def _reverse_all(journal: Journal, run: Run, result: Undone) -> None:
+    while batch := journal.newest_operations(run.id, _BATCH):
+        _need_own_places(journal, run, batch)
+        # A name that a rename or a removal gives back may be that of a later operation. An undo that dies is begun
+        # again, so what is already taken back must be forgotten before such a name means something else.
+        for _, ops in groupby(batch, key=lambda op: op.id if op.action in (Action.RENAME, Action.REMOVE) else 0):
+            with open_output(journal) as output:
+                _reverse(journal, output, list(ops), result)
+
+
+def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None:
+    """Nothing is given back to a place outside the archive, nor made again from a file that is neither there nor ours.
+
+    Whoever may write in the output could have put such a line into the journal. With named roots the fence looks.
+    """
+    if run.roots:
+        return
+    archive, output = (os.path.join(place, b"") for place in (os.fsencode(run.spec.archive), bytes(run.output)))
+    for op in batch:
+        if not op.source.startswith((archive, output)) and op.action in (Action.MOVE, Action.REMOVE):
+            source = os.fsdecode(op.source)
+            raise UndoRefused(f"{journal.folder}: {source} is not in the archive; the journal was changed by others")
+
+
+def _reverse(journal: Journal, output: Output, batch: list[Operation], result: Undone) -> None:
+    done: list[Operation] = []
+    left: list[Operation] = []
+
+    def reverse(op: Operation) -> Failed | None:
+        try:
+            output.reverse(op)
+        except Failed as error:
+            return error
+        return None
+
+    for op, error in zip(batch, output.map(reverse, batch), strict=True):
+        if error is None:
+            done.append(op)
+            result.reversed += op.action is not Action.FOLDER
+        else:
+            left.append(op)
+            result.left.append(str(error))
+    for folder in {os.path.dirname(op.source) for op in done if op.action in (Action.MOVE, Action.RENAME)}:
+        if os.path.isdir(folder):  # else it was ours, and went in this batch
+            sync_folder(Path(os.fsdecode(folder)))
+    journal.forget([op for op in done if not _still_used(journal, op)], left)
+
+
+def _still_used(journal: Journal, op: Operation) -> bool:
+    """Whether this is a folder that stays because another run has files in it; that run takes it away in its turn."""
+    return op.action is Action.FOLDER and os.path.isdir(op.target) and journal.hand_over(op)
+
+
+def _restore_times(journal: Journal, run_id: str) -> None:
+    """Give the folders of moved originals the times they had."""
+    for folder, mtime_ns in journal.folder_times(run_id):
+        try:
+            os.utime(folder, ns=(os.stat(folder).st_atime_ns, mtime_ns))
+        except OSError:
+            continue  # gone, or not ours: there is nothing to restore
+
+
+def _clear(journal: Journal, run: Run) -> None:
+    """Leave no trace of an output folder in which nothing of ours remains, the journal included."""
+    run.mark("makes_output", on=bool(journal.meta("made_output")))
+    # Runs that only found everything in its place have reports too; what they tell of is gone now.
+    withdraw(journal, run.output)
+    run.mark("emptied")  # an undo that dies from here on finds no journal
+    journal.remove()
+
+
+def take_away_unused(journal: Journal, run: Run) -> None:
+    """Leave no trace of a journal in which nothing stands, nor of an output folder that was made with it just now."""
+    if not journal.runs():
+        _clear(journal, run)
+        _take_away_folders(run)
+        run.mark("makes_output", on=False)
+        run.mark("emptied", on=False)
+
+
+def _take_away_folders(run: Run) -> None:
+    if isinstance(run.output, ObjectPath):
+        return  # they go with what is in them
+    own = run.output / JOURNAL_FOLDER
+    for place in (own / "reports", own, *([run.output] if run.marked("makes_output") else [])):
+        with contextlib.suppress(OSError):  # something of the person's own is in it
+            place.rmdir()
