@@ -89,12 +89,12 @@ def compare(
 
 def on_gpu(size: tuple[int, int], fit: Fit, side: int, device: str = "cuda") -> list[Row]:
     """Rows of JPEGs read by all cores and by the GPU, best of three turns."""
-    from model.images.nvjpeg import TOGETHER, GpuJpegs
+    from model.images.nvjpeg import TOGETHER, NvJpegDecoder
 
     keep_freed_memory()
     files = [picture_file("jpeg", n, size) for n in range(8)] * 64
     way = Preprocessing(fit, side)
-    jpegs = GpuJpegs(device)
+    jpegs = NvJpegDecoder(device)
     times = {}
     for name, threads, decoder in ((f"{cores()} cores", cores(), None), ("GPU", 2 * TOGETHER, jpegs)):
         turns = []

@@ -120,10 +120,10 @@ def compare(path: Path, batch: int, turns: int) -> dict[str, dict[str, Any]]:
 def load(path: Path, name: str, batch: int) -> Embedder:
     """One thread of an engine, by its name in the table."""
     if name == PLAIN:
-        from model.network.torch_engine import EagerEngine
+        from model.network.torch_engine import TorchEngine
 
         network, info = load_network(path)
-        return Embedder(EagerEngine(network, threads=1), info, batch=batch)
+        return Embedder(TorchEngine(network, threads=1), info, batch=batch)
     return Embedder.load(path, batch=batch, precision=name.split()[1], threads=1)  # type: ignore[arg-type]
 
 
@@ -141,20 +141,20 @@ def on_gpu(path: Path, batch: int, turns: int) -> list[Row]:
     """Rows of the recorded network in batches of one size, 0 for the one that it chooses itself."""
     import torch
 
-    from model.network.cuda_engine import GpuEngine
-    from model.network.torch_engine import EagerEngine
+    from model.network.cuda_engine import CudaEngine
+    from model.network.torch_engine import TorchEngine
 
     network, info = load_network(path)
     side = info.preprocessing.size_px
     start = time.perf_counter()
     try:
-        engine = GpuEngine(network, side, batch=batch)
+        engine = CudaEngine(network, side, batch=batch)
     except torch.OutOfMemoryError as error:
         print(f"{side} px, batch {batch}: {error}", file=sys.stderr)
         return []
     ready_s = time.perf_counter() - start
     shown = pictures(side, 16)[np.arange(engine.batch) % 16]
-    plain = EagerEngine(network, device="cuda")
+    plain = TorchEngine(network, device="cuda")
     cosines = np.einsum("nd,nd->n", engine(shown), plain(shown))
     slots = [next(engine._turns) for _ in range(2)]
 

@@ -47,7 +47,7 @@ SLOW_WORKER = Path(__file__).parent / "plugins" / "slow_worker.py"
 
 
 @dataclass
-class Farm:
+class LocalCluster:
     """A broker with an archive, and workers near or far.
 
     Attributes:
@@ -110,7 +110,7 @@ class Farm:
 
 
 @contextlib.contextmanager
-def farm() -> Iterator[Farm]:
+def farm() -> Iterator[LocalCluster]:
     """A broker on the host `hub`, in an empty folder."""
     with contextlib.ExitStack() as leaving:
         folder = Path(tempfile.mkdtemp(prefix="oshiwake-net-"))
@@ -135,13 +135,13 @@ def farm() -> Iterator[Farm]:
             "DEVICE": "cpu",
         }
         env |= {f"OSHIWAKE_{name}": str(value) for name, value in own.items()}
-        made = Farm(folder, Redis(unix_socket_path=str(socket)), env)
+        made = LocalCluster(folder, Redis(unix_socket_path=str(socket)), env)
         leaving.callback(made.stop)
         until(lambda: _answers(made.redis), 20)
         yield made
 
 
-def intervals(made: Farm, names: list[str], chunks: int, limit_s: float) -> dict[str, list[float]]:
+def intervals(made: LocalCluster, names: list[str], chunks: int, limit_s: float) -> dict[str, list[float]]:
     """Seconds from one finished chunk to the next, for each of these workers, until all chunks are done."""
     ends: dict[str, list[float]] = defaultdict(list)
     deadline = time.monotonic() + limit_s

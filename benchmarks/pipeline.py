@@ -38,7 +38,7 @@ from store.part import PartSpec
 from store.run import PassSpec, Run, RunSpec
 from store.shard import Counts
 from store.store import Store
-from tasks.child_process import Child
+from tasks.child_process import ChildProcess
 from tasks.devices import gpus
 from tasks.messages import EmbedMessage
 from tasks.private_broker import private_broker
@@ -75,13 +75,13 @@ if gpus():
 
 
 @dataclass(frozen=True)
-class Farm:
+class LocalCluster:
     """Workers of one way, with a broker of their own."""
 
     way: Way
     store: Store
     queue: Queue
-    worker: Child
+    worker: ChildProcess
     spec: RunSpec
 
     def embed(self, paths: list[Path], chunk: int) -> tuple[float, float]:
@@ -189,7 +189,7 @@ def row(
 
 
 @contextlib.contextmanager
-def farm(way: Way, folder: Path, weights: Path) -> Iterator[Farm]:
+def farm(way: Way, folder: Path, weights: Path) -> Iterator[LocalCluster]:
     """Start a broker and a worker process for each core."""
     place = folder / way.name
     place.mkdir()
@@ -212,9 +212,9 @@ def farm(way: Way, folder: Path, weights: Path) -> Iterator[Farm]:
         spec = RunSpec(
             archive, str((place / "out").absolute()), time.time(), info.digest, version, info.dimension, "private"
         )
-        worker = Child(f"worker {way.name}", command, folder=place, log=place / "worker.log", env=env)
+        worker = ChildProcess(f"worker {way.name}", command, folder=place, log=place / "worker.log", env=env)
         try:
-            yield Farm(way, store, Queue(settings), worker, spec)
+            yield LocalCluster(way, store, Queue(settings), worker, spec)
         finally:
             worker.ask_to_stop()
             worker.wait(time.monotonic() + 10)

@@ -25,7 +25,7 @@ from model.images.decoding import decode
 from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
 from model.network.resnet18 import Network
-from model.network.torch_engine import EagerEngine
+from model.network.torch_engine import TorchEngine
 from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo
 from model.synthesis import Identity, draw
 
@@ -99,7 +99,7 @@ def untrained(like: Embedder) -> Embedder:
 
     torch.manual_seed(0)
     preprocessing: Preprocessing = like.info.preprocessing
-    engine = EagerEngine(Network(like.info.dimension))
+    engine = TorchEngine(Network(like.info.dimension))
     return Embedder(engine, WeightsInfo("", "", like.info.dimension, preprocessing, 0.5))
 
 

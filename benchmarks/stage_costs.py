@@ -30,9 +30,9 @@ from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from model.synthesis import Identity, draw
-from producer.chunks import Lister
+from producer.chunks import ListingWriter
 from producer.scan import Scan
-from store.incremental import KnownFiles
+from store.incremental import UnchangedFiles
 from store.part import Part, PartSpec
 from workers.assigning import Assigner
 from workers.reducing import reduce_run
@@ -74,7 +74,7 @@ def scan_ms(folder: Path, files: int) -> Pair:
     tree = made_tree(folder / "tree", files, files // 500)
     part = Part(folder / "runs", "20261123-0412/archive")
     part.begin(PartSpec(str(tree), "key"))
-    lister = Lister(part, KnownFiles(None), 256)
+    lister = ListingWriter(part, UnchangedFiles(None), 256)
     return _per_image(lambda: lister.write(Scan(os.fsencode(tree)), lambda chunk: None), files)
 
 

@@ -7,11 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from producer.exclusion import PassedOver
-from store.incremental import KnownFiles
+from store.incremental import UnchangedFiles
 from store.listing import Kind, Listed, SortKey
 from store.part import Part, ScanTotals
 
-__all__ = ["Lister", "planned_images"]
+__all__ = ["ListingWriter", "planned_images"]
 
 _RAMP = (16, 32, 64, 128)
 _CHUNKS_PER_STEP = 4
@@ -30,7 +30,7 @@ def planned_images(chunk: int, largest: int) -> int:
     return min(largest, _RAMP[step]) if step < len(_RAMP) else largest
 
 
-class Lister:
+class ListingWriter:
     """Lists one part, chunk by chunk; goes on where an earlier lister of the same part has stopped.
 
     Attributes:
@@ -39,7 +39,7 @@ class Lister:
         reused: Of these, unchanged files whose outcome is known.
     """
 
-    def __init__(self, part: Part, known: KnownFiles, largest: int) -> None:
+    def __init__(self, part: Part, known: UnchangedFiles, largest: int) -> None:
         self.files = self.to_read = self.reused = 0
         self._part = part
         self._known = known

@@ -10,14 +10,14 @@ from dataclasses import replace
 from model.images.preprocessing import Preprocessing
 from model.network.weights_file import read_info
 from producer.bucket_scan import scan_of
-from producer.chunks import Lister
+from producer.chunks import ListingWriter
 from producer.errors import BadRequest
 from producer.exclusion import Exclusion, PassedOver
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
 from store.errors import LockHeld
-from store.files import sweep
-from store.incremental import KnownFiles
+from store.files import clean_up
+from store.incremental import UnchangedFiles
 from store.journal import journal_exists
 from store.listing import Listed
 from store.part import Part, PartSpec, ScanTotals
@@ -109,7 +109,7 @@ class Dispatcher:
             return self._send(run, on_scan, check)
 
     def _send(self, run: Run, on_scan: OnScan, check: Callable[[], None]) -> ScanTotals:
-        sweep(run.folder)
+        clean_up(run.folder)
         pass_ = run.last_pass
         waiting = [(part, chunk) for part in (pass_.references, run.archive) for chunk in part.unread_chunks()]
         counts = pass_.references.counts() + run.archive.counts()
@@ -173,7 +173,7 @@ class Dispatcher:
         """List a part and send its chunks as they are listed; return how many were sent."""
         spec = part.spec
         earlier = next(iter(self._store.parts_of(spec.root, spec.embedding_key)), None)
-        lister = Lister(part, KnownFiles(earlier), self._chunk_images)
+        lister = ListingWriter(part, UnchangedFiles(earlier), self._chunk_images)
         sent, looked_s = 0, time.monotonic()
 
         def on_chunk(chunk: int) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from store.run import Run
-from tasks.child_process import Child
+from tasks.child_process import ChildProcess
 from tasks.private_broker import private_broker
 from tasks.queue_client import Queue
 from tasks.settings import Settings
 from tasks.worker_processes import plan_workers, running_workers
 
-__all__ = ["Farm", "local_farm"]
+__all__ = ["LocalCluster", "local_cluster"]
 
 
 _GRACE_S = 5.0
@@ -26,7 +26,7 @@ _PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
-class Farm:
+class LocalCluster:
     """A running broker with its workers.
 
     Attributes:
@@ -37,11 +37,11 @@ class Farm:
 
     queue: Queue
     settings: Settings
-    children: list[Child]
+    children: list[ChildProcess]
 
 
 @contextlib.contextmanager
-def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[Farm]:
+def local_cluster(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[LocalCluster]:
     """Start a broker and workers for one run; stop them all at the end, whatever ends it.
 
     Raises:
@@ -60,6 +60,6 @@ def local_farm(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[
             # A worker that is asked to stop waits for its broker in several places of Celery; this broker dies with us.
             death = signal.SIGKILL
             with running_workers(plans, own, run.logs, logs=True, grace_s=_GRACE_S, at_our_death=death) as workers:
-                yield Farm(Queue(own), own, [broker.process, *workers])
+                yield LocalCluster(Queue(own), own, [broker.process, *workers])
         finally:
             run.note_broker(None)

@@ -14,19 +14,19 @@ from producer.errors import RunFailed
 from producer.printing import duration
 from producer.status import RunState, RunStatus, StatusReader
 from store.run import Run
-from tasks.child_process import Child
+from tasks.child_process import ChildProcess
 
 if TYPE_CHECKING:
     from tasks.queue_client import Queue
 
-__all__ = ["View", "watch"]
+__all__ = ["ProgressView", "watch"]
 
 _POLL_S = 0.25
 _LINE_EVERY_S = 10.0
 _SILENCE_S = 10.0
 
 
-class View:
+class ProgressView:
     """Shows a status again and again, in the form that suits where it goes."""
 
     def __init__(self, console: Console) -> None:
@@ -45,7 +45,7 @@ class View:
         self._next_line_s = time.monotonic() + _LINE_EVERY_S
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[View]:
+    def open(self) -> Iterator[ProgressView]:
         """Show while the block runs."""
         with self._bar:
             self._task = self._bar.add_task("starting", total=None, speed="")
@@ -76,7 +76,7 @@ class View:
             self._console.print(f"{text}{numbers} {speed}".rstrip(), highlight=False, soft_wrap=True)
 
 
-def watch(run: Run, queue: Queue, view: View, children: Sequence[Child] = ()) -> RunStatus:
+def watch(run: Run, queue: Queue, view: ProgressView, children: Sequence[ChildProcess] = ()) -> RunStatus:
     """Show a run until it has ended.
 
     Raises:

@@ -1,6 +1,7 @@
 """The reference pictures: a folder per character, or a JSON file `{"name": "folder or list of files"}`.
 
-A folder that holds only folders is a series, and its characters are called `Series/Character` (`model.dataset.reserved_folders`).
+A folder that holds only folders is a series, and its characters are called `Series/Character`
+(`model.dataset.reserved_folders`).
 """
 
 from __future__ import annotations

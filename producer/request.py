@@ -15,7 +15,7 @@ from producer.errors import BadRequest
 from producer.exclusion import NOTHING_ASKED, Exclusion
 from producer.references import References, find_references
 from store.journal import JOURNAL_FOLDER
-from store.location import ObjectPath, place
+from store.location import ObjectPath, location
 from store.object_storage import folder_exists, is_remote, real_path
 from store.roots import ANYWHERE, Roots
 from store.run import Mode, PassSpec
@@ -172,7 +172,7 @@ def check_bucket(output: str, mode: Mode) -> Path:
         folder_exists(os.fsencode(output))
     except OSError as error:
         raise BadRequest(f"the output {output} cannot be listed: {error.strerror}") from error
-    return place(output)
+    return location(output)
 
 
 def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:

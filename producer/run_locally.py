@@ -6,23 +6,23 @@ import contextlib
 from collections.abc import Iterator
 
 from producer.dispatch import Dispatcher, create_run
-from producer.local_cluster import Farm, local_farm
-from producer.progress_view import View, watch
+from producer.local_cluster import LocalCluster, local_cluster
+from producer.progress_view import ProgressView, watch
 from producer.request import RuleOptions, SortRequest
 from producer.session import Session
 from producer.status import RunStatus
 from store.run import Run
 from workers.output import need_output
 
-__all__ = ["assign_here", "sort_here", "work_here"]
+__all__ = ["reassign_locally", "run_locally", "sort_locally"]
 
 
-def sort_here(session: Session, request: SortRequest, processes: int = 0) -> RunStatus:
+def sort_locally(session: Session, request: SortRequest, processes: int = 0) -> RunStatus:
     """Make a run and carry it out; return its outcome."""
-    return work_here(session, create_run(session.store, request, "private"), processes, again=False)
+    return run_locally(session, create_run(session.store, request, "private"), processes, again=False)
 
 
-def work_here(session: Session, run: Run, processes: int = 0, *, again: bool = True) -> RunStatus:
+def run_locally(session: Session, run: Run, processes: int = 0, *, again: bool = True) -> RunStatus:
     """Go on with a private run, from the start or from wherever it stopped.
 
     `again` says that it may have been cancelled or undone, and is so no more. When this is interrupted, everything that
@@ -34,7 +34,7 @@ def work_here(session: Session, run: Run, processes: int = 0, *, again: bool = T
         return watch(run, farm.queue, view, farm.children)
 
 
-def assign_here(
+def reassign_locally(
     session: Session, run: Run, options: RuleOptions, references: str | None, processes: int = 0
 ) -> RunStatus:
     """Assign a private run again."""
@@ -45,12 +45,12 @@ def assign_here(
 
 
 @contextlib.contextmanager
-def _working(session: Session, run: Run, processes: int) -> Iterator[tuple[Farm, View]]:
+def _working(session: Session, run: Run, processes: int) -> Iterator[tuple[LocalCluster, ProgressView]]:
     """A farm for a run and the view that shows it; interrupted, it says what it does and how to go on."""
     need_output(run)
-    view = View(session.err)
+    view = ProgressView(session.err)
     try:
-        with view.open(), local_farm(run, session.settings, processes=processes) as farm:
+        with view.open(), local_cluster(run, session.settings, processes=processes) as farm:
             try:
                 yield farm, view
             except (KeyboardInterrupt, SystemExit):

@@ -15,7 +15,7 @@ from store.part import ScanTotals
 from store.run import PassSpec, Run, RunSpec
 from tasks.errors import BrokerUnreachable
 from tasks.pass_progress import PassProgress
-from tasks.worker_registry import WorkerAlive
+from tasks.worker_registry import LiveWorker
 
 if TYPE_CHECKING:
     from tasks.queue_client import Queue  # loads Redis, which a run that has ended needs no more
@@ -92,7 +92,7 @@ class RunStatus:
     silent_s: float | None = None
     shared: tuple[int, int] = (0, 0)
     reduced: tuple[int, int] = (0, 0)
-    workers: list[WorkerAlive] = field(default_factory=list)
+    workers: list[LiveWorker] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     references: str = ""
     rule: str = ""
@@ -166,7 +166,7 @@ class StatusReader:
         files = self._files = self._look(number, live)
         return self._status(files, live, workers, reachable)
 
-    def _ask(self, number: int) -> tuple[PassProgress | None, list[WorkerAlive], bool]:
+    def _ask(self, number: int) -> tuple[PassProgress | None, list[LiveWorker], bool]:
         """The live counters and workers, and whether the queue answers."""
         if self._queue is None:
             return None, [], False
@@ -201,7 +201,7 @@ class StatusReader:
         )
 
     def _status(
-        self, files: _Files, live: PassProgress | None, workers: list[WorkerAlive], reachable: bool
+        self, files: _Files, live: PassProgress | None, workers: list[LiveWorker], reachable: bool
     ) -> RunStatus:
         run, archive, references, summary = self._run, files.archive, files.references, files.summary
         # Looked at once: a state of its own and a summary of another moment would contradict each other.

@@ -23,6 +23,7 @@ from store.temporary_folders import Scratch
 
 __all__ = [
     "SCHEMA",
+    "clean_up",
     "names_in",
     "naming",
     "new_file",
@@ -30,7 +31,6 @@ __all__ = [
     "read_json",
     "read_json_if_there",
     "remove_folder",
-    "sweep",
     "sync_file",
     "sync_files",
     "sync_folder",
@@ -93,7 +93,7 @@ def _put(temporary: Path, path: Path, replace: bool) -> None:
 def unfinished(path: Path) -> Iterator[Path]:
     """A temporary file beside `path`, taken away at the end if it is still there.
 
-    It is locked as long as its writer lives; that is how `sweep` knows what the dead have left.
+    It is locked as long as its writer lives; that is how `clean_up` knows what the dead have left.
     """
     temporary = temporary_beside(path)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -117,7 +117,7 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def sweep(folder: Path, *, below: bool = True) -> None:
+def clean_up(folder: Path, *, below: bool = True) -> None:
     """Take away the unfinished files in a folder, and below it, whose writers have died.
 
     On a file system without locks they stay: nobody can tell there. Objects are never unfinished.

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
-from store.listing import Kind, KnownAt, Listed, listing_digest, sort_key
+from store.listing import CacheHit, Kind, Listed, listing_digest, sort_key
 from store.part import Part
 from store.shard import read_shard
 
-__all__ = ["KnownFiles"]
+__all__ = ["UnchangedFiles"]
 
 
-class KnownFiles:
+class UnchangedFiles:
     """A cursor through an earlier part, moved along by a scan that goes in the same order.
 
     Both sides are sorted, so one pass over each is enough and memory stays flat however large the archive.
@@ -24,7 +24,7 @@ class KnownFiles:
         self._rows = iter(()) if part is None else _known_rows(part)
         self._current = next(self._rows, None)
 
-    def find(self, listed: Listed) -> KnownAt | None:
+    def find(self, listed: Listed) -> CacheHit | None:
         """Where the outcome of this file stands, if it has the same size and time as then.
 
         Must be called in the order of the scan.
@@ -39,7 +39,7 @@ class KnownFiles:
         return None
 
 
-def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, KnownAt]]:
+def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, CacheHit]]:
     """Path, member, size and time of the files of a part whose outcome stands, and where that is, in scan order."""
     with_shard = set(part.shard_chunks())
     names = ("path", "member", "size", "mtime_ns", "kind", "known_part", "known_chunk", "known_row")
@@ -54,9 +54,9 @@ def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, KnownAt]]:
             if kind != Kind.PENDING:
                 continue
             if at[0] is not None:
-                yield path, member, size, mtime_ns, KnownAt(*at)
+                yield path, member, size, mtime_ns, CacheHit(*at)
             elif row in lasting:
-                yield path, member, size, mtime_ns, KnownAt(part.name, chunk, row)
+                yield path, member, size, mtime_ns, CacheHit(part.name, chunk, row)
 
 
 def _lasting(part: Part, chunk: int, listing: str) -> set[int]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from store.errors import DamagedStore, JournalBusy, OutputGone, StoreError
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
 from store.lease import Lease
-from store.object_storage import look_at, write_object
+from store.object_storage import stat_object, write_object
 from store.roots import Roots
 from store.temporary_folders import Scratch, sweep_scratch
 
@@ -181,7 +181,7 @@ class JournalLog(JournalDatabase):
         path = bytes(self._piece(self._next))
         try:
             # A server that does not know the condition is asked first; the lease keeps others away in between.
-            if look_at(path) is not None:
+            if stat_object(path) is not None:
                 raise FileExistsError
             write_object(path, content, new=True)
         except FileExistsError as error:

@@ -162,7 +162,7 @@ class JournalQueries:
         """
         if not stored_path(stored):
             raise DamagedStore(f"{self._path}: {repr(stored)[:100]} is no path of a journal")
-        return self.roots.place_bytes(stored)
+        return self.roots.here_bytes(stored)
 
     def _operation(self, row: tuple[int, str, bytes, bytes, bytes, bytes, bytes, str]) -> Operation:
         id_, action, path, member, source, target, digest, placed = row

@@ -13,7 +13,7 @@ import threading
 import time
 
 from store.errors import JournalBusy, StoreError
-from store.object_storage import delete_object, look_at, object_age_s, read_object, replace_object
+from store.object_storage import delete_object, object_age_s, read_object, replace_object, stat_object
 
 __all__ = ["Lease", "lease_note"]
 
@@ -100,7 +100,7 @@ class Lease:
         limit_s = time.monotonic() + wait_s
         first = last = None
         while True:
-            found = look_at(self._path)
+            found = stat_object(self._path)
             tag = found.tag if found else None
             if tag != last or first is None:
                 first, last, since_s = first or tag, tag, time.monotonic()
@@ -133,7 +133,7 @@ class Lease:
     def _is_ours(self) -> bool:
         """Whether what stands there is our own, written although the answer was lost; its tag is taken over then."""
         try:
-            found = look_at(self._path)
+            found = stat_object(self._path)
             if found is None or not read_object(self._path).startswith(self._name):
                 return False
         except OSError:

@@ -19,7 +19,7 @@ from store.files import SCHEMA, check_schema, new_files
 from store.location import read_whole
 from store.readable_names import readable_name
 
-__all__ = ["Kind", "KnownAt", "Listed", "SortKey", "listing_digest", "read_listing", "write_listing", "write_listings"]
+__all__ = ["CacheHit", "Kind", "Listed", "SortKey", "listing_digest", "read_listing", "write_listing", "write_listings"]
 
 SortKey = tuple[tuple[bytes, ...], bytes]
 """Orders files as the scan meets them: folder by folder, names as bytes, then the names inside an archive file."""
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class KnownAt:
+class CacheHit:
     """Where the outcome of an unchanged file already stands: a row of a chunk of an earlier part."""
 
     part: str
@@ -64,7 +64,7 @@ class Listed:
     member: bytes = b""
     kind: Kind = Kind.PENDING
     reason: str = ""
-    known: KnownAt | None = None
+    known: CacheHit | None = None
     label: str = ""
 
     @property
@@ -199,7 +199,7 @@ def _listed(
     known_row: int,
     label: str,
 ) -> Listed:
-    known = KnownAt(known_part, known_chunk, known_row) if known_part is not None else None
+    known = CacheHit(known_part, known_chunk, known_row) if known_part is not None else None
     return Listed(path, size, mtime_ns, member, Kind(kind), reason, known, label)
 
 

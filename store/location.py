@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from store.object_cache import Kept
 from store.object_storage import delete_object, is_remote, list_folder, object_exists, read_object, write_object
 
-__all__ = ["ObjectPath", "default_store", "local_logs", "place", "read_whole"]
+__all__ = ["ObjectPath", "default_store", "local_logs", "location", "read_whole"]
 
 _LASTING = ("listing", "shards")
 """Folders of what is written once."""
@@ -39,7 +39,7 @@ def local_logs(folder: Path) -> Path:
     return (default_store() if isinstance(folder, ObjectPath) else folder) / "logs"
 
 
-def place(address: str | Path) -> Path:
+def location(address: str | Path) -> Path:
     """A folder's absolute path, or an `ObjectPath` in its stead."""
     text = os.fspath(address) if not isinstance(address, ObjectPath) else str(address)
     return cast(Path, ObjectPath(text.rstrip("/"))) if is_remote(text) else Path(os.path.abspath(text))

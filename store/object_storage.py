@@ -24,12 +24,11 @@ from store.errors import MissingExtra
 
 __all__ = [
     "Entry",
-    "Seen",
+    "ObjectStat",
     "delete_object",
     "folder_exists",
     "is_remote",
     "list_folder",
-    "look_at",
     "object_age_s",
     "object_exists",
     "object_time",
@@ -37,6 +36,7 @@ __all__ = [
     "read_object",
     "real_path",
     "replace_object",
+    "stat_object",
     "write_object",
 ]
 
@@ -81,7 +81,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObjectStat:
     """What a server says of an object.
 
     Attributes:
@@ -187,7 +187,7 @@ def object_exists(path: bytes) -> bool:
     return any(found["Key"] == key for found in page.get("Contents", ())) or folder_exists(path)
 
 
-def look_at(path: bytes) -> Seen | None:
+def stat_object(path: bytes) -> ObjectStat | None:
     """What the server says of an object; None where there is none.
 
     Raises:
@@ -199,7 +199,7 @@ def look_at(path: bytes) -> Seen | None:
             found = _files().call_s3("head_object", Bucket=bucket, Key=key)
     except FileNotFoundError:
         return None
-    return Seen(found["ETag"], _bytes(found.get("Metadata", {}).get(_DIGEST, "")))
+    return ObjectStat(found["ETag"], _bytes(found.get("Metadata", {}).get(_DIGEST, "")))
 
 
 def write_object(path: bytes, content: bytes, *, new: bool = False, digest: bytes = b"") -> None:
@@ -209,7 +209,7 @@ def write_object(path: bytes, content: bytes, *, new: bool = False, digest: byte
         path: Its address.
         content: Its content.
         new: Only if there is none, as the server sees it. A server that does not know the condition overwrites.
-        digest: sha256 of the content, for `look_at`.
+        digest: sha256 of the content, for `stat_object`.
 
     Raises:
         FileExistsError: `new`, and there is one.

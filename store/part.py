@@ -75,7 +75,7 @@ class Part:
     """A folder of the store that holds one part.
 
     Attributes:
-        name: Place within the store, e.g. `20261123-0412-k7m2p/archive`; what a `KnownAt` refers to.
+        name: Place within the store, e.g. `20261123-0412-k7m2p/archive`; what a `CacheHit` refers to.
     """
 
     def __init__(self, store_runs: Path, name: str, roots: Roots = ANYWHERE) -> None:

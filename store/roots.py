@@ -100,7 +100,7 @@ class Roots:
         except UnknownRoot:
             return stored
 
-    def place_bytes(self, stored: bytes) -> bytes:
+    def here_bytes(self, stored: bytes) -> bytes:
         """Where such a path stands on this machine; whether it leads out of the roots is not looked at.
 
         Raises:

@@ -16,7 +16,7 @@ from pydantic import Field, StrictBool
 from store.errors import RunNotFound
 from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
 from store.files import names_in, read_json, read_json_if_there, write_json
-from store.location import local_logs, place
+from store.location import local_logs, location
 from store.lock import hold, holder
 from store.part import Part
 from store.roots import ANYWHERE, Roots
@@ -246,7 +246,7 @@ class Run:
         Raises:
             UnknownRoot, OutsideRoots: As `Roots.here`.
         """
-        return place(self.roots.here(self.spec.output))
+        return location(self.roots.here(self.spec.output))
 
     @property
     def whole(self) -> bool:

@@ -20,8 +20,8 @@ from typing import cast
 
 from store.errors import DamagedStore, RunNotFound, StoreError
 from store.fields import valid_part, valid_weights_name
-from store.files import new_file, read_json, sweep, write_json
-from store.location import ObjectPath, default_store, local_logs, place
+from store.files import clean_up, new_file, read_json, write_json
+from store.location import ObjectPath, default_store, local_logs, location
 from store.object_cache import Kept
 from store.part import Part
 from store.roots import ANYWHERE, Roots
@@ -46,7 +46,7 @@ class Store:
         Raises:
             NewerSchema: A newer program wrote it.
         """
-        self.root = place(root)
+        self.root = location(root)
         self.runs = self.root / "runs"
         self.roots = roots
         if self.exists:
@@ -102,11 +102,11 @@ class Store:
 
     def _sweep(self) -> None:
         """Take away what producers left that died before their runs were whole."""
-        sweep(self.root, below=False)
-        sweep(self.root / "weights")
+        clean_up(self.root, below=False)
+        clean_up(self.root / "weights")
         for folder in self.runs.iterdir():
             if not (folder / "passes" / "1" / "pass.json").exists():
-                sweep(folder)
+                clean_up(folder)
 
     def _claim(self, created_s: float) -> Run:
         while True:

@@ -15,7 +15,7 @@ from tasks.messages import AssignMessage, ReduceMessage
 from tasks.sending import send_assign, send_reduce
 from tasks.worker_context import passes, progress, redis, store
 from tasks.worker_counters import Work
-from tasks.worker_registry import workers_alive
+from tasks.worker_registry import live_workers
 
 __all__ = ["assign", "share"]
 
@@ -45,7 +45,7 @@ def share(run: Run, number: int) -> int:
 
 
 def _reducers(client: Redis) -> int:
-    return sum(worker.processes for worker in workers_alive(client) if REDUCE_QUEUE in worker.queues)
+    return sum(worker.processes for worker in live_workers(client) if REDUCE_QUEUE in worker.queues)
 
 
 def _failed(job: Job[AssignMessage], error: Exception) -> None:

@@ -22,9 +22,9 @@ from store.run import Run
 from tasks.celery_app import app
 from tasks.errors import StoreNotVisible
 from tasks.messages import Message, RunMessage, decode_message
-from tasks.retry_policy import Pause, Tries
+from tasks.retry_policy import Attempts, Backoff
 from tasks.worker_context import redis, store
-from tasks.worker_registry import workers_alive
+from tasks.worker_registry import live_workers
 from workers.errors import PassOver
 
 __all__ = ["Job", "need_store", "pass_on", "pause", "run_task", "task"]
@@ -34,7 +34,7 @@ R = TypeVar("R", bound=RunMessage)
 
 _log = logging.getLogger(__name__)
 
-pause = Pause()
+pause = Backoff()
 """How long this process keeps away from the queue when it has failed."""
 
 
@@ -150,14 +150,14 @@ def _broker() -> Iterator[None]:
         raise Reject(str(error), requeue=True) from error
 
 
-def pass_on(job: Job[M], send: Callable[[Tries], None]) -> bool:
+def pass_on(job: Job[M], send: Callable[[Attempts], None]) -> bool:
     """Have a message that this worker has failed at tried again, by another worker if there is any.
 
     Returns:
         Whether there is to be another try.
     """
-    tries = Tries.of(job.request)
-    listening = {worker.name for worker in workers_alive(redis()) if job.message.queue in worker.queues}
+    tries = Attempts.of(job.request)
+    listening = {worker.name for worker in live_workers(redis()) if job.message.queue in worker.queues}
     others = listening - tries.failed_at - {job.worker}
     following = tries.after_failure(job.worker, others)
     if following is None:

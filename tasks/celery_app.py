@@ -76,8 +76,8 @@ def _make_app(settings: Settings) -> Celery:
         worker_send_task_events=True,
         task_send_sent_event=True,
         # On SIGTERM the chunk in hand is finished, however long that takes; on SIGQUIT it goes back to the queue.
-        # Celery's soft shutdown in between waits for its whole time, also with nothing left to do; `tasks.worker_processes` does
-        # not.
+        # Celery's soft shutdown in between waits for its whole time, also with nothing left to do;
+        # `tasks.worker_processes` does not.
         worker_soft_shutdown_timeout=0.0,
         timezone="UTC",
     )

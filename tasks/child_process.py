@@ -15,12 +15,12 @@ from pathlib import Path
 from tasks.errors import FleetFailed
 from workers.parent_death import end_with_parent
 
-__all__ = ["Child"]
+__all__ = ["ChildProcess"]
 
 _LOG_LINES = 12
 
 
-class Child:
+class ChildProcess:
     """A running process.
 
     Attributes:
@@ -91,7 +91,7 @@ class Child:
         if not self.ended:
             self._process.terminate()
 
-    def ask_to_hand_back(self) -> None:
+    def ask_to_requeue(self) -> None:
         """Send SIGQUIT: a Celery worker puts what it has in hand back in the queue and ends."""
         if not self.ended:
             self._process.send_signal(signal.SIGQUIT)

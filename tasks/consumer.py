@@ -1,8 +1,8 @@
 """Celery's consumer, which here takes no orders from whoever reaches the broker.
 
 Gossip and mingle let workers take over what others say: which tasks to revoke, and even which to start. The workers of
-a run find each other by their heartbeats (`tasks.worker_registry`). Of Celery's commands to workers those stay that only look,
-for Flower's pages (`tasks.message_envelope.COMMANDS`).
+a run find each other by their heartbeats (`tasks.worker_registry`). Of Celery's commands to workers those stay that
+only look, for Flower's pages (`tasks.message_envelope.COMMANDS`).
 """
 
 from __future__ import annotations

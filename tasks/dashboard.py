@@ -23,12 +23,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tasks.broker_address import safe_url
-from tasks.child_process import Child
+from tasks.child_process import ChildProcess
 from tasks.dashboard_login import dashboard_login
 from tasks.errors import BadSettings, FleetFailed
 from tasks.settings import Settings
 
-__all__ = ["Dashboard", "Place", "default_state", "host_and_port", "running_dashboard"]
+__all__ = ["Address", "Dashboard", "default_state", "host_and_port", "running_dashboard"]
 
 _START_S = 60.0
 _STOP_S = 10.0
@@ -49,7 +49,7 @@ _CHOSEN = {
 
 
 @dataclass(frozen=True)
-class Place:
+class Address:
     """Where the dashboard listens.
 
     Attributes:
@@ -112,7 +112,7 @@ class Dashboard:
         login: Who may enter, in a line for a person.
     """
 
-    process: Child
+    process: ChildProcess
     url: str
     login: str
 
@@ -141,7 +141,7 @@ def default_state() -> Path:
 
 
 @contextlib.contextmanager
-def running_dashboard(settings: Settings, place: Place) -> Iterator[Dashboard]:
+def running_dashboard(settings: Settings, place: Address) -> Iterator[Dashboard]:
     """Run Flower until the block ends; it saves its state then, and now and then before.
 
     Raises:
@@ -158,7 +158,7 @@ def running_dashboard(settings: Settings, place: Place) -> Iterator[Dashboard]:
     # Tasks of one broker mean nothing beside those of another.
     broker = hashlib.sha256(safe_url(settings.broker_url).encode()).hexdigest()[:8]
     chosen = {f"FLOWER_{name}": value for name, value in {**_CHOSEN, "DB": str(folder / f"flower-{broker}")}.items()}
-    child = Child(
+    child = ChildProcess(
         "the dashboard",
         [sys.executable, "-m", "tasks.dashboard"],
         folder=folder,
@@ -180,7 +180,7 @@ def running_dashboard(settings: Settings, place: Place) -> Iterator[Dashboard]:
             child.kill()
 
 
-def _wait(child: Child, place: Place) -> None:
+def _wait(child: ChildProcess, place: Address) -> None:
     """Wait until the page answers."""
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:

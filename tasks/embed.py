@@ -21,7 +21,7 @@ from tasks.base import Job, pass_on, pause, run_task
 from tasks.celery_app import settings
 from tasks.errors import PoisonousChunk
 from tasks.messages import EmbedMessage, ReduceMessage
-from tasks.retry_policy import Tries
+from tasks.retry_policy import Attempts
 from tasks.sending import send_embed, send_reduce
 from tasks.worker_context import embedders, in_hand, passes, progress, store
 from tasks.worker_counters import Work
@@ -56,7 +56,7 @@ def _failed(job: Job[EmbedMessage], error: Exception) -> None:
         progress().failed(message.run, message.number, message.what, f"{type(error).__name__}: {error}")
 
 
-def _send_on(message: EmbedMessage, tries: Tries) -> None:
+def _send_on(message: EmbedMessage, tries: Attempts) -> None:
     in_hand().sent(message)
     send_embed(message, tries)
 
@@ -78,7 +78,7 @@ def embed(job: Job[EmbedMessage], run: Run) -> str:
         deliveries = told.result() if job.redelivered else 1
         if deliveries > GIVE_UP:
             raise PoisonousChunk(f"{deliveries - 1} workers died at it")
-        return _embed(job, run, told, careful=deliveries >= CAREFUL)
+        return _embed(job, run, told, isolated=deliveries >= CAREFUL)
     except (PictureStuck, DeviceLost) as error:
         # No thread can be stopped from outside, and no failed GPU used again. The process ends; the chunk goes back to
         # the queue and is counted.
@@ -95,12 +95,12 @@ def _teller() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "tell")
 
 
-def _embed(job: Job[EmbedMessage], run: Run, told: Future[int], *, careful: bool) -> str:
+def _embed(job: Job[EmbedMessage], run: Run, told: Future[int], *, isolated: bool) -> str:
     from workers.embedding import embed_chunk
 
     message = job.message
     start = time.perf_counter()
-    counts, timings = embed_chunk(store(), run, message.part, message.chunk, embedders(), careful=careful)
+    counts, timings = embed_chunk(store(), run, message.part, message.chunk, embedders(), isolated=isolated)
     pause.after_success()
     _log.info(
         "action=embed run=%s part=%s chunk=%d images=%d wall_s=%.3f"

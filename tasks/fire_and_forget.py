@@ -13,7 +13,7 @@ from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
 
-__all__ = ["Unawaited"]
+__all__ = ["FireAndForget"]
 
 LAST_S = 2.0
 """Who wants to know that all has arrived waits so long for each answer."""
@@ -21,7 +21,7 @@ LAST_S = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Unawaited:
+class FireAndForget:
     """A connection of its own, on which commands arrive in their order, once at most, and with luck."""
 
     def __init__(self, pool: Any, silent_s: float = 15.0) -> None:
@@ -46,7 +46,7 @@ class Unawaited:
             RedisError: They cannot be sent now; the next ones will be sent by a new connection.
         """
         if self._busy:  # Celery sends from signal handlers too, perhaps in the midst of this
-            with contextlib.closing(Unawaited(self._pool)) as other:
+            with contextlib.closing(FireAndForget(self._pool)) as other:
                 other.send(*commands)
             return
         self._busy = True

@@ -19,7 +19,7 @@ from redis import Redis
 
 from tasks.messages import EmbedMessage, ReduceMessage
 
-__all__ = ["InHand"]
+__all__ = ["InFlight"]
 
 M = TypeVar("M", EmbedMessage, ReduceMessage)
 
@@ -100,7 +100,7 @@ return found
 )
 
 
-class InHand(Generic[M]):
+class InFlight(Generic[M]):
     """The chunks in hand, or the passes, in Redis: what is sent by one queue."""
 
     def __init__(self, redis: Redis, queue: str, kind: type[M], keep_s: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-__all__ = ["Claim"]
+__all__ = ["TrialLock"]
 
 _HELD_S = 900
 """An unrenewed claim ends after so long; one step with a measurement after it takes less."""
@@ -31,7 +31,7 @@ return deaths
 """
 
 
-class Claim:
+class TrialLock:
     """The claim of one message on one trial."""
 
     def __init__(self, redis: Redis, what: str, message: str) -> None:

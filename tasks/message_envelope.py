@@ -15,7 +15,7 @@ from typing import Any
 
 from tasks.errors import BadMessage
 from tasks.messages import MESSAGES, QUEUES, Message, decode_message
-from tasks.retry_policy import Tries
+from tasks.retry_policy import Attempts
 
 __all__ = ["COMMANDS", "rebuilt"]
 
@@ -75,7 +75,7 @@ def _task(payload: Any, queue: str) -> dict[str, Any]:
             "expires": None,
             "ignore_result": True,
             "redelivered": again,
-            **Tries.of(headers).headers,
+            **Attempts.of(headers).headers,
         },
         {"exchange": "", "routing_key": queue, "redelivered": again},
         number,

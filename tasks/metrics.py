@@ -18,7 +18,7 @@ from tasks.errors import BadSettings
 from tasks.redis_client import connect
 from tasks.settings import Settings
 from tasks.worker_counters import PREFIX, work_key
-from tasks.worker_registry import WorkerAlive, workers_alive
+from tasks.worker_registry import LiveWorker, live_workers
 
 __all__ = ["QueueCollector", "metrics_text", "scrape_connection", "serve_metrics"]
 
@@ -79,7 +79,7 @@ class QueueCollector:
         yield GaugeMetricFamily("oshiwake_taken_messages", "Messages that workers have in hand.", value=taken)
 
     def _workers(self) -> Iterator[Metric]:
-        alive = workers_alive(self._redis)
+        alive = live_workers(self._redis)
         up = GaugeMetricFamily("oshiwake_worker_up", "A worker whose heart beats.", labels=["worker", "queue"])
         processes = GaugeMetricFamily("oshiwake_worker_processes", "Tasks it handles at once.", labels=["worker"])
         for one in alive:
@@ -105,7 +105,7 @@ class QueueCollector:
                     gauge.add_metric([worker], fields[name])
             yield gauge
 
-    def _figures(self, alive: list[WorkerAlive]) -> dict[str, dict[str, float]]:
+    def _figures(self, alive: list[LiveWorker]) -> dict[str, dict[str, float]]:
         """What each worker added up, by name; one that has done nothing yet has done zero chunks."""
         names = {key.decode().removeprefix(PREFIX) for key in self._redis.scan_iter(match=f"{PREFIX}*", count=1000)}
         names |= {worker.name for worker in alive}

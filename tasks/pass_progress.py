@@ -18,7 +18,7 @@ from tasks.worker_counters import Work, add_work, work_key
 if TYPE_CHECKING:
     from redis import Redis
 
-__all__ = ["PassProgress", "Progress"]
+__all__ = ["PassCounters", "PassProgress"]
 
 _FAILED = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
@@ -92,7 +92,7 @@ Also = Callable[[Any], None]
 def _nothing(pipe: Any) -> None: ...
 
 
-class Progress:
+class PassCounters:
     """Counters and barriers in Redis."""
 
     def __init__(self, redis: Redis, keep_s: int) -> None:

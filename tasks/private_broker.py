@@ -19,7 +19,7 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from store.temporary_folders import Scratch, hold_scratch, sweep_scratch
-from tasks.child_process import Child
+from tasks.child_process import ChildProcess
 from tasks.errors import FleetFailed
 from tasks.redis_client import connect
 
@@ -41,7 +41,7 @@ class PrivateBroker:
         folder: For what is needed no longer than the broker, in it and beside it.
     """
 
-    process: Child
+    process: ChildProcess
     url: str
     folder: Path
 
@@ -56,7 +56,7 @@ def private_broker(log: Path) -> Iterator[PrivateBroker]:
     scratch = _scratch()
     folder = scratch.path
     command = [sys.executable, "-m", "tasks.private_broker", str(folder)]
-    child = Child("the private broker", command, folder=folder, log=log)
+    child = ChildProcess("the private broker", command, folder=folder, log=log)
     try:
         url = f"redis+socket://{folder / _SOCKET}"
         _wait(child, url)
@@ -80,7 +80,7 @@ def _scratch() -> Scratch:
     return scratch
 
 
-def _wait(child: Child, url: str) -> None:
+def _wait(child: ChildProcess, url: str) -> None:
     redis = connect(url, timeout_s=1.0)
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:

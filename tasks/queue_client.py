@@ -10,12 +10,12 @@ from redis.exceptions import RedisError
 
 from tasks.broker_address import safe_url
 from tasks.errors import BrokerUnreachable, NoWorker
-from tasks.in_flight import InHand
+from tasks.in_flight import InFlight
 from tasks.messages import EmbedMessage, ReduceMessage, TrainMessage
-from tasks.pass_progress import PassProgress, Progress
+from tasks.pass_progress import PassCounters, PassProgress
 from tasks.redis_client import check_broker, connect
 from tasks.settings import Settings
-from tasks.worker_registry import WorkerAlive, workers_alive
+from tasks.worker_registry import LiveWorker, live_workers
 
 __all__ = ["Queue"]
 
@@ -32,7 +32,7 @@ class Queue:
         self.url = safe_url(settings.broker_url)
         self._settings = settings
         self._redis = connect(settings.broker_url)
-        self.progress = Progress(self._redis, settings.keep_s)
+        self.progress = PassCounters(self._redis, settings.keep_s)
 
     def check(self) -> None:
         """Make sure that the broker answers and keeps what it is given.
@@ -42,11 +42,11 @@ class Queue:
         """
         check_broker(self._redis, self._settings.broker_url)
 
-    def workers(self) -> list[WorkerAlive]:
+    def workers(self) -> list[LiveWorker]:
         """The workers that live."""
-        return workers_alive(self._redis)
+        return live_workers(self._redis)
 
-    def look(self, run: str, number: int) -> tuple[PassProgress | None, list[WorkerAlive]]:
+    def look(self, run: str, number: int) -> tuple[PassProgress | None, list[LiveWorker]]:
         """How far a pass is, and who works.
 
         Raises:
@@ -81,7 +81,7 @@ class Queue:
         from tasks.celery_app import REDUCE_QUEUE
         from tasks.sending import send_reduce
 
-        passes = InHand(self._redis, REDUCE_QUEUE, ReduceMessage, self._settings.keep_s)
+        passes = InFlight(self._redis, REDUCE_QUEUE, ReduceMessage, self._settings.keep_s)
         send_reduce(message, passes, through=self._celery_producer)
 
     def send_train(self, message: TrainMessage) -> None:
@@ -91,10 +91,10 @@ class Queue:
         send_train(message, through=self._celery_producer)
 
     @functools.cached_property
-    def _in_hand(self) -> InHand[EmbedMessage]:
+    def _in_hand(self) -> InFlight[EmbedMessage]:
         from tasks.celery_app import EMBED_QUEUE
 
-        return InHand(self._redis, EMBED_QUEUE, EmbedMessage, self._settings.keep_s)
+        return InFlight(self._redis, EMBED_QUEUE, EmbedMessage, self._settings.keep_s)
 
     @functools.cached_property
     def _celery_producer(self) -> Any:

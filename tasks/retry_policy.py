@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ATTEMPTS", "FIRST", "Pause", "Tries"]
+__all__ = ["ATTEMPTS", "FIRST", "Attempts", "Backoff"]
 
 ATTEMPTS = 3
 """How often a chunk is tried before the run reports it as failed."""
@@ -20,7 +20,7 @@ _LONGEST_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True)
-class Tries:
+class Attempts:
     """The tries of a chunk so far, the present one included.
 
     Attributes:
@@ -32,7 +32,7 @@ class Tries:
     failed_at: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, request: Any) -> Tries:
+    def of(cls, request: Any) -> Attempts:
         """What came in a message's headers, or with a Celery request; of another form, as if nobody had tried."""
         attempt, failed_at = request.get("attempt"), request.get("failed_at")
         if not isinstance(attempt, int) or not 1 <= attempt <= _MOST:
@@ -46,7 +46,7 @@ class Tries:
         """For the message."""
         return {"attempt": self.attempt, "failed_at": sorted(self.failed_at)}
 
-    def after_failure(self, worker: str, others: Collection[str]) -> Tries | None:
+    def after_failure(self, worker: str, others: Collection[str]) -> Attempts | None:
         """The next try, after this one failed; None when there is no more.
 
         While others live that have not failed at it, only a worker's first failure counts: a machine without its mount,
@@ -55,18 +55,18 @@ class Tries:
         counts = worker not in self.failed_at or not others
         if counts and self.attempt >= ATTEMPTS:
             return None
-        return Tries(self.attempt + counts, self.failed_at | {worker})
+        return Attempts(self.attempt + counts, self.failed_at | {worker})
 
 
 def _is_name(worker: Any) -> bool:
     return isinstance(worker, str) and len(worker) <= _LONGEST_NAME
 
 
-FIRST = Tries()
+FIRST = Attempts()
 """Nobody has tried yet."""
 
 
-class Pause:
+class Backoff:
     """How long a process keeps away from the queue when it has failed: longer each time, while others do the work."""
 
     def __init__(self) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.celery_app import app
-from tasks.in_flight import InHand
+from tasks.in_flight import InFlight
 from tasks.messages import AssignMessage, EmbedMessage, Message, ReduceMessage, TrainMessage
-from tasks.retry_policy import FIRST, Tries
+from tasks.retry_policy import FIRST, Attempts
 
 __all__ = ["send_assign", "send_embed", "send_reduce", "send_train"]
 
 
-def send_embed(message: EmbedMessage, tries: Tries = FIRST, through: Any = None) -> None:
+def send_embed(message: EmbedMessage, tries: Attempts = FIRST, through: Any = None) -> None:
     """Put a chunk on the queue, through Celery's own connection or a given sender."""
     _send(message, headers=tries.headers, producer=through)
 
@@ -23,7 +23,7 @@ def send_assign(message: AssignMessage) -> None:
 
 
 def send_reduce(
-    message: ReduceMessage, passes: InHand[ReduceMessage], tries: Tries = FIRST, through: Any = None
+    message: ReduceMessage, passes: InFlight[ReduceMessage], tries: Attempts = FIRST, through: Any = None
 ) -> None:
     """Put a pass on the queue, through Celery's own connection or a given sender, and note that."""
     passes.sent(message)

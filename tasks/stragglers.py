@@ -1,4 +1,4 @@
-"""A worker that has nothing to do helps: it sends again what was lost, or is in hand for too long (`tasks.in_flight`)."""
+"""An idle worker sends again what was lost or is in flight for too long (`tasks.in_flight`)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from tasks.celery_app import EMBED_QUEUE, REDUCE_QUEUE, settings
-from tasks.in_flight import InHand
+from tasks.in_flight import InFlight
 from tasks.messages import EmbedMessage, ReduceMessage
-from tasks.pass_progress import Progress
+from tasks.pass_progress import PassCounters
 from tasks.sending import send_embed, send_reduce
-from tasks.worker_context import impatient_redis
+from tasks.worker_context import redis_without_retry
 
 __all__: list[str] = []
 
@@ -54,15 +54,15 @@ def _help(**_: Any) -> None:
 
 
 def _send_chunks() -> None:
-    for message in InHand(impatient_redis(), EMBED_QUEUE, EmbedMessage, settings.keep_s).overdue():
+    for message in InFlight(redis_without_retry(), EMBED_QUEUE, EmbedMessage, settings.keep_s).overdue():
         _log.warning("action=again run=%s what=%s", message.run, message.what)
         # Whoever holds it is slow rather than dead, as far as anybody can know: that counts against no picture.
-        Progress(impatient_redis(), settings.keep_s).answered(message.run, message.number, message.what)
+        PassCounters(redis_without_retry(), settings.keep_s).answered(message.run, message.number, message.what)
         send_embed(message)
 
 
 def _send_passes() -> None:
-    passes = InHand(impatient_redis(), REDUCE_QUEUE, ReduceMessage, settings.keep_s)
+    passes = InFlight(redis_without_retry(), REDUCE_QUEUE, ReduceMessage, settings.keep_s)
     for message in passes.overdue():
         _log.warning("action=again run=%s pass=%d", message.run, message.number)
         send_reduce(message, passes)

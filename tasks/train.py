@@ -8,10 +8,10 @@ import time
 from store.study import Trial, TrialResult
 from tasks.base import Job, task
 from tasks.celery_app import settings
-from tasks.lock import Claim
+from tasks.lock import TrialLock
 from tasks.messages import TrainMessage
 from tasks.sending import send_train
-from tasks.worker_context import device, impatient_redis, progress, store
+from tasks.worker_context import device, progress, redis_without_retry, store
 from tasks.worker_counters import Work
 from workers.errors import PassOver, TrialRefused
 
@@ -39,7 +39,7 @@ def train(job: Job[TrainMessage]) -> str:
         return f"{message.what}: has its result already"
     if not trial.exists and store().exists:
         raise PassOver("not in the store")
-    claim = Claim(impatient_redis(), message.what, job.request.id)
+    claim = TrialLock(redis_without_retry(), message.what, job.request.id)
     deaths = claim.take()
     if deaths is None:
         return f"{message.what}: another worker trains it"
@@ -63,7 +63,7 @@ def train(job: Job[TrainMessage]) -> str:
     return line
 
 
-def _train(trial: Trial, message: TrainMessage, claim: Claim, worker: str) -> str:
+def _train(trial: Trial, message: TrainMessage, claim: TrialLock, worker: str) -> str:
     on = device()
     from workers.train_slice import train_slice
 

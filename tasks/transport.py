@@ -9,8 +9,8 @@ when the broker stands still for longer than the socket's timeout, Celery writes
 kombu keeps the room taken: with one message at a time, the worker stays connected and takes nothing more for ever.
 
 Nor does a worker here wait to hear that an event has arrived, or what it notes of the messages that it has in hand
-(`tasks.fire_and_forget`): with a broker far away that took longer than all else between two chunks. A message whose note is
-lost does not come again if its worker dies as well; `tasks.in_flight` notices a chunk that is missing.
+(`tasks.fire_and_forget`): with a broker far away that took longer than all else between two chunks. A message whose
+note is lost does not come again if its worker dies as well; `tasks.in_flight` notices a chunk that is missing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kombu.utils.json import dumps
 from redis.exceptions import ResponseError
 
 from tasks.errors import BadMessage
-from tasks.fire_and_forget import Unawaited
+from tasks.fire_and_forget import FireAndForget
 from tasks.message_envelope import rebuilt
 
 __all__ = ["Transport", "install"]
@@ -84,8 +84,8 @@ class _Channel(redis.Channel):
     QoS = _QoS
 
     @cached_property
-    def unawaited(self) -> Unawaited:
-        return Unawaited(self.pool)
+    def unawaited(self) -> FireAndForget:
+        return FireAndForget(self.pool)
 
     def _put_fanout(self, exchange: str, message: Any, routing_key: str, **options: Any) -> None:
         """Publish an event, or a command to all workers: nobody may be there to hear it, so nobody waits."""

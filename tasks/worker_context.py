@@ -14,9 +14,9 @@ from store.store import Store
 from tasks.celery_app import EMBED_QUEUE, REDUCE_QUEUE, TRAIN_QUEUE, settings
 from tasks.devices import cores, embed_gpus, embed_processes, pin
 from tasks.errors import BadSettings
-from tasks.in_flight import InHand
+from tasks.in_flight import InFlight
 from tasks.messages import EmbedMessage, ReduceMessage
-from tasks.pass_progress import Progress
+from tasks.pass_progress import PassCounters
 from tasks.redis_client import connect
 from workers.parent_death import end_with_parent
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from workers.embedding import Embedders
 
-__all__ = ["device", "embedders", "impatient_redis", "in_hand", "passes", "progress", "redis", "store"]
+__all__ = ["device", "embedders", "in_hand", "passes", "progress", "redis", "redis_without_retry", "store"]
 
 _index = 0
 """Place of this process among the worker's children; decides its GPU."""
@@ -84,27 +84,27 @@ def redis() -> Redis:
 
 
 @functools.cache
-def impatient_redis() -> Redis:
+def redis_without_retry() -> Redis:
     """The connection of the worker's parent process, which must not wait: nothing is fetched or sent meanwhile."""
     return connect(settings.broker_url, timeout_s=1.0)
 
 
 @functools.cache
-def progress() -> Progress:
+def progress() -> PassCounters:
     """The counters in Redis."""
-    return Progress(redis(), settings.keep_s)
+    return PassCounters(redis(), settings.keep_s)
 
 
 @functools.cache
-def in_hand() -> InHand[EmbedMessage]:
+def in_hand() -> InFlight[EmbedMessage]:
     """The chunks in hand."""
-    return InHand(redis(), EMBED_QUEUE, EmbedMessage, settings.keep_s)
+    return InFlight(redis(), EMBED_QUEUE, EmbedMessage, settings.keep_s)
 
 
 @functools.cache
-def passes() -> InHand[ReduceMessage]:
+def passes() -> InFlight[ReduceMessage]:
     """The passes that were sent."""
-    return InHand(redis(), REDUCE_QUEUE, ReduceMessage, settings.keep_s)
+    return InFlight(redis(), REDUCE_QUEUE, ReduceMessage, settings.keep_s)
 
 
 @functools.cache

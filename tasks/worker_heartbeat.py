@@ -10,8 +10,8 @@ from typing import Any
 from celery import signals
 from redis.exceptions import RedisError
 
-from tasks.fire_and_forget import Unawaited
-from tasks.worker_context import impatient_redis
+from tasks.fire_and_forget import FireAndForget
+from tasks.worker_context import redis_without_retry
 from tasks.worker_registry import PREFIX
 
 __all__: list[str] = []
@@ -30,8 +30,8 @@ _description: dict[str, str] = {}
 
 
 @functools.cache
-def _connection() -> Unawaited:
-    return Unawaited(impatient_redis().connection_pool, _SILENT_S)
+def _connection() -> FireAndForget:
+    return FireAndForget(redis_without_retry().connection_pool, _SILENT_S)
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
@@ -58,6 +58,6 @@ def _leave(**_: Any) -> None:
     try:
         if keys:
             # By another connection: this runs as a signal is handled, perhaps in the midst of a beat.
-            impatient_redis().delete(*keys)
+            redis_without_retry().delete(*keys)
     except RedisError:
         pass  # the key expires by itself

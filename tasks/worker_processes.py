@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from store.location import place
-from tasks.child_process import Child
+from store.location import location
+from tasks.child_process import ChildProcess
 from tasks.devices import cores, embed_gpus, embed_processes
 from tasks.settings import Settings
 
@@ -83,7 +83,7 @@ def running_workers(
     grace_s: float,
     hand_back_s: float = 0.0,
     at_our_death: signal.Signals = signal.SIGTERM,
-) -> Iterator[list[Child]]:
+) -> Iterator[list[ChildProcess]]:
     """Start workers; stop them all at the end, also when something goes wrong in between.
 
     Args:
@@ -95,14 +95,14 @@ def running_workers(
         hand_back_s: How long it may then take to put that back in the queue, before it is killed.
         at_our_death: The signal that they get when this process dies.
     """
-    base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": str(place(settings.store))}
-    children: list[Child] = []
+    base = {"OSHIWAKE_BROKER_URL": settings.broker_url, "OSHIWAKE_STORE": str(location(settings.store))}
+    children: list[ChildProcess] = []
     with contextlib.ExitStack() as killing:  # of all of them, also when what comes before is interrupted
         for plan in plans:
             log = folder / f"{plan.name}.log" if logs else None
             env = {**base, **plan.env}
             name, command = f"worker {plan.name}", plan.command()
-            children.append(Child(name, command, folder=folder, log=log, env=env, at_our_death=at_our_death))
+            children.append(ChildProcess(name, command, folder=folder, log=log, env=env, at_our_death=at_our_death))
             killing.callback(children[-1].kill)
         try:
             yield children
@@ -112,7 +112,7 @@ def running_workers(
             _wait(children, grace_s)
             if hand_back_s:
                 for child in children:
-                    child.ask_to_hand_back()
+                    child.ask_to_requeue()
                 _wait(children, hand_back_s)
 
 
@@ -126,7 +126,7 @@ def _named(devices: Sequence[str]) -> list[tuple[str, str]]:
     return list(zip(names, devices, strict=True))
 
 
-def _wait(children: Sequence[Child], limit_s: float) -> None:
+def _wait(children: Sequence[ChildProcess], limit_s: float) -> None:
     deadline = time.monotonic() + limit_s
     for child in children:
         child.wait(deadline)

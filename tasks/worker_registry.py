@@ -1,7 +1,7 @@
 """Which workers live, told in a millisecond: each keeps a key in Redis that expires soon after its last heartbeat.
 
-Celery's own ping waits a second for answers. `python -m tasks.worker_registry` asks for this machine alone: the health check of a
-container.
+Celery's own ping waits a second for answers. `python -m tasks.worker_registry` asks for this machine alone: the
+health check of a container.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from redis import Redis
 
-__all__ = ["PREFIX", "WorkerAlive", "workers_alive"]
+__all__ = ["PREFIX", "LiveWorker", "live_workers"]
 
 PREFIX = "oshiwake:worker:"
 """Of the keys; the worker's name follows."""
 
 
 @dataclass(frozen=True)
-class WorkerAlive:
+class LiveWorker:
     """A worker whose heart beats.
 
     Attributes:
@@ -36,7 +36,7 @@ class WorkerAlive:
     processes: int
 
 
-def workers_alive(redis: Redis) -> list[WorkerAlive]:
+def live_workers(redis: Redis) -> list[LiveWorker]:
     """The workers that beat lately, by name."""
     client: Any = redis
     keys = list(client.scan_iter(match=f"{PREFIX}*", count=1000))
@@ -46,7 +46,7 @@ def workers_alive(redis: Redis) -> list[WorkerAlive]:
         for key, value in zip(keys, values, strict=True)
         if value is not None
     ]
-    return [WorkerAlive(name, tuple(value["queues"]), value["processes"]) for name, value in sorted(found)]
+    return [LiveWorker(name, tuple(value["queues"]), value["processes"]) for name, value in sorted(found)]
 
 
 def _main() -> int:
@@ -59,7 +59,7 @@ def _main() -> int:
 
     url, here = read_settings().broker_url, f"@{socket.gethostname()}"
     try:
-        names = [worker.name for worker in workers_alive(connect(url)) if worker.name.endswith(here)]
+        names = [worker.name for worker in live_workers(connect(url)) if worker.name.endswith(here)]
     except RedisError as error:
         print(printable(f"no broker answers at {safe_url(url)} ({error})"))  # noqa: T201
         return 1

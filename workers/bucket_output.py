@@ -20,8 +20,8 @@ from typing import TypeVar
 from store.errors import StoreError
 from store.file_operation import Action, Operation
 from store.journal import Journal
-from store.object_storage import Seen, delete_object, is_remote, look_at, write_object
-from workers.copy_and_rename import Failed, Taken
+from store.object_storage import ObjectStat, delete_object, is_remote, stat_object, write_object
+from workers.copy_and_rename import OperationFailed, TargetExists
 from workers.safe_open import BROKEN_ARCHIVE, find_member, open_archive, open_regular
 
 __all__ = ["Bucket"]
@@ -44,7 +44,7 @@ class Bucket:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._where = journal.folder.parent
-        self._seen: dict[bytes, Seen | None] = {}
+        self._seen: dict[bytes, ObjectStat | None] = {}
 
     def __enter__(self) -> Bucket:
         return self
@@ -75,13 +75,13 @@ class Bucket:
         seen = self._look_once(op.target)
         return op.action is Action.COPY and seen is not None and seen.digest == op.digest
 
-    def perform(self, op: Operation) -> Operation:
+    def apply(self, op: Operation) -> Operation:
         """Do one operation.
 
         Raises:
-            Taken: Something stands at the target.
-            Failed: It cannot be done.
-            StoreError: The storage does not answer; whether it was done is found out by `finish`.
+            TargetExists: Something stands at the target.
+            OperationFailed: It cannot be done.
+            StoreError: The storage does not answer; whether it was done is found out by `recover`.
         """
         if op.action is Action.REMOVE:
             self._take_away(op)
@@ -92,7 +92,7 @@ class Bucket:
             self._put(op, _original(op))
         return op
 
-    def finish(self, op: Operation) -> Operation | None:
+    def recover(self, op: Operation) -> Operation | None:
         """Carry an operation to its end whose process died; None if that cannot be done, then it did not happen.
 
         Whatever that process has still under way comes too late then, and is refused.
@@ -104,15 +104,15 @@ class Bucket:
                 self._let_go(op.source, op.digest)
             return op
         try:
-            return self.perform(op)
-        except (Taken, Failed):
+            return self.apply(op)
+        except (TargetExists, OperationFailed):
             return None
 
-    def reverse(self, op: Operation) -> None:
+    def undo(self, op: Operation) -> None:
         """Take an operation back; nothing to do where that has happened already.
 
         Raises:
-            Failed: It cannot be taken back without losing something; what is there stays.
+            OperationFailed: It cannot be taken back without losing something; what is there stays.
             StoreError: The storage does not answer.
         """
         there = self._look(op.target) is not None
@@ -123,8 +123,8 @@ class Bucket:
                 self._put(op, _original(op))
             elif op.action is Action.COPY and there:
                 self._take_away(op)
-        except Taken as error:
-            raise Failed(f"{_text(op.target)} is taken by something else") from error
+        except TargetExists as error:
+            raise OperationFailed(f"{_text(op.target)} is taken by something else") from error
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Call a function for each, several at once."""
@@ -138,37 +138,37 @@ class Bucket:
         """Put a copy where there is nothing."""
         self._journal.check()
         with self._storage():
-            if look_at(op.target) is None:
+            if stat_object(op.target) is None:
                 with contextlib.suppress(FileExistsError):
                     write_object(op.target, content, new=True, digest=op.digest)
                     return
                 # Sent twice, because the first answer was lost, it finds itself.
                 if self._is_ours(op.target, op.digest):
                     return
-        raise Taken(f"{_text(op.target)} is taken by something else")
+        raise TargetExists(f"{_text(op.target)} is taken by something else")
 
     def _drop(self, path: bytes, digest: bytes) -> None:
         """Take a copy away if it is still what was placed."""
         self._journal.check()
         with self._storage():
-            seen = look_at(path)
+            seen = stat_object(path)
             if seen is not None and seen.digest == digest:
                 with contextlib.suppress(FileExistsError):
                     delete_object(path, seen.tag)
                     return
-        raise Failed(f"{_text(path)} was changed; it stays")
+        raise OperationFailed(f"{_text(path)} was changed; it stays")
 
     def _let_go(self, path: bytes, digest: bytes) -> None:
         """Take the old name of a copy away; what a person has put there instead stays."""
-        with contextlib.suppress(Failed):
+        with contextlib.suppress(OperationFailed):
             self._drop(path, digest)
 
     def _take_away(self, op: Operation) -> None:
         """Take a copy away whose bytes stand elsewhere."""
         try:
             _original(op)
-        except Failed as error:
-            raise Failed(f"{_text(op.target)} may be the last copy; it stays: {error}") from error
+        except OperationFailed as error:
+            raise OperationFailed(f"{_text(op.target)} may be the last copy; it stays: {error}") from error
         self._drop(op.target, op.digest)
 
     def _reverse_rename(self, op: Operation, there: bool) -> None:
@@ -178,7 +178,7 @@ class Bucket:
                 self._put(back, self._placed(op.target, op.digest))
             self._let_go(op.target, op.digest)
         elif self._look(op.source) is None:
-            raise Failed(f"{_text(op.target)} is gone; it was moved or deleted by someone else")
+            raise OperationFailed(f"{_text(op.target)} is gone; it was moved or deleted by someone else")
 
     def _placed(self, path: bytes, digest: bytes) -> bytes:
         """The content of a copy, if it is still what was placed."""
@@ -188,19 +188,19 @@ class Bucket:
             except FileNotFoundError:
                 content = b""
         if hashlib.sha256(content).digest() != digest:
-            raise Failed(f"{_text(path)} was changed; it stays")
+            raise OperationFailed(f"{_text(path)} was changed; it stays")
         return content
 
     def _is_ours(self, path: bytes, digest: bytes) -> bool:
         seen = self._look(path)
         return seen is not None and seen.digest == digest
 
-    def _look_once(self, path: bytes) -> Seen | None:
+    def _look_once(self, path: bytes) -> ObjectStat | None:
         return self._seen[path] if path in self._seen else self._look(path)
 
-    def _look(self, path: bytes) -> Seen | None:
+    def _look(self, path: bytes) -> ObjectStat | None:
         with self._storage():
-            return look_at(path)
+            return stat_object(path)
 
     @contextlib.contextmanager
     def _storage(self) -> Iterator[None]:
@@ -215,19 +215,19 @@ def _original(op: Operation) -> bytes:
     """What a copy is made from, as it was when it was read.
 
     Raises:
-        Failed: It is not there, or has changed since.
+        OperationFailed: It is not there, or has changed since.
         StoreError: The storage in which it lies does not answer.
     """
     try:
         content = _member(op) if op.image.member and op.source == op.image.path else _whole(op.source)
     except BROKEN_ARCHIVE as error:
-        raise Failed(f"{_text(op.source)} has changed since it was read: {error}") from error
+        raise OperationFailed(f"{_text(op.source)} has changed since it was read: {error}") from error
     except OSError as error:
         if is_remote(op.source) and error.errno not in _GONE:
             raise StoreError(f"cannot read {_text(op.source)}: {error.strerror or error}") from error
-        raise Failed(f"{_text(op.source)}: {error.strerror or error}") from error
+        raise OperationFailed(f"{_text(op.source)}: {error.strerror or error}") from error
     if hashlib.sha256(content).digest() != op.digest:
-        raise Failed(f"{_text(op.source)} has changed since it was read")
+        raise OperationFailed(f"{_text(op.source)} has changed since it was read")
     return content
 
 

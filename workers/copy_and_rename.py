@@ -18,16 +18,16 @@ from workers.safe_open import BROKEN_ARCHIVE, find_member, open_archive, open_re
 
 __all__ = [
     "NO_LINK",
-    "Failed",
-    "Taken",
+    "OperationFailed",
+    "TargetExists",
     "copy",
-    "give_up",
-    "let_go",
     "publish_copy",
-    "shift",
+    "rename_no_replace",
     "temporary_name",
     "unchanged",
     "unlink",
+    "unlink_source",
+    "unlink_source_or_roll_back",
     "write_copy",
 ]
 
@@ -35,11 +35,11 @@ NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSU
 """Errors of link() that mean: not here, or not with this file; a copy may still be made."""
 
 
-class Taken(Exception):
+class TargetExists(Exception):
     """Something stands at the target already; choose another name."""
 
 
-class Failed(Exception):
+class OperationFailed(Exception):
     """The operation cannot be done; nothing was changed. `str(error)` is the reason."""
 
 
@@ -59,7 +59,7 @@ def write_copy(op: Operation, temporary: bytes) -> None:
     """Write the bytes of a copy to a new file; they are neither durable nor checked yet.
 
     Raises:
-        Failed: The archive file has changed.
+        OperationFailed: The archive file has changed.
     """
     unlink(temporary)  # left by a crash, it may be a second name of a picture: nothing must be written into it
     if op.image.member:
@@ -73,10 +73,10 @@ def publish_copy(op: Operation, temporary: bytes) -> None:
 
     Raises:
         FileExistsError: Something stands at the target.
-        Failed: The original has changed since it was read.
+        OperationFailed: The original has changed since it was read.
     """
     if file_digest(temporary) != op.digest:
-        raise Failed(f"{os.fsdecode(op.source)} has changed since it was read")
+        raise OperationFailed(f"{os.fsdecode(op.source)} has changed since it was read")
     rename_new(temporary, op.target)
 
 
@@ -100,18 +100,18 @@ def _extract(op: Operation, temporary: bytes) -> None:
             with archive.open(info) as member, open(temporary, "xb") as file:
                 shutil.copyfileobj(member, file)
     except BROKEN_ARCHIVE as error:
-        raise Failed(f"{os.fsdecode(op.source)} has changed since it was read: {error}") from error
+        raise OperationFailed(f"{os.fsdecode(op.source)} has changed since it was read: {error}") from error
     with contextlib.suppress(ValueError, OverflowError):  # a date that no clock has shown
         written_s = time.mktime((*info.date_time, 0, 0, -1))
         os.utime(temporary, (written_s, written_s))
 
 
-def shift(source: bytes, target: bytes, number: int) -> None:
+def rename_no_replace(source: bytes, target: bytes, number: int) -> None:
     """Give a file another name without ever replacing one, across file systems too.
 
     Raises:
         FileExistsError: Something stands at the target.
-        Failed: The copy to another file system came out wrong; the source stays.
+        OperationFailed: The copy to another file system came out wrong; the source stays.
     """
     before = os.lstat(source)
     try:
@@ -125,24 +125,24 @@ def shift(source: bytes, target: bytes, number: int) -> None:
             os.symlink(os.readlink(source), target)
         else:
             copy(Operation(Action.MOVE, Image(source), source, target, file_digest(source), id=number))
-    give_up(source, target, before)
+    unlink_source_or_roll_back(source, target, before)
 
 
-def give_up(source: bytes, target: bytes, before: os.stat_result) -> None:
+def unlink_source_or_roll_back(source: bytes, target: bytes, before: os.stat_result) -> None:
     """Let the old name of a file go that was just given a new one; where it cannot go, the new one goes again.
 
     In a folder that may not be written the file would stand twice else, and nobody would know of the second.
     """
     made = os.lstat(target)
     try:
-        let_go(source, target, before)
+        unlink_source(source, target, before)
     except OSError:
         if os.path.lexists(source) and os.path.samestat(made, os.lstat(target)):
             os.unlink(target)
         raise
 
 
-def let_go(source: bytes, target: bytes, before: os.stat_result) -> None:
+def unlink_source(source: bytes, target: bytes, before: os.stat_result) -> None:
     """Make the new name durable, then take the old one away; if it still means the file that it meant before."""
     sync_folder(Path(os.fsdecode(os.path.dirname(target))))
     now = os.lstat(source)

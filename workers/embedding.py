@@ -23,7 +23,7 @@ from workers.pipeline import Pipeline, Timings
 from workers.sources import Sources
 
 if TYPE_CHECKING:
-    from model.images.nvjpeg import GpuJpegs
+    from model.images.nvjpeg import NvJpegDecoder
 
 __all__ = ["Embedders", "WorkOptions", "embed_chunk"]
 
@@ -66,7 +66,7 @@ class Embedders:
 
     options: WorkOptions = field(default_factory=WorkOptions)
     _loaded: Embedder | None = None
-    _jpegs: GpuJpegs | None = None
+    _jpegs: NvJpegDecoder | None = None
     _tried: bool = False
 
     def get(self, store: Store, digest: str) -> Embedder:
@@ -80,15 +80,15 @@ class Embedders:
             self._loaded = self._load(store, digest)
         return self._loaded
 
-    def jpegs(self, preprocessing: Preprocessing) -> GpuJpegs | None:
+    def jpegs(self, preprocessing: Preprocessing) -> NvJpegDecoder | None:
         """What decodes JPEGs on this process's GPU, where that is quicker than its threads; measured once."""
-        if self.options.device != "cuda" or preprocessing.family == 1:
+        if self.options.device != "cuda" or preprocessing.major_version == 1:
             return None
         if not self._tried:
-            from model.images.nvjpeg import quicker_jpegs
+            from model.images.nvjpeg import nvjpeg_if_faster
 
             self._tried = True
-            self._jpegs = quicker_jpegs(preprocessing, self.options.decode_threads)
+            self._jpegs = nvjpeg_if_faster(preprocessing, self.options.decode_threads)
         return self._jpegs
 
     def gpu_memory(self) -> tuple[int, int] | None:
@@ -126,7 +126,7 @@ def _preprocessing(version: str) -> Preprocessing:
 
 
 def embed_chunk(
-    store: Store, run: Run, part_name: str, chunk: int, embedders: Embedders, *, careful: bool = False
+    store: Store, run: Run, part_name: str, chunk: int, embedders: Embedders, *, isolated: bool = False
 ) -> tuple[Counts, Timings]:
     """Read every file of a chunk that has to be read and write the chunk's shard.
 
@@ -138,7 +138,7 @@ def embed_chunk(
         part_name: Which of its parts, e.g. `archive`.
         chunk: The number of the chunk.
         embedders: The networks of this process.
-        careful: Workers have died at this chunk: find the picture that kills them and report it as unreadable.
+        isolated: Workers have died at this chunk: find the picture that kills them and report it as unreadable.
 
     Raises:
         RootNotVisible: The root of the part is not there on this machine.
@@ -166,7 +166,7 @@ def embed_chunk(
         max(options.decode_threads, _FETCHING if is_remote(root) else 0, _WAITING if jpegs else 0),
         Limits(max_pixels=options.max_pixels),
         options.picture_limit_s,
-        careful,
+        isolated,
         cores=Cores(options.decode_threads) if options.device == "cpu" else None,
         jpegs=jpegs,
     )

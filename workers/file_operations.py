@@ -17,34 +17,34 @@ from store.file_operation import Action, Operation
 from store.object_storage import is_remote
 from workers.copy_and_rename import (
     NO_LINK,
-    Failed,
-    Taken,
+    OperationFailed,
+    TargetExists,
     copy,
-    give_up,
-    let_go,
-    shift,
+    rename_no_replace,
     temporary_name,
     unchanged,
     unlink,
+    unlink_source,
+    unlink_source_or_roll_back,
 )
 from workers.digests import digest_or_none, file_digest, member_digest, same_bytes
 
-__all__ = ["finish", "perform", "stands_already", "unlink_spare"]
+__all__ = ["apply", "recover", "stands_already", "unlink_spare"]
 
 
-def perform(op: Operation) -> Operation:
+def apply(op: Operation) -> Operation:
     """Do one operation and return what was really done (a HARDLINK may have become a COPY).
 
     Raises:
-        Taken: Something stands at the target.
-        Failed: It cannot be done.
+        TargetExists: Something stands at the target.
+        OperationFailed: It cannot be done.
     """
     try:
         return _DO[op.action](op)
     except FileExistsError as error:
-        raise Taken(f"{os.fsdecode(op.target)} is taken by something else") from error
+        raise TargetExists(f"{os.fsdecode(op.target)} is taken by something else") from error
     except OSError as error:
-        raise Failed(f"{os.fsdecode(op.target)}: {error.strerror or error}") from error
+        raise OperationFailed(f"{os.fsdecode(op.target)}: {error.strerror or error}") from error
 
 
 def _hardlink(op: Operation) -> Operation:
@@ -71,7 +71,7 @@ def _move(op: Operation) -> Operation:
     """Link the original to its new name (or copy it to another file system), read it back, then let the old name go."""
     before = os.lstat(op.source)
     if digest_or_none(op.source) != op.digest:
-        raise Failed(f"{os.fsdecode(op.source)} has changed since it was read; it stays where it is")
+        raise OperationFailed(f"{os.fsdecode(op.source)} has changed since it was read; it stays where it is")
     try:
         os.link(op.source, op.target)
     except FileExistsError:
@@ -80,12 +80,12 @@ def _move(op: Operation) -> Operation:
         if error.errno not in NO_LINK:
             raise
         copy(op)
-    give_up(op.source, op.target, before)
+    unlink_source_or_roll_back(op.source, op.target, before)
     return op
 
 
 def _rename(op: Operation) -> Operation:
-    shift(op.source, op.target, op.id)
+    rename_no_replace(op.source, op.target, op.id)
     return op
 
 
@@ -120,7 +120,7 @@ _DO = {
 }
 
 
-def finish(op: Operation) -> Operation | None:
+def recover(op: Operation) -> Operation | None:
     """Settle an operation whose process died: what was done if it happened (now whole), None if it did not.
 
     Raises:
@@ -154,7 +154,7 @@ def _finish_move(op: Operation) -> Operation | None:
             os.unlink(op.target)  # linked, and edited since: it stays where it was, under that name alone
         return None
     if source and same_bytes(op.source, op.target):
-        let_go(op.source, op.target, source)
+        unlink_source(op.source, op.target, source)
     return op
 
 
@@ -165,7 +165,7 @@ def _finish_rename(op: Operation) -> Operation | None:
         return op if _shows_image(op) else None
     if not same_bytes(op.source, op.target):
         return None  # another one stands at the target
-    let_go(op.source, op.target, source)
+    unlink_source(op.source, op.target, source)
     return op
 
 
@@ -215,13 +215,13 @@ def unlink_spare(op: Operation) -> None:
     """Take a placed file away, if it is still what was placed and the same bytes are still where it was made from.
 
     Raises:
-        Failed: It is not; it stays.
+        OperationFailed: It is not; it stays.
     """
     before = _there(op.target)
     spare = before is not None and stands_already(op) and _original_stands(op)
     # Comparing takes its time, in which a person may save another file there.
     if not before or not spare or not unchanged(before, os.lstat(op.target)):
-        raise Failed(f"{os.fsdecode(op.target)} was changed, or is the last copy; it stays")
+        raise OperationFailed(f"{os.fsdecode(op.target)} was changed, or is the last copy; it stays")
     os.unlink(op.target)
 
 

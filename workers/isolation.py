@@ -16,7 +16,7 @@ from model.images.decoding import Limits
 from model.images.preprocessing import Preprocessing
 from workers.parent_death import end_with_parent
 
-__all__ = ["try_picture"]
+__all__ = ["decode_isolated"]
 
 _MEMORY_BYTES = 4 << 30
 """Address space of the process. A picture at the default pixel limit needs about a third of it."""
@@ -24,7 +24,7 @@ _MEMORY_BYTES = 4 << 30
 _NO_MEMORY = 3
 
 
-def try_picture(data: bytes, preprocessing: Preprocessing, *, limits: Limits, limit_s: float) -> None:
+def decode_isolated(data: bytes, preprocessing: Preprocessing, *, limits: Limits, limit_s: float) -> None:
     """Read a picture elsewhere, by the same way; return when that process ends well, readable or not.
 
     Raises:

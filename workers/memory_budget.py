@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["Room", "keep_freed_memory"]
+__all__ = ["MemoryBudget", "keep_freed_memory"]
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from <malloc.h>
 _LARGEST_KEPT = 32 << 20  # glibc takes no larger threshold
@@ -31,7 +31,7 @@ def keep_freed_memory() -> None:
     mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
-class Room:
+class MemoryBudget:
     """Bytes that the pictures of a process may take at once while they are decoded.
 
     Threads wait for one another when they meet large pictures; one that is larger than all the room goes alone.
@@ -43,7 +43,7 @@ class Room:
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def visit(self) -> Iterator[Callable[[int], None]]:
+    def reserve(self) -> Iterator[Callable[[int], None]]:
         """For one picture: a function that waits until so many bytes are free and takes them until the visit ends.
 
         Of several calls the first one counts: the same picture is read a second way.

@@ -12,7 +12,7 @@ from store.journal import Journal, journal_exists
 from store.location import ObjectPath
 from store.run import Run
 from workers.bucket_output import Bucket
-from workers.sandbox import Fence
+from workers.sandbox import Sandbox
 
 __all__ = ["Output", "need_output", "open_journal", "open_output"]
 
@@ -47,22 +47,22 @@ class Output(Protocol):
     def stands_already(self, op: Operation) -> bool:
         """Whether the target is what a HARDLINK, SYMLINK or COPY of the original makes."""
 
-    def perform(self, op: Operation) -> Operation:
+    def apply(self, op: Operation) -> Operation:
         """Do an operation; return what was really done.
 
         Raises:
-            Taken: Something stands at the target.
-            Failed: It cannot be done.
+            TargetExists: Something stands at the target.
+            OperationFailed: It cannot be done.
         """
 
-    def finish(self, op: Operation) -> Operation | None:
+    def recover(self, op: Operation) -> Operation | None:
         """Settle an operation whose process died: what was done, now whole, or None for nothing."""
 
-    def reverse(self, op: Operation) -> None:
+    def undo(self, op: Operation) -> None:
         """Take an operation back; nothing to do where that has happened already.
 
         Raises:
-            Failed: It cannot be taken back without losing something.
+            OperationFailed: It cannot be taken back without losing something.
         """
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -75,7 +75,7 @@ class Output(Protocol):
 def open_output(journal: Journal) -> Output:
     """The output whose journal is open."""
     output = journal.folder.parent
-    return Bucket(journal) if isinstance(output, ObjectPath) else Fence(output, journal.roots)
+    return Bucket(journal) if isinstance(output, ObjectPath) else Sandbox(output, journal.roots)
 
 
 def open_journal(run: Run, wait_s: float) -> Journal:

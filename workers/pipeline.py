@@ -20,14 +20,14 @@ from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from model.images.decoding import Limits
 from model.images.preprocessing import Jpegs, Preprocessing
 from model.network.embedder import Embedder
-from model.network.engine import Started
+from model.network.engine import PendingBatch
 from store.listing import Kind, Listed
 from store.shard import Read
 from workers.cpu_slots import Cores
 from workers.errors import PictureStuck
-from workers.isolation import try_picture
-from workers.memory_budget import Room
-from workers.sources import PassingFailure, Sources
+from workers.isolation import decode_isolated
+from workers.memory_budget import MemoryBudget
+from workers.sources import Sources, TransientFailure
 
 __all__ = ["Pipeline", "Timings"]
 
@@ -54,18 +54,18 @@ class Pipeline:
         threads: How many files are read and decoded at once, as far as there are cores.
         limits: What a single picture may ask of the machine.
         picture_limit_s: How long reading and decoding one picture may take.
-        careful: Try each picture in a process of its own first; for a chunk at which workers have died.
+        isolated: Try each picture in a process of its own first; for a chunk at which workers have died.
         room: What the pictures in decoding share.
         cores: What decoders and the network take turns on; None where the network runs elsewhere, on a GPU.
-        jpegs: What may decode JPEGs in the place of this process's threads; not used by a careful one.
+        jpegs: What may decode JPEGs in the place of this process's threads; not used by a isolated one.
     """
 
     embedder: Embedder
     threads: int = 1
     limits: Limits = field(default_factory=Limits)
     picture_limit_s: float = 120.0
-    careful: bool = False
-    room: Room = field(default_factory=lambda: Room(_ROOM_BYTES))
+    isolated: bool = False
+    room: MemoryBudget = field(default_factory=lambda: MemoryBudget(_ROOM_BYTES))
     cores: Cores | None = None
     jpegs: Jpegs | None = None
 
@@ -128,18 +128,18 @@ class Pipeline:
             content = sources.read(listed)
             data, digest = content.picture, content.digest
             timings.read_s += time.perf_counter() - start
-            if self.careful:
-                try_picture(data, self._preprocessing, limits=self.limits, limit_s=self.picture_limit_s)
-            with self.room.visit() as take:
+            if self.isolated:
+                decode_isolated(data, self._preprocessing, limits=self.limits, limit_s=self.picture_limit_s)
+            with self.room.reserve() as take:
                 limits = replace(
                     self.limits, on_pixels=lambda pixels: take(_BYTES_PER_PIXEL * pixels), on_note=notes.append
                 )
-                jpegs = None if self.careful else self.jpegs
+                jpegs = None if self.isolated else self.jpegs
                 with self._turn():
                     start = time.perf_counter()
                     pixels = self._preprocessing.read(data, limits=limits, jpegs=jpegs)
                     timings.decode_s += time.perf_counter() - start
-        except PassingFailure as error:
+        except TransientFailure as error:
             return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error), passing=True))
         except UnsupportedPicture as error:
             return _Prepared(Read(row, Kind.UNSUPPORTED, digest, None, str(error)))
@@ -156,7 +156,7 @@ class Pipeline:
 
     @property
     def _limit_s(self) -> float:
-        return self.picture_limit_s * (3 if self.careful else 1)
+        return self.picture_limit_s * (3 if self.isolated else 1)
 
     @property
     def _preprocessing(self) -> Preprocessing:
@@ -195,7 +195,7 @@ class _UnderWay:
     """A batch in the network: the places of its pictures among the outcomes, and what waits for their embeddings."""
 
     positions: list[int]
-    vectors: Started
+    vectors: PendingBatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from store.file_operation import Action, Image, Operation, Placement
 from store.files import TEMPORARY_PREFIX
 from store.journal import Journal
 from store.run import Mode
-from workers.copy_and_rename import Failed, Taken
+from workers.copy_and_rename import OperationFailed, TargetExists
 from workers.file_operations import stands_already
 from workers.naming import file_name, numbered
 from workers.output import open_output
@@ -91,7 +91,7 @@ def recover(journal: Journal) -> int:
         clear_staged(journal.folder)
     planned = journal.open_operations()
     with open_output(journal) as output:
-        finished = [output.finish(op) for op in planned]
+        finished = [output.recover(op) for op in planned]
     journal.settle(
         [op for op in finished if op is not None],
         [op for op, end in zip(planned, finished, strict=True) if end is None],
@@ -308,9 +308,9 @@ class Placer:
                 missing.add(op.target)
             return None
         try:
-            return self._output.perform(op)
-        except (Taken, Failed) as error:
-            if isinstance(error, Taken) and op.action is not Action.FOLDER:
+            return self._output.apply(op)
+        except (TargetExists, OperationFailed) as error:
+            if isinstance(error, TargetExists) and op.action is not Action.FOLDER:
                 names.add(op.target)
                 return None
             if op.action is Action.FOLDER:

@@ -24,7 +24,7 @@ from store.assignments import Assignments, FinalOutcome, write_all
 from store.columns import readable_column
 from store.errors import StaleShard
 from store.file_operation import Image
-from store.files import sweep
+from store.files import clean_up
 from store.journal import Journal
 from store.outcomes import ChunkOutcomes
 from store.readable_names import readable_path
@@ -56,12 +56,12 @@ _ASSIGNING = 2
 _UNWRITTEN = 2
 """Batches whose outcomes may wait for the disk."""
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 _Assigned = tuple[ChunkOutcomes, Assignments]
 
 
 def reduce_run(
-    store: Store, run: Run, pass_number: int, *, wait_s: float = 5.0, progress: Progress = lambda done, total: None
+    store: Store, run: Run, pass_number: int, *, wait_s: float = 5.0, progress: OnProgress = lambda done, total: None
 ) -> dict[str, Any]:
     """Assign, place and report; return the summary that the pass keeps.
 
@@ -87,7 +87,7 @@ def reduce_run(
         raise NotReady(f"run {run.id}: {error}; `producer resume {run.id}` reads these files again") from error
 
 
-def _reduce_run(store: Store, run: Run, pass_number: int, wait_s: float, progress: Progress) -> dict[str, Any]:
+def _reduce_run(store: Store, run: Run, pass_number: int, wait_s: float, progress: OnProgress) -> dict[str, Any]:
     need_wanted(run, pass_number)
     pass_ = run.pass_(pass_number)
     if (done := pass_.summary) is not None:
@@ -111,7 +111,7 @@ def _reduce_run(store: Store, run: Run, pass_number: int, wait_s: float, progres
         summary = reducer.reduce(progress)
         if journal.empty:
             run.note_journal(None)
-        sweep(run.folder)
+        clean_up(run.folder)
         pass_.finish(summary)
         assigner.forget()
     return summary
@@ -142,7 +142,7 @@ class _Reducer:
         names = assigner.gallery.names
         self._folders = folder_names(name for name in names if not is_negative(name))
 
-    def reduce(self, progress: Progress) -> dict[str, Any]:
+    def reduce(self, progress: OnProgress) -> dict[str, Any]:
         """All chunks, the report, the summary."""
         chunks = self._run.archive.listed_chunks()
         earlier = self._journal.done_in_pass(self._run.id, self._pass.number)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from store.files import TEMPORARY_PREFIX, sync_folder
 from store.location import ObjectPath
-from store.object_storage import delete_object, look_at, replace_object
+from store.object_storage import delete_object, replace_object, stat_object
 from store.rename_no_replace import rename_new
 from workers.digests import file_digest
 from workers.naming import numbered
@@ -58,7 +58,7 @@ def put(content: Path, digest: bytes, target: Path, ours: Ours) -> bool:
 
 def _put_object(content: Path, digest: bytes, target: Path, ours: Ours) -> bool:
     path, data = bytes(target), content.read_bytes()
-    seen = look_at(path)
+    seen = stat_object(path)
     if seen is not None and not _is_ours(target, ours):
         return False
     try:
@@ -89,7 +89,7 @@ def take_away(target: Path, ours: Ours) -> bool:
 
 
 def _take_object_away(target: Path, ours: Ours) -> bool:
-    seen = look_at(bytes(target))
+    seen = stat_object(bytes(target))
     if seen is not None:
         if not _is_ours(target, ours):
             return False

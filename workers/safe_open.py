@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import IO, BinaryIO, cast
 
-from store.object_storage import is_remote, look_at, object_time, open_object, read_object
+from store.object_storage import is_remote, object_time, open_object, read_object, stat_object
 from store.roots import ANYWHERE, Roots
 from workers.archive_members import name_members
 
@@ -254,7 +254,7 @@ class _Directories:
         kept = self._kept.get(path)
         now_s = time.monotonic()
         if kept is None or now_s - kept.asked_s > _TRUSTED_S:
-            seen = look_at(path)
+            seen = stat_object(path)
             if kept is None or seen != kept.identity:
                 kept = self._with(path, open_object(path), seen)
             kept.asked_s = now_s

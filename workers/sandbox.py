@@ -21,14 +21,14 @@ from store.files import sync_folders
 from store.journal import JOURNAL_FOLDER
 from store.object_storage import is_remote
 from store.roots import ANYWHERE, Roots
-from workers.copy_and_rename import Failed, Taken
+from workers.copy_and_rename import OperationFailed, TargetExists
 from workers.errors import Unsettled
-from workers.file_operations import finish, perform, stands_already
+from workers.file_operations import apply, recover, stands_already
 from workers.safe_open import real_path
 from workers.staging import STAGED, Staging
-from workers.undo_operation import reverse
+from workers.undo_operation import undo
 
-__all__ = ["Fence"]
+__all__ = ["Sandbox"]
 
 _OPEN_FOLDERS = 64
 """At most so many are held open. An operation goes through two, so the two used last must stay."""
@@ -42,11 +42,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class _NotOurFolder(Failed):
+class _NotOurFolder(OperationFailed):
     """Something else stands where the folder was: nothing of ours was done behind it."""
 
 
-class Fence:
+class Sandbox:
     """Does and reverses operations of one output folder."""
 
     has_folders = True
@@ -60,7 +60,7 @@ class Fence:
         staged = os.path.join(self._output, os.fsencode(JOURNAL_FOLDER), os.fsencode(STAGED))
         self._staging = Staging(staged, self._open, _THROUGH)
 
-    def __enter__(self) -> Fence:
+    def __enter__(self) -> Sandbox:
         return self
 
     def __exit__(
@@ -88,7 +88,7 @@ class Fence:
         return os.path.lexists(target)
 
     def stands_already(self, op: Operation) -> bool:
-        """As `operations.stands_already`."""
+        """As `file_operations.stands_already`."""
         return stands_already(op)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -99,60 +99,60 @@ class Fence:
         """Make the names in folders durable."""
         sync_folders([Path(os.fsdecode(folder)) for folder in folders])
 
-    def perform(self, op: Operation) -> Operation:
-        """Do an operation, as `operations.perform`.
+    def apply(self, op: Operation) -> Operation:
+        """Do an operation, as `file_operations.apply`.
 
         Raises:
-            Taken: Something stands at the target.
-            Failed: It cannot be done, or would lead out of the fence.
+            TargetExists: Something stands at the target.
+            OperationFailed: It cannot be done, or would lead out of the fence.
         """
         kept = self._keep(op)
         original = self._open_original(op) if self._needs_look(op) else None
         try:
-            done = kept if self._staging.publish(kept) else perform(kept)
+            done = kept if self._staging.publish(kept) else apply(kept)
             if original is not None and done.action is Action.HARDLINK:
                 _need_same(original, kept.target)
-        except (Failed, Taken) as error:
+        except (OperationFailed, TargetExists) as error:
             raise _by_name(error, op, kept) from error
         finally:
             if original is not None:
                 os.close(original)
         return op if done.action is op.action else replace(op, action=done.action)
 
-    def finish(self, op: Operation) -> Operation | None:
-        """Settle an operation whose process died, as `operations.finish`; one that leads out did not happen.
+    def recover(self, op: Operation) -> Operation | None:
+        """Settle an operation whose process died, as `file_operations.recover`; one that leads out did not happen.
 
         Raises:
             Unsettled: It cannot be told now whether it happened.
         """
         try:
             kept = self._keep(op)
-            done = finish(kept)
+            done = recover(kept)
         except _NotOurFolder:
             return None
-        except Failed as error:
+        except OperationFailed as error:
             raise Unsettled(_UNSETTLED % error) from error
         except OSError as error:
-            said = Failed(f"{os.fsdecode(error.filename or kept.target)}: {error.strerror or error}")
+            said = OperationFailed(f"{os.fsdecode(error.filename or kept.target)}: {error.strerror or error}")
             raise Unsettled(_UNSETTLED % _by_name(said, op, kept)) from error
         return None if done is None else replace(op, action=done.action)
 
-    def reverse(self, op: Operation) -> None:
-        """Take an operation back, as `reversing.reverse`.
+    def undo(self, op: Operation) -> None:
+        """Take an operation back, as `undo_operation.undo`.
 
         Raises:
-            Failed: It cannot be taken back without losing something, or would lead out of the fence.
+            OperationFailed: It cannot be taken back without losing something, or would lead out of the fence.
         """
         if op.action is Action.MOVE and not self._roots.admits(
             os.path.realpath(os.fsdecode(os.path.dirname(op.source)))
         ):
-            raise Failed(f"{os.fsdecode(op.source)} leads out of this machine's OSHIWAKE_ROOTS")
+            raise OperationFailed(f"{os.fsdecode(op.source)} leads out of this machine's OSHIWAKE_ROOTS")
         if op.action is Action.FOLDER:
             self.release()  # one that goes may come back, as another folder
         kept = self._keep(op)
         try:
-            reverse(kept)
-        except Failed as error:
+            undo(kept)
+        except OperationFailed as error:
             raise _by_name(error, op, kept) from error
 
     def _keep(self, op: Operation) -> Operation:
@@ -165,7 +165,7 @@ class Fence:
 
         Raises:
             _NotOurFolder: Something else stands in the folder's place.
-            Failed: The folder cannot be opened.
+            OperationFailed: The folder cannot be opened.
         """
         folder, name = os.path.split(path)
         if not self._usable:
@@ -176,7 +176,7 @@ class Fence:
             except FileNotFoundError:
                 return path
             except OSError as error:
-                kind = _NotOurFolder if error.errno in (errno.ELOOP, errno.ENOTDIR) else Failed
+                kind = _NotOurFolder if error.errno in (errno.ELOOP, errno.ENOTDIR) else OperationFailed
                 raise kind(f"{os.fsdecode(folder)}: {error.strerror}") from error
             if len(self._folders) > _OPEN_FOLDERS:
                 os.close(self._folders.popitem(last=False)[1])
@@ -204,10 +204,10 @@ class Fence:
         try:
             descriptor = os.open(op.source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise Failed(f"{os.fsdecode(op.source)}: {error.strerror}") from error
+            raise OperationFailed(f"{os.fsdecode(op.source)}: {error.strerror}") from error
         if not self._roots.admits(os.fsdecode(real_path(descriptor))):
             os.close(descriptor)
-            raise Failed(f"{os.fsdecode(op.source)} leads out of this machine's OSHIWAKE_ROOTS")
+            raise OperationFailed(f"{os.fsdecode(op.source)} leads out of this machine's OSHIWAKE_ROOTS")
         return descriptor
 
 
@@ -215,10 +215,10 @@ def _need_same(original: int, link: bytes) -> None:
     """A link to another file than the one looked at goes again."""
     if not os.path.samestat(os.fstat(original), os.lstat(link)):
         os.unlink(link)
-        raise Failed(f"the original of {os.fsdecode(link)} was exchanged just now")
+        raise OperationFailed(f"the original of {os.fsdecode(link)} was exchanged just now")
 
 
-def _by_name(error: Failed | Taken, op: Operation, kept: Operation) -> Failed | Taken:
+def _by_name(error: OperationFailed | TargetExists, op: Operation, kept: Operation) -> OperationFailed | TargetExists:
     """The same error with the names that a person knows."""
     said = str(error)
     for path, led in ((op.target, kept.target), (op.source, kept.source)):

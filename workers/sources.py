@@ -18,7 +18,7 @@ from store.roots import ANYWHERE, Roots
 from workers.safe_open import BROKEN_ARCHIVE, ArchiveFile, find_member, open_archive, open_regular
 from workers.ugoira import frames_of, may_be_ugoira, representative
 
-__all__ = ["Content", "PassingFailure", "Sources"]
+__all__ = ["Content", "Sources", "TransientFailure"]
 
 _LASTING = {errno.ENAMETOOLONG, None}
 """Errors that will be the same next time, unless the file changes; None: bad data in an archive file. All others may
@@ -28,7 +28,7 @@ _GONE = {errno.ENOENT, errno.ENOTDIR}
 """The file was moved or deleted, or it lies on a share that this machine has not mounted now."""
 
 
-class PassingFailure(UnreadablePicture):
+class TransientFailure(UnreadablePicture):
     """The file cannot be read now, and may be readable next time although it has not changed."""
 
 
@@ -67,7 +67,7 @@ class Sources:
         Raises:
             UnsupportedPicture: Its content is no picture, nor does its name claim so.
             UnreadablePicture: It claims to be a picture and is none, or cannot be opened, or is too large.
-            PassingFailure: It cannot be opened now.
+            TransientFailure: It cannot be opened now.
         """
         try:
             _need_below(listed.path)
@@ -77,7 +77,7 @@ class Sources:
         except PictureError:
             raise
         except OSError as error:
-            kind = UnreadablePicture if error.errno in _LASTING else PassingFailure
+            kind = UnreadablePicture if error.errno in _LASTING else TransientFailure
             raise kind(_say(error)) from error
         except BROKEN_ARCHIVE as error:
             raise UnreadablePicture(f"cannot be read from the archive file: {error}") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from store.file_operation import Action, Operation
 from store.files import TEMPORARY_PREFIX, sync_files
-from workers.copy_and_rename import Failed, Taken, publish_copy, temporary_name, unlink, write_copy
+from workers.copy_and_rename import OperationFailed, TargetExists, publish_copy, temporary_name, unlink, write_copy
 
 __all__ = ["STAGED", "Staging", "clear_staged"]
 
@@ -40,7 +40,7 @@ class Staging:
         self._ready: dict[int, bytes] = {}
 
     def fill(self, operations: Iterable[Operation]) -> None:
-        """Write the copies among operations. One that cannot be written is left to `perform`, which says why."""
+        """Write the copies among operations. One that cannot be written is left to `apply`, which says why."""
         copies = [op for op in operations if op.action is Action.COPY]
         if len(copies) <= _FEW:
             return
@@ -54,7 +54,7 @@ class Staging:
             path = temporary_name(os.path.join(place, b"copy"), op.id)
             try:
                 write_copy(op, path)
-            except (Failed, OSError):
+            except (OperationFailed, OSError):
                 with contextlib.suppress(OSError):
                     unlink(path)
             else:
@@ -65,8 +65,8 @@ class Staging:
         """Give a copy its name, if it was written ahead.
 
         Raises:
-            Taken: Something stands at the target.
-            Failed: The original has changed since it was read.
+            TargetExists: Something stands at the target.
+            OperationFailed: The original has changed since it was read.
         """
         path = self._ready.pop(op.id, None)
         if path is None:
@@ -74,7 +74,7 @@ class Staging:
         try:
             publish_copy(op, path)
         except FileExistsError as error:
-            raise Taken(f"{os.fsdecode(op.target)} is taken by something else") from error
+            raise TargetExists(f"{os.fsdecode(op.target)} is taken by something else") from error
         except OSError:
             return False  # the target's folder is another file system
         finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from model.errors import ConfigurationError, EvaluationError
 from model.sweep.runner import best_eer
-from model.training.checkpoint import read_progress
+from model.training.checkpoint import read_training_state
 from model.training.config import Config
 from model.training.train_command import Request, train_by
 from model.training.trainer import CHECKPOINT
@@ -59,7 +59,7 @@ def train_slice(
         _need_inside(config, roots)
         request = Request(None, [], trial.folder, resume=True, device=device)
         done = train_by(config, request, pause, partial(_read, roots=roots))
-        progress = read_progress(trial.folder / CHECKPOINT)
+        progress = read_training_state(trial.folder / CHECKPOINT)
         if done is None:
             return f"step {progress.step} of {progress.config['schedule']['steps']}, goes on"
         eer = best_eer(trial.folder)

@@ -7,18 +7,25 @@ import os
 from dataclasses import replace
 
 from store.file_operation import Action, Operation
-from workers.copy_and_rename import Failed, Taken, let_go, shift, temporary_name, unlink
+from workers.copy_and_rename import (
+    OperationFailed,
+    TargetExists,
+    rename_no_replace,
+    temporary_name,
+    unlink,
+    unlink_source,
+)
 from workers.digests import same_bytes
-from workers.file_operations import perform, stands_already, unlink_spare
+from workers.file_operations import apply, stands_already, unlink_spare
 
-__all__ = ["reverse"]
+__all__ = ["undo"]
 
 
-def reverse(op: Operation) -> None:
+def undo(op: Operation) -> None:
     """Take an operation back; nothing to do where that has happened already.
 
     Raises:
-        Failed: It cannot be taken back without losing something; what is there stays.
+        OperationFailed: It cannot be taken back without losing something; what is there stays.
     """
     try:
         if op.action is Action.FOLDER:
@@ -29,10 +36,10 @@ def reverse(op: Operation) -> None:
             _reverse_remove(op)
         else:
             _reverse_placing(op)
-    except Taken as error:
-        raise Failed(f"{os.fsdecode(op.target)} is taken by something else") from error
+    except TargetExists as error:
+        raise OperationFailed(f"{os.fsdecode(op.target)} is taken by something else") from error
     except OSError as error:
-        raise Failed(f"{os.fsdecode(op.target)}: {error.strerror or error}") from error
+        raise OperationFailed(f"{os.fsdecode(op.target)}: {error.strerror or error}") from error
 
 
 def _remove_folder(path: bytes) -> None:
@@ -48,21 +55,21 @@ def _reverse_shift(op: Operation) -> None:
     if not os.path.lexists(op.target):
         if os.path.lexists(op.source):
             return
-        raise Failed(f"{os.fsdecode(op.target)} is gone; it was moved or deleted by someone else")
+        raise OperationFailed(f"{os.fsdecode(op.target)} is gone; it was moved or deleted by someone else")
     os.makedirs(os.path.dirname(op.source), exist_ok=True)
     unlink(temporary_name(op.source, op.id))
     try:
-        shift(op.target, op.source, op.id)
+        rename_no_replace(op.target, op.source, op.id)
     except FileExistsError:
         if not same_bytes(op.target, op.source):
-            raise Failed(f"{os.fsdecode(op.source)} is taken; {os.fsdecode(op.target)} stays") from None
-        let_go(op.target, op.source, os.lstat(op.target))
+            raise OperationFailed(f"{os.fsdecode(op.source)} is taken; {os.fsdecode(op.target)} stays") from None
+        unlink_source(op.target, op.source, os.lstat(op.target))
 
 
 def _reverse_remove(op: Operation) -> None:
     if not os.path.lexists(op.target):
         os.makedirs(os.path.dirname(op.target), exist_ok=True)
-        perform(replace(op, action=Action.HARDLINK if op.placed is Action.MOVE else op.placed or Action.COPY))
+        apply(replace(op, action=Action.HARDLINK if op.placed is Action.MOVE else op.placed or Action.COPY))
 
 
 def _reverse_placing(op: Operation) -> None:

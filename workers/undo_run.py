@@ -10,12 +10,12 @@ from pathlib import Path
 
 from store.errors import JournalBusy, OutputGone
 from store.file_operation import Action, Operation
-from store.files import sweep, sync_folder
+from store.files import clean_up, sync_folder
 from store.journal import JOURNAL_FOLDER, Journal, journal_exists
 from store.location import ObjectPath
 from store.object_storage import folder_exists, is_remote
 from store.run import Run
-from workers.copy_and_rename import Failed
+from workers.copy_and_rename import OperationFailed
 from workers.errors import UndoRefused
 from workers.output import Output, open_output
 from workers.placing import recover
@@ -76,7 +76,7 @@ def undo_run(run: Run) -> Undone:
                 _clear(journal, run)
     if run.marked("emptied"):
         _take_away_folders(run)
-    sweep(run.folder)
+    clean_up(run.folder)
     run.mark("undone")
     run.note_journal(None)
     run.mark("makes_output", on=False)
@@ -169,14 +169,14 @@ def _reverse(journal: Journal, output: Output, batch: list[Operation], result: U
     done: list[Operation] = []
     left: list[Operation] = []
 
-    def reverse(op: Operation) -> Failed | None:
+    def undo(op: Operation) -> OperationFailed | None:
         try:
-            output.reverse(op)
-        except Failed as error:
+            output.undo(op)
+        except OperationFailed as error:
             return error
         return None
 
-    for op, error in zip(batch, output.map(reverse, batch), strict=True):
+    for op, error in zip(batch, output.map(undo, batch), strict=True):
         if error is None:
             done.append(op)
             result.reversed += op.action is not Action.FOLDER

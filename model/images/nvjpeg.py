@@ -1,8 +1,8 @@
 """JPEGs decoded and scaled by a GPU, many at a time: nvJPEG through torchvision, then two products of matrices.
 
-Only what every decoder reads alike comes here (`model/images/jpeg.py`). All else, and whatever fails here, is left to Pillow,
-so that outcome and reason of a file are those of the plain way. A GPU decodes only where that has been measured to be
-quicker than this process's cores.
+Only what every decoder reads alike comes here (`model/images/jpeg.py`). All else, and whatever fails here, is left to
+Pillow, so that outcome and reason of a file are those of the plain way. A GPU decodes only where that has been
+measured to be quicker than this process's cores.
 
 Nothing here has been run on a GPU yet (docs/decisions/0022-gpu.md). The device is a parameter: tests run all of it on a
 processor, where torchvision decodes by libjpeg-turbo.
@@ -30,7 +30,7 @@ from model.images.jpeg import plain_pixels
 from model.images.preprocessing import Jpegs, Preprocessing
 from model.synthesis import Identity, draw
 
-__all__ = ["TOGETHER", "GpuJpegs", "quicker_jpegs"]
+__all__ = ["TOGETHER", "NvJpegDecoder", "nvjpeg_if_faster"]
 
 TOGETHER = 32
 """Pictures in one batch at most; so many threads should be waiting for theirs."""
@@ -59,7 +59,7 @@ class _Asked:
     answer: Future[Image.Image | None] = field(default_factory=Future)
 
 
-class GpuJpegs:
+class NvJpegDecoder:
     """See `model.images.preprocessing.Jpegs`. Called by many threads; what has come together meanwhile is one batch.
 
     Attributes:
@@ -164,11 +164,11 @@ def _weights(source: int, target: int, device: torch.device, kind: torch.dtype) 
     return torch.from_numpy(triangle / triangle.sum(axis=1, keepdims=True)).to(device, kind)
 
 
-def quicker_jpegs(preprocessing: Preprocessing, threads: int, device: str = "cuda") -> GpuJpegs | None:
+def nvjpeg_if_faster(preprocessing: Preprocessing, threads: int, device: str = "cuda") -> NvJpegDecoder | None:
     """Read a few drawn pictures with the device and without it.
 
     Args:
-        preprocessing: How pictures are prepared, of family 2.
+        preprocessing: How pictures are prepared, of major_version 2.
         threads: That decode where the device does not.
         device: `cuda`, or `cpu` in tests.
 
@@ -176,7 +176,7 @@ def quicker_jpegs(preprocessing: Preprocessing, threads: int, device: str = "cud
         What decodes on the device, where reading is quicker with it and gives the same squares; else None. The log says
         which.
     """
-    jpegs = GpuJpegs(device)
+    jpegs = NvJpegDecoder(device)
     try:
         plain = _samples()
         files = plain * -(-max(2 * TOGETHER, 2 * threads) // len(plain))

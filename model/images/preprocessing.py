@@ -1,7 +1,8 @@
 """From a picture to the square of pixels that the network takes.
 
 A preprocessing is known by its version, a short string such as `v2-pad-128`; it stands in every weights file and beside
-every embedding, because vectors of two preprocessings must never be compared. The number in front names a family:
+every embedding, because vectors of two preprocessings must never be compared. The number in front is its
+major version:
 
     v1   every pixel is decoded by Pillow, turned upright, laid on white, and scaled in one step: the plain way
     v2   the same within a stated bound, several times faster (docs/performance.md): a JPEG is decoded at 1/2, 1/4 or
@@ -47,12 +48,12 @@ class Preprocessing:
     Attributes:
         fit: `pad` keeps the shape and fills up with white; `stretch` fills the square, as the seed implementation does.
         size_px: Side of the square, 10..9999.
-        family: 1 is the plain way, 2 the quick one.
+        major_version: 1 is the plain way, 2 the quick one.
     """
 
     fit: Fit = "pad"
     size_px: int = 128
-    family: Family = 2
+    major_version: Family = 2
 
     def __post_init__(self) -> None:
         if not 10 <= self.size_px <= 9999:
@@ -61,7 +62,7 @@ class Preprocessing:
     @property
     def version(self) -> str:
         """The name under which embeddings made this way may be compared, e.g. `v2-pad-128`."""
-        return f"v{self.family}-{self.fit}-{self.size_px}"
+        return f"v{self.major_version}-{self.fit}-{self.size_px}"
 
     @classmethod
     def from_version(cls, version: str) -> Preprocessing:
@@ -87,7 +88,7 @@ class Preprocessing:
             UnsupportedPicture: The content is no picture of a format that this installation reads.
             UnreadablePicture: The picture is damaged, empty or larger than the limits.
         """
-        if self.family == 1:
+        if self.major_version == 1:
             return self(decode(data, limits=limits))
 
         def scaled(size: tuple[int, int]) -> Image.Image | None:
@@ -112,7 +113,7 @@ class Preprocessing:
     def _scaled(self, image: Image.Image, size: tuple[int, int], conversion: Conversion | None = None) -> Image.Image:
         """Scale a picture, whose whole size may be a multiple of what was read, to fit into the square; mode RGB."""
         target = self._target(size)
-        if self.family == 1:
+        if self.major_version == 1:
             return image.resize(target, _BILINEAR)
         factor = round(max(size) / max(image.size))
         box = (0.0, 0.0, size[0] / factor, size[1] / factor)  # without what rounding up has added at the edges

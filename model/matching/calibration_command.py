@@ -13,7 +13,7 @@ from model.matching.calibration import Calibration, calibrate, doubtful
 from model.matching.calibration_file import CALIBRATION, write_calibration
 from model.network.weights_file import DEFAULT_WEIGHTS, load_network
 from model.terminal import Terminal
-from model.training.dataset import FileSource
+from model.training.dataset import FileDataset
 from model.training.train_command import device_of
 from model.training.training_data import PictureSet
 from model.training.validation import embed_set
@@ -53,7 +53,7 @@ def _open(references: Path) -> tuple[PictureSet, list[tuple[str, str]]]:
     if not found.entries:
         raise DatasetError(f"{references}: no picture in a folder named after a character")
     names, labels = np.unique([entry.characters[0] for entry in found.entries], return_inverse=True)
-    source = FileSource([Path(entry.path) for entry in found.entries])
+    source = FileDataset([Path(entry.path) for entry in found.entries])
     pictures = [(int(label), row) for row, label in enumerate(labels)]
     return PictureSet(source, pictures, str(references), tuple(str(name) for name in names)), found.failures
 

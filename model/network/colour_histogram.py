@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from model.images.constants import BINS, LEVELS, SAMPLES, SPREAD, WHITE, WHITE_WEIGHT
 
-__all__ = ["BINS", "Colours"]
+__all__ = ["BINS", "ColourHistogram"]
 
 
-class Colours(nn.Module):
+class ColourHistogram(nn.Module):
     """A histogram of the colours, moved and turned by a linear layer, as a point on the unit sphere.
 
     Attributes:

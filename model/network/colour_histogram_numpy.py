@@ -1,4 +1,4 @@
-"""The colours of `model/network/colour_histogram.py` without torch: the same numbers, told pixel by pixel instead of bin by bin."""
+"""The colour histogram of `model.network.colour_histogram` without torch: the same numbers, pixel by pixel."""
 
 from __future__ import annotations
 

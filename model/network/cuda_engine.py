@@ -2,7 +2,7 @@
 
 While one batch is computed, the next one is uploaded, and the host prepares the one after it. How many pictures suit
 the GPU is measured when the network is loaded. Nothing here has been run on a GPU yet (docs/decisions/0022-gpu.md); the
-arithmetic is compared on a processor, and `tests/unit/test_engine_gpu.py` waits for a GPU.
+arithmetic is compared on a processor, and `tests/unit/test_network_cuda_engine.py` waits for a GPU.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from torch.nn import functional
 
 from model.errors import DeviceLost
 from model.network.cuda_fused import FusedTrunk
-from model.network.engine import Engine, Started
+from model.network.engine import Engine, PendingBatch
 from model.network.resnet18 import Network
 from model.network.torch_engine import FoldedNetwork, colours_of
 
-__all__ = ["GpuEngine"]
+__all__ = ["CudaEngine"]
 
 _KINDS = {"auto": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -45,7 +45,7 @@ _NEAR = 0.999
 _log = logging.getLogger(__name__)
 
 
-class GpuEngine(Engine):
+class CudaEngine(Engine):
     """See `model.network.engine.Engine`. At most two batches are on their way; the third waits for the first."""
 
     def __init__(
@@ -82,7 +82,7 @@ class GpuEngine(Engine):
         """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""
         return self.start(pictures)()
 
-    def start(self, pictures: NDArray[np.uint8]) -> Started:
+    def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
         """Begin to embed one batch of at most `batch` pictures, which may be changed as soon as this returns."""
         return next(self._turns).start(pictures)
 
@@ -156,10 +156,10 @@ class _Slot:
         self._returned = torch.zeros(self._output.shape, dtype=torch.float32, pin_memory=True)
         self._vectors = self._returned.numpy()
         self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]  # waiting leaves the core alone
-        self._unread: Started | None = None
+        self._unread: PendingBatch | None = None
 
     @torch.inference_mode()
-    def start(self, pictures: NDArray[np.uint8]) -> Started:
+    def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
         """Send a batch on its way. A smaller one leaves earlier pictures behind it, whose vectors nobody reads."""
         if self._unread is not None:
             self._unread()  # nothing is written over before it has been read

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.images.preprocessing import Preprocessing
-from model.network.engine import Engine, Precision, Started
+from model.network.engine import Engine, PendingBatch, Precision
 from model.network.engine_selection import load_engine
 from model.network.weights_file import WeightsInfo
 
@@ -60,7 +60,7 @@ class Embedder:
         other.info = replace(self.info, preprocessing=preprocessing)
         return other
 
-    def start(self, pictures: NDArray[np.uint8]) -> Started:
+    def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
         """Begin to embed one batch of `batch` prepared pictures or fewer; the call of what comes back waits for it.
 
         Args:

@@ -8,14 +8,15 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Engine", "Precision", "Started"]
+__all__ = ["Engine", "PendingBatch", "Precision"]
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 """What convolutions are computed in. `auto` takes the fastest that keeps embeddings: bf16 at a cosine of 0.9995 or more
-to float32, int8 where each of some compared pictures keeps 0.999 when the weights are loaded (`model/network/quantization.py`).
+to float32, int8 where each of some compared pictures keeps 0.999 when the weights are loaded
+(`model/network/quantization.py`).
 `int8` itself promises 0.99, and is refused where the compared pictures do not keep that."""
 
-Started = Callable[[], NDArray[np.float32]]
+PendingBatch = Callable[[], NDArray[np.float32]]
 """A batch on its way: the call waits for its embeddings, and gives the same ones however often it is made."""
 
 
@@ -33,7 +34,7 @@ class Engine(Protocol):
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""
 
-    def start(self, pictures: NDArray[np.uint8]) -> Started:
+    def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
         """Begin to embed one batch, and return before it is done where the device works by itself.
 
         The pictures may be changed afterwards. A processor computes at once: nobody else would do it meanwhile.

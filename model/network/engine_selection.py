@@ -29,20 +29,20 @@ def load_engine(
         EngineMissing: No installed engine has that precision on that device.
     """
     if device == "cpu" and importlib.util.find_spec("openvino") is not None:
-        from model.network.openvino_engine import CompiledEngine
+        from model.network.openvino_engine import OpenVinoEngine
 
         tensors, info = load_tensors(path)
         try:
-            return CompiledEngine(tensors, info, precision=precision, threads=threads), info
+            return OpenVinoEngine(tensors, info, precision=precision, threads=threads), info
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from error
     if precision == "int8" or (precision == "bf16" and device == "cpu"):
         raise EngineMissing(f"{precision} on {device} needs OpenVINO: pip install openvino, or choose auto or fp32")
     network, info = load_network(path)
     if device == "cuda":
-        from model.network.cuda_engine import GpuEngine
+        from model.network.cuda_engine import CudaEngine
 
-        return GpuEngine(network, info.preprocessing.size_px, precision=precision, batch=batch), info
-    from model.network.torch_engine import EagerEngine
+        return CudaEngine(network, info.preprocessing.size_px, precision=precision, batch=batch), info
+    from model.network.torch_engine import TorchEngine
 
-    return EagerEngine(network, precision=precision, threads=threads), info
+    return TorchEngine(network, precision=precision, threads=threads), info

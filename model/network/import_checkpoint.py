@@ -53,7 +53,7 @@ def import_checkpoint(
     return save_network(
         output,
         network.eval(),
-        preprocessing=Preprocessing("stretch", size_px, family=1),  # every pixel counts, as in the original code
+        preprocessing=Preprocessing("stretch", size_px, major_version=1),  # every pixel counts, as in the original code
         threshold=threshold,
         measured={"note": "imported; the threshold was given, not measured"},
         recipe={"imported": kind, "file_digest": digest},

@@ -13,12 +13,19 @@ from model.network.architecture import colours_in
 from model.network.colour_histogram_numpy import unit_colours
 from model.network.engine import Engine, Precision
 from model.network.int8_products import kernel_bits, quick, shown_flags
-from model.network.openvino_graph import Seen, Tensors, build_learned
+from model.network.openvino_graph import ActivationRange, Tensors, build_learned
 from model.network.openvino_runtime import ov
-from model.network.quantization import PROMISED, Rounding, keep_rounding, kept_rounding, least_cosine, observed
+from model.network.quantization import (
+    PROMISED,
+    Quantization,
+    activation_ranges,
+    cache_quantization,
+    cached_quantization,
+    least_cosine,
+)
 from model.network.weights_file import WeightsInfo
 
-__all__ = ["CompiledEngine"]
+__all__ = ["OpenVinoEngine"]
 
 _BATCH = 8
 """Pictures for each thread: of more than that, what a layer leaves does not stay in the second-level cache."""
@@ -26,7 +33,7 @@ _BATCH = 8
 _log = logging.getLogger(__name__)
 
 
-class CompiledEngine(Engine):
+class OpenVinoEngine(Engine):
     """See `model.network.engine.Engine`."""
 
     def __init__(
@@ -70,7 +77,7 @@ class CompiledEngine(Engine):
         side = info.preprocessing.size_px
         if precision == "int8" or (precision == "auto" and quick(shown_flags())):
             bits = kernel_bits(self._core)
-            rounding = kept_rounding(info, bits) or self._find_rounding(tensors, info, bits)
+            rounding = cached_quantization(info, bits) or self._find_rounding(tensors, info, bits)
             if precision == "int8" and not rounding.least >= PROMISED:
                 raise EngineMissing(
                     f"int8 moves embeddings of these weights too far on this processor (cosine {rounding.least:.4f},"
@@ -91,16 +98,16 @@ class CompiledEngine(Engine):
     def _names_bf16(self) -> bool:
         return "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
-    def _find_rounding(self, tensors: Tensors, info: WeightsInfo, bits: int) -> Rounding:
+    def _find_rounding(self, tensors: Tensors, info: WeightsInfo, bits: int) -> Quantization:
         """Look at drawn characters how the network is to be rounded and what comes of it; keep that."""
         side = info.preprocessing.size_px
         exact = self._compile(build_learned(tensors, side, watch=True), "f32")
-        seen = observed(exact, side)
-        rounding = Rounding(bits, seen, least_cosine(exact, self._rounded(tensors, side, seen, bits), side))
-        keep_rounding(info, rounding)
+        seen = activation_ranges(exact, side)
+        rounding = Quantization(bits, seen, least_cosine(exact, self._rounded(tensors, side, seen, bits), side))
+        cache_quantization(info, rounding)
         return rounding
 
-    def _rounded(self, tensors: Tensors, side: int, seen: Mapping[str, Seen], bits: int) -> ov.InferRequest:
+    def _rounded(self, tensors: Tensors, side: int, seen: Mapping[str, ActivationRange], bits: int) -> ov.InferRequest:
         return self._compile(build_learned(tensors, side, seen=seen, bits=bits), "f32")
 
     def _compile(self, graph: ov.Model, hint: str) -> ov.InferRequest:

@@ -1,8 +1,8 @@
 """The learned part of the network as an OpenVINO graph, built from a weights file's numbers, without torch.
 
 Convolutions and the batch normalisations behind them are one step here. An int8 graph rounds what convolutions read to
-8 bits, and kernels to as many as the processor bears (`model/network/int8_products.py`). What blocks add up is not rounded, so
-that no error is carried on; and what rounding a kernel adds to a channel in the mean is taken off its bias.
+8 bits, and kernels to as many as the processor bears (`model/network/int8_products.py`). What blocks add up is not
+rounded, so that no error is carried on; and what rounding a kernel adds to a channel in the mean is taken off its bias.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from model.images.constants import MEAN, STD
 from model.network.int8_products import KERNEL_STEPS
 from model.network.openvino_runtime import op, ov
 
-__all__ = ["PLACES", "Seen", "Tensors", "build_learned"]
+__all__ = ["PLACES", "ActivationRange", "Tensors", "build_learned"]
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -32,7 +32,7 @@ PLACES = {"input": 3, "stem": 64, "layer1.0.inner": 64, "layer1.1.entry": 64, "l
 
 
 @dataclass(frozen=True)
-class Seen:
+class ActivationRange:
     """What a float32 network shows at one of `PLACES`.
 
     Attributes:
@@ -49,7 +49,12 @@ _LENGTH_EPSILON = 1e-24  # on the square of the length: torch's normalize takes 
 
 
 def build_learned(
-    tensors: Tensors, side: int, *, seen: Mapping[str, Seen] | None = None, bits: int = 8, watch: bool = False
+    tensors: Tensors,
+    side: int,
+    *,
+    seen: Mapping[str, ActivationRange] | None = None,
+    bits: int = 8,
+    watch: bool = False,
 ) -> ov.Model:
     """Trunk, head and unit length: `(n, side, side, 3)` uint8 to `(n, dimension without colours)` float32.
 
@@ -70,7 +75,7 @@ def build_learned(
 class _Learned:
     """Builds the graph, node by node, in the order of torchvision's ResNet18."""
 
-    def __init__(self, tensors: Tensors, seen: Mapping[str, Seen] | None, bits: int, watch: bool) -> None:
+    def __init__(self, tensors: Tensors, seen: Mapping[str, ActivationRange] | None, bits: int, watch: bool) -> None:
         self._tensors = tensors
         self._seen = seen
         self._steps = KERNEL_STEPS[bits]

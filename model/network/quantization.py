@@ -20,11 +20,19 @@ from numpy.typing import NDArray
 
 from model.files import write_text
 from model.network.int8_products import instructions, shown_flags
-from model.network.openvino_graph import PLACES, Seen
+from model.network.openvino_graph import PLACES, ActivationRange
 from model.network.openvino_runtime import ov
 from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo
 
-__all__ = ["LEAST", "PROMISED", "Rounding", "keep_rounding", "kept_rounding", "least_cosine", "observed"]
+__all__ = [
+    "LEAST",
+    "PROMISED",
+    "Quantization",
+    "activation_ranges",
+    "cache_quantization",
+    "cached_quantization",
+    "least_cosine",
+]
 
 LEAST = 0.999
 """The lowest cosine with which `auto` takes an int8 network. Weights that keep to it on the pictures that are compared
@@ -41,7 +49,7 @@ _CHARACTERS, _PICTURES = 16, 2
 
 
 @dataclass(frozen=True)
-class Rounding:
+class Quantization:
     """What an int8 network of a weights file rounds by, and what comes of it.
 
     Attributes:
@@ -52,7 +60,7 @@ class Rounding:
     """
 
     bits: int
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, ActivationRange]
     least: float
 
     @property
@@ -61,7 +69,7 @@ class Rounding:
         return self.least >= LEAST
 
 
-def kept_rounding(info: WeightsInfo, bits: int) -> Rounding | None:
+def cached_quantization(info: WeightsInfo, bits: int) -> Quantization | None:
     """What an earlier process has kept, or what is shipped; None where neither is what this one would find.
 
     Args:
@@ -72,19 +80,19 @@ def kept_rounding(info: WeightsInfo, bits: int) -> Rounding | None:
     return _read(_kept_at, {**key, "by": _by()}) or _read(_shipped_at, key)
 
 
-def _read(place: Callable[[dict[str, Any]], Path], key: dict[str, Any]) -> Rounding | None:
+def _read(place: Callable[[dict[str, Any]], Path], key: dict[str, Any]) -> Quantization | None:
     try:
         kept = json.loads(place(key).read_text(encoding="utf-8"))
         if {name: kept[name] for name in key} != key:
             return None
         seen = {name: _seen(kept["seen"][name], channels) for name, channels in PLACES.items()}
         least = float(kept["least"])
-        return Rounding(key["bits"], seen, least) if np.isfinite(least) else None
+        return Quantization(key["bits"], seen, least) if np.isfinite(least) else None
     except (OSError, RuntimeError, ArithmeticError, ValueError, TypeError, KeyError):
         return None
 
 
-def keep_rounding(info: WeightsInfo, rounding: Rounding) -> None:
+def cache_quantization(info: WeightsInfo, rounding: Quantization) -> None:
     """Keep it for the next process, where that can be."""
     seen = {place: {"most": one.most, "means": one.means.tolist()} for place, one in rounding.seen.items()}
     key = _key(info, rounding.bits)
@@ -92,7 +100,7 @@ def keep_rounding(info: WeightsInfo, rounding: Rounding) -> None:
         write_text(_kept_at(key), json.dumps({**key, "by": _by(), "least": rounding.least, "seen": seen}))
 
 
-def observed(watching: ov.InferRequest, side: int) -> dict[str, Seen]:
+def activation_ranges(watching: ov.InferRequest, side: int) -> dict[str, ActivationRange]:
     """What the float32 network sees in drawn characters.
 
     Args:
@@ -104,13 +112,16 @@ def observed(watching: ov.InferRequest, side: int) -> dict[str, Seen]:
         found = watching.infer({0: pictures}, share_inputs=True)
         shown.append([np.array(found[n]) for n in range(1, 1 + 2 * len(PLACES))])
     return {
-        place: Seen(float(max(found[2 * n] for found in shown)), np.mean([found[2 * n + 1] for found in shown], axis=0))
+        place: ActivationRange(
+            float(max(found[2 * n] for found in shown)), np.mean([found[2 * n + 1] for found in shown], axis=0)
+        )
         for n, place in enumerate(PLACES)
     }
 
 
 def least_cosine(exact: ov.InferRequest, rounded: ov.InferRequest, side: int) -> float:
-    """The lowest cosine between two graphs, of drawn characters that `observed` does not show, black, and white."""
+    """The lowest cosine between two graphs, of drawn characters that `activation_ranges` does not show, black, and
+    white."""
     plain = np.stack([np.full((side, side, 3), value, np.uint8) for value in (0, 255)])
     cosines = []
     for pictures in (*_drawn(_CHARACTERS, side), plain):
@@ -159,7 +170,7 @@ def _by() -> str:
     return f"OpenVINO {ov.__version__} with {' '.join(instructions(shown_flags())) or 'no instructions for bytes'}"
 
 
-def _seen(kept: dict[str, Any], channels: int) -> Seen:
+def _seen(kept: dict[str, Any], channels: int) -> ActivationRange:
     """Read back what was seen at a place.
 
     Raises:
@@ -168,7 +179,7 @@ def _seen(kept: dict[str, Any], channels: int) -> Seen:
     most, means = _finite([kept["most"]])[0], _finite(kept["means"])
     if most < 0 or len(means) != channels:
         raise ValueError("nothing that a network shows")
-    return Seen(float(most), means)
+    return ActivationRange(float(most), means)
 
 
 def _finite(values: list[float]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from torchvision.models import resnet18
 
 from model.images.constants import MEAN, STD
 from model.network.architecture import ARCHITECTURE, colours_in
-from model.network.colour_histogram import Colours
+from model.network.colour_histogram import ColourHistogram
 
 __all__ = ["Network"]
 
@@ -29,7 +29,7 @@ class Network(nn.Module):
     def __init__(self, dimension: int = 500, colours: int = 0) -> None:
         super().__init__()
         self.dimension = dimension
-        self.colours = Colours(colours) if colours else None
+        self.colours = ColourHistogram(colours) if colours else None
         self.trunk = resnet18(weights=None)
         features = self.trunk.fc.in_features
         self.trunk.fc = nn.Identity()

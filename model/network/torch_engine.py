@@ -1,7 +1,7 @@
 """The network by torch, called layer by layer: the plain way, and what runs where there is no OpenVINO.
 
-`FoldedNetwork` is what `model/network/cuda_engine.py` records on a GPU; here it gives a processor the same arithmetic in bfloat16, so
-that tests compare it without a GPU.
+`FoldedNetwork` is what `model/network/cuda_engine.py` records on a GPU; here it gives a processor the same arithmetic
+in bfloat16, so that tests compare it without a GPU.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from model.network.engine import Engine
 from model.network.resnet18 import Network
 
-__all__ = ["EagerEngine", "FoldedNetwork", "folded"]
+__all__ = ["FoldedNetwork", "TorchEngine", "folded"]
 
 
 _BATCH = 32
 
 
-class EagerEngine(Engine):
+class TorchEngine(Engine):
     """See `model.network.engine.Engine`. In float32 it is the plain way, which every other is tested against."""
 
     def __init__(

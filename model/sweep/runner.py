@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from model.errors import ConfigurationError, EvaluationError, ModelError
-from model.training.checkpoint import read_progress
+from model.training.checkpoint import read_training_state
 from model.training.config import Config
 from model.training.train_command import Request, train_by
 from model.training.trainer import CHECKPOINT
@@ -102,7 +102,7 @@ def best_eer(folder: Path) -> float:
     Raises:
         EvaluationError: The data has no development set to measure on.
     """
-    rates = [entry["eer"] for entry in read_progress(folder / CHECKPOINT).history]
+    rates = [entry["eer"] for entry in read_training_state(folder / CHECKPOINT).history]
     if not rates:
         raise EvaluationError("a sweep compares development EERs; this data has no development set")
     return min(rates)

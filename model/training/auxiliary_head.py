@@ -14,23 +14,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.training.dataset import DrawnSource
+from model.training.dataset import DrawnDataset
 
-__all__ = ["TraitLoss", "Traits"]
+__all__ = ["AttributeLoss", "AttributeTargets"]
 
 _SAMPLE = 1000
 _COLOURS = ("hair", "hair_second", "eyes", "skin")
 _COLOUR_WEIGHT = 3.0
 
 
-class Traits:
+class AttributeTargets:
     """Turns identities into vectors, scaled by what is usual among the first characters of a source.
 
     Attributes:
         names: What each number means, e.g. `colour/hair/0` or `fringe=blunt`.
     """
 
-    def __init__(self, source: DrawnSource) -> None:
+    def __init__(self, source: DrawnDataset) -> None:
         self._source = source
         rows = [self._plain(label) for label in range(_SAMPLE)]
         self.names = sorted({name for row in rows for name in row})
@@ -70,12 +70,12 @@ def _fields(values: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-class TraitLoss(nn.Module):
+class AttributeLoss(nn.Module):
     """Mean squared error of the traits as a linear layer reads them from the trunk's features."""
 
     weights: Tensor
 
-    def __init__(self, traits: Traits, features: int) -> None:
+    def __init__(self, traits: AttributeTargets, features: int) -> None:
         super().__init__()
         self._traits = traits
         self.read = nn.Linear(features, len(traits.names))

@@ -21,11 +21,11 @@ from model.files import write_bytes
 from model.network.resnet18 import Network
 
 __all__ = [
-    "Progress",
+    "TrainingState",
     "drop_unfinished",
     "is_checkpoint",
     "load_checkpoint",
-    "read_progress",
+    "read_training_state",
     "save_checkpoint",
     "trained_network",
 ]
@@ -34,7 +34,7 @@ _FORMAT = "oshiwake-checkpoint"
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """How far a training has come.
 
     Attributes:
@@ -55,7 +55,7 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, progress: Progress, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
+    path: Path, progress: TrainingState, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
 ) -> None:
     """Write the state of the training, atomically: a reader or a killed run finds the old file or the new one."""
     tensors: dict[str, Tensor] = {}
@@ -76,7 +76,7 @@ def drop_unfinished(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_progress(path: Path) -> Progress:
+def read_training_state(path: Path) -> TrainingState:
     """Read how far a checkpoint has come; the tensors stay on disk.
 
     Raises:
@@ -87,20 +87,22 @@ def read_progress(path: Path) -> Progress:
             metadata = file.metadata() or {}
         if metadata.get("format") != _FORMAT:
             raise CheckpointError(f"{path}: not a checkpoint of this program")
-        return Progress(**json.loads(metadata["progress"]))
+        return TrainingState(**json.loads(metadata["progress"]))
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: damaged checkpoint ({error})") from error
 
 
-def load_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer | None) -> Progress:
+def load_checkpoint(
+    path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer | None
+) -> TrainingState:
     """Put a checkpoint's state into the modules and the optimiser.
 
     Raises:
-        CheckpointError: As `read_progress`; also when the tensors do not fit.
+        CheckpointError: As `read_training_state`; also when the tensors do not fit.
     """
-    progress = read_progress(path)
+    progress = read_training_state(path)
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     try:
@@ -130,7 +132,7 @@ def trained_network(path: Path) -> Network:
     Raises:
         CheckpointError: As `load_checkpoint`.
     """
-    read_progress(path)
+    read_training_state(path)
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     state = _under(tensors, "average") or _under(tensors, "network")

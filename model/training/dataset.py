@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from model.synthesis import Identity
     from model.synthesis.scene import Variety
 
-__all__ = ["DEVELOPMENT_SEED", "DrawnSource", "FileSource", "Reader", "Source"]
+__all__ = ["DEVELOPMENT_SEED", "DrawnDataset", "FileDataset", "PictureDataset", "Reader"]
 
 Reader = Callable[[Path], bytes]
 """Reads a whole file, or raises OSError."""
@@ -28,7 +28,7 @@ DEVELOPMENT_SEED = 1_000_000_000
 """Seeds of the drawn characters to measure on begin here; training characters lie below."""
 
 
-class Source(Protocol):
+class PictureDataset(Protocol):
     """Gives the picture number `picture` of the character number `label`."""
 
     def load(self, label: int, picture: int) -> Image.Image:
@@ -45,7 +45,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class FileSource:
+class FileDataset:
     """Pictures in files; the number of a picture is its place in `paths`, whatever its character.
 
     Attributes:
@@ -70,7 +70,7 @@ class FileSource:
 
 
 @dataclass(frozen=True)
-class DrawnSource:
+class DrawnDataset:
     """Characters drawn by the package's own generator; nothing is stored.
 
     Attributes:
@@ -94,7 +94,7 @@ class DrawnSource:
         return f"drawn character {label}, picture {picture}"
 
     @classmethod
-    def from_config(cls, config: DataConfig, size_px: int, *, first: int | None = None) -> DrawnSource:
+    def from_config(cls, config: DataConfig, size_px: int, *, first: int | None = None) -> DrawnDataset:
         """The training characters, or with `first` others made in the same way."""
         first = config.first_identity if first is None else first
         return cls(first, config.block, config.schemes_shared, config.draw_px or size_px, config.aspect, config.gentle)

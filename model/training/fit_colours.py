@@ -9,8 +9,8 @@ from torch import Tensor
 
 from model.errors import PictureError
 from model.images.preprocessing import Preprocessing
-from model.network.colour_histogram import Colours, histograms
-from model.training.dataset import Source
+from model.network.colour_histogram import ColourHistogram, histograms
+from model.training.dataset import PictureDataset
 from model.training.sampler import Batch
 from model.training.validation import to_network
 
@@ -22,7 +22,9 @@ _BATCH = 64
 Floats = NDArray[np.float64]
 
 
-def fit_colours(colours: Colours, source: Source, pictures: Batch, preprocessing: Preprocessing) -> None:
+def fit_colours(
+    colours: ColourHistogram, source: PictureDataset, pictures: Batch, preprocessing: Preprocessing
+) -> None:
     """Set the axes of the colour part by labelled pictures; those that cannot be read are left out."""
     rows: list[Tensor] = []
     labels: list[int] = []

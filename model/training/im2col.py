@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["use_matrices"]
+__all__ = ["use_im2col"]
 
 _NARROW = 3
 """Widest map, in pixels, that is gathered; wider ones keep the units busy as they are."""
@@ -42,7 +42,7 @@ class _Gathering(nn.Conv2d):
         return found.permute(0, 3, 1, 2)
 
 
-def use_matrices(network: nn.Module) -> None:
+def use_im2col(network: nn.Module) -> None:
     """Turn the plain convolutions of a network into such ones, in place; parameters and their names stay."""
     for module in network.modules():
         plain = type(module) is nn.Conv2d and module.groups == 1 and module.dilation == (1, 1)

@@ -14,9 +14,9 @@ from model.errors import PictureError
 from model.images.preprocessing import Preprocessing
 from model.training.augmentation import augment
 from model.training.config import Config
-from model.training.dataset import Source
+from model.training.dataset import PictureDataset
 from model.training.distributed import Ranks
-from model.training.sampler import Batch, Plan
+from model.training.sampler import Batch, Sampler
 
 __all__ = ["LoadedBatch", "load_batches"]
 
@@ -50,7 +50,7 @@ _Loaded = tuple[Tensor | None, _Order, str]
 
 
 class _Pictures(Dataset[_Loaded]):
-    def __init__(self, source: Source, config: Config) -> None:
+    def __init__(self, source: PictureDataset, config: Config) -> None:
         self._source = source
         self._config = config
 
@@ -66,7 +66,7 @@ class _Pictures(Dataset[_Loaded]):
 
 
 def load_batches(
-    plan: Plan, source: Source, config: Config, *, first: int, count: int, ranks: Ranks | None = None
+    plan: Sampler, source: PictureDataset, config: Config, *, first: int, count: int, ranks: Ranks | None = None
 ) -> Iterator[LoadedBatch]:
     """Load the batches number `first` to `first + count - 1` of a plan.
 
@@ -82,7 +82,7 @@ def load_batches(
     return iter(loader)
 
 
-def _orders(plan: Plan, config: Config, first: int, count: int, ranks: Ranks) -> Iterator[list[_Order]]:
+def _orders(plan: Sampler, config: Config, first: int, count: int, ranks: Ranks) -> Iterator[list[_Order]]:
     for number, batch in zip(range(first, first + count), plan.batches(first), strict=False):
         yield ranks.part(_numbered(batch, config, number))
 

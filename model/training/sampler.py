@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from model.training.config import BatchConfig
 
-__all__ = ["ArticlePlan", "Batch", "CharactersPlan", "DrawnPlan", "Plan"]
+__all__ = ["ArticleSampler", "Batch", "CharacterSampler", "DrawnSampler", "Sampler"]
 
 Batch = list[tuple[int, int]]
-"""`(label, picture)` pairs; the numbers are those of a `Source`."""
+"""`(label, picture)` pairs; the numbers are those of a `PictureDataset`."""
 
 
-class Plan(Protocol):
+class Sampler(Protocol):
     """An endless row of batches."""
 
     def batches(self, start: int) -> Iterator[Batch]:
@@ -27,7 +27,7 @@ class Plan(Protocol):
 
 
 @dataclass(frozen=True)
-class DrawnPlan:
+class DrawnSampler:
     """Batches of drawn characters: random blocks of neighbours, fresh pictures each time.
 
     Attributes:
@@ -43,7 +43,7 @@ class DrawnPlan:
     seed: int
 
     def batches(self, start: int) -> Iterator[Batch]:
-        """See `Plan`."""
+        """See `Sampler`."""
         number = start
         while True:
             yield self._batch(np.random.default_rng([self.seed, number]))
@@ -59,7 +59,7 @@ class DrawnPlan:
 
 
 @dataclass(frozen=True)
-class CharactersPlan:
+class CharacterSampler:
     """Batches of so many characters with so many pictures each; characters with fewer give what they have.
 
     An epoch shows every character once (the last few, too few for a batch, another time), and as many pictures of it.
@@ -75,7 +75,7 @@ class CharactersPlan:
     seed: int
 
     def batches(self, start: int) -> Iterator[Batch]:
-        """See `Plan`."""
+        """See `Sampler`."""
         groups = _groups(self.labels)
         per_epoch = self.batches_per_epoch
         number = start
@@ -98,7 +98,7 @@ class CharactersPlan:
 
 
 @dataclass(frozen=True)
-class ArticlePlan:
+class ArticleSampler:
     """The article's batches: characters in random order, up to `pictures` of each, until about `grouped` are gathered.
 
     To each batch `random` pictures drawn from all are added. A character with more pictures comes back later in the
@@ -116,7 +116,7 @@ class ArticlePlan:
     seed: int
 
     def batches(self, start: int) -> Iterator[Batch]:
-        """See `Plan`."""
+        """See `Sampler`."""
         return islice(self._all(), start, None)
 
     def _all(self) -> Iterator[Batch]:

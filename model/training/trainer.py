@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from model.errors import CheckpointError, ConfigurationError
 from model.images.preprocessing import Preprocessing
 from model.network.resnet18 import Network
-from model.training.auxiliary_head import TraitLoss, Traits
-from model.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from model.training.auxiliary_head import AttributeLoss, AttributeTargets
+from model.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from model.training.config import Config
 from model.training.config_overrides import differences
-from model.training.dataset import DrawnSource
+from model.training.dataset import DrawnDataset
 from model.training.distributed import Ranks
-from model.training.im2col import use_matrices
+from model.training.im2col import use_im2col
 from model.training.loader import LoadedBatch, load_batches
 from model.training.losses import build_loss, build_miner
 from model.training.optimizer import build_optimizer, learning_rate, set_learning_rate
@@ -71,18 +71,18 @@ class Trainer:
         self._preprocessing = Preprocessing(config.network.fit, config.network.size_px)
         self.network = network.to(self._device).to(memory_format=torch.channels_last).train()
         if self._device.type == "cpu":
-            use_matrices(self.network)
+            use_im2col(self.network)
         self.average = copy.deepcopy(self.network).eval() if config.run.average else self.network
         torch.manual_seed(config.seed)
         self._loss = build_loss(config.loss, characters=data.characters, dimension=network.head.out_features).to(
             self._device
         )
         self._miner = build_miner(config.loss)
-        self._traits = trait_loss(config, data, network)
+        self._traits = attribute_loss(config, data, network)
         helpers = nn.ModuleList([self._loss] if self._traits is None else [self._loss, self._traits])
         self._optimizer = build_optimizer(network, helpers, config.optimizer, config.loss.lr_factor)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.run.precision == "float16")
-        self.progress = Progress(0, config.plain(), config.digest)
+        self.progress = TrainingState(0, config.plain(), config.digest)
         self._ranks.agree(self.network)
 
     def resume(self, path: Path, *, changed: bool = False) -> None:
@@ -236,7 +236,7 @@ class Trainer:
         return bool(patience) and len(rates) > patience and min(rates[-patience:]) >= min(rates[:-patience])
 
 
-def trait_loss(config: Config, data: TrainingData, network: Network) -> TraitLoss | None:
+def attribute_loss(config: Config, data: TrainingData, network: Network) -> AttributeLoss | None:
     """The loss on traits, where the configuration wants it.
 
     Raises:
@@ -244,9 +244,9 @@ def trait_loss(config: Config, data: TrainingData, network: Network) -> TraitLos
     """
     if not config.loss.traits:
         return None
-    if not isinstance(data.source, DrawnSource):
+    if not isinstance(data.source, DrawnDataset):
         raise ConfigurationError("loss.traits: only drawn characters (data.kind = 'synthesis') have known traits")
-    return TraitLoss(Traits(data.source), network.head.in_features)
+    return AttributeLoss(AttributeTargets(data.source), network.head.in_features)
 
 
 def steps_of(config: Config, data: TrainingData) -> int:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from model.dataset.manifest import Entry, read_manifest
 from model.errors import ConfigurationError
 from model.training.config import Config
-from model.training.dataset import DEVELOPMENT_SEED, DrawnSource, FileSource, Reader, Source
-from model.training.sampler import ArticlePlan, Batch, CharactersPlan, DrawnPlan, Plan
+from model.training.dataset import DEVELOPMENT_SEED, DrawnDataset, FileDataset, PictureDataset, Reader
+from model.training.sampler import ArticleSampler, Batch, CharacterSampler, DrawnSampler, Sampler
 
 __all__ = ["PictureSet", "TrainingData", "drawn_set", "listed_set", "open_data"]
 
@@ -29,7 +29,7 @@ class PictureSet:
         characters: Names by label; empty for drawn characters.
     """
 
-    source: Source
+    source: PictureDataset
     pictures: Batch
     name: str
     characters: tuple[str, ...] = ()
@@ -51,8 +51,8 @@ class TrainingData:
         development: To measure on, or None where there is none.
     """
 
-    source: Source
-    plan: Plan
+    source: PictureDataset
+    plan: Sampler
     characters: int
     batches_per_epoch: int
     development: PictureSet | None
@@ -70,8 +70,8 @@ def open_data(config: Config, read: Reader = Path.read_bytes) -> TrainingData:
 def _drawn(config: Config) -> TrainingData:
     data = config.data
     return TrainingData(
-        source=DrawnSource.from_config(data, config.network.size_px),
-        plan=DrawnPlan(data.identities, data.block, config.batch, config.seed),
+        source=DrawnDataset.from_config(data, config.network.size_px),
+        plan=DrawnSampler(data.identities, data.block, config.batch, config.seed),
         characters=data.identities,
         batches_per_epoch=0,
         development=drawn_set(config, DEVELOPMENT_SEED),
@@ -82,7 +82,7 @@ def drawn_set(config: Config, first: int) -> PictureSet:
     """Drawn characters from seed `first` on, in the mix of the training set."""
     data = config.data
     return PictureSet(
-        source=DrawnSource.from_config(data, config.network.size_px, first=first),
+        source=DrawnDataset.from_config(data, config.network.size_px, first=first),
         pictures=[(i, k) for i in range(data.development_identities) for k in range(data.development_pictures)],
         name=f"{data.development_identities} drawn characters x {data.development_pictures} pictures",
     )
@@ -101,7 +101,7 @@ def _listed(config: Config, read: Reader) -> TrainingData:
         raise ConfigurationError(f"{config.data.manifest}: no character has two pictures to train on")
     plan = _plan(config, labels.astype(np.int64))
     return TrainingData(
-        source=FileSource([Path(path) for path, _ in rows], read),
+        source=FileDataset([Path(path) for path, _ in rows], read),
         plan=plan,
         characters=len(names),
         batches_per_epoch=plan.batches_per_epoch,
@@ -109,8 +109,8 @@ def _listed(config: Config, read: Reader) -> TrainingData:
     )
 
 
-def _plan(config: Config, labels: NDArray[np.int64]) -> ArticlePlan | CharactersPlan:
-    kind = ArticlePlan if config.batch.kind == "article" else CharactersPlan
+def _plan(config: Config, labels: NDArray[np.int64]) -> ArticleSampler | CharacterSampler:
+    kind = ArticleSampler if config.batch.kind == "article" else CharacterSampler
     return kind(labels, config.batch, config.seed)
 
 
@@ -122,7 +122,7 @@ def listed_set(entries: Sequence[Entry], split: str, read: Reader = Path.read_by
         return None
     number = {name: i for i, name in enumerate(names)}
     return PictureSet(
-        source=FileSource([Path(path) for path, _ in rows], read),
+        source=FileDataset([Path(path) for path, _ in rows], read),
         pictures=[(number[name], place) for place, (_, name) in enumerate(rows)],
         name=f"{split}: {len(names)} characters, {len(rows)} pictures",
         characters=tuple(names),

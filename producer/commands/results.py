@@ -37,19 +37,19 @@ def reduce(
 ) -> None:
     """Assign again with other values or references; only new reference pictures are embedded."""
     from producer.dispatch import Dispatcher
-    from producer.progress_view import View, watch
+    from producer.progress_view import ProgressView, watch
     from producer.request import RuleOptions
-    from producer.run_locally import assign_here
+    from producer.run_locally import reassign_locally
     from producer.session import Session
 
     session = Session(store)
     found = session.run(run)
     rule = RuleOptions(threshold, match, margin, band, multiple)
     if found.spec.queue == "private":
-        session.finish(assign_here(session, found, rule, references, processes), json)
+        session.finish(reassign_locally(session, found, rule, references, processes), json)
     queue = session.checked_queue()
     queue.require_workers(["embed", "reduce"])
-    view = View(session.err)
+    view = ProgressView(session.err)
     with view.open():
         Dispatcher(session.store, queue, session.settings.chunk_images).assign_again(found, rule, references)
         seen = watch(found, queue, view)

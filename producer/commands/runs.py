@@ -19,7 +19,7 @@ def status(
 ) -> None:
     """Show how far a run is, and its outcome."""
     from producer.printing import print_json, print_status, status_fields
-    from producer.progress_view import View
+    from producer.progress_view import ProgressView
     from producer.progress_view import watch as wait
     from producer.session import Session
     from producer.status import read_status
@@ -28,7 +28,7 @@ def status(
     found = session.run(run)
     queue = session.queue(found)
     if watch and queue is not None:
-        view = View(session.err)
+        view = ProgressView(session.err)
         with view.open():
             wait(found, queue, view)
     seen = read_status(found, queue)
@@ -67,7 +67,7 @@ def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False
     """Go on with a run that was interrupted, cancelled or undone, or place what could not be placed before."""
     from producer.dispatch import Dispatcher
     from producer.errors import BadRequest
-    from producer.run_locally import work_here
+    from producer.run_locally import run_locally
     from producer.session import Session
     from producer.status import read_status
 
@@ -82,7 +82,7 @@ def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False
     private = found.spec.queue == "private"
     queue = None if private else session.checked_queue()
     if queue is None:
-        session.finish(work_here(session, found, processes), json)
+        session.finish(run_locally(session, found, processes), json)
     Dispatcher(session.store, queue, session.settings.chunk_images).resume(found)
     session.say(f"sent what was missing; follow with: producer status {found.id} --watch")
     session.out.out(found.id, highlight=False)

@@ -65,11 +65,11 @@ def dashboard(
     Every other option of Flower can be set by its own variable, e.g. FLOWER_BASIC_AUTH=user:password.
     """
     from producer.session import Session
-    from tasks.dashboard import Place, running_dashboard
+    from tasks.dashboard import Address, running_dashboard
 
     session = Session()
     session.checked_queue()
-    place = Place(address, port, url_prefix.strip("/"))
+    place = Address(address, port, url_prefix.strip("/"))
     with running_dashboard(session.settings, place) as shown:
         session.say(f"dashboard at {shown.url}  (metrics at {shown.url}metrics)")
         for line in (*place.remarks, *shown.login.splitlines()):

@@ -33,7 +33,7 @@ def run(
     """Sort an archive on this machine: brings its own queue and workers, and stops them at the end."""
     from producer.exclusion import Exclusion
     from producer.request import RuleOptions, SortRequest, need_writable
-    from producer.run_locally import sort_here
+    from producer.run_locally import sort_locally
     from producer.session import Session
 
     session = Session(store)
@@ -51,7 +51,7 @@ def run(
     need_writable(request.output)
     for line in request.references.remarks:
         session.say(line)
-    session.finish(sort_here(session, request, processes), json)
+    session.finish(sort_locally(session, request, processes), json)
 
 
 def enqueue(
@@ -77,7 +77,7 @@ def enqueue(
     from producer.dispatch import Dispatcher, create_run
     from producer.exclusion import Exclusion, PassedOver
     from producer.printing import passed_line, print_json
-    from producer.progress_view import View
+    from producer.progress_view import ProgressView
     from producer.request import RuleOptions, SortRequest
     from producer.session import Session
     from tasks.errors import NoWorker
@@ -103,7 +103,7 @@ def enqueue(
         except NoWorker as error:
             raise NoWorker(f"{error}, or say --no-worker-check to send now and start workers later") from error
     made = create_run(session.store, request, "shared")
-    view = View(session.err)
+    view = ProgressView(session.err)
     with view.open():
         totals = Dispatcher(session.store, queue, session.settings.chunk_images).send(made, view.scanned)
     passed = PassedOver.of(totals)
@@ -128,10 +128,10 @@ def demo(
 ) -> None:
     """Draw a small archive of invented characters, sort it through the real queue, and show the result."""
     from producer.demo import draw_demo, print_demo
-    from producer.run_locally import sort_here
+    from producer.run_locally import sort_locally
     from producer.session import Session
 
     session = Session(folder / "store")
     drawn = draw_demo(folder, session.err)
-    status = sort_here(session, drawn.request(), processes)
+    status = sort_locally(session, drawn.request(), processes)
     print_demo(drawn, status, session.out)

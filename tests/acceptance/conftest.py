@@ -152,7 +152,7 @@ def undisturbed(drawn: Path, small_weights: Path, tmp_path_factory: pytest.TempP
 
 
 @dataclass
-class Farm:
+class LocalCluster:
     """A broker that everybody can reach, and workers that come and go."""
 
     program: Program
@@ -195,11 +195,11 @@ class Farm:
 
 
 @pytest.fixture
-def farm(program: Program) -> Iterator[Farm]:
+def farm(program: Program) -> Iterator[LocalCluster]:
     """A broker on a loopback port of its own, without workers yet."""
     with ValkeyServer(port=free_port(), config={"maxmemory-policy": "noeviction"}) as server:
         program.env["OSHIWAKE_BROKER_URL"] = f"redis://127.0.0.1:{server.port}/0"
-        farm = Farm(program, server, [])
+        farm = LocalCluster(program, server, [])
         try:
             yield farm
         finally:

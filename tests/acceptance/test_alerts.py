@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from tasks.worker_counters import Work, add_work
-from tests.acceptance.conftest import Farm, wait_until
+from tests.acceptance.conftest import LocalCluster, wait_until
 from tests.acceptance.test_fleet import child_of
 from tests.conftest import PLUGINS
 from tests.ports import free_port
@@ -53,7 +53,7 @@ class Prometheus:
 
 
 @pytest.fixture
-def prometheus(farm: Farm, tmp_path: Path) -> Iterator[Prometheus]:
+def prometheus(farm: LocalCluster, tmp_path: Path) -> Iterator[Prometheus]:
     """`producer metrics`, and Prometheus with our files; of all times in them, a minute is a second."""
     program = shutil.which("prometheus")
     if program is None:
@@ -82,7 +82,7 @@ def prometheus(farm: Farm, tmp_path: Path) -> Iterator[Prometheus]:
 
 
 def test_a_worker_that_is_connected_but_idle_is_told_and_every_panel_has_data(
-    farm: Farm, prometheus: Prometheus
+    farm: LocalCluster, prometheus: Prometheus
 ) -> None:
     """Its heart beats, chunks wait, and it does none: as with a mount that hangs. It goes on, and so ends the alert."""
     program, archive = farm.program, farm.program.collection.archive

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from model.synthesis import Identity, draw
-from tests.acceptance.conftest import WAIT_S, Farm, Program, Undisturbed
+from tests.acceptance.conftest import WAIT_S, LocalCluster, Program, Undisturbed
 from tests.acceptance.test_outcome import report
 from tests.conftest import layout, snapshot
 
@@ -73,7 +73,7 @@ def odd_names(archive: Path) -> list[Path]:
     return names
 
 
-def test_one_run_over_everything_bad(farm: Farm, tmp_path: Path) -> None:
+def test_one_run_over_everything_bad(farm: LocalCluster, tmp_path: Path) -> None:
     """Every file has one row and a reason; what is readable is placed, two names of 255 bytes too; nothing escapes."""
     program, c = farm.program, farm.program.collection
     program.env["OSHIWAKE_MAX_BYTES"] = "20000000"

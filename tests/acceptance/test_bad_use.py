@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Farm, Program
+from tests.acceptance.conftest import LocalCluster, Program
 
 
 def refused(program: Program, *args: str | Path) -> str:
@@ -77,14 +77,14 @@ def test_an_unreachable_broker_is_refused(program: Program) -> None:
         assert "no broker answers at redis://127.0.0.1:1/0" in refused(program, *command)
 
 
-def test_a_queue_that_nobody_listens_on_is_refused(farm: Farm) -> None:
+def test_a_queue_that_nobody_listens_on_is_refused(farm: LocalCluster) -> None:
     """Without a worker nothing is sent, and the line says how to start one."""
     line = refused(farm.program, *farm.program.sort_args("enqueue"))
     assert "producer worker" in line and "--no-worker-check" in line
     assert not [key for key in farm.client().scan_iter() if not key.startswith(b"oshiwake:worker")]
 
 
-def test_a_pass_that_nobody_would_carry_out_is_refused(farm: Farm) -> None:
+def test_a_pass_that_nobody_would_carry_out_is_refused(farm: LocalCluster) -> None:
     """Reduce without a worker: the line names no option that this command does not have."""
     program = farm.program
     program.sort("enqueue", "--no-worker-check", rc=0)
@@ -92,7 +92,7 @@ def test_a_pass_that_nobody_would_carry_out_is_refused(farm: Farm) -> None:
     assert "producer worker" in line and "--no-worker-check" not in line
 
 
-def test_a_broker_that_forgets_is_refused(farm: Farm) -> None:
+def test_a_broker_that_forgets_is_refused(farm: LocalCluster) -> None:
     """A broker that evicts keys would lose chunks."""
     farm.client().config_set("maxmemory-policy", "allkeys-lru")
     assert "noeviction" in refused(farm.program, *farm.program.sort_args("enqueue"))

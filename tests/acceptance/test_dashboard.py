@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Farm, Program, wait_until
+from tests.acceptance.conftest import LocalCluster, Program, wait_until
 from tests.ports import free_port
 
 PICTURES = os.environ.get("OSHIWAKE_PICTURES")
@@ -48,7 +48,7 @@ class Page:
 
 
 @contextmanager
-def _dashboard(farm: Farm, state: Path) -> Iterator[Page]:
+def _dashboard(farm: LocalCluster, state: Path) -> Iterator[Page]:
     port = free_port()
     farm.program.env["XDG_STATE_HOME"] = str(state)
     process = farm.program.start("dashboard", "--port", str(port), "--url-prefix", "flower")
@@ -71,7 +71,7 @@ def _dashboard(farm: Farm, state: Path) -> Iterator[Page]:
             process.communicate()
 
 
-def test_the_dashboard_shows_what_was_done_and_what_failed_and_remembers_it(farm: Farm, tmp_path: Path) -> None:
+def test_the_dashboard_shows_what_was_done_and_what_failed_and_remembers_it(farm: LocalCluster, tmp_path: Path) -> None:
     """A mount that is missing for a while: both stand on the tasks page, in words; a restart forgets nothing."""
     program, archive = farm.program, farm.program.collection.archive
     state = tmp_path / "state"
@@ -99,7 +99,7 @@ def test_the_dashboard_shows_what_was_done_and_what_failed_and_remembers_it(farm
         _browse(page, run, archive)
 
 
-def test_a_dashboard_that_is_killed_remembers_what_it_saved(farm: Farm, tmp_path: Path) -> None:
+def test_a_dashboard_that_is_killed_remembers_what_it_saved(farm: LocalCluster, tmp_path: Path) -> None:
     """SIGKILL costs what came since the last save; no run, no task that was saved, and it comes up again."""
     program, state = farm.program, tmp_path / "state"
     program.env["FLOWER_STATE_SAVE_INTERVAL"] = "1000"

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.acceptance.conftest import Farm, Program, wait_until
+from tests.acceptance.conftest import LocalCluster, Program, wait_until
 from tests.conftest import FILES, PLUGINS, snapshot
 
 IN_HAND = "oshiwake:embed:in-hand"
@@ -21,11 +21,11 @@ def child_of(worker: subprocess.Popen[str]) -> int:
     return int(wait_until(lambda: children.read_text().split(), "the worker has a child")[0])
 
 
-def _wait_in_hand(farm: Farm, chunks: int) -> None:
+def _wait_in_hand(farm: LocalCluster, chunks: int) -> None:
     wait_until(lambda: farm.client().zcard(IN_HAND) == chunks, f"{chunks} chunks in hand")
 
 
-def test_nobody_holds_the_last_chunks(farm: Farm) -> None:
+def test_nobody_holds_the_last_chunks(farm: LocalCluster) -> None:
     """A worker that stands still, one that vanishes and a message that is lost cost the run seconds: a third worker,
     which joins late, takes over.
     """
@@ -51,7 +51,7 @@ def test_nobody_holds_the_last_chunks(farm: Farm) -> None:
     assert (snapshot(c.store / "runs"), snapshot(c.output)) == before, "what comes late changes nothing"
 
 
-def test_a_pass_that_is_lost_on_its_way_is_sent_again(farm: Farm) -> None:
+def test_a_pass_that_is_lost_on_its_way_is_sent_again(farm: LocalCluster) -> None:
     """The connection of a reducer broke as the message was on its way to it; one that is idle sends it again."""
     program, client = farm.program, farm.client()
     client.lpush("oshiwake:reduce:took", 0)  # as if passes were begun at once: then 5 s is too long, else a minute
@@ -63,7 +63,7 @@ def test_a_pass_that_is_lost_on_its_way_is_sent_again(farm: Farm) -> None:
     assert not client.exists("oshiwake:reduce:sent", "oshiwake:reduce:in-hand")
 
 
-def test_a_worker_that_may_wait_finishes_its_chunk(farm: Farm) -> None:
+def test_a_worker_that_may_wait_finishes_its_chunk(farm: LocalCluster) -> None:
     """`producer worker`, told to stop, ends with the chunk in hand done, and takes no other."""
     program = farm.program
     program.env.update({"PYTHONPATH": str(PLUGINS), "SLOW_S": "0.3"})
@@ -79,7 +79,7 @@ def test_a_worker_that_may_wait_finishes_its_chunk(farm: Farm) -> None:
     assert not farm.client().hlen("unacked") and not farm.client().exists(IN_HAND)
 
 
-def test_a_worker_that_may_not_wait_hands_its_chunk_back(farm: Farm) -> None:
+def test_a_worker_that_may_not_wait_hands_its_chunk_back(farm: LocalCluster) -> None:
     """`producer worker`, told to stop, lets a chunk go on for the grace, then puts it back in the queue and ends."""
     program, c = farm.program, farm.program.collection
     program.env.update({"PYTHONPATH": str(PLUGINS), "OSHIWAKE_GRACE_S": "1"})
@@ -96,7 +96,7 @@ def test_a_worker_that_may_not_wait_hands_its_chunk_back(farm: Farm) -> None:
     assert not farm.client().hlen("unacked")
 
 
-def test_a_worker_with_other_weights_refuses(farm: Farm, tmp_path: Path, small_weights: Path) -> None:
+def test_a_worker_with_other_weights_refuses(farm: LocalCluster, tmp_path: Path, small_weights: Path) -> None:
     """It says which weights it found and which the run has; the others do its chunks, and the run ends well."""
     import torch
 
@@ -124,7 +124,7 @@ def test_a_worker_with_other_weights_refuses(farm: Farm, tmp_path: Path, small_w
     assert "WrongWeights" in said and "not the run's" in said and weights.stem in said
 
 
-def test_a_gpu_that_is_not_there_is_no_slow_worker(program: Program, farm: Farm) -> None:
+def test_a_gpu_that_is_not_there_is_no_slow_worker(program: Program, farm: LocalCluster) -> None:
     """`OSHIWAKE_DEVICE=cuda` without a GPU is wrong use, not a run on the processor."""
     program.env.update({"OSHIWAKE_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": ""})
     assert "no NVIDIA GPU is visible" in program("worker", rc=2).stderr

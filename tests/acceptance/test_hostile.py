@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Farm, wait_until
+from tests.acceptance.conftest import LocalCluster, wait_until
 from tests.conftest import FILES
 
 GOOD = {"version": 1, "run": "20261123-0412", "number": 1, "part": "archive", "chunk": 0}
@@ -80,7 +80,7 @@ def hostile(trap: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.timeout(400)
-def test_hostile_messages_kill_nobody(farm: Farm, tmp_path: Path) -> None:
+def test_hostile_messages_kill_nobody(farm: LocalCluster, tmp_path: Path) -> None:
     """Every one is refused and gone; both workers are the same processes as before, and then do a real run."""
     trap = tmp_path / "trap"
     workers = [farm.start_worker(queue, queue) for queue in ("embed", "reduce")]
@@ -141,7 +141,7 @@ def execution(run: str) -> dict[str, bytes]:
 
 
 @pytest.mark.timeout(400)
-def test_nothing_in_a_message_changes_what_celery_does(farm: Farm) -> None:
+def test_nothing_in_a_message_changes_what_celery_does(farm: LocalCluster) -> None:
     """Worker and child live through all of it, and the next right message is done; broadcasts change nothing."""
     workers = [farm.start_worker(queue, queue) for queue in ("embed", "reduce")]
     children = [_children(worker.pid) for worker in workers]

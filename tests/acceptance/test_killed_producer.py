@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Farm, Program, wait_until
+from tests.acceptance.conftest import LocalCluster, Program, wait_until
 from tests.conftest import FILES, PLUGINS
 
 GONE_S = 15.0
@@ -62,7 +62,7 @@ def _embed_workers(program: Program) -> list[int]:
     return [pid for pid in program.processes() if b"embed-cpu@%h" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def test_a_killed_worker_takes_its_child_with_it(farm: Farm) -> None:
+def test_a_killed_worker_takes_its_child_with_it(farm: LocalCluster) -> None:
     """Also a child that stands still: it would hold its GPU while the next worker starts."""
     worker = farm.start_worker("embed", "embed")
     (child,) = [pid for pid in farm.program.processes() if pid != worker.pid]

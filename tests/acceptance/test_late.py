@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 from tasks.messages import AssignMessage, EmbedMessage, ReduceMessage
-from tests.acceptance.conftest import Farm, Undisturbed, wait_until
+from tests.acceptance.conftest import LocalCluster, Undisturbed, wait_until
 from tests.acceptance.test_hostile import call, envelope
 from tests.conftest import layout
 
@@ -32,7 +32,7 @@ def messages(run: str) -> list[tuple[str, bytes]]:
     ]
 
 
-def deliver(farm: Farm, *found: tuple[str, bytes]) -> None:
+def deliver(farm: LocalCluster, *found: tuple[str, bytes]) -> None:
     """Put messages on their queues, and wait until all are answered."""
     client = farm.client()
     for queue, message in found:
@@ -40,14 +40,14 @@ def deliver(farm: Farm, *found: tuple[str, bytes]) -> None:
     wait_until(lambda: not any(client.exists(key) for key in ("embed", "reduce", "unacked")), "all are answered")
 
 
-def failures(farm: Farm) -> dict[str, Any]:
+def failures(farm: LocalCluster) -> dict[str, Any]:
     """What workers counted as failed, and the runs that Redis knows of."""
     client = farm.client()
     work = {key: client.hgetall(key) for key in client.scan_iter(match="oshiwake:work:*")}
     return {key.decode(): value for fields in work.values() for key, value in fields.items() if b"failures" in key}
 
 
-def test_late_messages_change_nothing(farm: Farm, undisturbed: Undisturbed) -> None:
+def test_late_messages_change_nothing(farm: LocalCluster, undisturbed: Undisturbed) -> None:
     """After an undo, a cancel, and a later pass: in every task; what the run and its output are stays so."""
     program = farm.program
     for queue in ("embed", "reduce"):
@@ -72,7 +72,7 @@ def test_late_messages_change_nothing(farm: Farm, undisturbed: Undisturbed) -> N
     assert not failures(farm)
 
 
-def test_a_run_undone_under_way_is_cancelled(farm: Farm) -> None:
+def test_a_run_undone_under_way_is_cancelled(farm: LocalCluster) -> None:
     """Half of it is in the queue: workers that come then read nothing, and it is undone."""
     program = farm.program
     run = program.sort("enqueue", "--no-worker-check", rc=0).stdout.strip()
@@ -87,7 +87,7 @@ def test_a_run_undone_under_way_is_cancelled(farm: Farm) -> None:
     farm.finished()
 
 
-def test_messages_of_unknown_runs_hold_nobody_up(farm: Farm) -> None:
+def test_messages_of_unknown_runs_hold_nobody_up(farm: LocalCluster) -> None:
     """They end at the first look: none is tried again, none counts as failed, and Redis keeps nothing of them."""
     for queue in ("embed", "reduce"):
         farm.start_worker(queue, queue)
@@ -101,7 +101,7 @@ def test_messages_of_unknown_runs_hold_nobody_up(farm: Farm) -> None:
     assert farm.program.status()["state"] == "done"
 
 
-def test_a_machine_that_does_not_see_the_store_drops_no_message(farm: Farm, undisturbed: Undisturbed) -> None:
+def test_a_machine_that_does_not_see_the_store_drops_no_message(farm: LocalCluster, undisturbed: Undisturbed) -> None:
     """Its reducer passes the pass on, until one comes that sees the store; the run is done."""
     program = farm.program
     store = program.env["OSHIWAKE_STORE"]

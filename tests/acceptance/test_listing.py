@@ -8,14 +8,14 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.acceptance.conftest import Farm, Undisturbed, wait_until
+from tests.acceptance.conftest import LocalCluster, Undisturbed, wait_until
 from tests.conftest import PLUGINS, layout
 
 MOMENTS = ("link-2-before", "replace-3-before")
 """The first chunk is listed, the second is about to be."""
 
 
-def enqueue_until(farm: Farm, folder: Path, sent: signal.Signals) -> subprocess.Popen[str]:
+def enqueue_until(farm: LocalCluster, folder: Path, sent: signal.Signals) -> subprocess.Popen[str]:
     """`enqueue` that sends itself a signal in the midst of the scan; then a file is added that the scan has passed."""
     program, kills = farm.program, folder / "kills"
     kills.mkdir()
@@ -38,7 +38,7 @@ def enqueue_until(farm: Farm, folder: Path, sent: signal.Signals) -> subprocess.
 
 
 def test_a_second_producer_is_refused_while_the_first_scans(
-    farm: Farm, undisturbed: Undisturbed, tmp_path: Path
+    farm: LocalCluster, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     """It is told who scans; the first one goes on, and every picture lies where it belongs."""
     program = farm.program
@@ -55,7 +55,7 @@ def test_a_second_producer_is_refused_while_the_first_scans(
 
 
 def test_a_scan_that_died_is_known_as_dead_and_gone_on_with(
-    farm: Farm, undisturbed: Undisturbed, tmp_path: Path
+    farm: LocalCluster, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     """Status says so, workers may be at its chunks, and `resume` lists the rest."""
     program = farm.program
@@ -70,7 +70,7 @@ def test_a_scan_that_died_is_known_as_dead_and_gone_on_with(
     assert layout(program.collection.output) == undisturbed.layout
 
 
-def test_a_cancelled_run_is_scanned_no_further(farm: Farm, tmp_path: Path) -> None:
+def test_a_cancelled_run_is_scanned_no_further(farm: LocalCluster, tmp_path: Path) -> None:
     """The producer that lists it stops, with a line that says why; what is in the queue ends where it arrives."""
     program = farm.program
     process = enqueue_until(farm, tmp_path, signal.SIGSTOP)

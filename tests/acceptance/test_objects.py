@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from tests.acceptance.conftest import Farm, Undisturbed
+from tests.acceptance.conftest import LocalCluster, Undisturbed
 from tests.conftest import layout
 from tests.objects import SECRET, ObjectServer
 
 
-def test_all_but_the_output_in_object_storage(farm: Farm, objects: ObjectServer, undisturbed: Undisturbed) -> None:
+def test_all_but_the_output_in_object_storage(
+    farm: LocalCluster, objects: ObjectServer, undisturbed: Undisturbed
+) -> None:
     """`run` and `enqueue` give the layout of a folder; `undo` takes it back; nobody sees the password."""
     program, output = farm.program, farm.program.collection.output
     store = "s3://art/drawn/store"

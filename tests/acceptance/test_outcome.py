@@ -11,7 +11,7 @@ import time
 import pytest
 
 from model.synthesis import Identity, draw
-from tests.acceptance.conftest import Farm, Program, Undisturbed, wait_until
+from tests.acceptance.conftest import LocalCluster, Program, Undisturbed, wait_until
 from tests.conftest import Collection, layout, snapshot
 
 
@@ -166,7 +166,7 @@ def _latest_workers(program: Program) -> object:
     return program.status()["workers"] or program.status()["state"] == "done"
 
 
-def test_two_archives_share_an_output(farm: Farm) -> None:
+def test_two_archives_share_an_output(farm: LocalCluster) -> None:
     """Runs of two archives into one output do not touch each other, and each is undone alone."""
     program, c = farm.program, farm.program.collection
     for queue in ("embed", "reduce"):

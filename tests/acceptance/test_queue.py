@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.acceptance.conftest import Farm, Undisturbed, wait_until
+from tests.acceptance.conftest import LocalCluster, Undisturbed, wait_until
 from tests.conftest import FILES, layout
 from tests.ports import free_port
 
 
-def test_two_celery_workers_sort_like_one_machine(farm: Farm, undisturbed: Undisturbed) -> None:
+def test_two_celery_workers_sort_like_one_machine(farm: LocalCluster, undisturbed: Undisturbed) -> None:
     """`enqueue` over Redis with two embed workers and a reducer gives the layout of `run`."""
     program = farm.program
     for queue, name in (("embed", "one"), ("embed", "two"), ("reduce", "reduce")):
@@ -29,7 +29,7 @@ def test_two_celery_workers_sort_like_one_machine(farm: Farm, undisturbed: Undis
     assert layout(program.collection.output) == undisturbed.layout
 
 
-def test_reducers_share_a_large_run_also_when_one_is_killed(farm: Farm, undisturbed: Undisturbed) -> None:
+def test_reducers_share_a_large_run_also_when_one_is_killed(farm: LocalCluster, undisturbed: Undisturbed) -> None:
     """Two reducers assign in parts; one is killed at it, and the layout is that of one undisturbed reducer."""
     program = farm.program
     program.env["OSHIWAKE_REDUCE_FAN_OUT"] = "2"
@@ -47,7 +47,7 @@ def test_reducers_share_a_large_run_also_when_one_is_killed(farm: Farm, undistur
     assert layout(program.collection.output) == undisturbed.layout
 
 
-def test_flower_shows_each_task_in_plain_words(farm: Farm) -> None:
+def test_flower_shows_each_task_in_plain_words(farm: LocalCluster) -> None:
     """In Flower each embed task's result reads like "run … chunk 1: 16 images, 15 embedded, 1 unreadable"."""
     program = farm.program
     with _flower(farm) as tasks:
@@ -64,7 +64,7 @@ def test_flower_shows_each_task_in_plain_words(farm: Farm) -> None:
 
 
 @contextmanager
-def _flower(farm: Farm) -> Iterator[Any]:
+def _flower(farm: LocalCluster) -> Iterator[Any]:
     """A running Flower; gives a function that reads the tasks it shows."""
     port = free_port()
     farm.program.env["FLOWER_UNAUTHENTICATED_API"] = "true"
@@ -93,7 +93,7 @@ def _flower(farm: Farm) -> Iterator[Any]:
         process.communicate()
 
 
-def test_a_killed_worker_gives_its_chunk_back(farm: Farm) -> None:
+def test_a_killed_worker_gives_its_chunk_back(farm: LocalCluster) -> None:
     """A worker killed with its child in mid-run costs nothing: another one finishes the run."""
     program = farm.program
     first = farm.start_worker("embed", "first")
@@ -113,7 +113,7 @@ def _children(pid: int) -> list[int]:
         return [int(child) for child in file.read().split()]
 
 
-def test_a_broker_that_lost_everything_costs_a_resume(farm: Farm) -> None:
+def test_a_broker_that_lost_everything_costs_a_resume(farm: LocalCluster) -> None:
     """After the broker is emptied in mid-run, `producer resume` sends what has no shard, and the run ends well."""
     program = farm.program
     program.sort("enqueue", "--no-worker-check", rc=0)
@@ -125,7 +125,7 @@ def test_a_broker_that_lost_everything_costs_a_resume(farm: Farm) -> None:
     assert farm.finished()["summary"]["files"] == FILES
 
 
-def test_a_cancelled_run_can_be_resumed(farm: Farm) -> None:
+def test_a_cancelled_run_can_be_resumed(farm: LocalCluster) -> None:
     """Cancelled chunks are passed over; resumed, the run is done whole."""
     program = farm.program
     program.sort("enqueue", "--no-worker-check", rc=0)
@@ -139,7 +139,7 @@ def test_a_cancelled_run_can_be_resumed(farm: Farm) -> None:
     assert farm.finished()["summary"]["files"] == FILES
 
 
-def test_status_watch_stays_until_the_end(farm: Farm) -> None:
+def test_status_watch_stays_until_the_end(farm: LocalCluster) -> None:
     """`status --watch` ends when the run has ended, and then shows the outcome."""
     program = farm.program
     for queue in ("embed", "reduce"):
@@ -148,7 +148,7 @@ def test_status_watch_stays_until_the_end(farm: Farm) -> None:
     assert "files seen" in program("status", "--watch").stdout
 
 
-def test_a_worker_that_does_not_see_the_archive_says_so(farm: Farm) -> None:
+def test_a_worker_that_does_not_see_the_archive_says_so(farm: LocalCluster) -> None:
     """A missing mount fails the chunk, not the pictures; once it is there, resume finishes the run."""
     program, c = farm.program, farm.program.collection
     for queue in ("embed", "reduce"):
@@ -166,7 +166,7 @@ def test_a_worker_that_does_not_see_the_archive_says_so(farm: Farm) -> None:
     assert status["summary"]["outcomes"]["unreadable"] == 2
 
 
-def test_producer_worker_serves_both_queues(farm: Farm) -> None:
+def test_producer_worker_serves_both_queues(farm: LocalCluster) -> None:
     """`producer worker` alone is enough to finish a run, and stops what it started when terminated."""
     program = farm.program
     worker = program.start("worker", "--processes", "1")

@@ -13,7 +13,7 @@ import pytest
 from model.dataset.manifest import Entry, write_manifest
 from model.sweep.command import SweepRequest, run_sweep
 from model.synthesis import Identity, draw
-from tests.acceptance.conftest import Farm, wait_until
+from tests.acceptance.conftest import LocalCluster, wait_until
 
 STEPS = 8
 VALUES = [
@@ -48,7 +48,7 @@ def _rows(output: Path) -> list[dict[str, object]]:
     return rows
 
 
-def _child_at_work(farm: Farm) -> int | None:
+def _child_at_work(farm: LocalCluster) -> int | None:
     """The worker's child, once a trial in the store has a checkpoint and no result."""
     studies = farm.program.collection.store / "studies"
     begun = [path.parent for path in studies.glob("*/*/checkpoint.safetensors")]
@@ -63,7 +63,7 @@ def _child_at_work(farm: Farm) -> int | None:
     not entry_points(group="oshiwake.runners"),
     reason="this environment was installed before the queue's runner existed: pip install -e . again",
 )
-def test_trials_on_the_queue(farm: Farm, tmp_path: Path) -> None:
+def test_trials_on_the_queue(farm: LocalCluster, tmp_path: Path) -> None:
     """Slices of two seconds, a killed child: the table is that of `--runner local`, bit for bit."""
     manifest = _manifest(tmp_path)
     farm.program.env["OSHIWAKE_TRAIN_SLICE_S"] = "2"

@@ -14,7 +14,7 @@ from redis import Redis
 from store.shard import Counts
 from tasks.celery_app import app
 from tasks.metrics import QUEUES, QueueCollector, metrics_text
-from tasks.pass_progress import Progress
+from tasks.pass_progress import PassCounters
 from tasks.redis_client import connect
 from tasks.settings import Settings
 from tasks.worker_counters import Work
@@ -38,7 +38,7 @@ def _work(worker: str) -> Work:
 def busy(settings: Settings) -> Settings:
     """A queue with two workers, one of which has done something, and two messages."""
     redis: Redis = connect(settings.broker_url)
-    progress = Progress(redis, settings.keep_s)
+    progress = PassCounters(redis, settings.keep_s)
     progress.chunk_done(RUN, 1, "chunk 0", Counts(6, 5, 1, 0), _work("gpu@a"))
     progress.chunk_done(RUN, 1, "chunk 1", Counts(6, 5, 1, 0), _work("gpu@a"))
     progress.add_work(Work("gpu@a", {"failures embed": 1}))
@@ -88,7 +88,7 @@ def test_every_queue_is_counted() -> None:
 
 def test_a_chunk_delivered_twice_is_work_counted_once(settings: Settings) -> None:
     """As in the counters of its run."""
-    progress = Progress(connect(settings.broker_url), settings.keep_s)
+    progress = PassCounters(connect(settings.broker_url), settings.keep_s)
     for _ in range(3):
         progress.chunk_done(RUN, 1, "chunk 0", Counts(6, 5, 1, 0), _work("gpu@a"))
     assert _figures(settings)['oshiwake_chunks_total{worker="gpu@a"}'] == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from store.file_operation import Operation
 from store.journal import Journal
 from workers.copy_and_rename import Failed
-from workers.file_operations import perform
+from workers.file_operations import apply
 
 
 class Died(Exception):
@@ -39,7 +39,7 @@ class DyingLater(Journal):
         if len(planned) > self._left:
             for op in planned[: self._left]:
                 with contextlib.suppress(Failed):
-                    perform(op)
+                    apply(op)
             raise Died
         self._left -= len(planned)
         return planned

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from store.listing import Kind, KnownAt, Listed
+from store.listing import CacheHit, Kind, Listed
 from store.part import Part, PartSpec
 from store.shard import Read, write_shard
 
@@ -29,7 +29,7 @@ LISTED = st.builds(
     reason=st.text(max_size=6),
     known=st.none()
     | st.builds(
-        KnownAt,
+        CacheHit,
         st.sampled_from(["old/archive", "2-x/passes/12/references"]),
         st.integers(0, 2**31 - 1),
         st.integers(0, 2**31 - 1),

@@ -24,7 +24,7 @@ from producer.printing import print_json, print_runs, print_status, status_field
 from producer.session import Session
 from producer.status import RunState, RunStatus
 from tasks.log_escaping import PrintableFormatter
-from tasks.worker_registry import WorkerAlive
+from tasks.worker_registry import LiveWorker
 
 HOSTILE = (
     "a\x1b[2J\x1b]0;title\x07\rb\nproducer: forged\x9b31m\u202egnp.exe\u2066[bold]x[/bold][link=http://h]:smile:\\"
@@ -97,7 +97,7 @@ def hostile_status(state: RunState) -> RunStatus:
         "report": HOSTILE,
     }
     found = RunStatus("20261123-0412", state, HOSTILE, HOSTILE, rule=HOSTILE)
-    workers = [WorkerAlive(HOSTILE, (HOSTILE,), 1)]
+    workers = [LiveWorker(HOSTILE, (HOSTILE,), 1)]
     return replace(found, summary=summary, workers=workers, errors={HOSTILE: HOSTILE})
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_all, write_assignments
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
-from store.files import SCHEMA, new_file, new_files, read_json, sweep, sync_folders, write_json
+from store.files import SCHEMA, clean_up, new_file, new_files, read_json, sync_folders, write_json
 from store.run import PassSpec, Run, RunSpec, valid_run_id
 from store.store import Store
 from tests.unit.trees import put, unfinished
@@ -289,5 +289,5 @@ def test_a_sweep_takes_what_the_dead_have_left(tmp_path: Path) -> None:
     leave_unfinished(tmp_path / "below" / "dead")
     with new_file(tmp_path / "alive") as temporary:
         temporary.write_text("whole")
-        sweep(tmp_path)
+        clean_up(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["alive", "below"]

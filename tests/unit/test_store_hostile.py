@@ -16,7 +16,7 @@ import pytest
 from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_assignments
 from store.errors import DamagedStore, StoreError
 from store.journal import Journal
-from store.listing import Kind, KnownAt, Listed, read_listing, write_listing
+from store.listing import CacheHit, Kind, Listed, read_listing, write_listing
 from store.outcomes import Outcomes
 from store.part import Part, PartSpec, ScanTotals
 from store.run import Run
@@ -210,7 +210,7 @@ LISTING: dict[str, list[Any]] = {
 def test_each_column_of_a_listing(column: str, tmp_path: Path) -> None:
     """A path stays below the root, and what an earlier run is said to know stands in a part of a run."""
     path = tmp_path / "000000.parquet"
-    rows = [Listed(b"a..b/..c.png", 1, 1, known=KnownAt("run/archive", 0, 0)), Listed(b"b", 1, 1)]
+    rows = [Listed(b"a..b/..c.png", 1, 1, known=CacheHit("run/archive", 0, 0)), Listed(b"b", 1, 1)]
     for value in LISTING[column]:
         write_listing(path, rows)
         assert read_listing(path) == rows

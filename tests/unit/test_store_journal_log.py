@@ -14,7 +14,7 @@ from store import journal_log, lease
 from store.errors import DamagedStore, JournalBusy, StoreError
 from store.file_operation import Action, Image, Operation
 from store.journal import Journal, journal_exists
-from store.location import place
+from store.location import location
 from tests.objects import ObjectServer
 
 
@@ -30,7 +30,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def output(objects: ObjectServer) -> Iterator[Path]:
     """A prefix of one's own."""
-    yield place(f"s3://art/{uuid4()}/sorted")
+    yield location(f"s3://art/{uuid4()}/sorted")
 
 
 def copies(output: Path, *names: str) -> list[Operation]:
@@ -145,7 +145,7 @@ def test_a_holder_that_has_lost_the_journal_writes_nothing(
         with pytest.raises(StoreError):
             sleeper.check()
         if quick:
-            monkeypatch.setattr(journal_log, "look_at", lambda path: None)
+            monkeypatch.setattr(journal_log, "stat_object", lambda path: None)
         with pytest.raises(JournalBusy):
             sleeper.plan("20261123-0001", copies(output, "a"))
         journal.settle(planned)

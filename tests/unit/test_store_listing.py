@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from store.errors import DamagedStore, NewerSchema
 from store.files import SCHEMA
-from store.listing import Kind, KnownAt, Listed, read_listing, write_listing
+from store.listing import CacheHit, Kind, Listed, read_listing, write_listing
 from store.part import Part, ScanTotals
 from store.shard import Counts, Read
 from tests.unit.parts import LISTED, PATHS, add_shard, make_part
@@ -87,7 +87,7 @@ def test_a_part_knows_its_chunks(tmp_path: Path) -> None:
 
 def test_a_part_tells_what_is_still_to_read(tmp_path: Path) -> None:
     """Chunks with a shard, or with nothing but known or unreadable files, need no worker."""
-    known = Listed(b"a", 1, 1, known=KnownAt("x/archive", 0, 0))
+    known = Listed(b"a", 1, 1, known=CacheHit("x/archive", 0, 0))
     failed = Listed(b"b", 1, 1, kind=Kind.UNREADABLE)
     part = make_part(tmp_path, "run/archive", [[known, failed], [known, Listed(b"c", 1, 1)], [Listed(b"d", 1, 1)]])
     assert list(part.unread_chunks()) == [1, 2]

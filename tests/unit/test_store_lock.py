@@ -13,10 +13,12 @@ import pytest
 
 from store import lease, lock
 from store.errors import LockHeld
-from store.location import place
+from store.location import location
 from tests.objects import ObjectServer
 
-HOLD = "import sys; from store.lock import hold; from store.location import place; h = hold(place(sys.argv[1]), 'it');"
+HOLD = (
+    "import sys; from store.lock import hold; from store.location import place; h = hold(location(sys.argv[1]), 'it');"
+)
 
 
 def holding(path: str) -> subprocess.Popen[str]:
@@ -77,7 +79,7 @@ def test_what_stands_in_the_file_does_not_reach_a_terminal(tmp_path: Path) -> No
 def test_in_object_storage_it_is_a_lease(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A holder that lives is named; of one that was killed the lease is taken over, and until then seen to age."""
     monkeypatch.setattr(lease, "_POLL_S", 0.05)
-    path = place("s3://art/locks/one/listing.lock")
+    path = location("s3://art/locks/one/listing.lock")
     assert lock.holder(path) is None
     with holding(str(path)) as process:
         try:

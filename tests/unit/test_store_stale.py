@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from store.errors import StaleShard
-from store.incremental import KnownFiles
+from store.incremental import UnchangedFiles
 from store.listing import Kind, Listed
-from store.location import place
+from store.location import location
 from store.outcomes import Outcomes
 from store.part import Part, ScanTotals
 from store.shard import Read, made_from, write_shard
@@ -50,7 +50,7 @@ def test_a_listing_is_never_replaced(tmp_path: Path) -> None:
 
 def test_an_object_that_lists_a_chunk_is_never_replaced(objects: ObjectServer) -> None:
     """The storage itself refuses it."""
-    part = make_part(place("s3://art/stale/runs"), "20261123-0412/archive", [ROWS])
+    part = make_part(location("s3://art/stale/runs"), "20261123-0412/archive", [ROWS])
     with pytest.raises(FileExistsError):
         part.add_listing(0, OTHER)
     assert part.listing(0) == ROWS
@@ -62,7 +62,7 @@ def test_a_shard_of_another_listing_is_not_used(tmp_path: Path) -> None:
     part = make_part(store.runs, "20261123-0412/archive", [ROWS])
     read(part)
     assert made_from(part.shard_path(0), part.listing_and_digest(0)[1])
-    assert KnownFiles(part).find(ROWS[0]) is not None
+    assert UnchangedFiles(part).find(ROWS[0]) is not None
     relist(part, OTHER)
     part.finish_scan(ScanTotals(2, 2, 0, 1, 1))
     assert not made_from(part.shard_path(0), part.listing_and_digest(0)[1])
@@ -71,7 +71,7 @@ def test_a_shard_of_another_listing_is_not_used(tmp_path: Path) -> None:
             Outcomes(store, vectors=vectors).chunk(part, 0)
         with pytest.raises(StaleShard, match="another listing"):
             Outcomes(store, vectors=vectors).digests(part, 0)
-    assert KnownFiles(part).find(ROWS[0]) is None
+    assert UnchangedFiles(part).find(ROWS[0]) is None
 
 
 def test_what_an_older_program_wrote_is_used(tmp_path: Path) -> None:

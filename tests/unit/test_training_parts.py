@@ -21,11 +21,11 @@ from model.network.colour_histogram import BINS, histograms
 from model.network.resnet18 import Network
 from model.synthesis import Identity, draw
 from model.training.augmentation import augment
-from model.training.auxiliary_head import TraitLoss, Traits
+from model.training.auxiliary_head import AttributeLoss, AttributeTargets
 from model.training.config import AugmentationConfig, Config, LossConfig, LossName, MinerName, ScheduleConfig
-from model.training.dataset import DrawnSource
+from model.training.dataset import DrawnDataset
 from model.training.fit_colours import fit_axes
-from model.training.im2col import use_matrices
+from model.training.im2col import use_im2col
 from model.training.initial_weights import initial_network
 from model.training.losses import build_loss, build_miner
 from model.training.optimizer import learning_rate
@@ -190,7 +190,7 @@ class TestNarrowMaps:
         torch.manual_seed(0)
         plain = Network(50).double().train()
         gathered = copy.deepcopy(plain)
-        use_matrices(gathered)
+        use_im2col(gathered)
         pictures = torch.rand(4, 3, size_px, size_px, dtype=torch.double)
         for network in (plain, gathered):
             (network(pictures) ** 3).sum().backward()
@@ -213,7 +213,7 @@ class TestNarrowMaps:
         one = nn.Sequential(nn.Conv2d(5, 7, kernel, stride, padding))
         maps = torch.rand(3, 5, side, side + 1)
         wanted = one(maps)
-        use_matrices(one)
+        use_im2col(one)
         torch.testing.assert_close(one(maps), wanted)
 
     def test_narrow_maps_are_gathered(self) -> None:
@@ -222,7 +222,7 @@ class TestNarrowMaps:
         calls = []
         for used in (False, True):
             if used:
-                use_matrices(network)
+                use_im2col(network)
             with torch.profiler.profile() as profile, torch.inference_mode():
                 network(torch.rand(1, 3, 64, 64))
             calls.append({event.key: event.count for event in profile.key_averages()}["aten::conv2d"])
@@ -302,13 +302,13 @@ class TestColours:
 
 def test_traits() -> None:
     """Traits are standard numbers per character, and their loss falls to nothing when they are read perfectly."""
-    source = DrawnSource(0, 4, 0.0, 32)
-    traits = Traits(source)
+    source = DrawnDataset(0, 4, 0.0, 32)
+    traits = AttributeTargets(source)
     found = traits([1, 2, 1])
     assert found.shape == (3, len(traits.names))
     assert (found[0] == found[2]).all()
     assert not (found[0] == found[1]).all()
-    loss = TraitLoss(traits, 8)
+    loss = AttributeLoss(traits, 8)
     torch.nn.init.zeros_(loss.read.weight)
     with torch.no_grad():
         loss.read.bias.copy_(torch.from_numpy(found[0]))
@@ -317,7 +317,7 @@ def test_traits() -> None:
 
 def test_drawn_source_shares_schemes_by_block() -> None:
     """Neighbours of a block have one colour scheme where it is shared, and the same picture comes twice."""
-    shared, own = DrawnSource(0, 4, 1.0, 32), DrawnSource(0, 4, 0.0, 32)
+    shared, own = DrawnDataset(0, 4, 1.0, 32), DrawnDataset(0, 4, 0.0, 32)
     assert len({shared.identity(label).colours for label in range(4)}) == 1
     assert shared.identity(4).colours != shared.identity(3).colours
     assert len({own.identity(label).colours for label in range(4)}) == 4

@@ -17,7 +17,7 @@ from model.dataset.manifest import Entry, write_manifest
 from model.errors import CheckpointError, ConfigurationError
 from model.network.weights_file import read_info
 from model.synthesis import Identity, draw
-from model.training.checkpoint import read_progress
+from model.training.checkpoint import read_training_state
 from model.training.config import Config
 from model.training.train_command import WEIGHTS, Request, run_training, train_by
 from model.training.trainer import CHECKPOINT
@@ -104,7 +104,7 @@ def test_paused_training_resumes_exactly(tmp_path: Path, manifest: Path) -> None
     pauses = 0
     while train_by(config, request, lambda: True) is None:
         pauses += 1
-        assert read_progress(tmp_path / "paused" / CHECKPOINT).step == pauses
+        assert read_training_state(tmp_path / "paused" / CHECKPOINT).step == pauses
     assert pauses == 5
     run_training(Request(None, given, tmp_path / "whole", device="cpu"))
     assert same(tmp_path / "whole" / CHECKPOINT, tmp_path / "paused" / CHECKPOINT)
@@ -128,7 +128,7 @@ def test_killed_training_resumes_exactly(tmp_path: Path, manifest: Path) -> None
                 os.kill(process.pid, signal.SIGKILL)
                 break
     assert process.returncode == -signal.SIGKILL
-    assert 2 <= read_progress(output / CHECKPOINT).step < 12
+    assert 2 <= read_training_state(output / CHECKPOINT).step < 12
     run_training(Request(None, given, output, resume=True, device="cpu"))
     run_training(Request(None, given, tmp_path / "whole", device="cpu"))
     assert same(tmp_path / "whole" / CHECKPOINT, output / CHECKPOINT)
@@ -177,7 +177,7 @@ def test_early_stopping(tmp_path: Path, manifest: Path) -> None:
     """With a learning rate that changes nothing, the training ends after `patience` measurements more."""
     given = [*SMALL, f"data.manifest='{manifest}'", "optimizer.lr=1e-30", "schedule.steps=50", "run.patience=2"]
     run_training(Request(None, [*given, "run.evaluate_steps=1", "run.average=0"], tmp_path))
-    assert read_progress(tmp_path / CHECKPOINT).step < 20
+    assert read_training_state(tmp_path / CHECKPOINT).step < 20
 
 
 def test_refusals(tmp_path: Path, manifest: Path) -> None:
@@ -201,4 +201,4 @@ def test_damaged_checkpoint(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"no")
     for path in (tmp_path / CHECKPOINT, tmp_path / "none"):
         with pytest.raises(CheckpointError):
-            read_progress(path)
+            read_training_state(path)

@@ -15,7 +15,7 @@ from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
 from model.network.weights_file import read_info
 from store.errors import DamagedStore, OutsideRoots
-from store.listing import Kind, KnownAt, Listed
+from store.listing import CacheHit, Kind, Listed
 from store.part import PartSpec
 from store.roots import Roots
 from store.run import Run, RunSpec
@@ -48,7 +48,7 @@ def run(tmp_path: Path, small_weights: Path) -> Run:
             Listed(b"a.png", 1, 1),
             Listed(b"book.cbz", 1, 1, b"1.png"),
             Listed(b"broken.png", 1, 1),
-            Listed(b"known.png", 1, 1, known=KnownAt("old/archive", 0, 0)),
+            Listed(b"known.png", 1, 1, known=CacheHit("old/archive", 0, 0)),
             Listed(b"notes.txt", 1, 1),
             Listed(b"x", 1, 1, kind=Kind.UNREADABLE, reason="a symbolic link that leads nowhere"),
         ],
@@ -164,8 +164,8 @@ def test_whether_the_gpu_decodes_is_measured_once(monkeypatch: pytest.MonkeyPatc
     import model.images.nvjpeg
 
     asked: list[tuple[Preprocessing, int]] = []
-    monkeypatch.setattr(model.images.nvjpeg, "quicker_jpegs", lambda *how: asked.append(how))
-    plain, quick = Preprocessing(family=1), Preprocessing(family=2)
+    monkeypatch.setattr(model.images.nvjpeg, "nvjpeg_if_faster", lambda *how: asked.append(how))
+    plain, quick = Preprocessing(major_version=1), Preprocessing(major_version=2)
     assert Embedders(WorkOptions(device="cpu")).jpegs(quick) is None
     embedders = Embedders(WorkOptions(device="cuda", decode_threads=5))
     for way in (plain, quick, quick, plain):

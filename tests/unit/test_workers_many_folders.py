@@ -16,10 +16,10 @@ from tests.unit.dying import Died, DyingLater
 from tests.unit.sites import MODES, Site
 from tests.unit.trees import look, put, sha
 from workers import sandbox as containment
-from workers.copy_and_rename import Failed
+from workers.copy_and_rename import OperationFailed
 from workers.errors import Unsettled
 from workers.placing import recover
-from workers.sandbox import Fence
+from workers.sandbox import Sandbox
 from workers.undo_run import undo_run
 
 MANY = 150
@@ -85,32 +85,32 @@ def test_renames_in_any_order_through_few_open_folders(
     for n in range(6):
         (output / str(n)).mkdir()
     path = put(output / str(renames[0][0]) / "0.png", b"one")
-    with pytest.MonkeyPatch.context() as patch, Fence(output) as fence:
+    with pytest.MonkeyPatch.context() as patch, Sandbox(output) as fence:
         patch.setattr(containment, "_OPEN_FOLDERS", held)
         for number, (_, to) in enumerate(renames, 1):
             target = output / str(to) / f"{number}.png"
             op = Operation(Action.RENAME, Image(b"/a.png"), bytes(path), bytes(target), sha(b"one"), id=number)
-            assert fence.perform(op) == op and fence.finish(op) == op
+            assert fence.apply(op) == op and fence.finish(op) == op
             path = target
     assert [found.read_bytes() for found in output.rglob("*.png")] == [b"one"] and path.exists()
 
 
 @pytest.fixture
-def moved(tmp_path: Path) -> tuple[Fence, Operation, Path]:
+def moved(tmp_path: Path) -> tuple[Sandbox, Operation, Path]:
     """A move whose process died; its source is gone."""
     (tmp_path / "out" / "X").mkdir(parents=True)
     (tmp_path / "archive").mkdir()
     target = tmp_path / "out" / "X" / "a.png"
     source = bytes(tmp_path / "archive" / "a.png")
     return (
-        Fence(tmp_path / "out"),
+        Sandbox(tmp_path / "out"),
         Operation(Action.MOVE, Image(source), source, bytes(target), sha(b"one"), id=3),
         target,
     )
 
 
 @pytest.mark.parametrize("action", [Action.MOVE, Action.RENAME])
-def test_a_move_is_done_when_its_target_has_the_bytes(moved: tuple[Fence, Operation, Path], action: Action) -> None:
+def test_a_move_is_done_when_its_target_has_the_bytes(moved: tuple[Sandbox, Operation, Path], action: Action) -> None:
     """That the source is gone says nothing: something else may stand at the target."""
     fence, op, target = moved
     source = op.source if action is Action.MOVE else bytes(target.parent / "old.png")
@@ -123,7 +123,7 @@ def test_a_move_is_done_when_its_target_has_the_bytes(moved: tuple[Fence, Operat
         assert fence.finish(op) == op
 
 
-def test_what_cannot_be_reached_is_not_settled(moved: tuple[Fence, Operation, Path]) -> None:
+def test_what_cannot_be_reached_is_not_settled(moved: tuple[Sandbox, Operation, Path]) -> None:
     """The system does not say whether the original is there: the journal keeps what it planned, the file is named."""
     fence, op, target = moved
     put(target, b"one")
@@ -133,12 +133,12 @@ def test_what_cannot_be_reached_is_not_settled(moved: tuple[Fence, Operation, Pa
     assert target.read_bytes() == b"one"
 
 
-def test_an_operation_is_refused_where_a_folder_cannot_be_opened(moved: tuple[Fence, Operation, Path]) -> None:
+def test_an_operation_is_refused_where_a_folder_cannot_be_opened(moved: tuple[Sandbox, Operation, Path]) -> None:
     """The reason names the folder as a person knows it."""
     fence, op, target = moved
     target.parent.rmdir()
     put(target.parent, b"a file")
-    with fence, pytest.raises(Failed, match=f"{target.parent}: Not a directory"):
-        fence.perform(op)
+    with fence, pytest.raises(OperationFailed, match=f"{target.parent}: Not a directory"):
+        fence.apply(op)
     with fence:
         assert fence.finish(op) is None

@@ -17,7 +17,7 @@ from PIL import Image
 
 from model.images.decoding import Limits
 from model.images.preprocessing import Preprocessing
-from model.network.engine import Started
+from model.network.engine import PendingBatch
 from model.network.weights_file import WeightsInfo
 from store.listing import Kind, Listed
 from store.shard import Read
@@ -37,7 +37,7 @@ class MeanColour:
         self.info = WeightsInfo("0" * 64, "mean-colour", 3, Preprocessing("stretch", 16), 0.3)
         self.batches: list[int] = []
 
-    def start(self, pictures: NDArray[np.uint8]) -> Started:
+    def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
         """Gives `(n, 3)` float32."""
         self.batches.append(len(pictures))
         means: NDArray[np.float32] = pictures.mean(axis=(1, 2), dtype=np.float32)
@@ -47,7 +47,7 @@ class MeanColour:
 class Overflowing(MeanColour):
     """Gives no number for the first picture of each batch, as half precision may."""
 
-    def start(self, pictures: NDArray[np.uint8]) -> Started:
+    def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
         """`(n, 3)` float32."""
         vectors = super().start(pictures)()
         vectors[0, 1] = np.inf
@@ -62,7 +62,7 @@ class TwoSlots(MeanColour):
         self.slots = [np.full((batch, 3), -1, np.float32) for _ in range(2)]
         self.under_way = self.most = 0
 
-    def start(self, pictures: NDArray[np.uint8]) -> Started:
+    def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
         """The third batch writes over the first."""
         slot = self.slots[len(self.batches) % 2]
         slot[: len(pictures)] = super().start(pictures)()
@@ -180,7 +180,7 @@ def test_decoders_and_network_take_turns_on_the_cores(tmp_path: Path, count: int
         computing.discard(threading.get_ident())
 
     class Counted(MeanColour):
-        def start(self, pictures: NDArray[np.uint8]) -> Started:
+        def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
             compute()
             return super().start(pictures)
 
@@ -226,12 +226,12 @@ def test_a_careful_pipeline_asks_no_gpu(tmp_path: Path) -> None:
         asked.append(target)
         return Image.new("RGB", target, (1, 2, 3))
 
-    for careful in (True, False):
-        pipeline = Pipeline(MeanColour(4), careful=careful, jpegs=jpegs)  # type: ignore[arg-type]
+    for isolated in (True, False):
+        pipeline = Pipeline(MeanColour(4), isolated=isolated, jpegs=jpegs)  # type: ignore[arg-type]
         sources = Sources(bytes(tmp_path))
         reads, _ = pipeline.run(sources, [nine])
         assert reads[0].embedding is not None
-        assert reads[0].embedding.tolist() == ([9, 9, 9] if careful else [1, 2, 3])
+        assert reads[0].embedding.tolist() == ([9, 9, 9] if isolated else [1, 2, 3])
     assert asked == [(16, 16)]
 
 

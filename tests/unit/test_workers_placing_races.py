@@ -14,7 +14,7 @@ from store.run import Mode
 from tests.unit.dying import Died, Dying
 from tests.unit.sites import FOUR, FOUR_PLACED, MODES, Site, site_of_four
 from tests.unit.trees import look, put, unfinished
-from workers.file_operations import perform
+from workers.file_operations import apply
 from workers.placing import Placer, recover
 from workers.undo_run import undo_run
 
@@ -131,7 +131,7 @@ def test_a_reducer_that_died_is_continued(site: Site, mode: Mode, steps: int) ->
 
     def die(planned: Sequence[Operation]) -> None:
         for op in planned[:steps]:
-            perform(op)
+            apply(op)
         raise Died
 
     with Meanwhile(site.output, die) as journal, pytest.raises(Died):

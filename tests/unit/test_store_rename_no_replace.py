@@ -14,8 +14,8 @@ from store.file_operation import Action
 from store.rename_no_replace import rename_new
 from tests.unit.operation_site import PICTURE, new_site, operation
 from tests.unit.trees import put, unfinished
-from workers.copy_and_rename import Taken
-from workers.file_operations import perform
+from workers.copy_and_rename import TargetExists
+from workers.file_operations import apply
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_a_file_that_appears_between_look_and_rename_stays(
     site = new_site(tmp_path)
     op = operation(site, action)
     appear_before_renaming(monkeypatch, Path(os.fsdecode(op.target)))
-    with pytest.raises(Taken):
-        perform(op)
+    with pytest.raises(TargetExists):
+        apply(op)
     assert (site / "out" / "X" / "a.png").read_bytes() == b"mine"
     assert (site / "archive" / "a.png").read_bytes() == PICTURE and not unfinished(site)
 

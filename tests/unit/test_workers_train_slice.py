@@ -10,7 +10,7 @@ import pytest
 
 from model.dataset.manifest import Entry, write_manifest
 from model.synthesis import Identity, draw
-from model.training.checkpoint import read_progress
+from model.training.checkpoint import read_training_state
 from model.training.trainer import CHECKPOINT
 from store.roots import Roots
 from store.store import Store
@@ -48,7 +48,7 @@ class TestRoots:
         inside.symlink_to(tmp_path / "private.png")
         trial = _trial(tmp_path, manifest=manifest)
         assert _train(trial, tmp_path).startswith("done after 1 steps")
-        failures = read_progress(trial.folder / CHECKPOINT).failures
+        failures = read_training_state(trial.folder / CHECKPOINT).failures
         assert failures == {str(inside): "it leads out of this machine's roots"}
 
 

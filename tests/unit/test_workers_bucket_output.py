@@ -14,8 +14,8 @@ from store.assignments import Assigned, Assignments, FinalOutcome
 from store.errors import OutputGone, StoreError
 from store.file_operation import Action
 from store.journal import Journal
-from store.location import place
-from store.object_storage import delete_object, look_at, read_object, write_object
+from store.location import location
+from store.object_storage import delete_object, read_object, stat_object, write_object
 from store.run import Run, RunSpec
 from store.store import Store
 from tests.objects import ObjectServer
@@ -37,7 +37,7 @@ class BucketSite(Site):
     @property
     def output(self) -> Path:
         """The prefix."""
-        return place(self.prefix)
+        return location(self.prefix)
 
     def copy(
         self, run: Run, wants: Mapping[str, Sequence[str]], *, batch: int = 100
@@ -131,9 +131,9 @@ def test_a_server_without_conditions_is_asked_first(site: BucketSite, monkeypatc
         looks.append(path)
         if path == site.object("Akari/a.png") and looks.count(path) == 2:
             put(path, b"of a person")
-        return look_at(path)
+        return stat_object(path)
 
-    monkeypatch.setattr(bucket, "look_at", look)
+    monkeypatch.setattr(bucket, "stat_object", look)
     site.copy(site.run(), {"a.png": ["Akari"]})
     assert site.placed() == {"Akari/a.png": b"of a person", "Akari/a (2).png": b"a.png"}
 
@@ -223,7 +223,7 @@ def test_a_death_in_between_is_gone_on_from(
         planned = journal.open_operations()
         assert planned
         recover(journal)
-    late = [op.target for op in planned if op.action is not Action.REMOVE and look_at(op.target) is None]
+    late = [op.target for op in planned if op.action is not Action.REMOVE and stat_object(op.target) is None]
     assert late == [], "what the dead process has under way finds its name taken"
     site.copy(run, again)
     assert sorted(site.placed()) == ["Bea/a (2).png", "Bea/a.png", "Cleo/a.png"]
@@ -276,7 +276,7 @@ def test_objects_tell_a_browser_what_they_are(site: BucketSite, objects: ObjectS
     site.copy(site.run(), WANTS)
     key = site.prefix.removeprefix("s3://") + "/Akari/a.png"
     assert objects.files.info(key)["ContentType"] == "image/png"
-    seen = look_at(site.object("Akari/a.png"))
+    seen = stat_object(site.object("Akari/a.png"))
     assert seen is not None and seen.digest == sha(read_object(site.object("Akari/a.png")))
 
 
@@ -303,7 +303,7 @@ def test_a_report_that_a_person_saves_at_the_last_moment_stays(
     site: BucketSite, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Between the look at ours and its replacement: theirs stays, ours stands beside it."""
-    look = replacing.look_at
+    look = replacing.stat_object
 
     def look_and_be_late(path: bytes) -> object:
         seen = look(path)
@@ -314,7 +314,7 @@ def test_a_report_that_a_person_saves_at_the_last_moment_stays(
         assert report_about(journal, "before").name == "report.csv"
         assert report_about(journal, "again").name == "report.csv", "in place of ours"
         with monkeypatch.context() as patch:
-            patch.setattr(replacing, "look_at", look_and_be_late)
+            patch.setattr(replacing, "stat_object", look_and_be_late)
             if what == "publish":
                 assert report_about(journal, "after").name != "report.csv"
             else:

@@ -10,7 +10,7 @@ import pytest
 from store.errors import DamagedStore, RunNotFound
 from store.files import new_file, read_json, remove_folder, sweep, write_json
 from store.listing import Kind, Listed
-from store.location import ObjectPath, place
+from store.location import ObjectPath, location
 from store.part import PartSpec, ScanTotals
 from store.run import PassSpec, RunSpec
 from store.shard import Counts, Read, read_shard
@@ -25,21 +25,21 @@ PASS = PassSpec("s3://art/refs", ["A"], 0.3, "max", 0.02, 0.0, False, "copy")
 def test_a_place_is_a_folder_or_a_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a person writes it."""
     monkeypatch.chdir(tmp_path)
-    assert place("a/b") == place(Path("a/b")) == tmp_path / "a" / "b"
-    assert isinstance(place("s3://art/store/"), ObjectPath)
-    assert str(place("s3://art/store/")) == str(place(place("s3://art/store"))) == "s3://art/store"
+    assert location("a/b") == location(Path("a/b")) == tmp_path / "a" / "b"
+    assert isinstance(location("s3://art/store/"), ObjectPath)
+    assert str(location("s3://art/store/")) == str(location(location("s3://art/store"))) == "s3://art/store"
 
 
 def test_an_object_appears_whole_or_not_at_all(objects: ObjectServer) -> None:
     """What is written when something goes wrong is not there."""
-    path = place("s3://art/whole/x.json")
+    path = location("s3://art/whole/x.json")
     with pytest.raises(ZeroDivisionError), new_file(path) as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
     assert not path.exists() and not path.parent.exists()
     write_json(path, {"a": 1})
     assert read_json(path) == {"a": 1} and path.exists() and path.parent.exists()
-    assert not place("s3://art/whol").exists() and not place("s3://art/whole/x").exists()
+    assert not location("s3://art/whol").exists() and not location("s3://art/whole/x").exists()
     with pytest.raises(DamagedStore):
         read_json(path.parent / "none.json")
     sweep(path.parent)
@@ -87,5 +87,5 @@ def test_weights_are_fetched_once(objects: ObjectServer, tmp_path: Path, monkeyp
     store.keep_weights(tmp_path / "w", "abc")
     fetched = store.weights_path("abc")
     assert fetched.read_bytes() == b"weights" and fetched.is_relative_to(tmp_path / "data")
-    (place("s3://art/weights-store") / "weights" / "abc.safetensors").unlink()
+    (location("s3://art/weights-store") / "weights" / "abc.safetensors").unlink()
     assert store.weights_path("abc") == fetched

@@ -26,7 +26,7 @@ from model.network.embedder import Embedder
 from model.network.engine import Precision
 from model.network.engine_selection import load_engine
 from model.network.resnet18 import Network
-from model.network.torch_engine import EagerEngine, FoldedNetwork, folded
+from model.network.torch_engine import FoldedNetwork, TorchEngine, folded
 from model.network.weights_file import DEFAULT_WEIGHTS, load_network, save_network
 from model.synthesis import Identity, draw
 
@@ -61,7 +61,7 @@ def pictures(side: int, count: int, first: int = 500) -> NDArray[np.uint8]:
 def plain(path: Path) -> Embedder:
     """Torch in float32."""
     network, info = load_network(path)
-    return Embedder(EagerEngine(network, threads=1), info)
+    return Embedder(TorchEngine(network, threads=1), info)
 
 
 def cosines(path: Path, precision: Precision) -> NDArray[np.float32]:
@@ -123,7 +123,7 @@ def test_without_openvino_torch_embeds(weights: Path, monkeypatch: pytest.Monkey
     """On a platform without its wheel everything works in float32; what it alone can do is refused by name."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     engine, _ = load_engine(weights, threads=1)
-    assert isinstance(engine, EagerEngine)
+    assert isinstance(engine, TorchEngine)
     for precision in ("int8", "bf16"):
         with pytest.raises(EngineMissing, match=f"{precision} on cpu needs OpenVINO"):
             load_engine(weights, precision=precision)
@@ -149,7 +149,7 @@ def test_the_fused_network_is_the_same(weights: Path) -> None:
     """What a GPU computes in one kernel after each convolution, taken one after the other; for each size of batch."""
     network, info = load_network(weights)
     shown = pictures(info.preprocessing.size_px, 6)
-    wanted = EagerEngine(network, threads=1)(shown)
+    wanted = TorchEngine(network, threads=1)(shown)
     plain = FoldedNetwork(network, torch.float32)
     trunk = FusedTrunk(plain.trunk)
     for count in (6, 2, 6):
@@ -165,10 +165,10 @@ def test_what_a_gpu_computes_on_a_processor(weights: Path) -> None:
     """
     network, info = load_network(weights)
     shown = pictures(info.preprocessing.size_px, 12)
-    wanted = EagerEngine(network, threads=1)(shown)
+    wanted = TorchEngine(network, threads=1)(shown)
     with torch.inference_mode():
         exact = folded(network)(torch.from_numpy(shown).permute(0, 3, 1, 2) / 255).numpy()
     assert np.einsum("nd,nd->n", exact, wanted).min() >= LEAST["fp32"]
-    half = EagerEngine(network, precision="bf16", threads=1)(shown)
+    half = TorchEngine(network, precision="bf16", threads=1)(shown)
     assert np.einsum("nd,nd->n", half, wanted).min() >= LEAST["bf16"]
     assert np.linalg.norm(half, axis=1) == pytest.approx(1, abs=1e-5)

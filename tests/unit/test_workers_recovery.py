@@ -11,7 +11,7 @@ import pytest
 from store.file_operation import Action, Image, Operation
 from tests.unit.operation_site import PICTURE, PLACING, new_site, operation, temporary
 from tests.unit.trees import look, put, unfinished
-from workers.file_operations import finish, perform
+from workers.file_operations import apply, recover
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_finish_drops_what_had_not_begun(site: Path, action: Action) -> None:
     """Only the journal knew of it: nothing happened, nothing changes."""
     op = operation(site, action)
     before = look(site)
-    assert finish(op) is None
+    assert recover(op) is None
     assert look(site) == before
 
 
@@ -33,9 +33,9 @@ def test_finish_drops_what_had_not_begun(site: Path, action: Action) -> None:
 def test_finish_keeps_what_had_happened(site: Path, action: Action) -> None:
     """All was done but settling."""
     op = operation(site, action)
-    perform(op)
+    apply(op)
     before = look(site)
-    assert finish(op) == op
+    assert recover(op) == op
     assert look(site) == before
 
 
@@ -44,7 +44,7 @@ def test_finish_clears_an_unfinished_copy_away(site: Path, action: Action) -> No
     """Half a copy under the temporary name goes, and the operation did not happen."""
     op = operation(site, action)
     put(temporary(op), PICTURE[:10])
-    assert finish(op) is None
+    assert recover(op) is None
     assert not unfinished(site)
     assert (site / "archive" / "a.png").read_bytes() == PICTURE
 
@@ -52,9 +52,9 @@ def test_finish_clears_an_unfinished_copy_away(site: Path, action: Action) -> No
 def test_finish_knows_a_hard_link_that_became_a_copy(site: Path) -> None:
     """A fallback copy that was published counts as a copy, and its temporary name goes."""
     op = operation(site, Action.HARDLINK)
-    perform(replace(op, action=Action.COPY))
+    apply(replace(op, action=Action.COPY))
     os.link(site / "out" / "X" / "a.png", temporary(op))
-    done = finish(op)
+    done = recover(op)
     assert done is not None and done.action is Action.COPY
     assert not unfinished(site)
 
@@ -63,8 +63,8 @@ def test_finish_knows_a_hard_link_that_became_a_copy(site: Path) -> None:
 def test_finish_lets_the_original_of_a_move_go(site: Path, linked: bool) -> None:
     """The target is there and whole, linked or copied; the original was about to go."""
     op = operation(site, Action.MOVE)
-    perform(replace(op, action=Action.HARDLINK if linked else Action.COPY))
-    assert finish(op) == op
+    apply(replace(op, action=Action.HARDLINK if linked else Action.COPY))
+    assert recover(op) == op
     assert not (site / "archive" / "a.png").exists()
     assert (site / "out" / "X" / "a.png").read_bytes() == PICTURE
 
@@ -72,10 +72,10 @@ def test_finish_lets_the_original_of_a_move_go(site: Path, linked: bool) -> None
 def test_finish_never_deletes_a_picture_that_took_the_original_s_place(site: Path) -> None:
     """Between the crash and the recovery a person saved a new version: it stays."""
     op = operation(site, Action.MOVE)
-    perform(replace(op, action=Action.HARDLINK))
+    apply(replace(op, action=Action.HARDLINK))
     (site / "archive" / "a.png").unlink()
     put(site / "archive" / "a.png", b"a newer version")
-    finish(op)
+    recover(op)
     assert (site / "archive" / "a.png").read_bytes() == b"a newer version"
     assert (site / "out" / "X" / "a.png").read_bytes() == PICTURE
 
@@ -83,10 +83,10 @@ def test_finish_never_deletes_a_picture_that_took_the_original_s_place(site: Pat
 def test_finish_of_a_move_of_a_file_edited_in_place(site: Path) -> None:
     """Linked, then edited through either name: the edit is kept, under one name."""
     op = operation(site, Action.MOVE)
-    perform(replace(op, action=Action.HARDLINK))
+    apply(replace(op, action=Action.HARDLINK))
     with open(site / "archive" / "a.png", "ab") as file:
         file.write(b" and more")
-    done = finish(op)
+    done = recover(op)
     places = [path for path in (site / "archive" / "a.png", site / "out" / "X" / "a.png") if path.exists()]
     assert [path.read_bytes() for path in places] == [PICTURE + b" and more"]
     assert (done is None) is (places[0] == site / "archive" / "a.png")
@@ -96,7 +96,7 @@ def test_finish_of_a_move_of_a_file_edited_in_place(site: Path) -> None:
 def test_finish_leaves_a_stranger_at_the_target_alone(site: Path, action: Action) -> None:
     """Something else took the name before the crash: the operation did not happen."""
     stranger = put(site / "out" / "X" / "a.png", b"someone else's")
-    assert finish(operation(site, action)) is None
+    assert recover(operation(site, action)) is None
     assert stranger.read_bytes() == b"someone else's"
     assert (site / "archive" / "a.png").read_bytes() == PICTURE
 
@@ -106,7 +106,7 @@ def test_finish_completes_a_rename(site: Path) -> None:
     old = put(site / "out" / "X" / "old.png", PICTURE)
     op = operation(site, Action.RENAME, source=old)
     os.link(old, os.fsdecode(op.target))
-    assert finish(op) == op
+    assert recover(op) == op
     assert not old.exists() and (site / "out" / "X" / "a.png").exists()
 
 
@@ -116,7 +116,7 @@ def test_finish_completes_a_rename_across_file_systems(site: Path, other_device:
     op = operation(site, Action.RENAME, source=old)
     put(site / "out" / "X" / "a.png", PICTURE)
     os.link(site / "out" / "X" / "a.png", temporary(op))
-    assert finish(op) == op
+    assert recover(op) == op
     assert not old.exists() and not unfinished(site)
     assert (site / "out" / "X" / "a.png").read_bytes() == PICTURE
 
@@ -126,7 +126,7 @@ def test_finish_drops_a_rename_to_a_name_that_was_taken(site: Path) -> None:
     old = put(site / "out" / "X" / "old.png", PICTURE)
     put(site / "out" / "X" / "a.png", b"someone else's")
     before = look(site)
-    assert finish(operation(site, Action.RENAME, source=old)) is None
+    assert recover(operation(site, Action.RENAME, source=old)) is None
     assert look(site) == before
 
 
@@ -135,20 +135,20 @@ def test_a_rename_across_file_systems_leaves_its_temporary_name_to_finish(site: 
     old = put(other_device / "old.png", PICTURE)
     op = operation(site, Action.RENAME, source=old)
     put(temporary(op), PICTURE[:5])
-    assert finish(op) is None
+    assert recover(op) is None
     assert not unfinished(site) and old.exists()
-    perform(op)
+    apply(op)
     assert (site / "out" / "X" / "a.png").read_bytes() == PICTURE and not old.exists()
 
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_finish_tells_whether_a_removal_happened(site: Path, gone: bool) -> None:
     """A removal happened if the target is gone."""
-    perform(operation(site, Action.COPY))
+    apply(operation(site, Action.COPY))
     op = replace(operation(site, Action.REMOVE), placed=Action.COPY)
     if gone:
         (site / "out" / "X" / "a.png").unlink()
-    assert finish(op) == (op if gone else None)
+    assert recover(op) == (op if gone else None)
 
 
 @pytest.mark.parametrize("kind", ["folder", "link to a folder"])
@@ -157,4 +157,4 @@ def test_finish_tells_whether_a_folder_was_made(site: Path, kind: str) -> None:
     place = site / "out" / "Y"
     place.mkdir() if kind == "folder" else place.symlink_to(site / "archive")
     op = Operation(Action.FOLDER, Image(b""), b"", bytes(place), id=3)
-    assert finish(op) == (op if kind == "folder" else None)
+    assert recover(op) == (op if kind == "folder" else None)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producer.chunks import Lister, planned_images
-from store.incremental import KnownFiles
-from store.listing import Kind, KnownAt, Listed
+from producer.chunks import ListingWriter, planned_images
+from store.incremental import UnchangedFiles
+from store.listing import CacheHit, Kind, Listed
 from store.part import Part, PartSpec, ScanTotals
 from store.shard import Read, write_shard
 
@@ -36,7 +36,7 @@ def new_part(runs: Path, name: str = "20261123-0412/archive") -> Part:
 def list_all(part: Part, found: Iterable[Listed], *, known: Part | None = None) -> tuple[ScanTotals, list[int]]:
     """List files; return the totals and the chunks that were sent."""
     sent: list[int] = []
-    totals = Lister(part, KnownFiles(known), LARGEST).write(found, sent.append)
+    totals = ListingWriter(part, UnchangedFiles(known), LARGEST).write(found, sent.append)
     return totals, sent
 
 
@@ -124,7 +124,9 @@ class TestListing:
         """A worker that hears of a chunk finds its listing."""
         part = new_part(tmp_path)
         seen: list[int] = []
-        Lister(part, KnownFiles(None), LARGEST).write(files(50), lambda chunk: seen.append(len(part.listing(chunk))))
+        ListingWriter(part, UnchangedFiles(None), LARGEST).write(
+            files(50), lambda chunk: seen.append(len(part.listing(chunk)))
+        )
         assert seen == [16, 16, 16, 2]
 
     def test_chunk_with_nothing_to_read(self, tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ class TestListing:
         monkeypatch.setattr(part, "add_listings", full)
         sent: list[int] = []
         with pytest.raises(OSError, match="No space left"):
-            Lister(part, KnownFiles(None), LARGEST).write(files(2000), sent.append)
+            ListingWriter(part, UnchangedFiles(None), LARGEST).write(files(2000), sent.append)
         assert part.totals is None
         assert part.listed_chunks() == sent == list(range(len(sent)))
 
@@ -181,7 +183,7 @@ class TestResume:
 
             first: list[int] = []
             with pytest.raises(KeyboardInterrupt):
-                Lister(broken, KnownFiles(None), LARGEST).write(breaks(), first.append)
+                ListingWriter(broken, UnchangedFiles(None), LARGEST).write(breaks(), first.append)
             again, second = list_all(broken, found)
             assert again == totals
             assert first + second == sent
@@ -199,7 +201,7 @@ class TestResume:
         """A lister that goes on knows from the start what is listed."""
         part = new_part(tmp_path)
         list_all(part, files(50))
-        lister = Lister(part, KnownFiles(None), LARGEST)
+        lister = ListingWriter(part, UnchangedFiles(None), LARGEST)
         assert (lister.files, lister.to_read, lister.reused) == (50, 50, 0)
 
     @pytest.mark.parametrize("stop", range(1, 40))
@@ -213,8 +215,8 @@ class TestResume:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            Lister(part, KnownFiles(None), 5).write(breaks(), lambda chunk: None)
-        Lister(part, KnownFiles(None), 5).write(found, lambda chunk: None)
+            ListingWriter(part, UnchangedFiles(None), 5).write(breaks(), lambda chunk: None)
+        ListingWriter(part, UnchangedFiles(None), 5).write(found, lambda chunk: None)
         assert rows(part) == found
 
 
@@ -269,8 +271,8 @@ class TestKnown:
         third = new_part(tmp_path)
         list_all(third, files(5), known=second)
         assert [listed.known for listed in rows(third)] == [
-            *(KnownAt(first.name, 0, row) for row in range(3)),
-            *(KnownAt(second.name, 0, row) for row in range(3, 5)),
+            *(CacheHit(first.name, 0, row) for row in range(3)),
+            *(CacheHit(second.name, 0, row) for row in range(3, 5)),
         ]
 
     def test_without_a_shard_nothing_is_known(self, tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ fits: st.SearchStrategy[Fit] = st.sampled_from(["pad", "stretch"])
 
 @given(fits, st.integers(10, 9999), st.sampled_from((1, 2)))
 @settings(deadline=None, derandomize=True)
-def test_version_round_trip(fit: Fit, size_px: int, family: Literal[1, 2]) -> None:
+def test_version_round_trip(fit: Fit, size_px: int, major_version: Literal[1, 2]) -> None:
     """A version string names exactly one preprocessing, and leads back to it."""
-    preprocessing = Preprocessing(fit, size_px, family)
+    preprocessing = Preprocessing(fit, size_px, major_version)
     assert Preprocessing.from_version(preprocessing.version) == preprocessing
 
 
@@ -36,7 +36,7 @@ def test_a_side_that_no_version_can_name_is_refused(size_px: int) -> None:
 def test_version_is_readable() -> None:
     """The version is the short string that stands in weights files and in the documentation."""
     assert Preprocessing().version == "v2-pad-128"
-    assert Preprocessing("stretch", 224, family=1).version == "v1-stretch-224"
+    assert Preprocessing("stretch", 224, major_version=1).version == "v1-stretch-224"
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_a_line_stays_visible(size: tuple[int, int]) -> None:
     assert (square == BLUE).all(axis=2).sum() == 32
 
 
-@pytest.mark.parametrize("family", [1, 2])
+@pytest.mark.parametrize("major_version", [1, 2])
 @pytest.mark.parametrize("fit", ["pad", "stretch"])
-def test_own_size_is_untouched(fit: Fit, family: Literal[1, 2]) -> None:
+def test_own_size_is_untouched(fit: Fit, major_version: Literal[1, 2]) -> None:
     """A picture that is that square already keeps every byte."""
     pixels = np.random.default_rng(1).integers(0, 256, (48, 48, 3), dtype=np.uint8)
-    assert (Preprocessing(fit, 48, family)(Image.fromarray(pixels)) == pixels).all()
+    assert (Preprocessing(fit, 48, major_version)(Image.fromarray(pixels)) == pixels).all()
 
 
 def test_shrinking_is_smooth() -> None:

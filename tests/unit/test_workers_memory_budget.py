@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 import time
 
-from workers.memory_budget import Room
+from workers.memory_budget import MemoryBudget
 
 
 def test_never_more_than_the_room() -> None:
     """However many threads meet, their pictures together stay within the room; each gets its turn."""
-    room, lock = Room(100), threading.Lock()
+    room, lock = MemoryBudget(100), threading.Lock()
     now, most, done = 0, 0, 0
 
     def decode(size: int) -> None:
         nonlocal now, most, done
-        with room.visit() as take:
+        with room.reserve() as take:
             take(size)
             take(size)  # the same picture a second way
             with lock:
@@ -38,14 +38,14 @@ def test_never_more_than_the_room() -> None:
 
 def test_a_picture_larger_than_the_room_goes_alone() -> None:
     """It is read all the same, when nobody else decodes."""
-    room, order = Room(100), []
+    room, order = MemoryBudget(100), []
 
     def large() -> None:
-        with room.visit() as take:
+        with room.reserve() as take:
             take(1000)
             order.append("large")
 
-    with room.visit() as take:
+    with room.reserve() as take:
         take(1)
         thread = threading.Thread(target=large)
         thread.start()
@@ -57,10 +57,10 @@ def test_a_picture_larger_than_the_room_goes_alone() -> None:
 
 def test_what_fails_gives_its_room_back() -> None:
     """A picture that cannot be read does not keep others waiting."""
-    room = Room(100)
+    room = MemoryBudget(100)
     for _ in range(3):
         try:
-            with room.visit() as take:
+            with room.reserve() as take:
                 take(100)
                 raise ValueError
         except ValueError:

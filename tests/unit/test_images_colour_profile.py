@@ -24,7 +24,7 @@ WIDE = ((0.7, 0.3), (0.17, 0.78), (0.13, 0.05))
 """Primaries of a screen with more colours than sRGB."""
 
 SIDE = 96
-QUICK, PLAIN = Preprocessing("pad", SIDE), Preprocessing("pad", SIDE, family=1)
+QUICK, PLAIN = Preprocessing("pad", SIDE), Preprocessing("pad", SIDE, major_version=1)
 KINDS: dict[str, Callable[[Image.Image, bytes | None], bytes]] = {
     "png": lambda image, profile: encode(image, "PNG", icc_profile=profile),
     "png alpha": lambda image, profile: encode(_with_hole(image), "PNG", icc_profile=profile),

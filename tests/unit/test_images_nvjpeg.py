@@ -21,20 +21,20 @@ import model.images.nvjpeg
 from model.errors import PictureError, UnreadablePicture
 from model.images.decoding import Limits
 from model.images.jpeg import plain_pixels
-from model.images.nvjpeg import TOGETHER, GpuJpegs, quicker_jpegs
+from model.images.nvjpeg import TOGETHER, NvJpegDecoder, nvjpeg_if_faster
 from model.images.preprocessing import Fit, Jpegs, Preprocessing
 from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS
 from tests.unit.jpeg_files import encode, picture, several_scans, too_long, turned, with_segment
 
 SIDE = 96
-PLAIN, QUICK = Preprocessing("pad", SIDE, family=1), Preprocessing("pad", SIDE, family=2)
+PLAIN, QUICK = Preprocessing("pad", SIDE, major_version=1), Preprocessing("pad", SIDE, major_version=2)
 
 
 @pytest.fixture
-def jpegs() -> Iterator[GpuJpegs]:
+def jpegs() -> Iterator[NvJpegDecoder]:
     """The GPU's way on a processor."""
-    found = GpuJpegs("cpu")
+    found = NvJpegDecoder("cpu")
     yield found
     found.close()
 
@@ -67,18 +67,18 @@ def test_squares_are_those_of_the_plain_way(
     large = (min if fit == "stretch" else max)(width, height) >= 4 * side
     assert found.decoded - before == large
     if large:
-        assert near(square, Preprocessing(fit, side, family=1).read(data))
+        assert near(square, Preprocessing(fit, side, major_version=1).read(data))
     else:
         assert (square == Preprocessing(fit, side).read(data)).all()
 
 
 @functools.cache
-def shared() -> GpuJpegs:
+def shared() -> NvJpegDecoder:
     """One for many examples."""
-    return GpuJpegs("cpu")
+    return NvJpegDecoder("cpu")
 
 
-def test_embeddings_are_near(jpegs: GpuJpegs) -> None:
+def test_embeddings_are_near(jpegs: NvJpegDecoder) -> None:
     """Cosine to the plain way at least 0.997 in the mean and 0.98 at the lowest, which is what is promised of a GPU.
 
     On a processor it is more: what a GPU's own decoder makes of the colours is left out here.
@@ -110,7 +110,7 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
-def test_what_is_unusual_is_left_to_pillow(name: str, jpegs: GpuJpegs) -> None:
+def test_what_is_unusual_is_left_to_pillow(name: str, jpegs: NvJpegDecoder) -> None:
     """Not even tried on the GPU; outcome, reason and square are those of a machine without one."""
     data = UNUSUAL[name]()
     assert data != encode(picture(1)) and plain_pixels(data) is None
@@ -168,13 +168,13 @@ def test_a_broken_file_has_one_outcome(data: st.DataObject) -> None:
     cut = data.draw(st.integers(2, len(damaged)), label="cut from")
     del damaged[cut : cut + data.draw(st.sampled_from([0, 1, 30, len(damaged)]), label="cut length")]
     there = outcome(bytes(damaged), shared(), Preprocessing("pad", 16))
-    plain = outcome(bytes(damaged), None, Preprocessing("pad", 16, family=1))
+    plain = outcome(bytes(damaged), None, Preprocessing("pad", 16, major_version=1))
     assert type(there) is type(plain)
     if isinstance(plain, str):
         assert there == plain
 
 
-def test_limits_hold(jpegs: GpuJpegs) -> None:
+def test_limits_hold(jpegs: NvJpegDecoder) -> None:
     """A picture that is too large never gets to the GPU."""
     with pytest.raises(UnreadablePicture, match=r"240 x 180 pixels: more than the limit of 43,199 pixels"):
         Preprocessing("pad", 16).read(whole(), limits=Limits(max_pixels=240 * 180 - 1), jpegs=jpegs)
@@ -199,7 +199,7 @@ class Watched:
             raise self.error
         return self._plain(files, **how)
 
-    def until_waiting(self, jpegs: GpuJpegs, count: int) -> None:
+    def until_waiting(self, jpegs: NvJpegDecoder, count: int) -> None:
         """Return when so many pictures are in work or wait for it."""
         deadline = time.monotonic() + 60
         while len(jpegs._waiting) + sum(self.batches) < count:
@@ -207,7 +207,7 @@ class Watched:
             time.sleep(0.01)
 
 
-def test_many_threads_get_their_own_pictures(jpegs: GpuJpegs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_threads_get_their_own_pictures(jpegs: NvJpegDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes while a batch is in work is the next one, no larger than the most; each thread gets its own square."""
     watched = Watched(monkeypatch)
     shapes = [(240 + 7 * n, 600 - 3 * n) for n in range(50)]
@@ -223,7 +223,7 @@ def test_many_threads_get_their_own_pictures(jpegs: GpuJpegs, monkeypatch: pytes
     assert max(watched.batches) == TOGETHER
 
 
-def test_pixels_in_work_are_bounded(jpegs: GpuJpegs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pixels_in_work_are_bounded(jpegs: NvJpegDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch takes no more pixels than there is room for; a picture that is larger by itself is left to Pillow."""
     data = encode(picture(1).resize((400, 300)))
     monkeypatch.setattr(model.images.nvjpeg, "_MOST_PIXELS", 3 * 400 * 300)
@@ -240,7 +240,7 @@ def test_pixels_in_work_are_bounded(jpegs: GpuJpegs, monkeypatch: pytest.MonkeyP
 
 
 def test_a_failure_leaves_the_pictures_to_pillow(
-    jpegs: GpuJpegs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    jpegs: NvJpegDecoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line says so. Later ones are tried again; after many failures in a row no more, and one line says that."""
     watched = Watched(monkeypatch)
@@ -257,7 +257,7 @@ def test_a_failure_leaves_the_pictures_to_pillow(
     assert len(caplog.records) == 3 and "for_good" in caplog.text
 
 
-def test_closed_it_leaves_all_to_pillow(jpegs: GpuJpegs) -> None:
+def test_closed_it_leaves_all_to_pillow(jpegs: NvJpegDecoder) -> None:
     """Nobody waits for an answer that will not come."""
     jpegs.close()
     assert jpegs(encode(picture(1)), (96, 70)) is None
@@ -269,7 +269,7 @@ class Times:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, host_s: float, device_s: float) -> None:
         plain = model.images.nvjpeg._read
 
-        def read(way: Preprocessing, files: list[bytes], threads: int, found: GpuJpegs | None) -> object:
+        def read(way: Preprocessing, files: list[bytes], threads: int, found: NvJpegDecoder | None) -> object:
             squares, _ = plain(way, files, threads, found)
             return squares, device_s if found else host_s
 
@@ -284,7 +284,7 @@ def test_the_quicker_one_decodes(
     """The device where it took less time, else the host; one line tells what was measured."""
     Times(monkeypatch, host_s, device_s)
     with caplog.at_level(logging.INFO):
-        found = quicker_jpegs(QUICK, 2, "cpu")
+        found = nvjpeg_if_faster(QUICK, 2, "cpu")
     assert (found is not None) == (device_s < host_s)
     assert [("use=device" if found else "use=host") in record.message for record in caplog.records] == [True]
     if found:
@@ -307,5 +307,5 @@ def test_a_device_that_does_not_work_is_left_alone(
     else:
         monkeypatch.setattr(watched, "_plain", None)
     with caplog.at_level(logging.INFO):
-        assert quicker_jpegs(QUICK, 2, "cpu") is None
+        assert nvjpeg_if_faster(QUICK, 2, "cpu") is None
     assert "use=host" in caplog.text

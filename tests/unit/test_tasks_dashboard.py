@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.dashboard import Place, default_state, readable_task
+from tasks.dashboard import Address, default_state, readable_task
 from tasks.dashboard_login import dashboard_login
 from tasks.errors import BadSettings
 
@@ -20,13 +20,13 @@ from tasks.errors import BadSettings
 @pytest.mark.parametrize(
     ("place", "url"),
     [
-        (Place("127.0.0.1", 5555), "http://127.0.0.1:5555/"),
-        (Place("0.0.0.0", 80, "flower"), "http://127.0.0.1:80/flower/"),
-        (Place("::1", 5555), "http://[::1]:5555/"),
-        (Place("::", 5555), "http://[::1]:5555/"),
+        (Address("127.0.0.1", 5555), "http://127.0.0.1:5555/"),
+        (Address("0.0.0.0", 80, "flower"), "http://127.0.0.1:80/flower/"),
+        (Address("::1", 5555), "http://[::1]:5555/"),
+        (Address("::", 5555), "http://[::1]:5555/"),
     ],
 )
-def test_where_a_browser_finds_it(place: Place, url: str) -> None:
+def test_where_a_browser_finds_it(place: Address, url: str) -> None:
     """An address that means all of them is asked for on this machine."""
     assert place.url == url
 
@@ -37,7 +37,7 @@ def test_a_taken_port_is_said_before_anything_starts() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(BadSettings, match=r"cannot listen on 127\.0\.0\.1:\d+ .*--port"):
-            Place("127.0.0.1", other.getsockname()[1]).check()
+            Address("127.0.0.1", other.getsockname()[1]).check()
 
 
 def test_its_state_is_in_the_users_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_row_says_what_came_of_a_task(result: str | None, exception: str | Non
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_nothing_is_remarked_of_this_machine_alone(address: str) -> None:
     """What nobody else reaches is safe as it is."""
-    assert Place(address, 5555).remarks == []
+    assert Address(address, 5555).remarks == []
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_nothing_is_remarked_of_this_machine_alone(address: str) -> None:
 )
 def test_an_address_beyond_this_machine_is_remarked(address: str, shown: str) -> None:
     """Where it listens, and that the password travels in the clear."""
-    said = " ".join(Place(address, 5555).remarks)
+    said = " ".join(Address(address, 5555).remarks)
     assert shown in said and "in the clear" in said
 
 

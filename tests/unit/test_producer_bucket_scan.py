@@ -22,7 +22,7 @@ from store.listing import Kind, Listed
 from store.roots import Roots
 from tests.objects import ObjectServer
 from tests.unit.trees import put
-from workers.sources import PassingFailure, Sources
+from workers.sources import Sources, TransientFailure
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
@@ -103,7 +103,7 @@ def test_objects_are_read(objects: ObjectServer, tmp_path: Path) -> None:
     with pytest.raises(UnreadablePicture, match="limit"):
         sources.read(Listed(b"a.png", 10_001, 1))
     for gone in (Listed(b"gone.png", 1, 1), Listed(b"gone.cbz", 1, 1, b"1.png")):
-        with pytest.raises(PassingFailure, match="gone"):
+        with pytest.raises(TransientFailure, match="gone"):
             sources.read(gone)
 
 
@@ -120,7 +120,7 @@ def test_an_archive_file_that_is_replaced_is_read_anew(objects: ObjectServer, mo
         if tail == b"old":
             assert sources.read(listed).picture == PNG + tail
             assert len(list(BucketScan(b"s3://art/replaced"))) == 2
-    with pytest.raises(PassingFailure):
+    with pytest.raises(TransientFailure):
         sources.read(Listed(b"book.zip", 1, 1, b"0.png"))
     monkeypatch.setattr("workers.safe_open._TRUSTED_S", -1.0)
     assert sources.read(listed).picture == PNG + tail

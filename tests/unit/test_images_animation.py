@@ -48,8 +48,8 @@ def test_what_fades_in_is_seen(pillow_format: str, colour: str) -> None:
     data = animation(pillow_format, faded(drawn(), colour))
     assert away(decode(data), drawn()) < 12
     still = encode(drawn(), "PNG")
-    for family in (1, 2):
-        way = Preprocessing("pad", 96, family=family)  # type: ignore[arg-type]
+    for major_version in (1, 2):
+        way = Preprocessing("pad", 96, major_version=major_version)  # type: ignore[arg-type]
         assert np.abs(way.read(data).astype(int) - way.read(still)).mean() < 12
 
 

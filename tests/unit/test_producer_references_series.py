@@ -13,7 +13,7 @@ from model.dataset.reserved_folders import is_negative
 from model.dataset.scan import scan_folders
 from producer.references import find_references
 from producer.status import _references
-from tests.unit.test_references import labelled, pictures, refused
+from tests.unit.test_producer_references import labelled, pictures, refused
 
 
 def plain_characters(folder: Path, above: str = "") -> list[str]:

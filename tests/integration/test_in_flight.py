@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from tasks import in_flight as in_hand
-from tasks.in_flight import InHand
+from tasks.in_flight import InFlight
 from tasks.messages import EmbedMessage, ReduceMessage
 from tasks.redis_client import connect
 from tasks.settings import Settings
@@ -22,11 +22,11 @@ def redis(settings: Settings) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def chunks(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> InHand[EmbedMessage]:
+def chunks(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> InFlight[EmbedMessage]:
     """The chunks in hand; what takes no time is too long already."""
     monkeypatch.setattr(in_hand, "SHORTEST_S", 0)
     monkeypatch.setattr(in_hand, "UNKNOWN_S", 0)
-    return InHand(redis, "embed", EmbedMessage, 3600)
+    return InFlight(redis, "embed", EmbedMessage, 3600)
 
 
 def _message(chunk: int) -> EmbedMessage:
@@ -34,7 +34,7 @@ def _message(chunk: int) -> EmbedMessage:
 
 
 def test_what_is_in_hand_for_too_long_is_told_to_one(
-    chunks: InHand[EmbedMessage], monkeypatch: pytest.MonkeyPatch
+    chunks: InFlight[EmbedMessage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second who asks hears nothing of a chunk that was just sent again, once it may take its time."""
     chunks.take(_message(0))
@@ -45,7 +45,7 @@ def test_what_is_in_hand_for_too_long_is_told_to_one(
     assert chunks.overdue() == []
 
 
-def test_a_chunk_is_sent_again_twice_at_most(chunks: InHand[EmbedMessage]) -> None:
+def test_a_chunk_is_sent_again_twice_at_most(chunks: InFlight[EmbedMessage]) -> None:
     """After that it waits for its message: it may be what makes machines vanish. A chunk that was done begins anew."""
     for _ in range(in_hand.AGAIN):
         chunks.take(_message(0))
@@ -57,7 +57,7 @@ def test_a_chunk_is_sent_again_twice_at_most(chunks: InHand[EmbedMessage]) -> No
     assert chunks.overdue() == [_message(0)]
 
 
-def test_nothing_is_sent_again_while_others_wait(chunks: InHand[EmbedMessage], redis: Redis) -> None:
+def test_nothing_is_sent_again_while_others_wait(chunks: InFlight[EmbedMessage], redis: Redis) -> None:
     """Work that nobody has begun goes before work that somebody has."""
     chunks.take(_message(0))
     redis.lpush("embed", "a message")
@@ -67,7 +67,7 @@ def test_nothing_is_sent_again_while_others_wait(chunks: InHand[EmbedMessage], r
 
 
 def test_a_chunk_that_nobody_begins_is_sent_again(
-    chunks: InHand[EmbedMessage], redis: Redis, monkeypatch: pytest.MonkeyPatch
+    chunks: InFlight[EmbedMessage], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its message was lost on the way, as far as anybody can know once nothing waits; it gets the time of any other."""
     chunks.sent(_message(0))
@@ -90,7 +90,7 @@ def test_a_chunk_that_nobody_begins_is_sent_again(
 def test_a_pass_that_nobody_begins_is_sent_again(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was begun may take as long as it likes, and chunks are not counted with passes."""
     monkeypatch.setattr(in_hand, "UNKNOWN_S", 0)
-    passes = InHand(redis, "reduce", ReduceMessage, 3600)
+    passes = InFlight(redis, "reduce", ReduceMessage, 3600)
     lost, begun = (ReduceMessage(run="20261123-0412", number=number) for number in (1, 2))
     for message in (lost, begun):
         passes.sent(message)
@@ -101,10 +101,10 @@ def test_a_pass_that_nobody_begins_is_sent_again(redis: Redis, monkeypatch: pyte
     assert passes.overdue() == [lost]
     passes.begun(lost)
     assert passes.overdue() == []
-    assert InHand(redis, "embed", EmbedMessage, 3600).overdue() == []
+    assert InFlight(redis, "embed", EmbedMessage, 3600).overdue() == []
 
 
-def test_too_long_is_measured_by_what_chunks_take(chunks: InHand[EmbedMessage], redis: Redis) -> None:
+def test_too_long_is_measured_by_what_chunks_take(chunks: InFlight[EmbedMessage], redis: Redis) -> None:
     """Twice the median of the last chunks: where all are slow, none is too slow."""
     redis.rpush("oshiwake:embed:took", *[100.0] * 3, *[0.0] * 2)
     chunks.take(_message(0))
@@ -113,7 +113,7 @@ def test_too_long_is_measured_by_what_chunks_take(chunks: InHand[EmbedMessage], 
     assert chunks.overdue() == [_message(0)]
 
 
-def test_nothing_stays_for_ever(chunks: InHand[EmbedMessage], redis: Redis) -> None:
+def test_nothing_stays_for_ever(chunks: InFlight[EmbedMessage], redis: Redis) -> None:
     """Every key expires."""
     chunks.sent(_message(2))
     assert 0 < redis.ttl("oshiwake:embed:sent") <= 3600

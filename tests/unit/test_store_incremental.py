@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.errors import DamagedStore
-from store.incremental import KnownFiles
-from store.listing import Kind, KnownAt, Listed
+from store.incremental import UnchangedFiles
+from store.listing import CacheHit, Kind, Listed
 from store.outcomes import Outcomes
 from store.part import ScanTotals
 from store.run import PassSpec, RunSpec
@@ -38,14 +38,14 @@ def _earlier(folder: Path, files: dict, chunk_size: int) -> tuple[object, dict]:
         rows = []
         for row, name in enumerate(members):
             size, mtime, state = files[name]
-            elsewhere = KnownAt("old/archive", 7, row)
+            elsewhere = CacheHit("old/archive", 7, row)
             listed = Listed(name[0], size, mtime, name[1])
             if state == "known":
                 listed, truth[name] = replace(listed, known=elsewhere), (size, mtime, elsewhere)
             elif state == "by the scan":
                 listed = replace(listed, kind=Kind.UNREADABLE)
             elif state in ("embedded", "unreadable") and not any(files[other][2] == "unread" for other in members):
-                truth[name] = (size, mtime, KnownAt("run/archive", chunk, row))
+                truth[name] = (size, mtime, CacheHit("run/archive", chunk, row))
             rows.append(listed)
         listings.append(rows)
     part = make_part(folder, "run/archive", listings)
@@ -75,7 +75,7 @@ def test_known_files_are_those_of_a_plain_table(
     part, truth = _earlier(tmp_path_factory.mktemp("part"), earlier, chunk_size)
     scan = {**{name: value for name, value in earlier.items() if name not in new}, **new}
     listed = sorted((Listed(path, *scan[path, member][:2], member) for path, member in scan), key=lambda f: f.sort_key)
-    known = KnownFiles(part)  # type: ignore[arg-type]
+    known = UnchangedFiles(part)  # type: ignore[arg-type]
     for file in listed:
         found = truth.get((file.path, file.member))
         expected = found[2] if found and found[:2] == (file.size, file.mtime_ns) else None
@@ -84,15 +84,15 @@ def test_known_files_are_those_of_a_plain_table(
 
 def test_without_an_earlier_scan_nothing_is_known() -> None:
     """The first run reads everything."""
-    assert KnownFiles(None).find(Listed(b"a", 1, 1)) is None
+    assert UnchangedFiles(None).find(Listed(b"a", 1, 1)) is None
 
 
 def test_one_file_asked_for_twice(tmp_path: Path) -> None:
     """A reference picture of two characters is known for both."""
     part = make_part(tmp_path, "run/archive", [[Listed(b"a", 1, 1)]])
     add_shard(part, 0, [Read(0, Kind.UNREADABLE)])
-    known = KnownFiles(part)
-    assert [known.find(Listed(b"a", 1, 1, label=label)) for label in "xy"] == [KnownAt("run/archive", 0, 0)] * 2
+    known = UnchangedFiles(part)
+    assert [known.find(Listed(b"a", 1, 1, label=label)) for label in "xy"] == [CacheHit("run/archive", 0, 0)] * 2
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_outcomes_join_listing_and_shards(store: Store) -> None:
     rows = [
         Listed(b"a", 1, 1),
         Listed(b"b", 1, 1, kind=Kind.UNSUPPORTED, reason="not a regular file"),
-        Listed(b"z", 1, 1, known=KnownAt("old/archive", 0, 2)),
+        Listed(b"z", 1, 1, known=CacheHit("old/archive", 0, 2)),
         Listed(b"zz", 1, 1),
     ]
     part = make_part(store.runs, "new/archive", [rows])
@@ -129,7 +129,7 @@ def test_outcomes_of_many_earlier_shards(store: Store) -> None:
     for n in range(20):
         add_shard(earlier, n, [Read(0, Kind.EMBEDDED, DIGEST, vector(n))])
     order = [*range(20), *reversed(range(20))]
-    rows = [Listed(b"%02d" % at, 1, 1, known=KnownAt("old/archive", n, 0)) for at, n in enumerate(order)]
+    rows = [Listed(b"%02d" % at, 1, 1, known=CacheHit("old/archive", n, 0)) for at, n in enumerate(order)]
     chunk = Outcomes(store).chunk(make_part(store.runs, "new/archive", [rows]), 0)
     assert np.array_equal(chunk.embeddings, np.stack([vector(n) for n in order]))
 

@@ -11,7 +11,7 @@ from model.errors import UnreadablePicture
 from model.images.decoding import Limits
 from model.images.preprocessing import Preprocessing
 from tests.conftest import PLUGINS
-from workers.isolation import try_picture
+from workers.isolation import decode_isolated
 
 
 def _png(ending: bytes = b"") -> bytes:
@@ -34,10 +34,10 @@ def test_what_kills_hangs_or_starves_its_process_is_named(
     """The process dies alone; here it is a picture that cannot be read, with the reason."""
     monkeypatch.setenv("PYTHONPATH", str(PLUGINS))
     with pytest.raises(UnreadablePicture, match=reason):
-        try_picture(_png(ending), Preprocessing(), limits=Limits(), limit_s=limit_s)
+        decode_isolated(_png(ending), Preprocessing(), limits=Limits(), limit_s=limit_s)
 
 
 @pytest.mark.parametrize("data", [_png(), _png()[:30], b"no picture"])
 def test_a_picture_that_harms_nobody_passes(data: bytes) -> None:
     """Whole or damaged, it is left to the pipeline to read."""
-    try_picture(data, Preprocessing(), limits=Limits(), limit_s=30)
+    decode_isolated(data, Preprocessing(), limits=Limits(), limit_s=30)

@@ -14,9 +14,9 @@ from store.file_operation import Action, Image, Operation
 from tests.unit.operation_site import PICTURE, PLACING, TIME_NS, break_zip, new_site, operation, temporary, zipped
 from tests.unit.trees import look, put, unfinished
 from workers import file_operations as operations
-from workers.copy_and_rename import Failed, Taken
-from workers.file_operations import perform, stands_already
-from workers.undo_operation import reverse
+from workers.copy_and_rename import OperationFailed, TargetExists
+from workers.file_operations import apply, stands_already
+from workers.undo_operation import undo
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def site(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("action", PLACING)
 def test_placing_gives_the_picture_with_its_time_and_permissions(site: Path, action: Action) -> None:
     """Whatever the action, the target shows the picture, its time and its permissions."""
-    assert perform(operation(site, action)).action is action
+    assert apply(operation(site, action)).action is action
     target = site / "out" / "X" / "a.png"
     assert target.read_bytes() == PICTURE
     assert target.stat().st_mtime_ns == TIME_NS
@@ -41,7 +41,7 @@ def test_each_action_makes_what_its_name_says(site: Path) -> None:
     """A hard link shares the file, a symbolic link names the original, a copy is a file of its own."""
     original, folder = site / "archive" / "a.png", site / "out" / "X"
     for action in (Action.HARDLINK, Action.SYMLINK, Action.COPY):
-        perform(operation(site, action, target=folder / action))
+        apply(operation(site, action, target=folder / action))
     assert (folder / "hardlink").samefile(original) and not (folder / "hardlink").is_symlink()
     assert os.readlink(folder / "symlink") == str(original)
     assert not (folder / "copy").samefile(original)
@@ -59,8 +59,8 @@ def test_an_existing_target_is_never_replaced(site: Path, action: Action, kind: 
     else:
         target.symlink_to(site / "nowhere")
     before = look(site)
-    with pytest.raises(Taken):
-        perform(operation(site, action))
+    with pytest.raises(TargetExists):
+        apply(operation(site, action))
     assert look(site) == before
 
 
@@ -69,7 +69,7 @@ def test_a_copy_does_not_write_through_what_stands_at_its_temporary_name(site: P
     precious = put(site / "precious", b"precious")
     op = operation(site, Action.COPY)
     temporary(op).symlink_to(precious)
-    perform(op)
+    apply(op)
     assert precious.read_bytes() == b"precious"
     assert (site / "out" / "X" / "a.png").read_bytes() == PICTURE
     assert not unfinished(site)
@@ -77,11 +77,11 @@ def test_a_copy_does_not_write_through_what_stands_at_its_temporary_name(site: P
 
 def test_a_hard_link_becomes_a_copy_across_file_systems(site: Path, other_device: Path) -> None:
     """Where no hard link can be made, a copy is, and the operation says so."""
-    done = perform(operation(site, Action.HARDLINK, target=other_device / "a.png"))
+    done = apply(operation(site, Action.HARDLINK, target=other_device / "a.png"))
     assert done.action is Action.COPY
     assert (other_device / "a.png").read_bytes() == PICTURE
     assert (other_device / "a.png").stat().st_mtime_ns == TIME_NS
-    reverse(done)
+    undo(done)
     assert not (other_device / "a.png").exists()
 
 
@@ -91,10 +91,10 @@ def test_a_move_across_file_systems_keeps_time_permissions_and_owner(site: Path,
     if os.geteuid() == 0:
         os.chown(original, 1234, 2345)
     before = original.stat()
-    op = perform(operation(site, Action.MOVE, target=other_device / "a.png"))
+    op = apply(operation(site, Action.MOVE, target=other_device / "a.png"))
     after = (other_device / "a.png").stat()
     assert not original.exists()
-    for status in (after, (reverse(op), original.stat())[1]):
+    for status in (after, (undo(op), original.stat())[1]):
         assert (status.st_mode, status.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
         assert (status.st_uid, status.st_gid) == (before.st_uid, before.st_gid)
     assert original.read_bytes() == PICTURE
@@ -106,8 +106,8 @@ def test_a_file_changed_since_it_was_read_is_not_placed(site: Path, action: Acti
     """Neither moved nor copied under a character that another content was given."""
     put(site / "archive" / "a.png", b"painted over")
     before = look(site)
-    with pytest.raises(Failed, match="changed since it was read"):
-        perform(operation(site, action))
+    with pytest.raises(OperationFailed, match="changed since it was read"):
+        apply(operation(site, action))
     assert look(site) == before
 
 
@@ -126,8 +126,8 @@ def test_what_may_not_leave_its_folder_stays_there_alone(
         unlink(path)
 
     monkeypatch.setattr(os, "unlink", guarded)
-    with pytest.raises(Failed, match="Permission denied"):
-        perform(op)
+    with pytest.raises(OperationFailed, match="Permission denied"):
+        apply(op)
     assert Path(os.fsdecode(op.source)).read_bytes() == PICTURE
     assert not os.path.lexists(op.target) and not temporary(op).exists()
 
@@ -137,8 +137,8 @@ def test_a_move_takes_no_symbolic_link(site: Path) -> None:
     original = site / "archive" / "a.png"
     original.rename(site / "real.png")
     original.symlink_to(site / "real.png")
-    with pytest.raises(Failed):
-        perform(operation(site, Action.MOVE))
+    with pytest.raises(OperationFailed):
+        apply(operation(site, Action.MOVE))
     assert original.is_symlink() and (site / "real.png").read_bytes() == PICTURE
 
 
@@ -146,8 +146,8 @@ def test_a_move_takes_no_symbolic_link(site: Path) -> None:
 def test_a_source_that_is_gone_fails(site: Path, action: Action) -> None:
     """Nothing is made of nothing."""
     (site / "archive" / "a.png").unlink()
-    with pytest.raises(Failed):
-        perform(operation(site, action))
+    with pytest.raises(OperationFailed):
+        apply(operation(site, action))
     assert not list((site / "out" / "X").iterdir())
 
 
@@ -155,7 +155,7 @@ def test_rename_gives_another_name(site: Path) -> None:
     """The file is the same one, under its new name only."""
     old = put(site / "out" / "X" / "old.png", PICTURE)
     inode = old.stat().st_ino
-    perform(operation(site, Action.RENAME, source=old))
+    apply(operation(site, Action.RENAME, source=old))
     assert not old.exists()
     assert (site / "out" / "X" / "a.png").stat().st_ino == inode
 
@@ -164,7 +164,7 @@ def test_rename_moves_a_symbolic_link_itself(site: Path, other_device: Path) -> 
     """What is renamed is the link, not what it leads to, also across file systems."""
     link = site / "out" / "X" / "link.png"
     link.symlink_to(site / "archive" / "a.png")
-    perform(operation(site, Action.RENAME, source=link, target=other_device / "b.png"))
+    apply(operation(site, Action.RENAME, source=link, target=other_device / "b.png"))
     assert os.readlink(other_device / "b.png") == str(site / "archive" / "a.png")
     assert not link.is_symlink()
 
@@ -172,21 +172,21 @@ def test_rename_moves_a_symbolic_link_itself(site: Path, other_device: Path) -> 
 @pytest.mark.parametrize("placed", [Action.HARDLINK, Action.SYMLINK, Action.COPY])
 def test_remove_takes_a_spare_away_and_reverse_makes_it_again(site: Path, placed: Action) -> None:
     """Taken away and made again, the place looks as before."""
-    perform(operation(site, placed))
+    apply(operation(site, placed))
     before = look(site)
-    op = perform(replace(operation(site, Action.REMOVE), placed=placed))
+    op = apply(replace(operation(site, Action.REMOVE), placed=placed))
     assert not os.path.lexists(site / "out" / "X" / "a.png")
-    reverse(op)
+    undo(op)
     assert look(site) == before
 
 
 @pytest.mark.parametrize("placed", [Action.HARDLINK, Action.COPY])
 def test_remove_refuses_the_last_copy(site: Path, placed: Action) -> None:
     """When the original is gone, its link or copy stays."""
-    perform(operation(site, placed))
+    apply(operation(site, placed))
     (site / "archive" / "a.png").unlink()
-    with pytest.raises(Failed, match="stays"):
-        perform(replace(operation(site, Action.REMOVE), placed=placed))
+    with pytest.raises(OperationFailed, match="stays"):
+        apply(replace(operation(site, Action.REMOVE), placed=placed))
     assert (site / "out" / "X" / "a.png").read_bytes() == PICTURE
 
 
@@ -195,7 +195,7 @@ def test_remove_leaves_what_a_person_saves_while_it_is_compared(
     site: Path, monkeypatch: pytest.MonkeyPatch, placed: Action
 ) -> None:
     """Reading the original takes its time; another file that stands there afterwards stays."""
-    perform(operation(site, placed))
+    apply(operation(site, placed))
     target = site / "out" / "X" / "a.png"
     check = operations._original_stands
 
@@ -204,16 +204,16 @@ def test_remove_leaves_what_a_person_saves_while_it_is_compared(
         return check(op)
 
     monkeypatch.setattr(operations, "_original_stands", save)
-    with pytest.raises(Failed, match="stays"):
-        perform(replace(operation(site, Action.REMOVE), placed=placed))
+    with pytest.raises(OperationFailed, match="stays"):
+        apply(replace(operation(site, Action.REMOVE), placed=placed))
     assert target.read_bytes() == b"my version"
 
 
 def test_a_folder_is_made_or_was_there(site: Path) -> None:
     """A folder that is there already is as good as made."""
     op = Operation(Action.FOLDER, Image(b""), b"", bytes(site / "out" / "Y"))
-    perform(op)
-    perform(op)
+    apply(op)
+    apply(op)
     assert (site / "out" / "Y").is_dir()
 
 
@@ -222,20 +222,20 @@ def test_a_folder_is_not_what_merely_leads_to_one(site: Path, kind: str) -> None
     """A link to a folder, or a file, is no place for pictures."""
     place = site / "out" / "Y"
     put(place) if kind == "file" else place.symlink_to(site / "archive")
-    with pytest.raises(Taken):
-        perform(Operation(Action.FOLDER, Image(b""), b"", bytes(place)))
+    with pytest.raises(TargetExists):
+        apply(Operation(Action.FOLDER, Image(b""), b"", bytes(place)))
 
 
 def test_a_member_is_extracted_with_its_time(site: Path) -> None:
     """A page of a comic is copied out of it, bears the time that stands in it, and can be taken back."""
     op = zipped(site)
-    perform(op)
+    apply(op)
     page = site / "out" / "X" / "1.png"
     first = page.stat().st_mtime_ns
     assert page.read_bytes() == PICTURE
-    reverse(op)
+    undo(op)
     assert not page.exists()
-    perform(op)
+    apply(op)
     assert page.stat().st_mtime_ns == first
 
 
@@ -255,8 +255,8 @@ def test_a_damaged_archive_file_fails_and_leaves_nothing(site: Path, damage: str
         os.mkfifo(book)
     else:
         break_zip(book, damage)
-    with pytest.raises(Failed):
-        perform(op)
+    with pytest.raises(OperationFailed):
+        apply(op)
     assert not list((site / "out" / "X").iterdir())
 
 
@@ -265,7 +265,7 @@ def test_what_was_placed_stands_already(site: Path, action: Action) -> None:
     """What an action makes is known again; nothing, or something else, is not."""
     op = operation(site, action)
     assert not stands_already(op)
-    perform(op)
+    apply(op)
     assert stands_already(op)
     target = site / "out" / "X" / "a.png"
     target.unlink()

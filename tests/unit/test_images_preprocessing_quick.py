@@ -29,7 +29,7 @@ DRAWINGS = Path(__file__).parents[2].parent / "shared" / "data" / "cc0-illustrat
 SIDE = 96
 CLEAR = ("RGBA", "one clear")
 """Modes below in which something is clear."""
-PLAIN, QUICK = Preprocessing("pad", SIDE, family=1), Preprocessing("pad", SIDE, family=2)
+PLAIN, QUICK = Preprocessing("pad", SIDE, major_version=1), Preprocessing("pad", SIDE, major_version=2)
 
 
 @functools.cache
@@ -128,7 +128,7 @@ def cosines_of(embedder: Embedder, contents: list[bytes]) -> NDArray[np.float32]
 @pytest.mark.parametrize("fit", ["pad", "stretch"])
 def test_pixels_of_both_ways_are_near(fit: Fit) -> None:
     """A pixel of the square differs by 2 of 255 in the mean at most, in every format, and stands where it stood."""
-    plain, quick = Preprocessing(fit, SIDE, family=1), Preprocessing(fit, SIDE, family=2)
+    plain, quick = Preprocessing(fit, SIDE, major_version=1), Preprocessing(fit, SIDE, major_version=2)
     for name, data in files().items():
         difference = np.abs(plain.read(data).astype(int) - quick.read(data))
         assert difference.mean() <= 2, name
@@ -312,7 +312,7 @@ def test_a_broken_file_has_one_outcome(name: str, data: st.DataObject) -> None:
     cut = data.draw(st.integers(2, len(damaged)), label="cut from")
     del damaged[cut : cut + data.draw(st.sampled_from([0, 1, 30, len(damaged)]), label="cut length")]
     limits = Limits(max_pixels=1_000_000)
-    quick, plain = (outcome(Preprocessing("pad", 16, family=f), bytes(damaged), limits) for f in (2, 1))
+    quick, plain = (outcome(Preprocessing("pad", 16, major_version=f), bytes(damaged), limits) for f in (2, 1))
     assert type(quick) is type(plain)
     if isinstance(plain, str):
         assert quick == plain

@@ -21,7 +21,7 @@ from store.roots import Roots
 from tests.unit.trees import put
 from workers.digests import member_digest
 from workers.safe_open import find_member, open_archive
-from workers.sources import PassingFailure, Sources
+from workers.sources import Sources, TransientFailure
 
 
 def png(colour: str = "red") -> bytes:
@@ -102,7 +102,7 @@ def test_what_is_no_picture(
 @pytest.mark.parametrize("member", ["", "1.png"])
 def test_a_file_that_is_gone_may_come_back(sources: Sources, member: str) -> None:
     """A share that is not mounted here looks just so; it must not stay unreadable for ever."""
-    with pytest.raises(PassingFailure, match="gone"):
+    with pytest.raises(TransientFailure, match="gone"):
         sources.read(listed("a.png", member))
 
 
@@ -132,7 +132,7 @@ def test_something_else_in_the_file_s_place(
     """A folder, a pipe, a socket, a loop: an outcome that may pass, without hanging, and no descriptor stays open."""
     make(root / "x")
     before = len(os.listdir("/proc/self/fd"))
-    with pytest.raises(PassingFailure):
+    with pytest.raises(TransientFailure):
         sources.read(listed("x", member))
     assert len(os.listdir("/proc/self/fd")) == before
 
@@ -141,7 +141,7 @@ def test_something_else_in_the_file_s_place(
 def test_no_permission_may_pass(root: Path, sources: Sources) -> None:
     """A file that may not be read now is tried again in the next run."""
     put(root / "a.png", png(), mode=0)
-    with pytest.raises(PassingFailure, match="permission"):
+    with pytest.raises(TransientFailure, match="permission"):
         sources.read(listed("a.png"))
 
 
@@ -149,7 +149,7 @@ def test_a_name_too_long_stays_unreadable(sources: Sources) -> None:
     """The file system will say the same next time."""
     with pytest.raises(UnreadablePicture) as caught:
         sources.read(listed("x" * 300))
-    assert not isinstance(caught.value, PassingFailure)
+    assert not isinstance(caught.value, TransientFailure)
 
 
 def test_files_beyond_the_limit_are_refused(root: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_damaged_archive_file_is_an_outcome(
     damage(path)
     with pytest.raises(UnreadablePicture) as caught:
         sources.read(listed("book.cbz", "1.png"))
-    assert str(caught.value) and not isinstance(caught.value, PassingFailure)
+    assert str(caught.value) and not isinstance(caught.value, TransientFailure)
     put(root / "a.png", png())
     assert sources.read(listed("a.png")).picture == png()
 
@@ -317,7 +317,7 @@ def test_a_machine_with_roots_reads_nothing_outside(tmp_path: Path) -> None:
     assert fenced.read(listed("in.png")).picture == png("green")
     for far in (listed("far.png"), listed("folder/x.png"), listed("far.cbz", "1.png")):
         assert free.read(far).picture == png()
-        with pytest.raises(PassingFailure, match="leads out of this machine's roots"):
+        with pytest.raises(TransientFailure, match="leads out of this machine's roots"):
             fenced.read(far)
     for name in ("../secret/x.png", str(secret), "a/../../secret/x.png"):
         for sources in (fenced, free):

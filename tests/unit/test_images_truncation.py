@@ -24,7 +24,7 @@ JPEGS = {
     "grey": {"mode": "L"},
     "cmyk": {"mode": "CMYK"},
 }
-WAYS = [Preprocessing("pad", 64, family=1), Preprocessing("pad", 64)]
+WAYS = [Preprocessing("pad", 64, major_version=1), Preprocessing("pad", 64)]
 
 
 @functools.cache
