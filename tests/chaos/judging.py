@@ -47,8 +47,9 @@ class Ending:
 
 
 def reads(path: Path) -> Counter[bytes]:
-    """How often embed workers opened each picture."""
-    return Counter(path.read_bytes().splitlines()) if path.exists() else Counter()
+    """How often embed workers opened each picture. An archive file does not count: it is opened for each member."""
+    opened = path.read_bytes().splitlines() if path.exists() else []
+    return Counter(name for name in opened if not name.endswith((b".zip", b".cbz")))
 
 
 def temporary_files(collection: Collection) -> list[str]:

@@ -24,6 +24,15 @@ from tests.unit.sorting import SPEC, Sorting, at
 STORE = "s3://art/requests/store"
 CHUNKS = 9
 
+SUMMARY = {
+    **dict.fromkeys(("files", "copied_instead", "already", "left_alone", "problem_count"), 0),
+    **dict.fromkeys(("failed", "bad_references", "problems"), ()),
+    "outcomes": {},
+    "placed": {},
+    "report": "",
+}
+"""Of a pass in which nothing happened."""
+
 
 @pytest.fixture
 def sorting(tmp_path: Path, objects: ObjectServer) -> Sorting:
@@ -78,7 +87,7 @@ def test_watching_asks_once_in_a_while_and_for_one_thing(
     embedded(queue, run, 2)
     queue.progress.chunk_done(run.id, 2, "references 0", Counts(3, 3, 0, 0))
     assert reader.read().state is RunState.REDUCING
-    run.pass_(2).finish({"outcomes": {}})
+    run.pass_(2).finish(SUMMARY)
     assert reader.read().state is RunState.DONE
 
 
