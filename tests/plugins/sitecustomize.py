@@ -70,10 +70,10 @@ def _in_the_trees(args):
 
 def _hurry_objects(folder):
     """Kill points of objects, and no long wait for a holder that died."""
-    from store import lease, objects
+    from store import lease, object_storage
 
     for name in ("write_object", "delete_object"):
-        setattr(objects, name, _deadly(name, getattr(objects, name), folder, _in_the_trees))
+        setattr(object_storage, name, _deadly(name, getattr(object_storage, name), folder, _in_the_trees))
     lease._RENEW_S, lease._HELD_S, lease._LEFT_BEHIND_S = 0.5, 2.0, 3.0
 
 

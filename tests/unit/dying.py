@@ -8,7 +8,7 @@ from pathlib import Path
 
 from store.file_operation import Operation
 from store.journal import Journal
-from workers.copy_and_rename import Failed
+from workers.copy_and_rename import OperationFailed
 from workers.file_operations import apply
 
 
@@ -38,7 +38,7 @@ class DyingLater(Journal):
         planned = super().plan(run, operations, folder_times)
         if len(planned) > self._left:
             for op in planned[: self._left]:
-                with contextlib.suppress(Failed):
+                with contextlib.suppress(OperationFailed):
                     apply(op)
             raise Died
         self._left -= len(planned)

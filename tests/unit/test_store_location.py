@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from store.errors import DamagedStore, RunNotFound
-from store.files import new_file, read_json, remove_folder, sweep, write_json
+from store.files import clean_up, new_file, read_json, remove_folder, write_json
 from store.listing import Kind, Listed
 from store.location import ObjectPath, location
 from store.part import PartSpec, ScanTotals
@@ -42,7 +42,7 @@ def test_an_object_appears_whole_or_not_at_all(objects: ObjectServer) -> None:
     assert not location("s3://art/whol").exists() and not location("s3://art/whole/x").exists()
     with pytest.raises(DamagedStore):
         read_json(path.parent / "none.json")
-    sweep(path.parent)
+    clean_up(path.parent)
     remove_folder(path.parent)
     assert not path.exists()
     path.unlink(missing_ok=True)

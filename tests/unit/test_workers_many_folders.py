@@ -90,7 +90,7 @@ def test_renames_in_any_order_through_few_open_folders(
         for number, (_, to) in enumerate(renames, 1):
             target = output / str(to) / f"{number}.png"
             op = Operation(Action.RENAME, Image(b"/a.png"), bytes(path), bytes(target), sha(b"one"), id=number)
-            assert fence.apply(op) == op and fence.finish(op) == op
+            assert fence.apply(op) == op and fence.recover(op) == op
             path = target
     assert [found.read_bytes() for found in output.rglob("*.png")] == [b"one"] and path.exists()
 
@@ -117,10 +117,10 @@ def test_a_move_is_done_when_its_target_has_the_bytes(moved: tuple[Sandbox, Oper
     op = Operation(action, op.image, source, op.target, op.digest, id=3)
     put(target, b"someone else's")
     with fence:
-        assert fence.finish(op) is None
+        assert fence.recover(op) is None
         assert target.read_bytes() == b"someone else's"
         put(target, b"one")
-        assert fence.finish(op) == op
+        assert fence.recover(op) == op
 
 
 def test_what_cannot_be_reached_is_not_settled(moved: tuple[Sandbox, Operation, Path]) -> None:
@@ -129,7 +129,7 @@ def test_what_cannot_be_reached_is_not_settled(moved: tuple[Sandbox, Operation, 
     put(target, b"one")
     unreachable = os.path.dirname(op.source) + b"/" + b"a" * 300
     with fence, pytest.raises(Unsettled, match="aaa: File name too long"):
-        fence.finish(Operation(Action.MOVE, op.image, unreachable, op.target, op.digest, id=3))
+        fence.recover(Operation(Action.MOVE, op.image, unreachable, op.target, op.digest, id=3))
     assert target.read_bytes() == b"one"
 
 
@@ -141,4 +141,4 @@ def test_an_operation_is_refused_where_a_folder_cannot_be_opened(moved: tuple[Sa
     with fence, pytest.raises(OperationFailed, match=f"{target.parent}: Not a directory"):
         fence.apply(op)
     with fence:
-        assert fence.finish(op) is None
+        assert fence.recover(op) is None
