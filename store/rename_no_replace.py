@@ -6,7 +6,7 @@ import ctypes
 import errno
 import os
 
-__all__ = ["rename_new"]
+__all__ = ["rename_no_replace"]
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -16,7 +16,7 @@ _NOT_HERE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 """Errors of renameat2() that mean: this kernel, file system or container has no such renaming."""
 
 
-def rename_new(source: bytes, target: bytes) -> None:
+def rename_no_replace(source: bytes, target: bytes) -> None:
     """Rename a file that is ours alone, never in place of something.
 
     By a hard link; where the file system has none (FAT, exFAT, some network shares), by a rename that the kernel

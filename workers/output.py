@@ -11,8 +11,8 @@ from store.file_operation import Operation
 from store.journal import Journal, journal_exists
 from store.location import ObjectPath
 from store.run import Run
-from workers.bucket_output import Bucket
-from workers.sandbox import Sandbox
+from workers.fileops.bucket import Bucket
+from workers.fileops.sandbox import Sandbox
 
 __all__ = ["Output", "need_output", "open_journal", "open_output"]
 

@@ -19,13 +19,13 @@ from store.file_operation import Action, Image, Operation, Placement
 from store.files import TEMPORARY_PREFIX
 from store.journal import Journal
 from store.run import Mode
-from workers.copy_and_rename import OperationFailed, TargetExists
-from workers.file_operations import stands_already
+from workers.fileops.files import stands_already
+from workers.fileops.operation import OperationFailed, TargetExists
+from workers.fileops.staging import clear_staged
 from workers.naming import file_name, numbered
 from workers.output import open_output
 from workers.publish_report import restore_reports
 from workers.safe_open import original_exists
-from workers.staging import clear_staged
 
 __all__ = ["Placer", "Tally", "Wanted", "recover"]
 

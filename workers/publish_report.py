@@ -20,8 +20,8 @@ from store.journal import Journal
 from store.location import ObjectPath
 from store.object_storage import object_time
 from store.temporary_folders import Scratch
-from workers.digests import file_digest
 from workers.earlier_placements import earlier_rows
+from workers.fileops.primitives import file_digest
 from workers.naming import numbered
 from workers.replace_file import put, restore, take_away
 from workers.report import lines

@@ -18,8 +18,8 @@ from pathlib import Path
 from store.files import TEMPORARY_PREFIX, sync_folder
 from store.location import ObjectPath
 from store.object_storage import delete_object, replace_object, stat_object
-from store.rename_no_replace import rename_new
-from workers.digests import file_digest
+from store.rename_no_replace import rename_no_replace
+from workers.fileops.primitives import file_digest
 from workers.naming import numbered
 
 __all__ = ["Ours", "digest_of", "put", "restore", "take_away"]
@@ -49,7 +49,7 @@ def put(content: Path, digest: bytes, target: Path, ours: Ours) -> bool:
     if os.path.lexists(target) and not take_away(target, ours):
         return False
     try:
-        rename_new(bytes(content), bytes(target))
+        rename_no_replace(bytes(content), bytes(target))
     except FileExistsError:
         return False
     sync_folder(target.parent)
@@ -122,7 +122,7 @@ def _settle(aside: Path, ours: Ours) -> bool:
 def _bring_back(aside: Path, place: bytes) -> bool:
     """Give what was moved aside a name; False if another file has it."""
     try:
-        rename_new(bytes(aside), place)
+        rename_no_replace(bytes(aside), place)
     except FileExistsError:
         if not os.path.samestat(os.lstat(place), aside.lstat()):
             return False

@@ -15,8 +15,8 @@ from store.journal import JOURNAL_FOLDER, Journal, journal_exists
 from store.location import ObjectPath
 from store.object_storage import folder_exists, is_remote
 from store.run import Run
-from workers.copy_and_rename import OperationFailed
 from workers.errors import UndoRefused
+from workers.fileops.operation import OperationFailed
 from workers.output import Output, open_output
 from workers.placing import recover
 from workers.publish_report import withdraw

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from store.file_operation import Operation
 from store.journal import Journal
-from workers.copy_and_rename import OperationFailed
-from workers.file_operations import apply
+from workers.fileops.files import apply
+from workers.fileops.operation import OperationFailed
 
 
 class Died(Exception):

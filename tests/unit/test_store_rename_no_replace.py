@@ -11,11 +11,11 @@ import pytest
 
 from store import rename_no_replace as renaming
 from store.file_operation import Action
-from store.rename_no_replace import rename_new
+from store.rename_no_replace import rename_no_replace
 from tests.unit.operation_site import PICTURE, new_site, operation
 from tests.unit.trees import put, unfinished
-from workers.copy_and_rename import TargetExists
-from workers.file_operations import apply
+from workers.fileops.files import apply
+from workers.fileops.operation import TargetExists
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_file_gets_its_name(tmp_path: Path, request: pytest.FixtureRequest, la
     for fixture in lacks:
         request.getfixturevalue(fixture)
     source = put(tmp_path / ".part", b"new")
-    rename_new(bytes(source), bytes(tmp_path / "a"))
+    rename_no_replace(bytes(source), bytes(tmp_path / "a"))
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"new")]
 
 
@@ -93,7 +93,7 @@ def test_a_name_that_is_taken_is_not_given(
         target.mkdir() if kind == "folder" else target.symlink_to("nowhere")
     before = target.lstat()
     with pytest.raises(FileExistsError):
-        rename_new(bytes(source), bytes(target))
+        rename_no_replace(bytes(source), bytes(target))
     assert source.read_bytes() == b"new" and os.path.samestat(target.lstat(), before)
     assert not target.is_file() or target.read_bytes() == b"mine"
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_renamed_is_an_error(
     for fixture in lacks:
         request.getfixturevalue(fixture)
     with pytest.raises(FileNotFoundError):
-        rename_new(bytes(tmp_path / "gone"), bytes(tmp_path / "a"))
+        rename_no_replace(bytes(tmp_path / "gone"), bytes(tmp_path / "a"))
     source = put(tmp_path / ".part", b"new")
     with pytest.raises(FileNotFoundError):
-        rename_new(bytes(source), bytes(tmp_path / "no folder" / "a"))
+        rename_no_replace(bytes(source), bytes(tmp_path / "no folder" / "a"))

@@ -14,7 +14,7 @@ from store.run import Mode
 from tests.unit.dying import Died, Dying
 from tests.unit.sites import FOUR, FOUR_PLACED, MODES, Site, site_of_four
 from tests.unit.trees import look, put, unfinished
-from workers.file_operations import apply
+from workers.fileops.files import apply
 from workers.placing import Placer, recover
 from workers.undo_run import undo_run
 

@@ -19,7 +19,7 @@ from store.file_operation import Action, Image, Operation
 from store.listing import Listed
 from store.roots import Roots
 from tests.unit.trees import put
-from workers.digests import member_digest
+from workers.fileops.copy import member_digest
 from workers.safe_open import find_member, open_archive
 from workers.sources import Sources, TransientFailure
 

@@ -12,8 +12,8 @@ import pytest
 from store.file_operation import Action, Image, Operation
 from store.roots import ANYWHERE, Roots
 from tests.unit.trees import look, put, sha
-from workers.copy_and_rename import OperationFailed, TargetExists
-from workers.sandbox import Sandbox
+from workers.fileops.operation import OperationFailed, TargetExists
+from workers.fileops.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only /proc tells where an open folder is")
 

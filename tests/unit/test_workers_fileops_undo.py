@@ -10,9 +10,8 @@ import pytest
 from store.file_operation import Action, Image, Operation
 from tests.unit.operation_site import PICTURE, PLACING, TIME_NS, new_site, operation, zipped
 from tests.unit.trees import look, put, sha
-from workers.copy_and_rename import OperationFailed
-from workers.file_operations import apply
-from workers.undo_operation import undo
+from workers.fileops.files import apply, undo
+from workers.fileops.operation import OperationFailed
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from store.file_operation import Operation
 from store.journal import Journal
 from tests.unit.dying import Died
 from tests.unit.sites import Site
+from workers.fileops.staging import STAGED, Staging
 from workers.placing import recover
-from workers.staging import STAGED, Staging
 from workers.undo_run import undo_run
 
 COUNT = 120

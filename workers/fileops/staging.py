@@ -1,7 +1,6 @@
-"""Copies written ahead of their turn, so that the disk is waited for once for all copies of a batch.
+"""Copies of a batch that are written first and given their names later, so that the disk is waited for once.
 
-They lie in the journal's folder until they are given their names. What a process that dies leaves there is cleaned up
-by the next one that holds the journal.
+They lie in the journal's folder until then. The next process that holds the journal removes what a killed one left.
 """
 
 from __future__ import annotations
@@ -13,7 +12,9 @@ from pathlib import Path
 
 from store.file_operation import Action, Operation
 from store.files import TEMPORARY_PREFIX, sync_files
-from workers.copy_and_rename import OperationFailed, TargetExists, publish_copy, temporary_name, unlink, write_copy
+from workers.fileops.copy import Copy
+from workers.fileops.operation import OperationFailed, TargetExists
+from workers.fileops.primitives import temporary_name, unlink
 
 __all__ = ["STAGED", "Staging", "clear_staged"]
 
@@ -21,7 +22,7 @@ STAGED = "staged"
 """The folder's name, in that of the journal."""
 
 _FEW = 4
-"""So many copies are made one by one; the folder would cost as much as it spares."""
+"""So many copies are made one by one; the folder would cost as much as it saves."""
 
 
 class Staging:
@@ -32,7 +33,7 @@ class Staging:
     """
 
     def __init__(self, folder: bytes, open_folder: Callable[[bytes], int], through: bytes) -> None:
-        """Take a way to open a folder of the output for good, and the path of an open one."""
+        """Take a way to open a folder of the output, and the path of an open one."""
         self.folder = folder
         self._open = open_folder
         self._through = through
@@ -53,7 +54,7 @@ class Staging:
         for op in copies:
             path = temporary_name(os.path.join(place, b"copy"), op.id)
             try:
-                write_copy(op, path)
+                Copy(op).write(path)
             except (OperationFailed, OSError):
                 with contextlib.suppress(OSError):
                     unlink(path)
@@ -62,7 +63,7 @@ class Staging:
         sync_files(Path(os.fsdecode(place)), [Path(os.fsdecode(path)) for path in self._ready.values()])
 
     def publish(self, op: Operation) -> bool:
-        """Give a copy its name, if it was written ahead.
+        """Give a copy its name; False if it was not written yet.
 
         Raises:
             TargetExists: Something stands at the target.
@@ -72,7 +73,7 @@ class Staging:
         if path is None:
             return False
         try:
-            publish_copy(op, path)
+            Copy(op).publish(path)
         except FileExistsError as error:
             raise TargetExists(f"{os.fsdecode(op.target)} is taken by something else") from error
         except OSError:
@@ -82,7 +83,7 @@ class Staging:
         return True
 
     def clear(self) -> None:
-        """Take away what was not given a name, and the folder."""
+        """Remove the copies that have no name yet, and the folder."""
         if self._descriptor is None:
             return
         for path in self._ready.values():
@@ -96,7 +97,7 @@ class Staging:
 
 
 def clear_staged(folder: Path) -> None:
-    """Take away what a process that died has left in a journal's folder."""
+    """Remove what a killed process has left in a journal's folder."""
     for path in (folder / STAGED).glob(f"{TEMPORARY_PREFIX}*.part"):
         path.unlink()
     with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ import pytest
 from store.file_operation import Action, Image, Operation
 from tests.unit.operation_site import PICTURE, PLACING, new_site, operation, temporary
 from tests.unit.trees import look, put, unfinished
-from workers.file_operations import apply, recover
+from workers.fileops.files import apply, recover
 
 
 @pytest.fixture

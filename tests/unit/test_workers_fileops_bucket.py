@@ -21,7 +21,8 @@ from store.store import Store
 from tests.objects import ObjectServer
 from tests.unit.sites import Site
 from tests.unit.trees import sha
-from workers import bucket_output, replace_file
+from workers import replace_file
+from workers.fileops import objects as operations
 from workers.output import need_output, open_journal
 from workers.placing import Tally, recover
 from workers.publish_report import publish, withdraw
@@ -100,14 +101,14 @@ def test_copies_are_placed_once_and_undone(site: BucketSite) -> None:
 def test_what_stands_there_is_never_overwritten(site: BucketSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not what was there before, nor what appears between the look and the writing."""
     write_object(site.object("Akari/a.png"), b"of a person")
-    put = bucket_output.write_object
+    put = operations.write_object
 
     def late(path: bytes, content: bytes, *, new: bool, digest: bytes) -> None:
         if path == site.object("Bea/page.png"):
             put(path, b"of a quick person")
         put(path, content, new=new, digest=digest)
 
-    monkeypatch.setattr(bucket_output, "write_object", late)
+    monkeypatch.setattr(operations, "write_object", late)
     run = site.run()
     _, tally = site.copy(run, WANTS)
     assert tally.problems == []
@@ -123,9 +124,9 @@ def test_what_stands_there_is_never_overwritten(site: BucketSite, monkeypatch: p
 
 def test_a_server_without_conditions_is_asked_first(site: BucketSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then a look before each writing keeps what is there."""
-    put = bucket_output.write_object
+    put = operations.write_object
     monkeypatch.setattr(
-        bucket_output, "write_object", lambda path, content, *, new, digest: put(path, content, digest=digest)
+        operations, "write_object", lambda path, content, *, new, digest: put(path, content, digest=digest)
     )
     looks: list[bytes] = []
 
@@ -135,7 +136,7 @@ def test_a_server_without_conditions_is_asked_first(site: BucketSite, monkeypatc
             put(path, b"of a person")
         return stat_object(path)
 
-    monkeypatch.setattr(bucket_output, "stat_object", look)
+    monkeypatch.setattr(operations, "stat_object", look)
     site.copy(site.run(), {"a.png": ["Akari"]})
     assert site.placed() == {"Akari/a.png": b"of a person", "Akari/a (2).png": b"a.png"}
 
@@ -187,14 +188,14 @@ def test_what_is_exchanged_between_look_and_removal_stays(site: BucketSite, monk
         write_object(path, b"of a quick person")
         delete_object(path, tag)
 
-    monkeypatch.setattr(bucket_output, "delete_object", late)
+    monkeypatch.setattr(operations, "delete_object", late)
     assert [line.rpartition("/")[2] for line in undo_run(run).left] == ["a.png was changed; it stays"]
     assert site.placed() == {"Akari/a.png": b"of a quick person"}
 
 
 def die_at(monkeypatch: pytest.MonkeyPatch, name: str, number: int, *, after: bool) -> None:
     """At that call the process dies: nothing more reaches the storage, neither of placing nor of the lease."""
-    function = getattr(bucket_output, name)
+    function = getattr(operations, name)
     calls = 0
 
     def deadly(*args: object, **kwargs: object) -> None:
@@ -206,7 +207,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, name: str, number: int, *, after: bo
         if calls == number:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(bucket_output, name, deadly)
+    monkeypatch.setattr(operations, name, deadly)
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -256,14 +257,14 @@ def test_a_storage_that_goes_away_ends_the_pass_not_the_pictures(
 ) -> None:
     """What was planned stays planned; when the storage is back it is found out what had happened."""
     run = site.run()
-    put = bucket_output.write_object
+    put = operations.write_object
 
     def lost_answer(path: bytes, content: bytes, *, new: bool, digest: bytes) -> None:
         put(path, content, new=new, digest=digest)
         raise OSError(5, "no answer")
 
     with monkeypatch.context() as away:
-        away.setattr(bucket_output, "write_object", lost_answer)
+        away.setattr(operations, "write_object", lost_answer)
         with pytest.raises(StoreError, match="no answer"):
             site.copy(run, WANTS)
     _, tally = site.copy(run, WANTS)

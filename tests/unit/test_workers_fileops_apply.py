@@ -13,10 +13,10 @@ import pytest
 from store.file_operation import Action, Image, Operation
 from tests.unit.operation_site import PICTURE, PLACING, TIME_NS, break_zip, new_site, operation, temporary, zipped
 from tests.unit.trees import look, put, unfinished
-from workers import file_operations as operations
-from workers.copy_and_rename import OperationFailed, TargetExists
-from workers.file_operations import apply, stands_already
-from workers.undo_operation import undo
+from workers.fileops.copy import Copy
+from workers.fileops.files import apply, stands_already, undo
+from workers.fileops.link import HardLink
+from workers.fileops.operation import OperationFailed, PlacedFile, TargetExists
 
 
 @pytest.fixture
@@ -197,13 +197,14 @@ def test_remove_leaves_what_a_person_saves_while_it_is_compared(
     """Reading the original takes its time; another file that stands there afterwards stays."""
     apply(operation(site, placed))
     target = site / "out" / "X" / "a.png"
-    check = operations._original_stands
+    made = {Action.HARDLINK: HardLink, Action.COPY: Copy}[placed]
+    check = made.original_stands
 
-    def save(op: Operation) -> bool:
+    def save(self: PlacedFile) -> bool:
         os.replace(put(site / "editor", b"my version"), target)
-        return check(op)
+        return check(self)
 
-    monkeypatch.setattr(operations, "_original_stands", save)
+    monkeypatch.setattr(made, "original_stands", save)
     with pytest.raises(OperationFailed, match="stays"):
         apply(replace(operation(site, Action.REMOVE), placed=placed))
     assert target.read_bytes() == b"my version"

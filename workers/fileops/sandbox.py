@@ -1,0 +1,232 @@
+"""An output folder as a sandbox: operations stay in it, and take only what lies in this machine's roots.
+
+A path is only a name: whoever may write in a folder can replace a part of the path by a symbolic link between a check
+and the use. So the folder of a target is opened once, without following a link at its end; the kernel tells where it
+really is; and the operation goes through the open folder, whatever its name means by then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from store.file_operation import Action, Operation
+from store.files import sync_folders
+from store.journal import JOURNAL_FOLDER
+from store.object_storage import is_remote
+from store.roots import ANYWHERE, Roots
+from workers.errors import Unsettled
+from workers.fileops import files
+from workers.fileops.operation import OperationFailed, TargetExists
+from workers.fileops.staging import STAGED, Staging
+from workers.safe_open import real_path
+
+__all__ = ["Sandbox"]
+
+_OPEN_FOLDERS = 64
+
+_THROUGH = b"/proc/self/fd/%d"
+"""An open folder by a path. Where there is no /proc, folders are looked at when a batch begins, and not again."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _NotOurFolder(OperationFailed):
+    """Something else stands where the folder was: nothing of ours was done behind it."""
+
+
+class Sandbox:
+    """Applies, recovers and undoes operations of one output folder."""
+
+    has_folders = True
+
+    def __init__(self, output: Path, roots: Roots = ANYWHERE, *, open_folders: int = _OPEN_FOLDERS) -> None:
+        """Open nothing yet.
+
+        Args:
+            output: The output folder.
+            roots: The folders in which originals may lie.
+            open_folders: How many folders may stay open between two operations.
+        """
+        self._output = os.fsencode(output)
+        self._real = os.path.realpath(self._output)
+        self._roots = roots
+        self._most = open_folders
+        self._folders: OrderedDict[bytes, int] = OrderedDict()
+        self._usable = os.path.isdir(os.path.dirname(_THROUGH))
+        staged = os.path.join(self._output, os.fsencode(JOURNAL_FOLDER), os.fsencode(STAGED))
+        self._staging = Staging(staged, self._open, _THROUGH)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Close the open folders, and remove the copies that were staged and not used."""
+        self._staging.clear()
+        self._close_folders(0)
+
+    def expect(self, targets: Iterable[bytes]) -> None:
+        """Do nothing: looking at a name takes no time."""
+
+    def prepare(self, operations: Sequence[Operation]) -> None:
+        """Stage the copies among them."""
+        if self._usable:
+            self._staging.fill(operations)
+
+    def exists(self, target: bytes) -> bool:
+        """Whether anything bears a name, a broken link too."""
+        return os.path.lexists(target)
+
+    def stands_already(self, op: Operation) -> bool:
+        """As `files.stands_already`."""
+        return files.stands_already(op)
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Call a function for each, one after the other: there is one disk, and folders are held open."""
+        return map(function, items)
+
+    def sync(self, folders: Iterable[bytes]) -> None:
+        """Make the names in folders durable."""
+        sync_folders([Path(os.fsdecode(folder)) for folder in folders])
+
+    def apply(self, op: Operation) -> Operation:
+        """Do an operation, as `files.apply`.
+
+        Raises:
+            TargetExists: Something stands at the target.
+            OperationFailed: It cannot be done, or would lead out of the sandbox.
+        """
+        with self._inside(op) as inner, self._original(op) as original:
+            done = inner if self._staging.publish(inner) else files.apply(inner)
+            if original is not None and done.action is Action.HARDLINK:
+                _need_same(original, inner.target)
+        return replace(op, action=done.action)
+
+    def recover(self, op: Operation) -> Operation | None:
+        """Settle an operation whose process died, as `files.recover`; one that leads out did not happen.
+
+        Raises:
+            Unsettled: Nobody can tell now whether it happened.
+        """
+        try:
+            with self._inside(op) as inner:
+                try:
+                    done = files.recover(inner)
+                except OSError as error:
+                    path = os.fsdecode(error.filename or inner.target)
+                    raise OperationFailed(f"{path}: {error.strerror or error}") from error
+        except _NotOurFolder:
+            return None
+        except OperationFailed as error:
+            raise Unsettled(
+                f"a process was killed while it placed a file that cannot be reached now: {error};"
+                " mend that and try again"
+            ) from error
+        return None if done is None else replace(op, action=done.action)
+
+    def undo(self, op: Operation) -> None:
+        """Take an operation back, as `files.undo`.
+
+        Raises:
+            OperationFailed: It cannot be taken back without losing something, or would lead out of the sandbox.
+        """
+        if op.action is Action.MOVE:
+            self._need_root(os.path.realpath(os.path.dirname(op.source)), op.source)
+        if op.action is Action.FOLDER:
+            self.release()  # a folder that is removed may be made again, as another one
+        with self._inside(op) as inner:
+            files.undo(inner)
+
+    @contextlib.contextmanager
+    def _inside(self, op: Operation) -> Iterator[Operation]:
+        """The operation with its paths in the output led through folders that stay open until it is over.
+
+        Raises:
+            _NotOurFolder: Something else stands in a folder's place.
+            OperationFailed: A folder cannot be opened; or what the block raised, with the paths that a person knows.
+        """
+        source = self._through(op.source) if op.action is Action.RENAME else op.source
+        inner = replace(op, source=source, target=self._through(op.target))
+        try:
+            yield inner
+        except (OperationFailed, TargetExists) as error:
+            message = str(error).replace(os.fsdecode(inner.target), os.fsdecode(op.target))
+            raise type(error)(message.replace(os.fsdecode(source), os.fsdecode(op.source))) from error
+        finally:
+            self._close_folders(self._most)
+
+    def _through(self, path: bytes) -> bytes:
+        """A path led through its open folder; the path itself where that folder does not exist."""
+        folder, name = os.path.split(path)
+        if not self._usable:
+            return path
+        if folder not in self._folders:
+            try:
+                self._folders[folder] = self._open(folder)
+            except FileNotFoundError:
+                return path
+            except OSError as error:
+                kind = _NotOurFolder if error.errno in (errno.ELOOP, errno.ENOTDIR) else OperationFailed
+                raise kind(f"{os.fsdecode(folder)}: {error.strerror}") from error
+        self._folders.move_to_end(folder)
+        return os.path.join(_THROUGH % self._folders[folder], name)
+
+    def _close_folders(self, most: int) -> None:
+        """Close the folders that were used longest ago, until so many are open."""
+        while len(self._folders) > most:
+            os.close(self._folders.popitem(last=False)[1])
+
+    def _open(self, folder: bytes) -> int:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            below = os.path.relpath(folder, self._output)
+            expected = os.path.normpath(os.path.join(self._real, below))
+            if below.startswith(b"..") or real_path(descriptor) != expected:
+                raise OSError(errno.ELOOP, "it leads out of the output folder")
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    @contextlib.contextmanager
+    def _original(self, op: Operation) -> Iterator[int | None]:
+        """The open original of a hard link, which must lie in a root; None where nobody has to look.
+
+        Of a copy nobody has to: its bytes are compared with those that were read inside the roots.
+        """
+        if not self._roots or op.action is not Action.HARDLINK or is_remote(op.source):
+            yield None
+            return
+        try:
+            descriptor = os.open(op.source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise OperationFailed(f"{os.fsdecode(op.source)}: {error.strerror}") from error
+        try:
+            self._need_root(real_path(descriptor), op.source)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _need_root(self, real: bytes, path: bytes) -> None:
+        if not self._roots.admits(os.fsdecode(real)):
+            raise OperationFailed(f"{os.fsdecode(path)} leads out of this machine's OSHIWAKE_ROOTS")
+
+
+def _need_same(original: int, link: bytes) -> None:
+    """Remove a link to another file than the one that was checked."""
+    if not os.path.samestat(os.fstat(original), os.lstat(link)):
+        os.unlink(link)
+        raise OperationFailed(f"the original of {os.fsdecode(link)} was exchanged just now")
