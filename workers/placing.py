@@ -1,33 +1,23 @@
-"""Place images in the folders of their characters, a batch at a time, through the journal.
-
-The journal is written and on disk before the first operation of a batch, and settled after the last; whatever dies in
-between is finished by the next process that opens the journal (`recover`).
-"""
+"""Plan the placing of images in the folders of their characters; `workers.fileops.batch` does what is planned."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, groupby
 from pathlib import Path
 
 from store.file_operation import Action, Image, Operation, Placement
-from store.files import TEMPORARY_PREFIX
 from store.journal import Journal
 from store.run import Mode
-from workers.fileops.files import stands_already
-from workers.fileops.operation import OperationFailed, TargetExists
-from workers.fileops.staging import clear_staged
+from workers.fileops.batch import Applied, apply
 from workers.naming import file_name, numbered
 from workers.output import open_output
-from workers.publish_report import restore_reports
 from workers.safe_open import original_exists
 
-__all__ = ["Placer", "Tally", "Wanted", "recover"]
+__all__ = ["Placer", "Tally", "Wanted"]
 
 _TRIES = 5
 """How often a file gets another name when others keep appearing at its target."""
@@ -78,35 +68,6 @@ class Tally:
         self.already = max(0, self.already)  # a person may have taken away what had been placed
 
 
-def recover(journal: Journal) -> int:
-    """Finish what a process that died had planned; return how many operations that were.
-
-    Its unfinished reports go as well: nobody else writes in this output folder while the journal is held.
-    """
-    restore_reports(journal)
-    for folder in (journal.folder.parent, journal.folder / "reports"):
-        for path in folder.glob(f"{TEMPORARY_PREFIX}*.part"):
-            path.unlink()
-    if isinstance(journal.folder, Path):
-        clear_staged(journal.folder)
-    planned = journal.open_operations()
-    with open_output(journal) as output:
-        finished = [output.recover(op) for op in planned]
-    journal.settle(
-        [op for op in finished if op is not None],
-        [op for op, end in zip(planned, finished, strict=True) if end is None],
-    )
-    return len(planned)
-
-
-@dataclass(frozen=True, slots=True)
-class _Todo:
-    """An operation, and the index of its image in the batch (None for a folder)."""
-
-    image: int | None
-    op: Operation
-
-
 class Placer:
     """Places the images of one pass. Memory grows with the number of equal file names only."""
 
@@ -125,38 +86,33 @@ class Placer:
         Images that stand there already are left alone. One that a person has moved out of its folder, or deleted
         there, is not placed again.
         """
-        stands: list[list[bytes]] = [[] for _ in batch]
+        stands: dict[Image, list[bytes]] = {}
         claimed: set[bytes] = set()
-        todo: list[_Todo] = []
+        todo: list[Operation] = []
         self._output.expect(self._plain(wanted, folder) for wanted in batch for folder in wanted.folders)
-        for index, wanted in enumerate(batch):
-            operations, stands[index] = self._plan_image(wanted, claimed)
-            todo += [_Todo(index, op) for op in operations]
+        for wanted in batch:
+            operations, stands[wanted.image] = self._plan_image(wanted, claimed)
+            todo += operations
         todo = self._with_folders(_folder_by_folder(todo))
         for _ in range(_TRIES):
-            todo = self._renamed(self._carry_out(todo, stands), claimed)
-            if not todo:
-                return stands
-        for item in todo:
-            original = os.fsdecode(item.op.image.path)
+            applied = apply(self._journal, self._output, self._run, todo)
+            self._count(applied, stands)
+            todo = self._renamed(applied.taken, claimed)
+        for op in todo:
+            original = os.fsdecode(op.image.path)
             self.tally.problems.append(f"{original}: others take every name it is given; it stays where it is")
-        return stands
+        return [stands[wanted.image] for wanted in batch]
 
-    def take_away_emptied(self, number: int) -> None:
-        """Take away the folders of ours that a pass has left empty, as of a character that has no reference any more.
+    def remove_emptied(self, number: int) -> None:
+        """Remove the folders of ours that a pass has left empty, as of a character that has no reference any more.
 
-        That needs no line in the journal: what was taken out of them is in it, and whoever puts that back makes them
-        again.
+        That needs no line in the journal: the removal of what was in them is in it, and its undo makes them again.
         """
-        if not self._output.has_folders:
-            return
-        for folder in reversed(self._journal.left_in_pass(self._run, number)):  # what lies in another first
-            with contextlib.suppress(OSError):  # something stands in it, or it is gone
-                os.rmdir(folder)
+        self._output.remove_empty(reversed(self._journal.left_in_pass(self._run, number)))  # inner folders first
 
     def _plan_image(self, wanted: Wanted, claimed: set[bytes]) -> tuple[list[Operation], list[bytes]]:
         """What has to be done for one image, and where it stands already."""
-        placements = [found for found in self._journal.placements(wanted.image) if _shows(found, wanted)]
+        placements = [found for found in self._journal.placements(wanted.image) if self._shows(found, wanted)]
         present = [placement for placement in placements if self._output.exists(placement.target)]
         if len(present) < len(placements):
             self.tally.left_alone += 1
@@ -181,6 +137,14 @@ class Placer:
         spare = [old for old in wrong if old.target not in kept]
         operations += [self._removal(wanted, old, others + kept, moved) for old in spare]
         return operations, standing + kept
+
+    def _shows(self, placement: Placement, wanted: Wanted) -> bool:
+        """Whether a placement is one of this image, and not of an earlier picture of the same name."""
+        if placement.digest == wanted.digest:
+            return True
+        # A link shows what the original has become.
+        link = Operation(placement.action, wanted.image, wanted.image.path, placement.target)
+        return placement.action in (Action.HARDLINK, Action.SYMLINK) and self._output.stands_already(link)
 
     def _folder(self, name: str) -> bytes:
         return os.path.join(self._top, os.fsencode(name))
@@ -237,99 +201,55 @@ class Placer:
         claimed.add(target)
         return target
 
-    def _with_folders(self, todo: list[_Todo]) -> list[_Todo]:
+    def _with_folders(self, todo: list[Operation]) -> list[Operation]:
         """Put the making of missing folders first; drop what would go into something that is no folder of ours."""
         if not self._output.has_folders:
             return todo
-        making: list[_Todo] = []
+        making: list[Operation] = []
         blocked: set[bytes] = set()
-        targets = {os.path.dirname(item.op.target) for item in todo}
+        targets = {os.path.dirname(op.target) for op in todo}
         for folder in sorted({folder for target in targets for folder in _folders_to(target, self._top)}):
             if os.path.dirname(folder) in blocked:
                 blocked.add(folder)
             elif not os.path.lexists(folder):
-                making.append(_Todo(None, Operation(Action.FOLDER, Image(b""), b"", folder)))
+                making.append(Operation(Action.FOLDER, Image(b""), b"", folder))
             elif not stat.S_ISDIR(os.lstat(folder).st_mode):
                 # A symbolic link too: it could lead anywhere.
                 blocked.add(folder)
                 self.tally.problems.append(f"{os.fsdecode(folder)} is not a folder; nothing can be placed in it")
-        return making + [item for item in todo if os.path.dirname(item.op.target) not in blocked]
+        return making + [op for op in todo if os.path.dirname(op.target) not in blocked]
 
-    def _renamed(self, taken: Sequence[_Todo], claimed: set[bytes]) -> list[_Todo]:
+    def _renamed(self, taken: list[Operation], claimed: set[bytes]) -> list[Operation]:
         """Other names for files whose names were taken at the last moment, and for what is made from them."""
         new_names: dict[bytes, bytes] = {}
-        renamed: list[_Todo] = []
-        for item in taken:
-            op = item.op
+        renamed: list[Operation] = []
+        for op in taken:
             if op.source in new_names:
-                op = replace(op, source=new_names[op.source])
+                renamed.append(replace(op, source=new_names[op.source]))
             else:
                 name = file_name(op.image.member or op.image.path)
                 new_names[op.target] = self._free_name(os.path.dirname(op.target), name, claimed)
-                op = replace(op, target=new_names[op.target])
-            renamed.append(replace(item, op=op))
+                renamed.append(replace(op, target=new_names[op.target]))
         return renamed
 
-    def _carry_out(self, todo: list[_Todo], stands: list[list[bytes]]) -> list[_Todo]:
-        """Journal, do, make durable, settle; return what found its name taken."""
-        if not todo:
-            return []
-        planned = self._journal.plan(self._run, [item.op for item in todo], _times_before(todo))
-        done: list[Operation] = []
-        self._output.prepare(planned)
-        dropped: list[Operation] = []
-        taken: list[_Todo] = []
-        names: set[bytes] = set()  # taken by others; nothing may be made from what stands there
-        missing: set[bytes] = set()  # folders that could not be made
-
-        def try_all(of_one_image: list[tuple[_Todo, Operation]]) -> list[tuple[_Todo, Operation, Operation | None]]:
-            return [(item, op, self._try(op, names, missing)) for item, op in of_one_image]
-
-        images = groupby(zip(todo, planned, strict=True), key=lambda pair: pair[0].image)
-        for item, op, result in chain.from_iterable(self._output.map(try_all, [list(ops) for _, ops in images])):
-            if result is None:
-                dropped.append(op)
-                if names & {op.source, op.target}:
-                    taken.append(item)
-            else:
-                done.append(result)
-                self._count(op, result)
-                if item.image is not None and op.action is not Action.REMOVE:
-                    stands[item.image].append(op.target)
-        self._output.release()
-        self._output.sync({os.path.dirname(op.target) for op in done})
-        self._journal.settle(done, dropped)
-        return taken
-
-    def _try(self, op: Operation, names: set[bytes], missing: set[bytes]) -> Operation | None:
-        """Do one operation; None when it cannot be done, then with its target in `names` or `missing`, or reported."""
-        if op.source in names or os.path.dirname(op.target) in missing:
+    def _count(self, applied: Applied, stands: dict[Image, list[bytes]]) -> None:
+        """Add what was done to the tally, and to the places where images stand."""
+        self.tally.problems += applied.problems
+        for op, result in applied.done:
             if op.action is Action.FOLDER:
-                missing.add(op.target)
-            return None
-        try:
-            return self._output.apply(op)
-        except (TargetExists, OperationFailed) as error:
-            if isinstance(error, TargetExists) and op.action is not Action.FOLDER:
-                names.add(op.target)
-                return None
-            if op.action is Action.FOLDER:
-                missing.add(op.target)
-            self.tally.problems.append(str(error))
-            return None
-
-    def _count(self, op: Operation, result: Operation) -> None:
-        if result.action is not Action.FOLDER:
+                continue
             self.tally.done[result.action.value] += 1
             self.tally.copied_instead += op.action is Action.HARDLINK and result.action is Action.COPY
+            if op.action is not Action.REMOVE:
+                stands[op.image].append(op.target)
 
 
-def _folder_by_folder(todo: list[_Todo]) -> list[_Todo]:
-    """In an order in which a folder is opened once; what is done for one image stays together, and in its order."""
-    first: dict[int | None, bytes] = {}
-    for item in todo:
-        first.setdefault(item.image, item.op.target)
-    return sorted(todo, key=lambda item: (os.path.dirname(first[item.image]), item.image or 0))
+def _folder_by_folder(todo: list[Operation]) -> list[Operation]:
+    """In an order in which a folder is opened once; the operations for one image stay together, and in their order."""
+    first: dict[Image, bytes] = {}
+    for op in todo:
+        first.setdefault(op.image, os.path.dirname(op.target))
+    return sorted(todo, key=lambda op: first[op.image])
 
 
 def _folders_to(folder: bytes, top: bytes) -> list[bytes]:
@@ -338,18 +258,3 @@ def _folders_to(folder: bytes, top: bytes) -> list[bytes]:
         return [folder]
     parts = folder[len(os.path.join(top, b"")) :].split(b"/")
     return [os.path.join(top, *parts[:n]) for n in range(1, len(parts) + 1)]
-
-
-def _shows(placement: Placement, wanted: Wanted) -> bool:
-    """Whether a placement is one of this image, and not of an earlier picture of the same name."""
-    if placement.digest == wanted.digest:
-        return True
-    # A link shows what the original has become.
-    link = Operation(placement.action, wanted.image, wanted.image.path, placement.target)
-    return placement.action in (Action.HARDLINK, Action.SYMLINK) and stands_already(link)
-
-
-def _times_before(todo: list[_Todo]) -> list[tuple[bytes, int]]:
-    """The times of the folders that moves will change, for undo to give back."""
-    folders = {os.path.dirname(item.op.source) for item in todo if item.op.action is Action.MOVE}
-    return [(folder, os.stat(folder).st_mtime_ns) for folder in sorted(folders) if os.path.isdir(folder)]

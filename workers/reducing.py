@@ -35,9 +35,9 @@ from workers.duplicates import Duplicates
 from workers.errors import NotReady, PassOver
 from workers.naming import REVIEW, UNKNOWN, folder_names
 from workers.outcome_totals import SHOWN, Totals
-from workers.output import open_journal
+from workers.output import open_journal, recover
 from workers.pass_wanted import need_wanted
-from workers.placing import Placer, Wanted, recover
+from workers.placing import Placer, Wanted
 from workers.publish_report import publish
 from workers.report import ReportWriter
 from workers.undo_run import take_away_unused
@@ -172,7 +172,7 @@ class _Reducer:
             report.close()
         finally:
             report.discard()
-        self._placer.take_away_emptied(self._pass.number)
+        self._placer.remove_emptied(self._pass.number)
         published = publish(self._journal, self._output, report.path)
         self._placer.tally.add_earlier(earlier, self._spec.mode)
         return self._summary(totals, published)

@@ -10,15 +10,14 @@ from pathlib import Path
 
 from store.errors import JournalBusy, OutputGone
 from store.file_operation import Action, Operation
-from store.files import clean_up, sync_folder
+from store.files import clean_up
 from store.journal import JOURNAL_FOLDER, Journal, journal_exists
 from store.location import ObjectPath
 from store.object_storage import folder_exists, is_remote
 from store.run import Run
 from workers.errors import UndoRefused
-from workers.fileops.operation import OperationFailed
-from workers.output import Output, open_output
-from workers.placing import recover
+from workers.fileops.batch import undo
+from workers.output import open_output, recover
 from workers.publish_report import withdraw
 
 __all__ = ["Undone", "take_away_unused", "undo_run"]
@@ -147,8 +146,12 @@ def _reverse_all(journal: Journal, run: Run, result: Undone) -> None:
         # A name that a rename or a removal gives back may be that of a later operation. An undo that dies is begun
         # again, so what is already taken back must be forgotten before such a name means something else.
         for _, ops in groupby(batch, key=lambda op: op.id if op.action in (Action.RENAME, Action.REMOVE) else 0):
+            some = list(ops)
             with open_output(journal) as output:
-                _reverse(journal, output, list(ops), result)
+                errors = undo(journal, output, some)
+            result.left += [str(error) for error in errors if error]
+            pairs = zip(some, errors, strict=True)
+            result.reversed += sum(op.action is not Action.FOLDER for op, error in pairs if error is None)
 
 
 def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None:
@@ -163,35 +166,6 @@ def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None
         if not op.source.startswith((archive, output)) and op.action in (Action.MOVE, Action.REMOVE):
             source = os.fsdecode(op.source)
             raise UndoRefused(f"{journal.folder}: {source} is not in the archive; the journal was changed by others")
-
-
-def _reverse(journal: Journal, output: Output, batch: list[Operation], result: Undone) -> None:
-    done: list[Operation] = []
-    left: list[Operation] = []
-
-    def undo(op: Operation) -> OperationFailed | None:
-        try:
-            output.undo(op)
-        except OperationFailed as error:
-            return error
-        return None
-
-    for op, error in zip(batch, output.map(undo, batch), strict=True):
-        if error is None:
-            done.append(op)
-            result.reversed += op.action is not Action.FOLDER
-        else:
-            left.append(op)
-            result.left.append(str(error))
-    for folder in {os.path.dirname(op.source) for op in done if op.action in (Action.MOVE, Action.RENAME)}:
-        if os.path.isdir(folder):  # else it was ours, and went in this batch
-            sync_folder(Path(os.fsdecode(folder)))
-    journal.forget([op for op in done if not _still_used(journal, op)], left)
-
-
-def _still_used(journal: Journal, op: Operation) -> bool:
-    """Whether this is a folder that stays because another run has files in it; that run takes it away in its turn."""
-    return op.action is Action.FOLDER and os.path.isdir(op.target) and journal.hand_over(op)
 
 
 def _restore_times(journal: Journal, run_id: str) -> None:

@@ -13,7 +13,8 @@ from store.journal import Journal
 from store.run import Mode, PassSpec, Run, RunSpec
 from store.store import Store
 from tests.unit.trees import put, sha
-from workers.placing import Placer, Tally, Wanted, recover
+from workers.output import recover
+from workers.placing import Placer, Tally, Wanted
 
 MODES: list[Mode] = ["hardlink", "symlink", "copy", "move"]
 
@@ -88,7 +89,7 @@ class Site:
         stands: list[list[bytes]] = []
         for start in range(0, len(wanted), batch):
             stands += placer.place(wanted[start : start + batch])
-        placer.take_away_emptied(1)
+        placer.remove_emptied(1)
         places = [sorted(os.path.relpath(os.fsdecode(path), str(self.output)) for path in paths) for paths in stands]
         return dict(zip(wants, places, strict=True)), placer.tally
 

@@ -18,7 +18,8 @@ from store.store import Store
 from tests.unit.parts import KEY
 from tests.unit.sites import Site
 from tests.unit.trees import look
-from workers.placing import Placer, recover
+from workers.output import recover
+from workers.placing import Placer
 from workers.undo_run import undo_run
 
 PARTS = st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=5), max_size=3).map(

@@ -23,8 +23,8 @@ from tests.unit.sites import Site
 from tests.unit.trees import sha
 from workers import replace_file
 from workers.fileops import objects as operations
-from workers.output import need_output, open_journal
-from workers.placing import Tally, recover
+from workers.output import need_output, open_journal, recover
+from workers.placing import Tally
 from workers.publish_report import publish, withdraw
 from workers.report import ReportWriter
 from workers.undo_run import undo_run

@@ -18,7 +18,7 @@ from tests.unit.trees import look, put, sha
 from workers.errors import Unsettled
 from workers.fileops.operation import OperationFailed
 from workers.fileops.sandbox import Sandbox
-from workers.placing import recover
+from workers.output import recover
 from workers.undo_run import undo_run
 
 MANY = 150

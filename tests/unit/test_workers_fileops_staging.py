@@ -13,7 +13,7 @@ from store.journal import Journal
 from tests.unit.dying import Died
 from tests.unit.sites import Site
 from workers.fileops.staging import STAGED, Staging
-from workers.placing import recover
+from workers.output import recover
 from workers.undo_run import undo_run
 
 COUNT = 120

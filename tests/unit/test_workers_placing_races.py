@@ -15,7 +15,8 @@ from tests.unit.dying import Died, Dying
 from tests.unit.sites import FOUR, FOUR_PLACED, MODES, Site, site_of_four
 from tests.unit.trees import look, put, unfinished
 from workers.fileops.files import apply
-from workers.placing import Placer, recover
+from workers.output import recover
+from workers.placing import Placer
 from workers.undo_run import undo_run
 
 
@@ -105,6 +106,21 @@ def test_a_link_put_in_the_folder_s_place_at_the_last_moment(site: Site, mode: M
     assert not list(elsewhere.iterdir()) and tally.problems
     assert sorted(path.name for path in site.output.iterdir() if path.name != ".oshiwake") == ["A", "B"]
     assert (site.archive / "b.png").exists()
+
+
+def test_an_empty_folder_behind_a_link_stays(site: Site) -> None:
+    """The folder of a series becomes a link to somebody's folder: no empty folder is removed behind it."""
+    run = site.run()
+    site.place(run, "copy", {"b.png": ["Series/A"]})
+    elsewhere = site.root / "elsewhere"
+    (elsewhere / "A").mkdir(parents=True)
+    with Journal(site.output) as journal:
+        placer = Placer(journal, site.output, run.id, "copy")
+        placer.place([site.wanted("b.png", ["B"])])
+        (site.output / "Series").rename(site.output / "Series of ours")
+        (site.output / "Series").symlink_to(elsewhere)
+        placer.remove_emptied(1)
+    assert (elsewhere / "A").is_dir() and site.placed() == {"B/b.png": b"b.png"}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -21,7 +21,7 @@ from tests.unit.dying import Died
 from tests.unit.sites import MODES, Site
 from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.trees import put, unfinished
-from workers.placing import recover
+from workers.output import recover
 from workers.publish_report import publish, withdraw
 from workers.report import ReportWriter
 from workers.undo_run import undo_run

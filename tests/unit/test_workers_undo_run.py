@@ -23,7 +23,8 @@ from tests.unit.sites import MODES, Site
 from tests.unit.trees import folder_times, look, put, unfinished
 from workers import undo_run as undoing
 from workers.errors import UndoRefused
-from workers.placing import Placer, recover
+from workers.output import recover
+from workers.placing import Placer
 from workers.publish_report import publish
 from workers.report import ReportWriter
 from workers.undo_run import undo_run

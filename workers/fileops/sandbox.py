@@ -11,13 +11,11 @@ import contextlib
 import errno
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
 
-from store.file_operation import Action, Operation
+from store.file_operation import Action, Image, Operation
 from store.files import sync_folders
 from store.journal import JOURNAL_FOLDER
 from store.object_storage import is_remote
@@ -25,6 +23,7 @@ from store.roots import ANYWHERE, Roots
 from workers.errors import Unsettled
 from workers.fileops import files
 from workers.fileops.operation import OperationFailed, TargetExists
+from workers.fileops.output import Output
 from workers.fileops.staging import STAGED, Staging
 from workers.safe_open import real_path
 
@@ -35,16 +34,13 @@ _OPEN_FOLDERS = 64
 _THROUGH = b"/proc/self/fd/%d"
 """An open folder by a path. Where there is no /proc, folders are looked at when a batch begins, and not again."""
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 
 class _NotOurFolder(OperationFailed):
     """Something else stands where the folder was: nothing of ours was done behind it."""
 
 
-class Sandbox:
-    """Applies, recovers and undoes operations of one output folder."""
+class Sandbox(Output):
+    """Does the operations of one output folder."""
 
     has_folders = True
 
@@ -65,21 +61,9 @@ class Sandbox:
         staged = os.path.join(self._output, os.fsencode(JOURNAL_FOLDER), os.fsencode(STAGED))
         self._staging = Staging(staged, self._open, _THROUGH)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-
     def release(self) -> None:
-        """Close the open folders, and remove the copies that were staged and not used."""
         self._staging.clear()
         self._close_folders(0)
-
-    def expect(self, targets: Iterable[bytes]) -> None:
-        """Do nothing: looking at a name takes no time."""
 
     def prepare(self, operations: Sequence[Operation]) -> None:
         """Stage the copies among them."""
@@ -87,28 +71,21 @@ class Sandbox:
             self._staging.fill(operations)
 
     def exists(self, target: bytes) -> bool:
-        """Whether anything bears a name, a broken link too."""
         return os.path.lexists(target)
 
     def stands_already(self, op: Operation) -> bool:
-        """As `files.stands_already`."""
         return files.stands_already(op)
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """Call a function for each, one after the other: there is one disk, and folders are held open."""
-        return map(function, items)
-
     def sync(self, folders: Iterable[bytes]) -> None:
-        """Make the names in folders durable."""
         sync_folders([Path(os.fsdecode(folder)) for folder in folders])
 
-    def apply(self, op: Operation) -> Operation:
-        """Do an operation, as `files.apply`.
+    def remove_empty(self, folders: Iterable[bytes]) -> None:
+        for folder in folders:
+            with contextlib.suppress(OperationFailed):  # it leads out, or may not be removed
+                self.undo(Operation(Action.FOLDER, Image(b""), b"", folder))
+        self.release()
 
-        Raises:
-            TargetExists: Something stands at the target.
-            OperationFailed: It cannot be done, or would lead out of the sandbox.
-        """
+    def apply(self, op: Operation) -> Operation:
         with self._inside(op) as inner, self._original(op) as original:
             done = inner if self._staging.publish(inner) else files.apply(inner)
             if original is not None and done.action is Action.HARDLINK:
@@ -116,11 +93,7 @@ class Sandbox:
         return replace(op, action=done.action)
 
     def recover(self, op: Operation) -> Operation | None:
-        """Settle an operation whose process died, as `files.recover`; one that leads out did not happen.
-
-        Raises:
-            Unsettled: Nobody can tell now whether it happened.
-        """
+        """As `Output.recover`; an operation that leads out of the sandbox did not happen."""
         try:
             with self._inside(op) as inner:
                 try:
@@ -138,11 +111,6 @@ class Sandbox:
         return None if done is None else replace(op, action=done.action)
 
     def undo(self, op: Operation) -> None:
-        """Take an operation back, as `files.undo`.
-
-        Raises:
-            OperationFailed: It cannot be taken back without losing something, or would lead out of the sandbox.
-        """
         if op.action is Action.MOVE:
             self._need_root(os.path.realpath(os.path.dirname(op.source)), op.source)
         if op.action is Action.FOLDER:
