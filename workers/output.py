@@ -10,7 +10,7 @@ from workers.fileops import batch
 from workers.fileops.bucket import Bucket
 from workers.fileops.output import Output
 from workers.fileops.sandbox import Sandbox
-from workers.publish_report import restore_reports
+from workers.report.publish import recover_reports
 
 __all__ = ["need_output", "open_journal", "open_output", "recover"]
 
@@ -23,7 +23,7 @@ def open_output(journal: Journal) -> Output:
 
 def recover(journal: Journal) -> int:
     """Settle what a process that died had planned, its report too; return how many operations that were."""
-    restore_reports(journal)
+    recover_reports(journal)
     with open_output(journal) as output:
         return batch.recover(journal, output)
 

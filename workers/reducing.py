@@ -38,8 +38,8 @@ from workers.outcome_totals import SHOWN, Totals
 from workers.output import open_journal, recover
 from workers.pass_wanted import need_wanted
 from workers.placing import Placer, Wanted
-from workers.publish_report import publish
-from workers.report import ReportWriter
+from workers.report.publish import publish
+from workers.report.writer import ReportWriter
 from workers.undo_run import take_away_unused
 
 __all__ = ["reduce_run"]

@@ -18,7 +18,7 @@ from store.run import Run
 from workers.errors import UndoRefused
 from workers.fileops.batch import undo
 from workers.output import open_output, recover
-from workers.publish_report import withdraw
+from workers.report.publish import withdraw
 
 __all__ = ["Undone", "take_away_unused", "undo_run"]
 

@@ -21,12 +21,12 @@ from store.store import Store
 from tests.objects import ObjectServer
 from tests.unit.sites import Site
 from tests.unit.trees import sha
-from workers import replace_file
 from workers.fileops import objects as operations
+from workers.fileops import own_files
 from workers.output import need_output, open_journal, recover
 from workers.placing import Tally
-from workers.publish_report import publish, withdraw
-from workers.report import ReportWriter
+from workers.report.publish import publish, withdraw
+from workers.report.writer import ReportWriter
 from workers.undo_run import undo_run
 
 
@@ -306,7 +306,7 @@ def test_a_report_that_a_person_saves_at_the_last_moment_stays(
     site: BucketSite, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Between the look at ours and its replacement: theirs stays, ours stands beside it."""
-    look = replace_file.stat_object
+    look = own_files.stat_object
 
     def look_and_be_late(path: bytes) -> object:
         seen = look(path)
@@ -317,7 +317,7 @@ def test_a_report_that_a_person_saves_at_the_last_moment_stays(
         assert report_about(journal, "before").name == "report.csv"
         assert report_about(journal, "again").name == "report.csv", "in place of ours"
         with monkeypatch.context() as patch:
-            patch.setattr(replace_file, "stat_object", look_and_be_late)
+            patch.setattr(own_files, "stat_object", look_and_be_late)
             if what == "publish":
                 assert report_about(journal, "after").name != "report.csv"
             else:

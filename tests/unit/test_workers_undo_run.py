@@ -25,8 +25,8 @@ from workers import undo_run as undoing
 from workers.errors import UndoRefused
 from workers.output import recover
 from workers.placing import Placer
-from workers.publish_report import publish
-from workers.report import ReportWriter
+from workers.report.publish import publish
+from workers.report.writer import ReportWriter
 from workers.undo_run import undo_run
 
 FILES = st.dictionaries(

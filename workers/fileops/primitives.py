@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from store.files import TEMPORARY_PREFIX, sync_folder
+from store.object_storage import is_remote
 from workers.safe_open import open_regular
 
 __all__ = [
@@ -57,9 +58,9 @@ def has_digest(path: bytes, digest: bytes) -> bool:
 
 
 def digest_or_none(path: bytes) -> bytes | None:
-    """sha256 of a regular file, None for anything else and for what cannot be read."""
+    """sha256 of a regular file or an object, None for anything else and for what cannot be read."""
     try:
-        return file_digest(path) if stat.S_ISREG(os.lstat(path).st_mode) else None
+        return file_digest(path) if is_remote(path) or stat.S_ISREG(os.lstat(path).st_mode) else None
     except OSError:
         return None
 

@@ -1,9 +1,9 @@
-"""OUT/report.csv: what became of every file, and where all that stands in the output came from.
+"""OUT/report.csv: the outcome of every file, and where everything in the output came from.
 
-Each pass's report is kept beside the journal. OUT/report.csv is a copy of the newest, with a line more for each picture
-that an earlier run has placed and of which the pass itself does not tell (ADR 0024). An undo makes it anew from what is
-left. The journal remembers the digest of every report published: a report.csv that is not ours, or that a person has
-written in, is known and left alone.
+Each pass's report is kept beside the journal. OUT/report.csv is a copy of the newest, with one more line for each
+picture that an earlier run has placed and the pass itself has not seen (ADR 0024). An undo writes it again from what is
+left. The journal keeps the digest of every published report, so a report.csv that a person wrote or edited is left
+alone.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from store.journal import Journal
 from store.location import ObjectPath
 from store.object_storage import object_time
 from store.temporary_folders import Scratch
-from workers.earlier_placements import earlier_rows
+from workers.fileops import own_files
 from workers.fileops.primitives import file_digest
 from workers.naming import numbered
-from workers.replace_file import put, restore, take_away
-from workers.report import lines
+from workers.report.earlier import earlier_rows
+from workers.report.writer import lines
 from workers.safe_open import open_regular
 
-__all__ = ["publish", "restore_reports", "withdraw"]
+__all__ = ["publish", "recover_reports", "withdraw"]
 
 _PUBLISHED = "published"
 """Under this key the journal keeps the digests of all reports ever published, one after the other."""
@@ -43,7 +43,9 @@ def publish(journal: Journal, output: Path, report: Path) -> Path:
             published.append(digest)
             journal.note(_PUBLISHED, b"".join(published))
         return next(
-            target for target in _targets(output, report) if put(content, digest, target, published.__contains__)
+            target
+            for target in _targets(output, report)
+            if own_files.put(content, digest, target, published.__contains__)
         )
 
 
@@ -56,23 +58,23 @@ def withdraw(journal: Journal, output: Path, run_id: str | None = None) -> None:
     ours = _published(journal).__contains__
     for report in own:
         for target in output.glob(f"report-{report.stem}*.csv"):
-            take_away(target, ours)
+            own_files.remove(target, ours)
     if others:
         publish(journal, output, others[-1])
     else:
-        take_away(output / "report.csv", ours)
+        own_files.remove(output / "report.csv", ours)
     for report in own:
         report.unlink()
 
 
-def restore_reports(journal: Journal) -> None:
-    """Bring back what a process that died had moved out of a report's place."""
-    restore(journal.folder.parent, _published(journal).__contains__)
+def recover_reports(journal: Journal) -> None:
+    """Bring back what a killed process had moved aside to replace a report."""
+    own_files.recover(journal.folder.parent, _published(journal).__contains__)
 
 
 @contextlib.contextmanager
 def _whole_report(journal: Journal, output: Path, report: Path) -> Iterator[Path]:
-    """A pass's report with what it does not tell of, in a temporary file: in OUT, or on this machine for a bucket."""
+    """A pass's report with the rows of earlier runs, in a temporary file: in OUT, or on this machine for a bucket."""
     with contextlib.ExitStack() as stack:
         if isinstance(output, ObjectPath):
             content = stack.enter_context(Scratch()).path / "report.csv"

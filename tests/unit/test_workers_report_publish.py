@@ -22,8 +22,8 @@ from tests.unit.sites import MODES, Site
 from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.trees import put, unfinished
 from workers.output import recover
-from workers.publish_report import publish, withdraw
-from workers.report import ReportWriter
+from workers.report.publish import publish, withdraw
+from workers.report.writer import ReportWriter
 from workers.undo_run import undo_run
 
 RUN = "20261123-0412"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from store.assignments import Assigned, Assignments, FinalOutcome
 from store.journal import Journal
 from tests.unit.trees import put, unfinished
-from workers.publish_report import publish, withdraw
-from workers.report import COLUMNS, ReportWriter, cell_text
+from workers.report.publish import publish, withdraw
+from workers.report.writer import COLUMNS, ReportWriter, cell_text
 
 RUN = "20261123-0412"
 OTHER = "20261123-0412-2"

@@ -1,7 +1,7 @@
-"""A pass's report: every file of the archive and its outcome, as CSV for a person's spreadsheet.
+"""A pass's report: every file of the archive with its outcome, as CSV for a spreadsheet.
 
-A text cell that a spreadsheet would compute begins with an apostrophe, and so does one that begins with an apostrophe
-itself: `cell_text` takes it away again.
+A text cell that a spreadsheet would compute gets an apostrophe in front, and so does one that begins with an
+apostrophe; `cell_text` removes it.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ _LINE_END = b"\r\n"
 
 
 class ReportWriter:
-    """Writes a run's report row by row beside the journal; in place of the earlier one when all rows are written."""
+    """Writes a pass's report row by row beside the journal; it replaces the earlier one when all rows are written."""
 
     def __init__(self, journal_folder: Path, run_id: str, pass_number: int) -> None:
         self.path = journal_folder / "reports" / f"{run_id}-pass{pass_number}.csv"
         self.path.parent.mkdir(exist_ok=True)
         self._closing = contextlib.ExitStack()
-        # Of an object it lies on this machine until it is whole.
+        # A report in object storage lies on this machine until it is whole.
         remote = isinstance(self.path, ObjectPath)
         folder = self._closing.enter_context(Scratch()).path if remote else self.path.parent
         self._temporary = temporary_beside(folder / "report.csv")

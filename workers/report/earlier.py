@@ -1,4 +1,4 @@
-"""What stands in the output and a pass does not tell of: where earlier runs have placed it, and where it came from.
+"""Rows for pictures in the output that a pass has not seen: where earlier runs placed them, and where they came from.
 
 After a move the originals are gone from the archive, so a later run does not see them; nor does it see the files of
 another archive that was sorted into the same output. The journal knows them all.
@@ -23,7 +23,7 @@ from store.journal_queries import Standing
 from store.object_storage import is_remote
 from store.readable_names import readable_name, readable_path
 from workers.naming import OWN_FOLDERS
-from workers.report import COLUMNS, SEPARATOR, cells
+from workers.report.writer import COLUMNS, SEPARATOR, cells
 from workers.safe_open import open_regular
 
 __all__ = ["EARLIER", "earlier_rows"]
@@ -38,9 +38,9 @@ _PATH, _DIGEST, _PLACED = map(COLUMNS.index, ("path", "digest", "placed"))
 
 
 def earlier_rows(journal: Journal, report: Path) -> Iterator[Assignments]:
-    """Rows for the pictures in the output of which a pass's own report does not tell, in the order of their origins.
+    """Rows for the pictures in the output that are not in a pass's own report, in the order of their origins.
 
-    Streams; what the report tells is kept in a temporary file meanwhile.
+    Streams; what the report has is kept in a temporary file meanwhile.
 
     Args:
         journal: The open journal.
@@ -53,19 +53,21 @@ def earlier_rows(journal: Journal, report: Path) -> Iterator[Assignments]:
     # What the run itself has placed, it has seen.
     images = (list(places) for _, places in groupby(journal.standing(besides=run), lambda at: (at.image, at.digest)))
     top = os.path.join(bytes(journal.folder.parent), b"")
-    with closing(_Told(report)) as told:
+    with closing(_Reported(report)) as reported:
         while batch := list(islice(images, _AT_ONCE)):
-            yield _rows(list(_untold(batch, told, top, archive)), top)
+            yield _rows(list(_unreported(batch, reported, top, archive)), top)
 
 
-def _untold(images: list[list[Standing]], told: _Told, top: bytes, archive: bytes) -> Iterator[list[Standing]]:
-    """The images of which a report does not tell: neither by their names and digests, nor by any of their places."""
+def _unreported(
+    images: list[list[Standing]], reported: _Reported, top: bytes, archive: bytes
+) -> Iterator[list[Standing]]:
+    """The images that are not in a report, neither by name and digest nor by any of their places."""
     below = os.path.join(archive, b"")
     names = _as_read(readable_name(at[0].image.path.removeprefix(below), at[0].image.member) for at in images)
     places = iter(_as_read(_below(top, at.target) for at in chain.from_iterable(images)))
     for name, image in zip(names, images, strict=True):
         stands_at = list(islice(places, len(image)))
-        if not told.names(name, image[0].digest) and not any(map(told.places, stands_at)):
+        if not reported.names(name, image[0].digest) and not any(map(reported.places, stands_at)):
             yield image
 
 
@@ -97,8 +99,8 @@ def _folder(top: bytes, target: bytes) -> str:
     return _below(top, os.path.dirname(target))
 
 
-class _Told:
-    """The files and places that a report tells of, in a temporary file on disk."""
+class _Reported:
+    """The files and places in a report, in a temporary file on disk."""
 
     def __init__(self, report: Path) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # SQLite's own temporary file, gone when it is closed
@@ -106,8 +108,8 @@ class _Told:
             self._db.execute(f"CREATE TABLE {table} WITHOUT ROWID")
         self._db.execute("BEGIN")
         with io.TextIOWrapper(open_regular(bytes(report)), "utf-8", newline="") as file:
-            told = ((row[_PATH], row[_DIGEST], row[_PLACED]) for row in csv.reader(file))
-            while batch := list(islice(told, _AT_ONCE)):
+            reported = ((row[_PATH], row[_DIGEST], row[_PLACED]) for row in csv.reader(file))
+            while batch := list(islice(reported, _AT_ONCE)):
                 names = ((path, digest) for path, digest, _ in batch if digest)
                 self._db.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", names)
                 places = ((place,) for *_, cell in batch for place in (cell, *cell.split(SEPARATOR)) if place)
@@ -115,15 +117,15 @@ class _Told:
         self._db.execute("COMMIT")
 
     def close(self) -> None:
-        """Take the temporary file away."""
+        """Remove the temporary file."""
         self._db.close()
 
     def names(self, name: str, digest: bytes) -> bool:
-        """Whether a file is told of that had these bytes."""
+        """Whether a file with these bytes is in the report."""
         return self._has("SELECT 1 FROM names WHERE name = ? AND digest = ?", name, digest.hex())
 
     def places(self, place: str) -> bool:
-        """Whether a file is told of that stands there."""
+        """Whether a file that stands there is in the report."""
         return self._has("SELECT 1 FROM places WHERE place = ?", place)
 
     def _has(self, query: str, *values: str) -> bool:
