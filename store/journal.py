@@ -1,12 +1,12 @@
 """The journal of an output folder: every file operation, written before it happens.
 
-It stands in the output itself (`OUT/.oshiwake`), because it tells what is there: whoever deletes the folder deletes the
-journal with it, and nothing stale remains. A folder has it in a SQLite file (`store.journal_file`), a prefix in object
-storage as a log of small objects (`store.journal_log`).
+It lies in the output itself (`OUT/.oshiwake`): whoever deletes the output deletes the journal too, and nothing stale
+remains. A folder has a SQLite file (`store.journal_file`), a prefix in object storage a log of small objects
+(`store.journal_log`).
 
-Two tables. `operation` is the log, in order, with the run that did it; it is what undo reverses. `placement` is the
-present state that the log adds up to: which image stands where. Paths below a named root are written down by its name
-(`store.roots`), so that a machine that has the same folders in other places reads the journal too.
+There are two tables. `operation` is the log, in order, with the run that did each; undo reads it backwards. `placement`
+is the state that the log adds up to: which image stands where. Paths below a named root are stored by its name
+(`store.roots`), so a machine that has the same folders in other places reads the journal too.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ class Journal(JournalQueries):
         makes_output: bool = False,
         known: str | None = None,
     ) -> None:
-        """Open the journal, and wait for another holder to finish.
+        """Open the journal; wait while another process holds it.
 
         Args:
             output: The output folder; it and the journal are made when there is none, unless one is `known`.
             roots: This machine's map of named roots.
             wait_s: How long to wait.
-            makes_output: The output folder is ours although it stands: its maker died before the journal was.
-            known: The `id` of the journal that must be there; empty for whichever is.
+            makes_output: The output folder was made by us, and its maker died before it made the journal.
+            known: The `id` of the journal that must be there; empty for any.
 
         Raises:
             OutputGone: The known journal is not there.
@@ -87,7 +87,7 @@ class Journal(JournalQueries):
 
     @property
     def id(self) -> str:
-        """What tells this journal from every other, wherever its output folder is moved."""
+        """An identifier that stays when the output is moved."""
         return str(self.meta("id"))
 
     def __enter__(self) -> Self:
@@ -99,11 +99,11 @@ class Journal(JournalQueries):
         self.close()
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Release the journal."""
         self._file.close()
 
     def remove(self) -> None:
-        """Take the journal away and let go of it; who waits for it makes a new one."""
+        """Delete the journal and release it; a process that waits for it makes a new one."""
         self._file.remove()
 
     def check(self) -> None:
@@ -116,7 +116,7 @@ class Journal(JournalQueries):
         self._file.check()
 
     def note(self, key: str, value: Note) -> None:
-        """Note a value durably; None takes it away."""
+        """Store a value durably; None deletes it."""
         with self._transaction():
             if value is None:
                 self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
@@ -126,7 +126,7 @@ class Journal(JournalQueries):
     def plan(
         self, run: str, operations: Sequence[Operation], folder_times: Iterable[tuple[bytes, int]] = ()
     ) -> list[Operation]:
-        """Write operations down, durably, before they happen; return them with their numbers.
+        """Store operations durably before they are done; return them with their numbers.
 
         Args:
             run: The run that does them.
@@ -152,7 +152,7 @@ class Journal(JournalQueries):
         return planned
 
     def settle(self, done: Iterable[Operation], dropped: Iterable[Operation] = ()) -> None:
-        """Write down, in one transaction, which planned operations have happened and which never will."""
+        """Store, in one transaction, which planned operations were done and which never will be."""
         done = list(done)
         with self._transaction():
             self._db.executemany(
@@ -162,10 +162,10 @@ class Journal(JournalQueries):
                 self._apply(op)
             self._db.executemany("DELETE FROM operation WHERE id = ?", [(op.id,) for op in dropped])
 
-    def forget(self, reversed_: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
-        """Write down, in one transaction, that operations were reversed, or cannot be and are left as they are."""
+    def forget(self, undone: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
+        """Store, in one transaction, that operations were undone, or cannot be and are left as they are."""
         with self._transaction():
-            for op in reversed_:
+            for op in undone:
                 self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
                 self._unapply(op)
             for op in left:
@@ -173,20 +173,20 @@ class Journal(JournalQueries):
                 self._db.execute("DELETE FROM placement WHERE target = ?", (self._stored(op.target),))
 
     def hand_over(self, op: Operation) -> bool:
-        """Let another run that uses a folder take it away in its turn; tell whether there is one."""
+        """Give a folder to another run that uses it, whose undo will remove it; tell whether there is one."""
         folder = self._stored(op.target)
         with self._transaction():
             row = self._db.execute(
                 "SELECT run FROM operation WHERE target >= ? AND target < ?"
                 " AND run <> (SELECT run FROM operation WHERE id = ?) ORDER BY id DESC LIMIT 1",
-                (folder + b"/", folder + b"0", op.id),  # all that begins with the folder and a slash
+                (folder + b"/", folder + b"0", op.id),  # everything that begins with the folder and a slash
             ).fetchone()
             if row is not None:
                 self._db.execute("UPDATE operation SET run = ? WHERE id = ?", (row[0], op.id))
         return row is not None
 
     def begin_pass(self, run: str, number: int, archive: bytes) -> None:
-        """Note, the first time, where a pass of a run begins in the log, and which archive the run sorts."""
+        """Store where a pass begins in the log and which archive its run sorts, if this is the first time."""
         key = pass_key(run, number)
         if self.meta(key) is None:
             self.note(key, self._db.execute("SELECT ifnull(max(id), 0) FROM operation").fetchone()[0])
@@ -204,7 +204,7 @@ class Journal(JournalQueries):
         """Bring `placement` to the state after an operation."""
         target = self._stored(op.target)
         if op.action is Action.RENAME:
-            self._shift_placement(self._stored(op.source), target)
+            self._rename_placement(self._stored(op.source), target)
         elif op.action is Action.REMOVE:
             self._db.execute("DELETE FROM placement WHERE target = ?", (target,))
         elif op.action is not Action.FOLDER:
@@ -214,13 +214,13 @@ class Journal(JournalQueries):
         """Bring `placement` to the state before an operation."""
         target = self._stored(op.target)
         if op.action is Action.RENAME:
-            self._shift_placement(target, self._stored(op.source))
+            self._rename_placement(target, self._stored(op.source))
         elif op.action is Action.REMOVE:
             self._set_placement(op, op.placed)
         elif op.action is not Action.FOLDER:
             self._db.execute("DELETE FROM placement WHERE target = ?", (target,))
 
-    def _shift_placement(self, old: bytes, new: bytes) -> None:
+    def _rename_placement(self, old: bytes, new: bytes) -> None:
         self._db.execute("UPDATE OR REPLACE placement SET target = ? WHERE target = ?", (new, old))
 
     def _set_placement(self, op: Operation, action: Action | None) -> None:

@@ -1,4 +1,4 @@
-"""What a journal holds, whichever way it is kept: the tables, transactions, and notes by keys."""
+"""The database of a journal, wherever it is kept: tables, transactions, and notes by key."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS folder_time (
 
 
 class JournalDatabase(ABC):
-    """An open journal's database; who makes it sets all four.
+    """An open journal's database; subclasses set all attributes.
 
     Attributes:
         folder: The folder in OUT that holds it.
@@ -69,7 +69,7 @@ class JournalDatabase(ABC):
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that happens in the block, durably, or nothing of it, whatever exception ends the block.
+        """Write everything in the block durably, or nothing of it if the block ends with any exception.
 
         Raises:
             StoreError: It cannot be written.
@@ -87,33 +87,29 @@ class JournalDatabase(ABC):
             raise
 
     def check(self) -> None:  # noqa: B027 - nothing to do is an answer
-        """Make sure that the journal is still ours; a file's lock is, as long as the process lives.
+        """Make sure that the journal is still ours; a file's lock is ours as long as the process lives.
 
         Raises:
             JournalBusy: Another process has taken it over.
         """
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Release the journal."""
         self.db.close()
 
     @abstractmethod
     def remove(self) -> None:
-        """Take the journal away and let go of it; who waits for it makes a new one."""
-
-    def meta(self, key: str) -> Note:
-        """A noted value, or None."""
-        return read_note(self.db, key)
+        """Delete the journal and release it; a process that waits for it makes a new one."""
 
     def prepare(self, made_output: bool) -> None:
-        """Make what is missing; to be called within a transaction.
+        """Make missing tables and notes; call it within a transaction.
 
         Raises:
             NewerSchema: A newer program wrote it.
             UnknownRoot: It has paths below named roots, and this machine has none.
         """
         if self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-            check_schema(int(self.meta("schema") or 0), self.path)
+            check_schema(int(read_note(self.db, "schema") or 0), self.path)
         for statement in _TABLES.split(";"):
             self.db.execute(statement)
         self.db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
@@ -122,8 +118,8 @@ class JournalDatabase(ABC):
         self._name_roots()
 
     def _name_roots(self) -> None:
-        """Once for each set of names: paths written down before there were named roots get their names."""
-        names, before = ",".join(self.roots.names), self.meta("roots")
+        """Rewrite paths that were stored before there were named roots, once for each set of roots."""
+        names, before = ",".join(self.roots.names), read_note(self.db, "roots")
         if before and not names:
             raise UnknownRoot(
                 f"{self.folder.parent} was sorted with OSHIWAKE_ROOTS that map {before!s}; set them here too"

@@ -1,7 +1,7 @@
 """The file of a journal: opened, locked for one process, read and written in transactions.
 
-SQLite gives the transactions and the lock (ADR 0004). Who holds the file may take it away, and who waits for it then
-makes a new one: after locking it is looked at whether the name still means the same file.
+SQLite gives the transactions and the lock (ADR 0004). The holder may delete the file, and a process that waited for it
+makes a new one. So after locking, the name must still mean the same file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from store.roots import Roots
 __all__ = ["JournalFile"]
 
 _TRIES = 10
-"""How often the journal is opened anew when its holder takes it away just then."""
+"""How often the journal is opened again when its holder deletes it just then."""
 
 
 class JournalFile(JournalDatabase):
@@ -51,10 +51,10 @@ class JournalFile(JournalDatabase):
                 raise DamagedStore(f"{self.path}: {error}") from error
             if not may_make:
                 raise OutputGone(f"{output} has no journal")
-        raise JournalBusy(f"{output} is being made and taken away by other processes")
+        raise JournalBusy(f"{output} is being made and deleted by other processes")
 
     def _make_folders(self, output: Path) -> bool:
-        """Make the output folder and the journal's where they are missing; tell whether the first was."""
+        """Make the output folder and the journal's if they are missing; tell whether the output folder was."""
         try:
             made_output = not output.exists()
             output.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class JournalFile(JournalDatabase):
             raise StoreError(f"{self.path}: a symbolic link stands where the journal should be; remove it")
 
     def _open(self, may_make: bool, made_output: bool, wait_s: float) -> bool:
-        """Open and lock the file; False when there is none, or the process that held it has taken it away meanwhile."""
+        """Open and lock the file; False if there is none, or its holder has deleted it meanwhile."""
         try:
             file = _make_or_find(self.path, may_make)
         except FileNotFoundError:
@@ -91,14 +91,13 @@ class JournalFile(JournalDatabase):
         return found
 
     def remove(self) -> None:
-        """Take the journal away and let go of it; who waits for it makes a new one."""
         for path in self.folder.glob(f"{self.path.name}*"):
             path.unlink()
         self.close()
 
 
 def _make_or_find(path: Path, may_make: bool) -> tuple[int, int]:
-    """Make an empty file where there is none, if that may be; return which file it is."""
+    """Make an empty file where there is none and it may be made; return which file it is."""
     with contextlib.suppress(FileExistsError):
         if may_make:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

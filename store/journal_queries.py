@@ -1,4 +1,4 @@
-"""What a journal tells: where images stand, and which operations of which runs led there."""
+"""Queries to a journal: where images stand, and which operations of which runs led there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Standing:
 
 
 class JournalQueries:
-    """The questions to an open journal; who opens it sets all attributes.
+    """The queries to an open journal; subclasses set all attributes.
 
     Attributes:
         roots: This machine's map of named roots.
@@ -48,7 +48,7 @@ class JournalQueries:
     _path: Path
 
     def meta(self, key: str) -> Note:
-        """A noted value, or None."""
+        """A stored value, or None."""
         return read_note(self._db, key)
 
     def placements(self, image: Image) -> list[Placement]:
@@ -60,7 +60,7 @@ class JournalQueries:
         return [Placement(self._here(target), self._action(action), digest) for target, action, digest in rows]
 
     def standing(self, besides: str) -> Iterator[Standing]:
-        """All that other runs than one have placed and that stands in the output, in the order of the images."""
+        """The images that other runs have placed and that stand in the output, ordered by image."""
         rows = self._db.execute(
             "SELECT * FROM (SELECT path, member, digest, target, ifnull((SELECT run FROM operation"
             " WHERE operation.path = p.path AND operation.member = p.member AND operation.digest = p.digest"
@@ -101,7 +101,7 @@ class JournalQueries:
         return [(Action(action), bool(member), count) for action, member, count in rows]
 
     def left_in_pass(self, run: str, number: int) -> list[bytes]:
-        """The folders made by any run that a pass has taken something out of, and those that hold them; sorted."""
+        """The folders of ours from which a pass has removed a file, and the folders that hold them; sorted."""
         made = {row[0] for row in self._db.execute("SELECT target FROM operation WHERE action = 'folder' AND done = 1")}
         rows = self._db.execute(
             "SELECT CASE action WHEN 'rename' THEN source ELSE target END FROM operation"
@@ -116,7 +116,7 @@ class JournalQueries:
         return sorted(map(self._here, left))
 
     def open_operations(self) -> list[Operation]:
-        """What was planned and not settled: the process that planned it died. In order."""
+        """The operations that were planned and not settled because their process died, in order."""
         return [self._operation(row) for row in self._db.execute(f"{_SELECT} WHERE done = 0 ORDER BY id")]
 
     def newest_operations(self, run: str, limit: int) -> list[Operation]:
@@ -125,7 +125,7 @@ class JournalQueries:
         return [self._operation(row) for row in rows]
 
     def later_run(self, run: str) -> str | None:
-        """A run that changed something which `run` had placed before it, or None."""
+        """A later run that changed something which this run had placed, or None."""
         row = self._db.execute(
             "SELECT later.run FROM operation AS mine JOIN operation AS later"
             " ON later.path = mine.path AND later.member = mine.member AND later.id > mine.id AND later.run <> mine.run"
@@ -135,7 +135,7 @@ class JournalQueries:
         return None if row is None else str(row[0])
 
     def runs(self) -> list[str]:
-        """The runs with operations that still stand, the newest last."""
+        """The runs whose operations still stand, the newest last."""
         rows = self._db.execute("SELECT run FROM operation GROUP BY run ORDER BY max(id)")
         return [str(run) for (run,) in rows]
 
@@ -158,7 +158,7 @@ class JournalQueries:
         """Where a path that was written down stands on this machine.
 
         Raises:
-            DamagedStore: It is none that this program writes.
+            DamagedStore: This program writes no such path.
         """
         if not stored_path(stored):
             raise DamagedStore(f"{self._path}: {repr(stored)[:100]} is no path of a journal")
@@ -184,5 +184,5 @@ class JournalQueries:
 
 
 def pass_key(run: str, number: int | str = "") -> str:
-    """Under what is noted of a run, or of one of its passes."""
+    """The key of what is stored about a run, or about one of its passes."""
     return f"pass {run} {number}"

@@ -42,13 +42,13 @@ class Wanted:
 
 @dataclass
 class Tally:
-    """What the placing did, in files.
+    """What was placed, in files.
 
     Attributes:
         done: By action.
         copied_instead: Hard links that had to become copies.
-        already: Files that stood where they belong.
-        left_alone: Files that a person had moved or deleted from the output; that decision stays.
+        already: Files that were already in place.
+        left_alone: Files that a person had moved or deleted from the output; they are not placed again.
         problems: What could not be done, one line each.
     """
 
@@ -59,13 +59,13 @@ class Tally:
     problems: list[str] = field(default_factory=list)
 
     def add_earlier(self, done: Sequence[tuple[Action, bool, int]], mode: Mode) -> None:
-        """Add what processes had done that died in the same pass: this one has found it in place."""
+        """Add what killed processes had done in the same pass: this one has found it in place."""
         for action, member, count in done:
             if action is not Action.FOLDER:
                 self.done[action.value] += count
                 self.copied_instead += count if (mode, action, member) == ("hardlink", Action.COPY, False) else 0
                 self.already -= 0 if action is Action.REMOVE else count
-        self.already = max(0, self.already)  # a person may have taken away what had been placed
+        self.already = max(0, self.already)  # a person may have removed what had been placed
 
 
 class Placer:
@@ -97,7 +97,7 @@ class Placer:
         for _ in range(_TRIES):
             applied = apply(self._journal, self._output, self._run, todo)
             self._count(applied, stands)
-            todo = self._renamed(applied.taken, claimed)
+            todo = self._with_other_names(applied.taken, claimed)
         for op in todo:
             original = os.fsdecode(op.image.path)
             self.tally.problems.append(f"{original}: others take every name it is given; it stays where it is")
@@ -111,7 +111,7 @@ class Placer:
         self._output.remove_empty(reversed(self._journal.left_in_pass(self._run, number)))  # inner folders first
 
     def _plan_image(self, wanted: Wanted, claimed: set[bytes]) -> tuple[list[Operation], list[bytes]]:
-        """What has to be done for one image, and where it stands already."""
+        """The operations for one image, and where it stands already."""
         placements = [found for found in self._journal.placements(wanted.image) if self._shows(found, wanted)]
         present = [placement for placement in placements if self._output.exists(placement.target)]
         if len(present) < len(placements):
@@ -127,7 +127,7 @@ class Placer:
             if folder in right:
                 continue
             if wrong:
-                operations.append(self._moving_on(wanted, wrong.pop(0), folder, claimed))
+                operations.append(self._rename(wanted, wrong.pop(0), folder, claimed))
             else:
                 made_from = standing[0] if standing else operations[0].target if operations else None
                 self._create(wanted, folder, made_from, claimed, operations, standing)
@@ -139,7 +139,7 @@ class Placer:
         return operations, standing + kept
 
     def _shows(self, placement: Placement, wanted: Wanted) -> bool:
-        """Whether a placement is one of this image, and not of an earlier picture of the same name."""
+        """Whether a placement shows this image, not an earlier picture with the same path."""
         if placement.digest == wanted.digest:
             return True
         # A link shows what the original has become.
@@ -150,11 +150,11 @@ class Placer:
         return os.path.join(self._top, os.fsencode(name))
 
     def _plain(self, wanted: Wanted, folder: str) -> bytes:
-        """Where an image would stand if its name is free."""
+        """Where an image stands if its name is free."""
         return os.path.join(self._folder(folder), file_name(wanted.image.member or wanted.image.path))
 
-    def _moving_on(self, wanted: Wanted, old: Placement, folder: bytes, claimed: set[bytes]) -> Operation:
-        """An image that stands in a folder where it no longer belongs goes to one where it does."""
+    def _rename(self, wanted: Wanted, old: Placement, folder: bytes, claimed: set[bytes]) -> Operation:
+        """Move an image from a folder where it no longer belongs to one where it does."""
         name = file_name(wanted.image.member or wanted.image.path)
         return Operation(Action.RENAME, wanted.image, old.target, self._free_name(folder, name, claimed), wanted.digest)
 
@@ -184,7 +184,7 @@ class Placer:
             operations.append(replace(plain, target=self._free_name(folder, name, claimed)))
 
     def _removal(self, wanted: Wanted, old: Placement, others: list[bytes], moved: bool) -> Operation:
-        """What no longer belongs in a folder goes; it can be made again from the original, or from another place."""
+        """Remove a file that no longer belongs in its folder; undo makes it from the original or another placement."""
         source = wanted.image.path
         if old.action is not Action.SYMLINK and others and (moved or not original_exists(source)):
             source = others[0]
@@ -219,7 +219,7 @@ class Placer:
                 self.tally.problems.append(f"{os.fsdecode(folder)} is not a folder; nothing can be placed in it")
         return making + [op for op in todo if os.path.dirname(op.target) not in blocked]
 
-    def _renamed(self, taken: list[Operation], claimed: set[bytes]) -> list[Operation]:
+    def _with_other_names(self, taken: list[Operation], claimed: set[bytes]) -> list[Operation]:
         """Other names for files whose names were taken at the last moment, and for what is made from them."""
         new_names: dict[bytes, bytes] = {}
         renamed: list[Operation] = []
@@ -245,7 +245,7 @@ class Placer:
 
 
 def _folder_by_folder(todo: list[Operation]) -> list[Operation]:
-    """In an order in which a folder is opened once; the operations for one image stay together, and in their order."""
+    """Order operations by folder, so that each is opened once; those for one image stay together, in their order."""
     first: dict[Image, bytes] = {}
     for op in todo:
         first.setdefault(op.image, os.path.dirname(op.target))
@@ -253,7 +253,7 @@ def _folder_by_folder(todo: list[Operation]) -> list[Operation]:
 
 
 def _folders_to(folder: bytes, top: bytes) -> list[bytes]:
-    """The folders to go through from the output to one in it, itself the last: those of `Series/Character` are two."""
+    """The folders from the output down to one in it, itself the last: those of `Series/Character` are two."""
     if not folder.startswith(os.path.join(top, b"")):
         return [folder]
     parts = folder[len(os.path.join(top, b"")) :].split(b"/")

@@ -40,7 +40,7 @@ from workers.pass_wanted import need_wanted
 from workers.placing import Placer, Wanted
 from workers.report.publish import publish
 from workers.report.writer import ReportWriter
-from workers.undo_run import take_away_unused
+from workers.undo_run import remove_unused
 
 __all__ = ["reduce_run"]
 
@@ -122,7 +122,7 @@ def _need_wanted_still(journal: Journal, run: Run, pass_number: int) -> None:
     try:
         need_wanted(run, pass_number)
     except PassOver:
-        take_away_unused(journal, run)
+        remove_unused(journal, run)
         raise
 
 

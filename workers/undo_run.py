@@ -1,4 +1,4 @@
-"""Undo a run: every file goes back to where it was."""
+"""Undo a run: bring every file back to where it was."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workers.fileops.batch import undo
 from workers.output import open_output, recover
 from workers.report.publish import withdraw
 
-__all__ = ["Undone", "take_away_unused", "undo_run"]
+__all__ = ["Undone", "remove_unused", "undo_operations", "undo_run"]
 
 _BATCH = 1000
 
@@ -33,9 +33,9 @@ class Undone:
     """What an undo did.
 
     Attributes:
-        reversed: File operations taken back (folders not counted).
-        left: What could not be taken back without losing something, one line each.
-        others: Other runs that placed what still stands in the output folder.
+        reversed: File operations that were undone (folders not counted).
+        left: What could not be undone without losing something, one line each.
+        others: Other runs that have placed files which still stand in the output.
     """
 
     reversed: int = 0
@@ -44,9 +44,9 @@ class Undone:
 
 
 def undo_run(run: Run) -> Undone:
-    """Take back everything that a run did in its output folder, the newest first.
+    """Undo everything that a run did in its output, the newest first.
 
-    May be interrupted and done again. A run that is under way is cancelled first: whoever places its files stops.
+    It may be interrupted and repeated. A run that is under way is cancelled first, so that its reducer stops.
 
     Raises:
         UndoRefused: A later run changed what this run had placed, the output folder is not there with its journal, or
@@ -66,7 +66,7 @@ def undo_run(run: Run) -> Undone:
             _need_originals(journal, run)
             _cancel(run)
             recover(journal)
-            _reverse_all(journal, run, result)
+            undo_operations(journal, run, result)
             _restore_times(journal, run.id)
             withdraw(journal, output, run.id)
             empty = journal.end_run(run.id)
@@ -74,7 +74,7 @@ def undo_run(run: Run) -> Undone:
             if empty:
                 _clear(journal, run)
     if run.marked("emptied"):
-        _take_away_folders(run)
+        _remove_folders(run)
     clean_up(run.folder)
     run.mark("undone")
     run.note_journal(None)
@@ -84,13 +84,13 @@ def undo_run(run: Run) -> Undone:
 
 
 def _cancel(run: Run) -> None:
-    """End a run that is not done: no chunk of it is read and no picture placed, whatever is still in the queue."""
+    """Cancel a run that is not done: whatever is still in the queue, no chunk is read and no picture placed."""
     if not run.done:
         run.mark("cancelled")
 
 
 def _journal(run: Run) -> Journal:
-    """The journal; from a reducer that places files of this very run it is taken over, when that has stopped."""
+    """Open the journal; if a reducer of this very run holds it, cancel the run and wait until that has stopped."""
     try:
         return _open(run)
     except JournalBusy:
@@ -115,7 +115,7 @@ def _has_journal(output: Path) -> bool:
 
 
 def _need_nothing_placed(run: Run) -> None:
-    """Without a journal there is nothing to undo, unless the run had placed files: then the folder went elsewhere."""
+    """Refuse if the run has placed files: then the output was moved or deleted. Else there is nothing to undo."""
     placed = any((run.pass_(number).summary or {}).get("placed") for number in run.passes)
     under_way = bool(run.journal) and run.last_pass.summary is None
     if (placed or under_way) and not run.marked("undone"):
@@ -123,7 +123,7 @@ def _need_nothing_placed(run: Run) -> None:
 
 
 def _need_originals(journal: Journal, run: Run) -> None:
-    """Where a whole archive is out of reach, each link and copy would count as the last one, and be forgotten."""
+    """Refuse if the archive is out of reach: each link and copy would count as the last one, and be forgotten."""
     actions = {op.action for op in journal.newest_operations(run.id, _BATCH)}
     archive = run.roots.here(run.spec.archive)
     if Action.MOVE not in actions and actions & {Action.HARDLINK, Action.COPY} and not _there(archive):
@@ -140,11 +140,12 @@ def _there(archive: str) -> bool:
         return False
 
 
-def _reverse_all(journal: Journal, run: Run, result: Undone) -> None:
+def undo_operations(journal: Journal, run: Run, result: Undone) -> None:
+    """Undo the operations of a run in an open journal, the newest first, and add to the result what became of them."""
     while batch := journal.newest_operations(run.id, _BATCH):
         _need_own_places(journal, run, batch)
-        # A name that a rename or a removal gives back may be that of a later operation. An undo that dies is begun
-        # again, so what is already taken back must be forgotten before such a name means something else.
+        # Undoing a RENAME or a REMOVE frees or fills a name that another operation of the batch has too. An undo that
+        # is killed begins again, so the journal must forget what is undone before such a name means something else.
         for _, ops in groupby(batch, key=lambda op: op.id if op.action in (Action.RENAME, Action.REMOVE) else 0):
             some = list(ops)
             with open_output(journal) as output:
@@ -155,9 +156,9 @@ def _reverse_all(journal: Journal, run: Run, result: Undone) -> None:
 
 
 def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None:
-    """Nothing is given back to a place outside the archive, nor made again from a file that is neither there nor ours.
+    """Refuse to bring a file back to a place outside the archive, or to make it again from a file that is not there.
 
-    Whoever may write in the output could have put such a line into the journal. With named roots the fence looks.
+    Whoever may write in the output could have put such a line into the journal. With named roots the sandbox checks.
     """
     if run.roots:
         return
@@ -178,27 +179,27 @@ def _restore_times(journal: Journal, run_id: str) -> None:
 
 
 def _clear(journal: Journal, run: Run) -> None:
-    """Leave no trace of an output folder in which nothing of ours remains, the journal included."""
+    """Remove the reports and the journal of an output in which nothing of ours remains."""
     run.mark("makes_output", on=bool(journal.meta("made_output")))
-    # Runs that only found everything in its place have reports too; what they tell of is gone now.
+    # Runs that found everything in its place have reports too; what they list is gone now.
     withdraw(journal, run.output)
-    run.mark("emptied")  # an undo that dies from here on finds no journal
+    run.mark("emptied")  # an undo that is killed from here on finds no journal
     journal.remove()
 
 
-def take_away_unused(journal: Journal, run: Run) -> None:
-    """Leave no trace of a journal in which nothing stands, nor of an output folder that was made with it just now."""
+def remove_unused(journal: Journal, run: Run) -> None:
+    """Remove an empty journal, and the output folder if it was made with it just now."""
     if not journal.runs():
         _clear(journal, run)
-        _take_away_folders(run)
+        _remove_folders(run)
         run.mark("makes_output", on=False)
         run.mark("emptied", on=False)
 
 
-def _take_away_folders(run: Run) -> None:
+def _remove_folders(run: Run) -> None:
     if isinstance(run.output, ObjectPath):
-        return  # they go with what is in them
+        return  # prefixes go with their objects
     own = run.output / JOURNAL_FOLDER
     for place in (own / "reports", own, *([run.output] if run.marked("makes_output") else [])):
-        with contextlib.suppress(OSError):  # something of the person's own is in it
+        with contextlib.suppress(OSError):  # a file of a person's is in it
             place.rmdir()

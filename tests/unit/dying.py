@@ -52,9 +52,9 @@ class DyingUndo(Journal):
         super().__init__(output)
         self._left = batches
 
-    def forget(self, reversed_: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
+    def forget(self, undone: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
         """Forget, or die."""
         if not self._left:
             raise Died
         self._left -= 1
-        super().forget(reversed_, left)
+        super().forget(undone, left)

@@ -122,7 +122,7 @@ def _undo_that_dies(site: Site, run: Run, batches: int) -> None:
     with DyingUndo(site.output, batches) as journal:
         recover(journal)
         with contextlib.suppress(Died):
-            undoing._reverse_all(journal, run, undoing.Undone())
+            undoing.undo_operations(journal, run, undoing.Undone())
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -300,14 +300,14 @@ def test_a_name_given_back_by_a_rename_is_not_mistaken(site: Site) -> None:
     site.place(run, "move", {"one/a.png": ["A"]})
 
     class Dying(Journal):
-        def forget(self, reversed_: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
-            reversed_ = list(reversed_)
-            if any(op.target.endswith(b"A/a.png") and b"one" not in op.source for op in reversed_):
+        def forget(self, undone: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
+            undone = list(undone)
+            if any(op.target.endswith(b"A/a.png") and b"one" not in op.source for op in undone):
                 raise Died
-            super().forget(reversed_, left)
+            super().forget(undone, left)
 
     with Dying(site.output) as journal, pytest.raises(Died):
-        undoing._reverse_all(journal, run, undoing.Undone())
+        undoing.undo_operations(journal, run, undoing.Undone())
     assert undo_run(run).left == []
     assert look(site.archive) == before and not site.output.exists()
 
@@ -327,7 +327,7 @@ def test_an_undo_that_dies_at_the_very_end_is_finished(
         raise Died
 
     with monkeypatch.context() as deadly:
-        deadly.setattr(*((Journal, "remove", die) if dies_at == "remove" else (undoing, "_take_away_folders", die)))
+        deadly.setattr(*((Journal, "remove", die) if dies_at == "remove" else (undoing, "_remove_folders", die)))
         with pytest.raises(Died):
             undo_run(run)
     assert undo_run(run).left == []
