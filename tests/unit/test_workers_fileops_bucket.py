@@ -12,7 +12,7 @@ import pytest
 from store import lease
 from store.assignments import Assigned, Assignments, FinalOutcome
 from store.errors import OutputGone, StoreError
-from store.file_operation import Action
+from store.file_operation import Action, Image, Operation
 from store.journal import Journal
 from store.location import location
 from store.object_storage import delete_object, read_object, stat_object, write_object
@@ -23,7 +23,8 @@ from tests.unit.sites import Site
 from tests.unit.trees import sha
 from workers.fileops import objects as operations
 from workers.fileops import own_files
-from workers.output import need_output, open_journal, recover
+from workers.fileops.operation import OperationFailed
+from workers.output import need_output, open_journal, open_output, recover
 from workers.placing import Tally
 from workers.report.publish import publish, withdraw
 from workers.report.writer import ReportWriter
@@ -250,6 +251,19 @@ def test_an_undo_that_dies_is_begun_again(
         undo_run(run)
     assert undo_run(run).left == []
     assert site.traces() == []
+
+
+@pytest.mark.parametrize("action", [Action.HARDLINK, Action.SYMLINK, Action.MOVE, Action.FOLDER])
+def test_what_a_bucket_cannot_do_is_refused(site: BucketSite, action: Action) -> None:
+    """A journal that somebody has changed may ask for it: nothing is done, and undo says so."""
+    source = bytes(site.archive / "a.png")
+    op = Operation(action, Image(source), source, site.object("Akari/a.png"), site.digests["a.png"], id=1)
+    with Journal(site.output) as journal, open_output(journal) as output:
+        for act in (output.apply, output.undo):
+            with pytest.raises(OperationFailed, match=f"Akari/a.png: object storage has no {action}"):
+                act(op)
+        assert output.recover(op) is None
+    assert site.placed() == {}
 
 
 def test_a_storage_that_goes_away_ends_the_pass_not_the_pictures(

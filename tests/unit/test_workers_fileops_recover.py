@@ -59,6 +59,12 @@ def test_finish_knows_a_hard_link_that_became_a_copy(site: Path) -> None:
     assert not unfinished(site)
 
 
+def test_a_file_in_the_place_of_a_symbolic_link_is_a_person_s(site: Path) -> None:
+    """A copy that a person saved under the name of a planned link does not become ours, so undo will not remove it."""
+    put(site / "out" / "X" / "a.png", PICTURE)
+    assert recover(operation(site, Action.SYMLINK)) is None
+
+
 @pytest.mark.parametrize("linked", [True, False])
 def test_finish_lets_the_original_of_a_move_go(site: Path, linked: bool) -> None:
     """The target is there and whole, linked or copied; the original was about to go."""

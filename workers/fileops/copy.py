@@ -32,7 +32,6 @@ class Copy(PlacedFile):
         self._keep_owner = keep_owner
 
     def apply(self) -> Operation:
-        """Write, sync, publish."""
         temporary = temporary_name(self.op.target, self.op.id)
         try:
             self.write(temporary)

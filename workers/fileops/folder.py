@@ -19,7 +19,6 @@ class Folder(FileOperation):
     """Make a folder; one that is there already is as good as made. A symbolic link to a folder is none."""
 
     def apply(self) -> Operation:
-        """Make it."""
         try:
             os.mkdir(self.op.target)
         except FileExistsError:

@@ -19,7 +19,6 @@ class HardLink(PlacedFile):
     """Link the original's file; where no hard link can be made, make a COPY."""
 
     def apply(self) -> Operation:
-        """Link, or copy."""
         op = self.op
         if is_remote(op.source):
             return self._copy.apply()
@@ -70,7 +69,6 @@ class SymbolicLink(PlacedFile):
     """Make a symbolic link that holds the original's path; it loses nothing when it is removed."""
 
     def apply(self) -> Operation:
-        """Link."""
         os.symlink(self.op.source, self.op.target)
         return self.op
 

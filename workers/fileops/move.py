@@ -89,7 +89,6 @@ class Rename(_NewName):
     """Move a placed file; a symbolic link is moved itself."""
 
     def apply(self) -> Operation:
-        """Make the new name, then remove the old one."""
         _move_no_replace(self.op.source, self.op.target, self.op.id)
         return self.op
 

@@ -121,7 +121,6 @@ class _ObjectCopy(ObjectOperation):
     """Write the original's bytes; they are in memory meanwhile."""
 
     def apply(self) -> Operation:
-        """Read, compare, write."""
         self.objects.write(self.op.target, _original(self.op), self.op.digest)
         return self.op
 
@@ -151,7 +150,6 @@ class _ObjectRename(ObjectOperation):
     """Write the copy under its new name, then delete the old one."""
 
     def apply(self) -> Operation:
-        """Write and delete."""
         op = self.op
         self.objects.write(op.target, self.objects.read(op.source, op.digest), op.digest)
         self._delete_old(op.source)
@@ -184,7 +182,6 @@ class _ObjectRemove(ObjectOperation):
     """Delete a copy whose bytes stand elsewhere."""
 
     def apply(self) -> Operation:
-        """Delete, as undo of the copy would."""
         _ObjectCopy(self.op, self.objects).delete()
         return self.op
 
@@ -193,7 +190,6 @@ class _ObjectRemove(ObjectOperation):
         return self.op if self.objects.look(self.op.target) is None else super().recover()
 
     def undo(self) -> None:
-        """Write the copy again."""
         if self.objects.look(self.op.target) is None:
             _ObjectCopy(self.op, self.objects).apply()
 

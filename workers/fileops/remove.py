@@ -25,7 +25,6 @@ class Remove(FileOperation):
     """Remove what this program has placed, if it is still that and the same bytes stand elsewhere."""
 
     def apply(self) -> Operation:
-        """Remove, as undo of the placing would."""
         self._placed.remove()
         return self.op
 
