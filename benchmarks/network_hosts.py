@@ -183,7 +183,7 @@ def throughput(way: Way, workers: int, chunk_s: float, chunks: int) -> tuple[flo
         for place, link in zip(places, links, strict=True):
             made.work(place, "embed", HUB if near else place, "127.0.0.1" if near else link.address, chunk_s)
         names = [f"{place}@{HUB if near else place}" for place in places]
-        until(lambda: len(made.redis.keys("oshiwake:worker:*")) == workers, 60)
+        until(lambda: made.redis.zcard("oshiwake:workers") == workers, 60)
         made.enqueue(chunks * workers)
         before = sum(link.packets for link in links)
         # One more: the references are a chunk as well.
@@ -205,18 +205,21 @@ def blip(cut_s: float, forget: bool, way: Way) -> tuple[float, float]:
         made.work("reduce", "reduce", HUB, "127.0.0.1", 0.0)
         for place, link in zip(places, links, strict=True):
             made.work(place, "embed", place, link.address, 2.0)
-        until(lambda: len(made.redis.keys("oshiwake:worker:*")) == 3, 60)
+        until(lambda: made.redis.zcard("oshiwake:workers") == 3, 60)
         run = made.enqueue(24)
-        done = f"oshiwake:run:{run}:1:done"
-        until(lambda: made.redis.hlen(done) >= 5, 60)
+
+        def done() -> int:
+            return int(made.redis.hget(f"oshiwake:run:{run}:1:totals", "images") or 0) // IMAGES
+
+        until(lambda: done() >= 5, 60)
         for link in links:
             link.cut()
         time.sleep(cut_s)
-        chunks = made.redis.hlen(done)
+        chunks = done()
         for link in links:
             link.mend(forget=forget)
         mended = time.monotonic()
-        until(lambda: made.redis.hlen(done) > chunks, 180)
+        until(lambda: done() > chunks, 180)
         first_s = time.monotonic() - mended
         summary = made.folder / "store" / "runs" / run / "passes" / "1" / "summary.json"
         until(summary.exists, 180)

@@ -92,10 +92,10 @@ class LocalCluster:
         listed = [Listed(os.fsencode(path.relative_to(self.spec.archive)), path.stat().st_size, 1) for path in paths]
         chunks = [listed[i : i + chunk] for i in range(0, len(listed), chunk)]
         run.archive.add_listings(0, chunks)
-        self.queue.progress.begin(run.id, 1, Counts())
+        self.queue.ledger.begin(run.id, 1, Counts())
         start, used = time.perf_counter(), _cpu_s(self.worker.pid)
         for number in range(len(chunks)):
-            self.queue.send_chunk(EmbedMessage(run=run.id, number=1, part="archive", chunk=number))
+            self.queue.send(EmbedMessage(run=run.id, number=1, part="archive", chunk=number))
         self._wait(run, len(chunks))
         counts = run.archive.counts()
         assert counts.embedded == len(paths), counts

@@ -82,9 +82,9 @@ def send(url: str, folder: str) -> None:
     store = Store(Path(folder) / "store")
     run = store.newest_first()[0]
     queue = Queue(Settings(broker_url=url, store=store.root))
-    queue.progress.begin(run.id, 1)
+    queue.ledger.begin(run.id, 1)
     for chunk in run.archive.listed_chunks():
-        queue.send_chunk(EmbedMessage(run=run.id, number=1, part="archive", chunk=chunk))
+        queue.send(EmbedMessage(run=run.id, number=1, part="archive", chunk=chunk))
 
 
 def send_plainly(url: str, tasks: int) -> None:

@@ -114,7 +114,7 @@ def broker_ms(folder: Path) -> float:
         worker = subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.DEVNULL)
         try:
             redis = Redis(port=server.port, decode_responses=True)
-            _until(lambda: bool(redis.keys("oshiwake:worker:*")))
+            _until(lambda: bool(redis.zcard("oshiwake:workers")))
             before = redis.info("cpu")
             words = ["enqueue", "small", "--references", "references", "--output", "sorted", "--no-worker-check"]
             run = subprocess.run(
@@ -125,7 +125,7 @@ def broker_ms(folder: Path) -> float:
                 capture_output=True,
                 text=True,  # type: ignore[call-overload]
             ).stdout.strip()
-            _until(lambda: int(redis.hlen(f"oshiwake:run:{run}:1:done")) > CHUNKS)
+            _until(lambda: int(redis.hget(f"oshiwake:run:{run}:1:totals", "images") or 0) > CHUNKS)
             after = redis.info("cpu")
         finally:
             worker.terminate()

@@ -23,8 +23,8 @@ FAST_S, SLOW_S = 0.02, 0.8
 CHUNK = 128
 
 _WORKER = """
-import sys, tasks.in_flight
-tasks.in_flight.AGAIN = int(sys.argv.pop(1))
+import sys, tasks.ledger
+tasks.ledger.RESENDS = int(sys.argv.pop(1))
 from celery.bin.celery import main
 main()
 """
@@ -100,7 +100,7 @@ def _run(folder: Path, archive: Path, references: Path, weights: Path, again: in
         }
         for number, sleep_s in enumerate(sleeps):
             stack.enter_context(_worker(f"worker{number}", again, env | {"SLOW_S": str(sleep_s)}))
-        while len(redis.keys("oshiwake:worker:*")) < len(sleeps):
+        while redis.zcard("oshiwake:workers") < len(sleeps):
             time.sleep(0.1)
         # The first chunks only load the network, in every worker.
         _enqueue(env, references, references, folder / "warm", weights)

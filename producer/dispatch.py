@@ -113,10 +113,10 @@ class Dispatcher:
         pass_ = run.last_pass
         waiting = [(part, chunk) for part in (pass_.references, run.archive) for chunk in part.unread_chunks()]
         counts = pass_.references.counts() + run.archive.counts()
-        self._queue.progress.begin(run.id, pass_.number, counts)
+        self._queue.ledger.begin(run.id, pass_.number, counts)
+        sent: list[str] = []
         for part, chunk in waiting:
-            self._send_chunk(run, pass_, part, chunk)
-        sent = len(waiting)
+            sent.append(self._send_chunk(run, pass_, part, chunk))
         if pass_.references.totals is None:
             found = find_references(pass_.reference_source, self._store.roots)
             sent += self._list(run, pass_, pass_.references, found.files, on_scan, check)
@@ -169,23 +169,23 @@ class Dispatcher:
         on_scan: OnScan,
         check: Callable[[], None],
         passed: Callable[[], PassedOver] = PassedOver,
-    ) -> int:
-        """List a part and send its chunks as they are listed; return how many were sent."""
+    ) -> list[str]:
+        """List a part and send its chunks as they are listed; return the names of those sent."""
         spec = part.spec
         earlier = next(iter(self._store.parts_of(spec.root, spec.embedding_key)), None)
         lister = ListingWriter(part, UnchangedFiles(earlier), self._chunk_images)
-        sent, looked_s = 0, time.monotonic()
+        sent: list[str] = []
+        looked_s = time.monotonic()
 
         def on_chunk(chunk: int) -> None:
-            nonlocal sent, looked_s
+            nonlocal looked_s
             if time.monotonic() - looked_s > _LOOK_S:
                 looked_s = time.monotonic()
                 check()
                 _need_wanted(run, pass_)
-            self._send_chunk(run, pass_, part, chunk)
-            sent += 1
+            sent.append(self._send_chunk(run, pass_, part, chunk))
             if part.name == run.archive.name:
-                self._queue.progress.scanned(run.id, pass_.number, lister.files, lister.to_read)
+                self._queue.ledger.scanned(run.id, pass_.number, lister.files, lister.to_read)
                 on_scan(lister.files, lister.to_read)
 
         try:
@@ -194,11 +194,14 @@ class Dispatcher:
             raise LockHeld(f"run {run.id} is being listed by another process: {error.filename} is there") from error
         return sent
 
-    def _send_chunk(self, run: Run, pass_: Pass, part: Part, chunk: int) -> None:
+    def _send_chunk(self, run: Run, pass_: Pass, part: Part, chunk: int) -> str:
+        """Send a chunk; return its name in the ledger."""
         name = part.name.removeprefix(f"{run.id}/")
-        self._queue.send_chunk(EmbedMessage(run=run.id, number=pass_.number, part=name, chunk=chunk))
+        message = EmbedMessage(run=run.id, number=pass_.number, part=name, chunk=chunk)
+        self._queue.send(message)
+        return message.what
 
-    def _expect(self, run: Run, pass_: Pass, chunks: int) -> None:
-        """Say how many chunks were sent; where all are done already, nobody else will send the reduction."""
-        if self._queue.progress.expect(run.id, pass_.number, chunks):
-            self._queue.send_reduce(ReduceMessage(run=run.id, number=pass_.number))
+    def _expect(self, run: Run, pass_: Pass, chunks: list[str]) -> None:
+        """Say which chunks were sent; where all are done already, nobody else will send the reduction."""
+        if self._queue.ledger.expect(run.id, pass_.number, chunks):
+            self._queue.send(ReduceMessage(run=run.id, number=pass_.number))

@@ -14,7 +14,7 @@ from store.location import ObjectPath
 from store.part import ScanTotals
 from store.run import PassSpec, Run, RunSpec
 from tasks.errors import BrokerUnreachable
-from tasks.pass_progress import PassProgress
+from tasks.ledger import PassProgress
 from tasks.worker_registry import LiveWorker
 
 if TYPE_CHECKING:
@@ -179,12 +179,12 @@ class StatusReader:
         """What the files say, as far as it may be another thing than before."""
         run, before = self._run, self._files
         placed = live is None or (live.to_reduce > 0 and live.reduced >= live.to_reduce)
-        read = live is None or (live.expected is not None and live.chunks >= live.expected)
+        read = live is None or live.complete
         if before is None or not self._far:
             before = _unchanging(run, number, before)
         elif time.monotonic() - before.read_s < (_SOON_S if placed else _FAR_S):
             return before
-        elif self._queue is not None and live is not None and self._queue.progress.known(run.id, number + 1):
+        elif self._queue is not None and live is not None and self._queue.ledger.known(run.id, number + 1):
             before = _unchanging(run, run.last_pass.number, None)
         pass_ = run.pass_(before.number)
         every = before.read_s == 0.0 or not self._far
@@ -304,7 +304,7 @@ def _state(files: _Files, live: PassProgress | None, reachable: bool, remaining:
     if not reachable or live is None:
         return RunState.STOPPED
     # A failed chunk ends a run only when all others are done: they go on meanwhile.
-    if live.errors and live.expected is not None and live.chunks + len(live.errors) >= live.expected:
+    if live.stuck:
         return RunState.FAILED
     if files.archive is None:
         return RunState.SCANNING if files.listed else RunState.STOPPED

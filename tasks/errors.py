@@ -2,6 +2,7 @@
 
 QueueError
 ├── BadMessage          a message that this program does not understand; never retried
+├── PoisonousMessage    worker after worker died at it, or ran out of time; never retried
 ├── BadSettings         settings that contradict each other
 ├── BrokerUnreachable   no broker answers at the configured address
 ├── StoreNotVisible     this machine does not see the store: a missing mount, not a missing run
@@ -18,8 +19,8 @@ class BadMessage(QueueError):
     """A message of an unknown version or form."""
 
 
-class PoisonousChunk(QueueError):
-    """Worker after worker has died at a chunk, also when its pictures were tried elsewhere first."""
+class PoisonousMessage(QueueError):
+    """Worker after worker has died at a message, or ran out of time."""
 
 
 class BadSettings(QueueError):

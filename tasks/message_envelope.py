@@ -15,7 +15,6 @@ from typing import Any
 
 from tasks.errors import BadMessage
 from tasks.messages import MESSAGES, QUEUES, Message, decode_message
-from tasks.retry_policy import Attempts
 
 __all__ = ["COMMANDS", "rebuilt"]
 
@@ -28,6 +27,7 @@ _LARGEST = 64 << 10
 """Characters of a body; ours have a few hundred."""
 
 _LONGEST_NAME = 255
+_MOST_ATTEMPTS = 1000
 _JSON = ("application/json", "utf-8", "base64")
 _PIDBOX = ".pidbox"
 
@@ -75,7 +75,7 @@ def _task(payload: Any, queue: str) -> dict[str, Any]:
             "expires": None,
             "ignore_result": True,
             "redelivered": again,
-            **Attempts.of(headers).headers,
+            "attempt": _attempt(headers.get("attempt")),
         },
         {"exchange": "", "routing_key": queue, "redelivered": again},
         number,
@@ -121,6 +121,11 @@ def _envelope(body: Any, headers: dict[str, Any], info: dict[str, Any], number: 
             "delivery_tag": str(uuid.uuid4()),
         },
     }
+
+
+def _attempt(value: Any) -> int:
+    """The number of a try at a trial; of another form, the first."""
+    return value if type(value) is int and 1 <= value <= _MOST_ATTEMPTS else 1
 
 
 def _uuid(value: Any) -> str:

@@ -15,14 +15,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tasks.errors import BadSettings
+from tasks.messages import QUEUES
 from tasks.redis_client import connect
 from tasks.settings import Settings
-from tasks.worker_counters import PREFIX, work_key
+from tasks.worker_counters import work_key, workers_counted
 from tasks.worker_registry import LiveWorker, live_workers
 
 __all__ = ["QueueCollector", "metrics_text", "scrape_connection", "serve_metrics"]
-
-QUEUES = ("embed", "reduce", "train")
 
 _SCRAPE_S = 3.0
 """How long a scrape waits for the broker; Prometheus itself gives up after ten seconds."""
@@ -107,8 +106,7 @@ class QueueCollector:
 
     def _figures(self, alive: list[LiveWorker]) -> dict[str, dict[str, float]]:
         """What each worker added up, by name; one that has done nothing yet has done zero chunks."""
-        names = {key.decode().removeprefix(PREFIX) for key in self._redis.scan_iter(match=f"{PREFIX}*", count=1000)}
-        names |= {worker.name for worker in alive}
+        names = workers_counted(self._redis) | {worker.name for worker in alive}
         with self._redis.pipeline(transaction=False) as pipe:
             for name in sorted(names):
                 pipe.hgetall(work_key(name))

@@ -10,9 +10,8 @@ from redis.exceptions import RedisError
 
 from tasks.broker_address import safe_url
 from tasks.errors import BrokerUnreachable, NoWorker
-from tasks.in_flight import InFlight
-from tasks.messages import EmbedMessage, ReduceMessage, TrainMessage
-from tasks.pass_progress import PassCounters, PassProgress
+from tasks.ledger import Ledger, PassProgress
+from tasks.messages import RunMessage, TrainMessage
 from tasks.redis_client import check_broker, connect
 from tasks.settings import Settings
 from tasks.worker_registry import LiveWorker, live_workers
@@ -25,14 +24,14 @@ class Queue:
 
     Attributes:
         url: The broker's address, without its password.
-        progress: The counters of the runs.
+        ledger: The state of the runs' messages.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.url = safe_url(settings.broker_url)
         self._settings = settings
         self._redis = connect(settings.broker_url)
-        self.progress = PassCounters(self._redis, settings.keep_s)
+        self.ledger = Ledger(self._redis, settings.keep_s)
 
     def check(self) -> None:
         """Make sure that the broker answers and keeps what it is given.
@@ -53,7 +52,7 @@ class Queue:
             BrokerUnreachable: The broker does not answer.
         """
         try:
-            return self.progress.read(run, number), self.workers()
+            return self.ledger.read(run, number), self.workers()
         except RedisError as error:
             raise BrokerUnreachable(f"no broker answers at {self.url} ({error})") from error
 
@@ -69,32 +68,17 @@ class Queue:
                 start = "producer worker" + (" --queues train" if queue == "train" else "")
                 raise NoWorker(f"no worker listens on the queue {queue!r} at {self.url}; start one with `{start}`")
 
-    def send_chunk(self, message: EmbedMessage) -> None:
-        """Put a chunk on the queue."""
-        from tasks.sending import send_embed
+    def send(self, message: RunMessage) -> None:
+        """Put a message about a run on its queue."""
+        from tasks.sending import enqueue
 
-        self._in_hand.sent(message)
-        send_embed(message, through=self._celery_producer)
-
-    def send_reduce(self, message: ReduceMessage) -> None:
-        """Put a pass on the queue."""
-        from tasks.celery_app import REDUCE_QUEUE
-        from tasks.sending import send_reduce
-
-        passes = InFlight(self._redis, REDUCE_QUEUE, ReduceMessage, self._settings.keep_s)
-        send_reduce(message, passes, through=self._celery_producer)
+        enqueue(message, self.ledger, through=self._celery_producer)
 
     def send_train(self, message: TrainMessage) -> None:
         """Put a trial of a sweep on the queue."""
         from tasks.sending import send_train
 
         send_train(message, through=self._celery_producer)
-
-    @functools.cached_property
-    def _in_hand(self) -> InFlight[EmbedMessage]:
-        from tasks.celery_app import EMBED_QUEUE
-
-        return InFlight(self._redis, EMBED_QUEUE, EmbedMessage, self._settings.keep_s)
 
     @functools.cached_property
     def _celery_producer(self) -> Any:

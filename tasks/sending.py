@@ -5,35 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.celery_app import app
-from tasks.in_flight import InFlight
-from tasks.messages import AssignMessage, EmbedMessage, Message, ReduceMessage, TrainMessage
-from tasks.retry_policy import FIRST, Attempts
+from tasks.ledger import Ledger
+from tasks.messages import Message, RunMessage, TrainMessage
 
-__all__ = ["send_assign", "send_embed", "send_reduce", "send_train"]
-
-
-def send_embed(message: EmbedMessage, tries: Attempts = FIRST, through: Any = None) -> None:
-    """Put a chunk on the queue, through Celery's own connection or a given sender."""
-    _send(message, headers=tries.headers, producer=through)
+__all__ = ["enqueue", "send", "send_train"]
 
 
-def send_assign(message: AssignMessage) -> None:
-    """Put a part of a pass on the queue."""
-    _send(message)
-
-
-def send_reduce(
-    message: ReduceMessage, passes: InFlight[ReduceMessage], tries: Attempts = FIRST, through: Any = None
-) -> None:
-    """Put a pass on the queue, through Celery's own connection or a given sender, and note that."""
-    passes.sent(message)
-    _send(message, headers=tries.headers, producer=through)
+def enqueue(message: RunMessage, ledger: Ledger, through: Any = None) -> None:
+    """Note that a message is queued, and send it."""
+    ledger.queued(message)
+    send(message, producer=through)
 
 
 def send_train(message: TrainMessage, attempt: int = 1, through: Any = None) -> None:
     """Put a trial on the queue, through Celery's own connection or a given sender."""
-    _send(message, headers={"attempt": attempt}, producer=through)
+    send(message, headers={"attempt": attempt}, producer=through)
 
 
-def _send(message: Message, **options: Any) -> None:
+def send(message: Message, **options: Any) -> None:
+    """Put a message on its queue; the ledger knows of it already."""
     app.send_task(message.task, kwargs=message.model_dump(), argsrepr=message.shown, **options)

@@ -1,4 +1,4 @@
-"""An idle worker sends again what was lost or is in flight for too long (`tasks.in_flight`)."""
+"""An idle worker sends again what was lost or is in flight for too long (`tasks.ledger`)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from tasks.celery_app import EMBED_QUEUE, REDUCE_QUEUE, settings
-from tasks.in_flight import InFlight
-from tasks.messages import EmbedMessage, ReduceMessage
-from tasks.pass_progress import PassCounters
-from tasks.sending import send_embed, send_reduce
+from tasks.ledger import Ledger
+from tasks.sending import send
 from tasks.worker_context import redis_without_retry
 
 __all__: list[str] = []
@@ -44,25 +42,11 @@ def _leave(**_: Any) -> None:
 def _help(**_: Any) -> None:
     if len(state.active_requests) >= _processes:
         return
+    ledger = Ledger(redis_without_retry(), settings.keep_s)
     try:
-        if EMBED_QUEUE in _queues:
-            _send_chunks()
-        if REDUCE_QUEUE in _queues:
-            _send_passes()
+        for queue in _queues & {EMBED_QUEUE, REDUCE_QUEUE}:
+            for message in ledger.overdue(queue):
+                _log.warning("action=again message=%s", message.shown)
+                send(message)
     except (RedisError, OperationalError) as error:
         _log.warning("action=again error=%s", error)
-
-
-def _send_chunks() -> None:
-    for message in InFlight(redis_without_retry(), EMBED_QUEUE, EmbedMessage, settings.keep_s).overdue():
-        _log.warning("action=again run=%s what=%s", message.run, message.what)
-        # Whoever holds it is slow rather than dead, as far as anybody can know: that counts against no picture.
-        PassCounters(redis_without_retry(), settings.keep_s).answered(message.run, message.number, message.what)
-        send_embed(message)
-
-
-def _send_passes() -> None:
-    passes = InFlight(redis_without_retry(), REDUCE_QUEUE, ReduceMessage, settings.keep_s)
-    for message in passes.overdue():
-        _log.warning("action=again run=%s pass=%d", message.run, message.number)
-        send_reduce(message, passes)

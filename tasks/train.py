@@ -11,8 +11,8 @@ from tasks.celery_app import settings
 from tasks.lock import TrialLock
 from tasks.messages import TrainMessage
 from tasks.sending import send_train
-from tasks.worker_context import device, progress, redis_without_retry, store
-from tasks.worker_counters import Work
+from tasks.worker_context import device, redis, redis_without_retry, store
+from tasks.worker_counters import Work, add_work
 from workers.errors import PassOver, TrialRefused
 
 __all__ = ["train"]
@@ -50,7 +50,7 @@ def train(job: Job[TrainMessage]) -> str:
         line = _train(trial, message, claim, job.worker)
     except Exception as error:
         claim.drop()
-        progress().add_work(Work(job.worker, {"failures train": 1}))
+        add_work(redis(), Work(job.worker, {"failures train": 1}), settings.keep_s)
         if attempt < ATTEMPTS and not isinstance(error, TrialRefused):
             time.sleep(_PAUSE_S)
             send_train(message, attempt + 1)
@@ -70,6 +70,7 @@ def _train(trial: Trial, message: TrainMessage, claim: TrialLock, worker: str) -
     start = time.perf_counter()
     line = train_slice(trial, device=on, slice_s=settings.train_slice_s, alive=claim.renew, roots=store().roots)
     wall_s = time.perf_counter() - start
-    progress().add_work(Work(worker, {"slices": 1, "seconds train": wall_s}, {"last": time.time()}))
+    work = Work(worker, {"slices": 1, "seconds train": wall_s}, {"last": time.time()})
+    add_work(redis(), work, settings.keep_s)
     _log.info("action=train study=%s trial=%s wall_s=%.1f", message.study, message.trial, wall_s)
     return f"{message.what}: {line}"

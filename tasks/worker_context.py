@@ -11,12 +11,10 @@ from celery import signals
 
 from store.roots import Roots
 from store.store import Store
-from tasks.celery_app import EMBED_QUEUE, REDUCE_QUEUE, TRAIN_QUEUE, settings
+from tasks.celery_app import EMBED_QUEUE, TRAIN_QUEUE, settings
 from tasks.devices import cores, embed_gpus, embed_processes, pin
 from tasks.errors import BadSettings
-from tasks.in_flight import InFlight
-from tasks.messages import EmbedMessage, ReduceMessage
-from tasks.pass_progress import PassCounters
+from tasks.ledger import Ledger
 from tasks.redis_client import connect
 from workers.parent_death import end_with_parent
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
     from workers.embedding import Embedders
 
-__all__ = ["device", "embedders", "in_hand", "passes", "progress", "redis", "redis_without_retry", "store"]
+__all__ = ["device", "embedders", "ledger", "redis", "redis_without_retry", "store"]
 
 _index = 0
 """Place of this process among the worker's children; decides its GPU."""
@@ -90,21 +88,9 @@ def redis_without_retry() -> Redis:
 
 
 @functools.cache
-def progress() -> PassCounters:
-    """The counters in Redis."""
-    return PassCounters(redis(), settings.keep_s)
-
-
-@functools.cache
-def in_hand() -> InFlight[EmbedMessage]:
-    """The chunks in hand."""
-    return InFlight(redis(), EMBED_QUEUE, EmbedMessage, settings.keep_s)
-
-
-@functools.cache
-def passes() -> InFlight[ReduceMessage]:
-    """The passes that were sent."""
-    return InFlight(redis(), REDUCE_QUEUE, ReduceMessage, settings.keep_s)
+def ledger() -> Ledger:
+    """The ledger in Redis."""
+    return Ledger(redis(), settings.keep_s)
 
 
 @functools.cache

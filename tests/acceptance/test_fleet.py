@@ -68,7 +68,7 @@ def test_a_worker_that_may_wait_finishes_its_chunk(farm: LocalCluster) -> None:
     program = farm.program
     program.env.update({"PYTHONPATH": str(PLUGINS), "SLOW_S": "0.3"})
     worker = program.start("worker", "--queues", "embed")
-    wait_until(lambda: farm.client().keys("oshiwake:worker:embed-*"), "the worker listens")
+    wait_until(farm.listening, "the worker listens")
     program.sort("enqueue", "--no-worker-check", rc=0)
     _wait_in_hand(farm, 1)
     waiting = farm.client().llen("embed")
@@ -86,7 +86,7 @@ def test_a_worker_that_may_not_wait_hands_its_chunk_back(farm: LocalCluster) -> 
     hanging = next(path for path in (c.references / "Akari").iterdir())
     hanging.write_bytes(hanging.read_bytes() + b"!hang!!!")
     worker = program.start("worker", "--queues", "embed")
-    wait_until(lambda: farm.client().keys("oshiwake:worker:embed-*"), "the worker listens")
+    wait_until(farm.listening, "the worker listens")
     program.sort("enqueue", "--no-worker-check", rc=0)
     _wait_in_hand(farm, 1)
     before = farm.client().llen("embed")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from typing import Any
 
 from tasks.messages import AssignMessage, EmbedMessage, ReduceMessage
+from tasks.worker_registry import LiveWorker, beat
 from tests.acceptance.conftest import LocalCluster, Undisturbed, wait_until
 from tests.acceptance.test_hostile import call, envelope
 from tests.conftest import layout
@@ -110,7 +110,7 @@ def test_a_machine_that_does_not_see_the_store_drops_no_message(farm: LocalClust
     blind = farm.start_worker("reduce", "blind")
     program.env["OSHIWAKE_STORE"] = store
     # Another one lives, as far as anybody knows: the blind one's failures do not use up the tries.
-    farm.client().set("oshiwake:worker:other@test", json.dumps({"queues": ["reduce"], "processes": 1}))
+    farm.client().execute_command(*beat(LiveWorker("other@test", ("reduce",), 1)))
     program.sort("enqueue", rc=0)
     wait_until(lambda: failures(farm).get("failures reduce"), "the blind one has failed")
     farm.start_worker("reduce", "seeing")

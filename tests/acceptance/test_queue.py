@@ -43,7 +43,7 @@ def test_reducers_share_a_large_run_also_when_one_is_killed(farm: LocalCluster, 
         os.kill(pid, signal.SIGKILL)
     status = farm.finished()
     assert status["summary"]["files"] == FILES and not status["errors"]
-    assert farm.client().scard(f"oshiwake:run:{run_id}:1:parts") >= 2
+    assert int(farm.client().hget(f"oshiwake:run:{run_id}:1:totals", "parts")) >= 2
     assert layout(program.collection.output) == undisturbed.layout
 
 
@@ -170,7 +170,7 @@ def test_producer_worker_serves_both_queues(farm: LocalCluster) -> None:
     """`producer worker` alone is enough to finish a run, and stops what it started when terminated."""
     program = farm.program
     worker = program.start("worker", "--processes", "1")
-    wait_until(lambda: len(farm.client().keys("oshiwake:worker:*")) == 2, "both workers listen")
+    wait_until(lambda: len(farm.listening()) == 2, "both workers listen")
     program.sort("enqueue", rc=0)
     farm.finished()
     worker.terminate()

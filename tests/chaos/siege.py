@@ -144,9 +144,9 @@ class Siege:
         ]
         self.rng.shuffle(messages)
         for message in messages:
-            queue.send_chunk(message)
+            queue.send(message)
         for _ in range(2):
-            queue.send_reduce(ReduceMessage(run=run.id, number=1))
+            queue.send(ReduceMessage(run=run.id, number=1))
         self.struck["every message twice, in any order"] += 1
 
     def _progress(self) -> tuple[int, ...]:

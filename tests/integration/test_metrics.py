@@ -13,12 +13,13 @@ from redis import Redis
 
 from store.shard import Counts
 from tasks.celery_app import app
+from tasks.ledger import Ledger
+from tasks.messages import EmbedMessage
 from tasks.metrics import QUEUES, QueueCollector, metrics_text
-from tasks.pass_progress import PassCounters
 from tasks.redis_client import connect
 from tasks.settings import Settings
-from tasks.worker_counters import Work
-from tasks.worker_registry import PREFIX as ALIVE
+from tasks.worker_counters import Work, add_work
+from tasks.worker_registry import LiveWorker, beat
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RUN = "20261123-0412"
@@ -34,18 +35,29 @@ def _work(worker: str) -> Work:
     return Work(worker, added, {"last": 1e9, "gpu_memory_used": 3e9, "gpu_memory_total": 8e9})
 
 
+def _do(ledger: Ledger, chunk: int, times: int = 1) -> None:
+    """Send a chunk, and report it as done so many times."""
+    message = EmbedMessage(run=RUN, number=1, part="archive", chunk=chunk)
+    ledger.queued(message)
+    for _ in range(times):
+        ledger.done(message, _work("gpu@a"), Counts(6, 5, 1, 0))
+
+
 @pytest.fixture
 def busy(settings: Settings) -> Settings:
     """A queue with two workers, one of which has done something, and two messages."""
     redis: Redis = connect(settings.broker_url)
-    progress = PassCounters(redis, settings.keep_s)
-    progress.chunk_done(RUN, 1, "chunk 0", Counts(6, 5, 1, 0), _work("gpu@a"))
-    progress.chunk_done(RUN, 1, "chunk 1", Counts(6, 5, 1, 0), _work("gpu@a"))
-    progress.add_work(Work("gpu@a", {"failures embed": 1}))
-    progress.add_work(Work("reduce@a", {"reductions": 1, "seconds reduce": 2.5}))
-    progress.add_work(Work("train@a", {"slices": 3, "seconds train": 700.0}))
+    ledger = Ledger(redis, settings.keep_s)
+    for chunk in (0, 1):
+        _do(ledger, chunk)
+    for work in (
+        Work("gpu@a", {"failures embed": 1}),
+        Work("reduce@a", {"reductions": 1, "seconds reduce": 2.5}),
+        Work("train@a", {"slices": 3, "seconds train": 700.0}),
+    ):
+        add_work(redis, work, settings.keep_s)
     for name in ("gpu@a", "idle@b"):
-        redis.set(ALIVE + name, json.dumps({"queues": ["embed"], "processes": 1}))
+        redis.execute_command(*beat(LiveWorker(name, ("embed",), 1)))
     redis.lpush("embed", "{}", "{}")
     redis.lpush("train", "{}")
     redis.hset("unacked", "tag", "{}")
@@ -88,16 +100,14 @@ def test_every_queue_is_counted() -> None:
 
 def test_a_chunk_delivered_twice_is_work_counted_once(settings: Settings) -> None:
     """As in the counters of its run."""
-    progress = PassCounters(connect(settings.broker_url), settings.keep_s)
-    for _ in range(3):
-        progress.chunk_done(RUN, 1, "chunk 0", Counts(6, 5, 1, 0), _work("gpu@a"))
+    _do(Ledger(connect(settings.broker_url), settings.keep_s), 0, times=3)
     assert _figures(settings)['oshiwake_chunks_total{worker="gpu@a"}'] == 1
 
 
 def test_what_workers_did_is_forgotten_some_time_after_they_left(busy: Settings) -> None:
     """Machines that come and go for years leave nothing in the broker."""
     with connect(busy.broker_url) as redis:
-        assert all(0 < redis.ttl(key) <= busy.keep_s for key in redis.scan_iter("oshiwake:work:*"))
+        assert all(0 < redis.ttl(key) <= busy.keep_s for key in redis.scan_iter("oshiwake:*"))
 
 
 def test_a_broker_that_does_not_answer_is_a_figure_too() -> None:

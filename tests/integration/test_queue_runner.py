@@ -12,6 +12,7 @@ from store.study import TrialResult
 from tasks.queue_runner import QueueRunner
 from tasks.redis_client import connect
 from tasks.settings import Settings
+from tasks.worker_registry import LiveWorker, beat
 
 STUDY = "20261123-0412-5f3a9c01"
 
@@ -32,7 +33,7 @@ def test_results_are_taken_from_the_store(settings: Settings, tmp_path: Path) ->
     """A trial that has a good result is not trained again; one that failed is sent again, in a message of two names."""
     settings = settings.model_copy(update={"store": tmp_path})
     redis = connect(settings.broker_url)
-    redis.set("oshiwake:worker:train@test", '{"queues": ["train"], "processes": 2}')
+    redis.execute_command(*beat(LiveWorker("train@test", ("train",), 2)))
     runner = QueueRunner(settings)
     assert runner.trials == 3
     done, failed = (runner._store.trial(STUDY, name) for name in ("lr=0.1", "lr=0.2"))

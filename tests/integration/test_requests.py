@@ -15,8 +15,10 @@ from producer.status import RunState, StatusReader
 from store.counts import Counts
 from store.part import ScanTotals
 from store.run import Run
+from tasks.messages import EmbedMessage
 from tasks.queue_client import Queue
 from tasks.settings import Settings
+from tasks.worker_counters import Work
 from tests.objects import ObjectServer
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
@@ -54,12 +56,18 @@ def counted(objects: ObjectServer) -> Iterator[Counter[str]]:
     found.update(objects.requests()[before:])
 
 
+def references(run: Run, number: int) -> EmbedMessage:
+    """The message about a pass' references."""
+    return EmbedMessage(run=run.id, number=number, part=f"passes/{number}/references", chunk=0)
+
+
 def embedded(queue: Queue, run: Run, number: int = 1) -> None:
     """What Redis knows of a pass whose chunks are all read."""
-    queue.progress.begin(run.id, number)
-    queue.progress.expect(run.id, number, CHUNKS + 1)
-    for chunk in range(CHUNKS):
-        queue.progress.chunk_done(run.id, number, f"chunk {chunk}", Counts(3, 3, 0, 0))
+    queue.ledger.begin(run.id, number)
+    messages = [EmbedMessage(run=run.id, number=number, part="archive", chunk=chunk) for chunk in range(CHUNKS)]
+    queue.ledger.expect(run.id, number, [message.what for message in [*messages, references(run, number)]])
+    for message in messages:
+        queue.ledger.done(message, Work("w@test"), Counts(3, 3, 0, 0))
 
 
 def test_watching_asks_once_in_a_while_and_for_one_thing(
@@ -85,7 +93,7 @@ def test_watching_asks_once_in_a_while_and_for_one_thing(
     run.pass_(2).references.begin(run.last_pass.references.spec)
     run.pass_(2).begin(SPEC)
     embedded(queue, run, 2)
-    queue.progress.chunk_done(run.id, 2, "references 0", Counts(3, 3, 0, 0))
+    queue.ledger.done(references(run, 2), Work("w@test"), Counts(3, 3, 0, 0))
     assert reader.read().state is RunState.REDUCING
     run.pass_(2).finish(SUMMARY)
     assert reader.read().state is RunState.DONE
