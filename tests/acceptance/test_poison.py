@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import WAIT_S, Program
+from store.journal import Journal
+from tests.acceptance.conftest import WAIT_S, LocalCluster, Program, wait_until
 from tests.acceptance.test_outcome import report
 from tests.conftest import FILES, PLUGINS
 
@@ -76,3 +78,23 @@ def test_a_picture_that_takes_all_memory_is_one_unreadable_row(
     assert json.loads(out)["summary"]["outcomes"]["unreadable"] == 3
     row = report(c)["set 1/1-08.png"]
     assert row["outcome"] == "unreadable" and "4 GiB of memory" in row["reason"]
+
+
+def test_a_reduction_that_never_ends_fails_the_run(farm: LocalCluster) -> None:
+    """It is killed at its time limit, and delivered again; after the sixth time the run is told, and nothing comes
+    again. A resumed run counts anew.
+    """
+    program = farm.program
+    program.env["OSHIWAKE_REDUCE_LIMIT_S"] = "2"
+    farm.start_worker("embed", "embed")
+    hasty = farm.start_worker("reduce", "hasty")
+    with Journal(program.collection.output):  # a reducer waits for whoever else holds it, for longer than its limit
+        program.sort("enqueue", rc=0)
+        status = wait_until(lambda: (s := program.status())["state"] == "failed" and s, "the run has failed")
+        assert "6 workers died at it, or ran out of time" in status["errors"]["reduce"]
+        wait_until(lambda: not farm.client().exists("reduce", "unacked"), "nothing comes again")
+    os.killpg(hasty.pid, signal.SIGTERM)
+    del program.env["OSHIWAKE_REDUCE_LIMIT_S"]
+    farm.start_worker("reduce", "patient")
+    program("resume")
+    assert farm.finished()["summary"]["files"] == FILES

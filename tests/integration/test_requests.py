@@ -22,6 +22,7 @@ from tasks.worker_counters import Work
 from tests.objects import ObjectServer
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
+from tests.unit.test_store_files import SUMMARY
 
 STORE = "s3://art/requests/store"
 CHUNKS = 9
