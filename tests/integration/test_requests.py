@@ -27,15 +27,6 @@ from tests.unit.test_store_files import SUMMARY
 STORE = "s3://art/requests/store"
 CHUNKS = 9
 
-SUMMARY = {
-    **dict.fromkeys(("files", "copied_instead", "already", "left_alone", "problem_count"), 0),
-    **dict.fromkeys(("failed", "bad_references", "problems"), ()),
-    "outcomes": {},
-    "placed": {},
-    "report": "",
-}
-"""Of a pass in which nothing happened."""
-
 
 @pytest.fixture
 def sorting(tmp_path: Path, objects: ObjectServer) -> Sorting:
