@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import stat
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +18,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 
 from model.synthesis import Identity, draw
 from tests.objects import object_server, objects
 
 __all__ = ["object_server", "objects"]  # fixtures: one server for all modules
+
+settings.register_profile("oshiwake", derandomize=True, deadline=None, database=None)
+settings.load_profile("oshiwake")
 
 PLUGINS = Path(__file__).parent / "plugins"
 SHARED = Path(__file__).parents[1].parent / "shared"
@@ -47,6 +52,24 @@ def _interruptible() -> Iterator[None]:
     yield
     if ignored:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.fixture
+def other_device(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than `tmp_path`."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system here to cross to")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is such a thing: a journal's syncing costs no time there."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
