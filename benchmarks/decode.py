@@ -69,8 +69,8 @@ def compare(
     """
     keep_freed_memory()
     contents = [picture_file(kind, n, size) for n in range(files)]
-    ways = (Preprocessing(fit, side, family=1), Preprocessing(fit, side, family=2))
-    times = ([[] for _ in contents], [[] for _ in contents])
+    ways = (Preprocessing(fit, side, major_version=1), Preprocessing(fit, side, major_version=2))
+    times: tuple[list[list[float]], ...] = ([[] for _ in contents], [[] for _ in contents])
     for _ in range(3):
         for n, data in enumerate(contents):
             for way, taken in zip(ways, times, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -25,7 +26,7 @@ def picture_file(kind: str, n: int, size: tuple[int, int] = SIZE) -> bytes:
     picture = drawn if kind == "png smooth" else _grained(drawn, n)
     if kind == "png alpha":
         picture.putalpha(picture.convert("L"))
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "jpeg": {"format": "JPEG", "quality": 90},
         "progressive": {"format": "JPEG", "quality": 90, "progressive": True},
         "webp": {"format": "WEBP", "quality": 85},

@@ -69,7 +69,7 @@ class Way:
     device: Literal["cpu", "cuda"] = "cpu"
 
 
-WAYS = (Way("plain", 1, ""), Way("auto", 2, "auto"), Way("int8", 2, "int8"))
+WAYS: tuple[Way, ...] = (Way("plain", 1, ""), Way("auto", 2, "auto"), Way("int8", 2, "int8"))
 if gpus():
     WAYS += (Way("GPU", 2, "auto", "cuda"),)
 
@@ -258,4 +258,4 @@ def _cpu_s(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

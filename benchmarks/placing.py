@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from made import made_tree
@@ -59,10 +60,15 @@ def link_alone(folder: str, folders: int, mode: str) -> None:
 
 def plainly(folder: str, folders: int, mode: str) -> None:
     """The plain way."""
-    do = {"hardlink": os.link, "symlink": os.symlink, "copy": shutil.copy2, "move": shutil.move}[mode]
+    ways: dict[str, Callable[[str, str], object]] = {
+        "hardlink": os.link,
+        "symlink": os.symlink,
+        "copy": shutil.copy2,
+        "move": shutil.move,
+    }
     for source, target in _targets(folder, folders):
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        do(os.fsdecode(source), os.fsdecode(target))
+        ways[mode](os.fsdecode(source), os.fsdecode(target))
 
 
 def place(folder: str, folders: int, mode: Mode) -> None:

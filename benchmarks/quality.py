@@ -112,7 +112,8 @@ def histogram(picture: Image.Image) -> NDArray[np.float32]:
     """Share of the pixels in each of 512 colours, square root."""
     bins = np.asarray(picture).reshape(-1, 3).astype(np.int64) // 32
     counts = np.bincount(bins @ [64, 8, 1], minlength=512)
-    return np.sqrt(counts / counts.sum()).astype(np.float32)
+    roots: NDArray[np.float32] = np.sqrt(counts / counts.sum()).astype(np.float32)
+    return roots
 
 
 def measure(

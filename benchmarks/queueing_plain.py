@@ -8,6 +8,6 @@ app = Celery("plain", broker=os.environ["OSHIWAKE_BROKER_URL"])
 app.conf.update(task_acks_late=True, worker_prefetch_multiplier=1)
 
 
-@app.task(name="plain")
+@app.task(name="plain")  # type: ignore[untyped-decorator]
 def plain(path: str) -> None:
     """Nothing."""

@@ -92,7 +92,7 @@ def reduce_all(folder: str) -> int:
     run = store.newest_first()[0]
     shutil.rmtree(run.output, ignore_errors=True)
     run.last_pass.reopen()
-    reducing.Placer = NoPlacer  # type: ignore[attr-defined, misc]
+    reducing.Placer = NoPlacer  # type: ignore[attr-defined]
     return int(reducing.reduce_run(store, run, 1)["files"])
 
 

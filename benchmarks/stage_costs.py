@@ -34,6 +34,7 @@ from producer.chunks import ListingWriter
 from producer.scan import Scan
 from store.incremental import UnchangedFiles
 from store.part import Part, PartSpec
+from store.run import Run
 from workers.assigning import Assigner
 from workers.reducing import reduce_run
 
@@ -83,8 +84,13 @@ def reduce_ms(folder: Path, images: int) -> tuple[Pair, Pair]:
     tree = made_tree(folder / "pictures", images, images // 1000)
     store, run = made_run(folder, images, archive=tree)
     assigner = Assigner(store, run, run.pass_(1))
-    assigned = _per_image(lambda: [assigner.write(chunk) for chunk in run.archive.listed_chunks()], images)
+    assigned = _per_image(lambda: _write_all(assigner, run), images)
     return assigned, _per_image(lambda: reduce_run(store, run, 1), images)
+
+
+def _write_all(assigner: Assigner, run: Run) -> None:
+    for chunk in run.archive.listed_chunks():
+        assigner.write(chunk)
 
 
 def broker_ms(folder: Path) -> float:
@@ -123,14 +129,14 @@ def broker_ms(folder: Path) -> float:
                 cwd=folder,
                 check=True,
                 capture_output=True,
-                text=True,  # type: ignore[call-overload]
+                text=True,
             ).stdout.strip()
             _until(lambda: int(redis.hget(f"oshiwake:run:{run}:1:totals", "images") or 0) > CHUNKS)
             after = redis.info("cpu")
         finally:
             worker.terminate()
             worker.wait()
-    return 1000 * sum(after[name] - before[name] for name in ("used_cpu_user", "used_cpu_sys")) / CHUNKS
+    return 1000 * float(sum(after[name] - before[name] for name in ("used_cpu_user", "used_cpu_sys"))) / CHUNKS
 
 
 def _per_image(function: Callable[[], object], images: int) -> Pair:

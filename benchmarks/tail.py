@@ -126,7 +126,7 @@ def _worker(name: str, again: int, env: dict[str, str]) -> Iterator[None]:
 
 def _enqueue(env: dict[str, str], archive: Path, references: Path, output: Path, weights: Path) -> None:
     producer = Path(sys.executable).with_name("producer")
-    args = ["enqueue", archive, "--references", references, "--output", output, "--weights", weights]
+    args: list[str | Path] = ["enqueue", archive, "--references", references, "--output", output, "--weights", weights]
     subprocess.run([producer, *args, "--no-worker-check"], env=env, check=True, capture_output=True)
 
 

@@ -20,7 +20,7 @@ def _slowly(self: Sources, *args: Any) -> Content:
     return _read(self, *args)
 
 
-Sources.read = _slowly  # type: ignore[method-assign]
+Sources.read = _slowly  # type: ignore[assignment, method-assign]
 
 if __name__ == "__main__":
     main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import functools
 import json
 import os
 import secrets
@@ -55,7 +56,7 @@ class Compose:
     def __call__(self, *args: str, limit_s: float = 300) -> str:
         """Run a compose command; return its standard output."""
         program = ["docker", "compose"] if _second_version() else ["docker-compose"]
-        options = [
+        options: list[str | Path] = [
             "--file",
             ROOT / "docker-compose.yml",
             "--env-file",
@@ -167,7 +168,7 @@ def test_up_enqueue_scale_kill_finish_down(compose: Compose) -> None:
     compose("build", "embed", limit_s=3000)  # the image of all
     compose("up", "--detach")
     for service in ("redis", "embed", "reduce", "flower", "metrics"):
-        wait_until(lambda s=service: _healthy(compose, s), f"{service} is healthy", 180)
+        wait_until(functools.partial(_healthy, compose, service), f"{service} is healthy", 180)
     _check_redis(compose)
     with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=10) as figures:
         assert b'queue="embed",worker="embed-cpu@' in figures.read()

@@ -17,7 +17,7 @@ UNKNOWN = "20200101-0000-bcdfg"
 
 def messages(run: str) -> list[tuple[str, bytes]]:
     """One of each kind about a run's first pass, with their queues."""
-    kinds = {
+    kinds: dict[str, list[EmbedMessage | AssignMessage | ReduceMessage]] = {
         "oshiwake.embed": [
             EmbedMessage(run=run, number=1, part="archive", chunk=0),
             EmbedMessage(run=run, number=1, part="passes/1/references", chunk=0),

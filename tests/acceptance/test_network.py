@@ -29,8 +29,8 @@ def _similarity(program: Program) -> list[str | Path]:
 
 
 def _calibrate(program: Program) -> list[str | Path]:
-    weights = ["--weights", program.env["OSHIWAKE_WEIGHTS"], "-o", program.collection.store.parent / "calibration.json"]
-    return ["calibrate", program.collection.references, *weights]
+    output = program.collection.store.parent / "calibration.json"
+    return ["calibrate", program.collection.references, "--weights", program.env["OSHIWAKE_WEIGHTS"], "-o", output]
 
 
 COMMANDS: dict[str, Command] = {

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_references_from_a_json_file(program: Program) -> None:
     names = {name: f"references/{folder}" for name, folder in folders.items()}
     first = sorted((c.references / "Akari").iterdir())
     file.write_text(json.dumps(names | {"listed": [str(path) for path in first]}), encoding="utf-8")
-    args = ["--output", c.output, "--threshold", "2", "--margin", "0", "--multiple"]
+    args: list[str | Path] = ["--output", c.output, "--threshold", "2", "--margin", "0", "--multiple"]
     program("run", c.archive, "--references", file, *args, rc=1)
     made = {path.name for path in c.output.iterdir() if path.is_dir()} - {".oshiwake"}
     assert len(made) == 4 and {"Fate_Zero", "桜 ひな", "listed"} < made

@@ -64,7 +64,7 @@ def test_pillow_images_are_accounted_for(program: Program, pillow_images: Path) 
     c = program.collection
     program.env["OSHIWAKE_WEIGHTS"] = str(DEFAULT_WEIGHTS)
     before = snapshot(pillow_images)
-    args = ["--references", c.references, "--output", c.output, "--mode", "symlink"]
+    args: list[str | Path] = ["--references", c.references, "--output", c.output, "--mode", "symlink"]
     status = program.json("run", pillow_images, *args, rc=1)
     assert snapshot(pillow_images) == before
     files = sorted(path for path in pillow_images.rglob("*") if path.is_file())
@@ -88,7 +88,7 @@ def _jpeg(name: str) -> bool:
 def _vectors(store: Path) -> dict[str, np.ndarray]:
     """The embeddings of the newest run, by file."""
     opened = Store(store)
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for chunk in Outcomes(opened).chunks(opened.latest().archive):
         names = chunk.names.take(chunk.embedded).to_pylist()
         found |= dict(zip(names, chunk.embeddings, strict=True))

@@ -133,7 +133,16 @@ class Campaign:
         if mode not in self._endings:
             c = self._collection
             self._clear()
-            args = ["run", c.archive, "--references", c.references, "--output", c.output, "--mode", mode]
+            args: list[str | Path] = [
+                "run",
+                c.archive,
+                "--references",
+                c.references,
+                "--output",
+                c.output,
+                "--mode",
+                mode,
+            ]
             assert self._processes.start("undisturbed", *args).wait(600) == 1, "a few files are unreadable"
             run = Store(c.store).latest()
             self._chunks = len(run.archive.listed_chunks())

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from model.cli import app, main
 from model.synthesis import Identity, draw
 
-COMMANDS = (
+COMMANDS: tuple[list[str], ...] = (
     [],
     ["train"],
     ["adapt"],

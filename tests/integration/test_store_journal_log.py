@@ -15,6 +15,7 @@ from store.errors import DamagedStore, JournalBusy, StoreError
 from store.file_operation import Action, Image, Operation
 from store.journal import Journal, journal_exists
 from store.location import location
+from store.object_storage import write_object
 from tests.objects import ObjectServer
 
 
@@ -169,11 +170,10 @@ def test_a_piece_whose_answer_was_lost_is_not_taken_for_another_holders(
     output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server has it, the client sends it again."""
-    write = journal_log.write_object
 
     def twice(path: bytes, content: bytes, *, new: bool) -> None:
-        write(path, content, new=new)
-        write(path, content, new=new)
+        write_object(path, content, new=new)
+        write_object(path, content, new=new)
 
     with Journal(output) as journal, monkeypatch.context() as lossy:
         lossy.setattr(journal_log, "write_object", twice)

@@ -102,12 +102,11 @@ def test_copies_are_placed_once_and_undone(site: BucketSite) -> None:
 def test_what_stands_there_is_never_overwritten(site: BucketSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not what was there before, nor what appears between the look and the writing."""
     write_object(site.object("Akari/a.png"), b"of a person")
-    put = operations.write_object
 
     def late(path: bytes, content: bytes, *, new: bool, digest: bytes) -> None:
         if path == site.object("Bea/page.png"):
-            put(path, b"of a quick person")
-        put(path, content, new=new, digest=digest)
+            write_object(path, b"of a quick person")
+        write_object(path, content, new=new, digest=digest)
 
     monkeypatch.setattr(operations, "write_object", late)
     run = site.run()
@@ -125,16 +124,15 @@ def test_what_stands_there_is_never_overwritten(site: BucketSite, monkeypatch: p
 
 def test_a_server_without_conditions_is_asked_first(site: BucketSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then a look before each writing keeps what is there."""
-    put = operations.write_object
     monkeypatch.setattr(
-        operations, "write_object", lambda path, content, *, new, digest: put(path, content, digest=digest)
+        operations, "write_object", lambda path, content, *, new, digest: write_object(path, content, digest=digest)
     )
     looks: list[bytes] = []
 
     def look(path: bytes) -> object:
         looks.append(path)
         if path == site.object("Akari/a.png") and looks.count(path) == 2:
-            put(path, b"of a person")
+            write_object(path, b"of a person")
         return stat_object(path)
 
     monkeypatch.setattr(operations, "stat_object", look)
@@ -271,10 +269,9 @@ def test_a_storage_that_goes_away_ends_the_pass_not_the_pictures(
 ) -> None:
     """What was planned stays planned; when the storage is back it is found out what had happened."""
     run = site.run()
-    put = operations.write_object
 
     def lost_answer(path: bytes, content: bytes, *, new: bool, digest: bytes) -> None:
-        put(path, content, new=new, digest=digest)
+        write_object(path, content, new=new, digest=digest)
         raise OSError(5, "no answer")
 
     with monkeypatch.context() as away:
@@ -320,10 +317,9 @@ def test_a_report_that_a_person_saves_at_the_last_moment_stays(
     site: BucketSite, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """Between the look at ours and its replacement: theirs stays, ours stands beside it."""
-    look = own_files.stat_object
 
     def look_and_be_late(path: bytes) -> object:
-        seen = look(path)
+        seen = stat_object(path)
         write_object(site.object("report.csv"), b"mine")
         return seen
 

@@ -15,20 +15,22 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 _open = Image.open
 
 
-def _poisoned(file, *args, **kwargs):
+def _poisoned(file: Any, *args: Any, **kwargs: Any) -> Image.Image:
     ending = file.getvalue()[-8:] if hasattr(file, "getvalue") else b""
     if ending == b"!crash!!":
         os.kill(os.getpid(), signal.SIGSEGV)
     if ending == b"!hang!!!":
         time.sleep(3600)
-    hoard = []
+    hoard: list[bytes | bytearray] = []
     while ending == b"!eat!!!!":
         hoard.append(bytearray(64 << 20))  # of addresses
     while ending == b"!devour!":
@@ -37,21 +39,23 @@ def _poisoned(file, *args, **kwargs):
     return _open(file, *args, **kwargs)
 
 
-Image.open = _poisoned
+Image.open = _poisoned  # type: ignore[assignment]
 
-_calls = {}
+_calls: dict[str, int] = {}
 _counting = threading.Lock()
 
 
-def _die(folder, name, number, when):
+def _die(folder: Path, name: str, number: int, when: str) -> None:
     point = folder / f"{name}-{number}-{when}"
     if point.exists():
         point.unlink()
         os.kill(os.getpid(), int(os.environ.get("KILL_SIGNAL", signal.SIGKILL)))
 
 
-def _deadly(name, function, folder, ours):
-    def call(*args, **kwargs):
+def _deadly(
+    name: str, function: Callable[..., Any], folder: Path, ours: Callable[[tuple[Any, ...]], bool]
+) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
         if not ours(args):
             return function(*args, **kwargs)
         with _counting:
@@ -64,11 +68,11 @@ def _deadly(name, function, folder, ours):
     return call
 
 
-def _in_the_trees(args):
+def _in_the_trees(args: tuple[Any, ...]) -> bool:
     return any(part in str(arg) for arg in args for part in ("/sorted/", "/archive/"))
 
 
-def _hurry_objects(folder):
+def _hurry_objects(folder: Path) -> None:
     """Kill points of objects, and no long wait for a holder that died."""
     from store import lease, object_storage
 
@@ -77,12 +81,12 @@ def _hurry_objects(folder):
     lease._RENEW_S, lease._HELD_S, lease._LEFT_BEHIND_S = 0.5, 2.0, 3.0
 
 
-def _set_kill_points(folder):
+def _set_kill_points(folder: Path) -> None:
     for name in ("link", "symlink", "rename", "replace", "unlink", "mkdir", "rmdir"):
         setattr(os, name, _deadly(name, getattr(os, name), folder, _in_the_trees))
 
     class Connection(sqlite3.Connection):
-        def execute(self, *args):
+        def execute(self, *args: Any) -> Any:
             return execute(self, *args)
 
     execute = _deadly("commit", sqlite3.Connection.execute, folder, lambda args: args[1] == "COMMIT")
@@ -90,14 +94,14 @@ def _set_kill_points(folder):
     sqlite3.connect = lambda *args, **kwargs: connect(*args, **{"factory": Connection, **kwargs})
 
 
-def _lose_gpu(file):
+def _lose_gpu(file: Path) -> None:
     from model.errors import DeviceLost
     from model.network.embedder import Embedder
 
     start = Embedder.start
-    lost = []
+    lost: list[bool] = []
 
-    def call(self, pictures):
+    def call(self: Embedder, pictures: Any) -> Any:
         if file.exists():
             file.unlink()
             lost.append(True)
@@ -105,13 +109,13 @@ def _lose_gpu(file):
             raise DeviceLost("CUDA error: unspecified launch failure")
         return start(self, pictures)
 
-    Embedder.start = call
+    Embedder.start = call  # type: ignore[method-assign]
 
 
-def _write_reads_down(path):
+def _write_reads_down(path: str) -> None:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def hear(event, args):
+    def hear(event: str, args: tuple[Any, ...]) -> None:
         if event == "open" and args and isinstance(args[0], (bytes, str)):
             opened = os.fsencode(args[0])
             if b"/archive/" in opened and b"/store/" not in opened:
@@ -120,10 +124,10 @@ def _write_reads_down(path):
     sys.addaudithook(hear)
 
 
-def _write_calls_down(path):
+def _write_calls_down(path: str) -> None:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def hear(event, args):
+    def hear(event: str, args: tuple[Any, ...]) -> None:
         if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
             wanted = args[1][0] if isinstance(args[1], tuple) else None  # else a socket file's path
         elif event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):

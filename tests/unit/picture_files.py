@@ -7,6 +7,8 @@ import importlib.util
 import io
 import struct
 import zlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,12 @@ from PIL import Image
 from model.images.decoding import decode
 
 WHITE, BLACK, RED, GREEN, BLUE = (255, 255, 255), (0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)
-LOSSLESS = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}, "AVIF": {"quality": 95}, "HEIF": {"quality": 95}}
+LOSSLESS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95},
+    "WEBP": {"lossless": True},
+    "AVIF": {"quality": 95},
+    "HEIF": {"quality": 95},
+}
 FORMATS = {
     "jpeg": "JPEG",
     "png": "PNG",
@@ -41,7 +48,7 @@ def need(name: str) -> None:
         module.register_heif_opener()
 
 
-def encode(image: Image.Image, pillow_format: str, **options: object) -> bytes:
+def encode(image: Image.Image, pillow_format: str, **options: Any) -> bytes:
     """The bytes of a picture file."""
     file = io.BytesIO()
     image.save(file, pillow_format, **{**LOSSLESS.get(pillow_format, {}), **options})
@@ -75,7 +82,7 @@ def corners(image: Image.Image) -> list[tuple[int, ...]]:
     return [image.getpixel(place) for place in ((4, 4), (right, 4), (4, bottom), (right, bottom))]  # type: ignore[misc]
 
 
-def near(found: list[tuple[int, ...]], wanted: list[tuple[int, ...]], by: int = 12) -> bool:
+def near(found: Sequence[tuple[int, ...]], wanted: Sequence[tuple[int, ...]], by: int = 12) -> bool:
     """Whether colours agree but for the losses of a format."""
     return bool(np.abs(np.subtract(found, wanted, dtype=int)).max() <= by)
 
@@ -84,7 +91,8 @@ def pixels(data: bytes) -> list[list[int]]:
     """The first row of a decoded picture, whose mode must be RGB."""
     picture = decode(data)
     assert picture.mode == "RGB"
-    return np.asarray(picture)[0].tolist()
+    row: list[list[int]] = np.asarray(picture)[0].tolist()
+    return row
 
 
 def grey(*tones: int) -> list[list[int]]:

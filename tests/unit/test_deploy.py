@@ -235,6 +235,6 @@ def test_units_are_what_systemd_takes(path: Path, tmp_path: Path) -> None:
         pytest.skip("systemd-analyze is not installed; all but its own check is done")
     copy = tmp_path / path.name.replace("@", "@0")
     copy.write_text(path.read_text().replace(program, "/bin/true"))
-    verify = ["systemd-analyze", "verify", "--man=no", copy]
+    verify = ["systemd-analyze", "verify", "--man=no", str(copy)]
     result = subprocess.run(verify, capture_output=True, text=True, check=False)
     assert result.returncode == 0 and path.stem.split("@")[0] not in result.stderr, result.stderr

@@ -49,7 +49,7 @@ def test_what_fades_in_is_seen(pillow_format: str, colour: str) -> None:
     assert away(decode(data), drawn()) < 12
     still = encode(drawn(), "PNG")
     for major_version in (1, 2):
-        way = Preprocessing("pad", 96, major_version=major_version)  # type: ignore[arg-type]
+        way = Preprocessing("pad", 96, major_version=major_version)
         assert np.abs(way.read(data).astype(int) - way.read(still)).mean() < 12
 
 

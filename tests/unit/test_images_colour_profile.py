@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_both_ways_read_cmyk_alike(pillow_format: str) -> None:
 
 
 def _srgb(linear: float) -> int:
-    return round(255 * (1.055 * linear ** (1 / 2.4) - 0.055))
+    return round(255 * (1.055 * math.pow(linear, 1 / 2.4) - 0.055))
 
 
 @pytest.mark.parametrize("mode", ["L", "LA"])

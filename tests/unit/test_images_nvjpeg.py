@@ -7,7 +7,7 @@ import logging
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -92,7 +92,7 @@ def test_embeddings_are_near(jpegs: NvJpegDecoder) -> None:
     assert cosines.mean() >= 0.999 and cosines.min() >= 0.995
 
 
-UNUSUAL = {
+UNUSUAL: dict[str, Callable[[], bytes]] = {
     "progressive": lambda: encode(picture(1), progressive=True),
     "CMYK": lambda: encode(picture(1).convert("CMYK")),
     "RGB": lambda: encode(picture(1), keep_rgb=True),

@@ -65,7 +65,7 @@ def test_unknown_version_is_refused(version: str) -> None:
 def test_shape_and_type(fit: Fit, size_px: int, width: int, height: int) -> None:
     """Whatever its shape, a picture becomes a square of that side, three bytes a pixel."""
     square = Preprocessing(fit, size_px)(Image.new("RGB", (width, height), BLUE))
-    assert (square.shape, square.dtype) == ((size_px, size_px, 3), np.uint8)
+    assert square.shape == (size_px, size_px, 3) and square.dtype == np.uint8
 
 
 @given(st.integers(1, 300), st.integers(1, 300))

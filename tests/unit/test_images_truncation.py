@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import UnreadablePicture
@@ -16,7 +18,7 @@ from model.images.preprocessing import Preprocessing
 from model.synthesis import Identity, draw
 from tests.unit.picture_files import encode
 
-JPEGS = {
+JPEGS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "progressive": {"progressive": True},
     "4:4:4": {"subsampling": "4:4:4"},
@@ -107,7 +109,7 @@ def test_wherever_it_is_cut_both_ways_agree(kind: str, data: st.DataObject) -> N
     """A picture by both, or one reason by both; what is read is near the whole one."""
     whole = _small(kind)
     cut = whole[: data.draw(st.integers(3, len(whole)), label="cut at")]
-    outcomes = []
+    outcomes: list[NDArray[np.uint8] | str] = []
     for way in WAYS:
         try:
             outcomes.append(way.read(cut))

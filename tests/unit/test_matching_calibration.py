@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model.errors import EvaluationError
 from model.images.preprocessing import Preprocessing
@@ -16,7 +17,7 @@ from model.network.weights_file import WeightsInfo
 INFO = WeightsInfo("d1", "resnet18-linear", 8, Preprocessing(), 0.4)
 
 
-def references(characters: int, pictures: int, noise: float = 0.3) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def references(characters: int, pictures: int, noise: float = 0.3) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Unit vectors around a centre per character."""
     rng = np.random.default_rng(1)
     labels = np.repeat(np.arange(characters), pictures)

@@ -18,7 +18,8 @@ Floats = NDArray[np.float32]
 def unit_rows(seed: int, count: int, dimension: int) -> Floats:
     """Random points on the unit sphere."""
     rows = np.random.default_rng(seed).normal(size=(count, dimension))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    unit: NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def plain_cosine(one: Floats, other: Floats) -> float:
@@ -44,7 +45,7 @@ def test_cosine_distances_equal_the_formula(seed: int, queries: int, references:
     """Every pair's distance is that of the formula, in its place."""
     one, other = unit_rows(seed, queries, dimension), unit_rows(seed + 1, references, dimension)
     found = cosine_distances(one, other)
-    assert (found.shape, found.dtype) == ((queries, references), np.float32)
+    assert found.shape == (queries, references) and found.dtype == np.float32
     for i in range(queries):
         for j in range(references):
             assert found[i, j] == pytest.approx(plain_cosine(one[i], other[j]), abs=1e-6)
@@ -83,7 +84,7 @@ def test_character_distances_equal_plain_loops(seed: int, queries: int, counts: 
     distances = np.random.default_rng(seed).uniform(0, 2, (queries, sum(counts))).astype(np.float32)
     starts = np.array([sum(counts[:i]) for i in range(len(counts))], np.int64)
     found = character_distances(distances, starts, match)
-    assert (found.shape, found.dtype) == ((queries, len(counts)), np.float32)
+    assert found.shape == (queries, len(counts)) and found.dtype == np.float32
     for i in range(queries):
         for j, (start, count) in enumerate(zip(starts, counts, strict=True)):
             own = [float(distance) for distance in distances[i, start : start + count]]

@@ -91,7 +91,8 @@ def pictures(draw: st.DrawFn) -> Floats:
     """A few embeddings in three dimensions."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rows = random.normal(size=(draw(st.integers(0, 4)), 3))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    unit: NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 distances = st.floats(0, 2, allow_nan=False).map(lambda value: round(value, 3))

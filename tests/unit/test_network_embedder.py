@@ -55,7 +55,7 @@ def test_unit_length(embedder: Embedder, pictures: NDArray[np.uint8]) -> None:
     """Each embedding is float32 and has unit length; black and white pictures too."""
     plain = np.stack([np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 255, np.uint8)])
     vectors = embedder.embed(np.concatenate([pictures, plain]))
-    assert (vectors.shape, vectors.dtype) == ((13, 16), np.float32)
+    assert vectors.shape == (13, 16) and vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0, abs=1e-6)
 
 
@@ -85,7 +85,7 @@ def test_size_of_batches_is_nothing(batch: int, embedder: Embedder, weights: Pat
 def test_no_picture(embedder: Embedder) -> None:
     """No pictures, no vectors, and still their dimension."""
     vectors = embedder.embed(np.empty((0, 32, 32, 3), np.uint8))
-    assert (vectors.shape, vectors.dtype) == ((0, 16), np.float32)
+    assert vectors.shape == (0, 16) and vectors.dtype == np.float32
 
 
 def test_equals_the_plain_network(embedder: Embedder, pictures: NDArray[np.uint8], weights: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ def _with(kept: dict[str, Any], **values: Any) -> dict[str, Any]:
     return {**kept, "seen": {**kept["seen"], "layer3.0.inner": {**kept["seen"]["layer3.0.inner"], **values}}}
 
 
-BROKEN = {
+BROKEN: dict[str, Callable[[dict[str, Any]], object]] = {
     "nothing": lambda kept: b"",
     "half": lambda kept: json.dumps(kept).encode()[:5000],
     "no text": lambda kept: b"\xff\xfe\x00",

@@ -45,7 +45,7 @@ def test_a_refused_pass_leaves_an_undone_run_undone(
     """A reduce that is refused begins no pass and does not make an undone run look done."""
     dispatcher = Dispatcher(Store(tmp_path / "store"), cast(Any, None), 256)
     with pytest.raises(BadRequest, match=message):
-        dispatcher.assign_again(undone, options, tmp_path / references)
+        dispatcher.assign_again(undone, options, str(tmp_path / references))
     assert undone.marked("undone")
     assert undone.passes == [1]
 

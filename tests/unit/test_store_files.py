@@ -48,6 +48,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_bytes() == b"old" and not unfinished(tmp_path)
 
 
+def _write_number(temporary: Path, number: int) -> None:
+    temporary.write_text(str(number))
+
+
 @pytest.mark.parametrize("dies_at", range(5))
 def test_of_several_files_the_first_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int) -> None:
     """Wherever it ends between them there is no gap, and nothing unfinished."""
@@ -61,10 +65,10 @@ def test_of_several_files_the_first_stand(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "replace", dies)
     with pytest.raises(KeyboardInterrupt):
-        new_files(paths, lambda temporary, number: temporary.write_text(str(number)) and None)
+        new_files(paths, _write_number)
     monkeypatch.undo()
     assert [path.name for path in sorted(tmp_path.iterdir())] == [str(n) for n in range(dies_at)]
-    new_files(paths, lambda temporary, number: temporary.write_text(str(number)) and None)
+    new_files(paths, _write_number)
     assert [path.read_text() for path in paths] == [str(n) for n in range(5)] and not unfinished(tmp_path)
 
 

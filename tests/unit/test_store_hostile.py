@@ -181,6 +181,7 @@ def test_results_of_trials(name: str, values: list[Any], tmp_path: Path) -> None
     for value in values:
         (tmp_path / "result.json").write_text(json.dumps({"schema": 1, "eer": 0.1, "error": "", name: value}))
         told(lambda: trial.result, tmp_path / "result.json")
+    config: object
     for config in (None, [], "x"):
         (tmp_path / "trial.json").write_text(json.dumps({"schema": 1, "config": config}))
         told(lambda: trial.config, tmp_path / "trial.json")

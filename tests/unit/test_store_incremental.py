@@ -74,7 +74,10 @@ def test_known_files_are_those_of_a_plain_table(
     """Moving along two sorted scans finds exactly what looking up name, size and time in a table does."""
     part, truth = _earlier(tmp_path_factory.mktemp("part"), earlier, chunk_size)
     scan = {**{name: value for name, value in earlier.items() if name not in new}, **new}
-    listed = sorted((Listed(path, *scan[path, member][:2], member) for path, member in scan), key=lambda f: f.sort_key)
+    listed = sorted(
+        (Listed(path, scan[path, member][0], scan[path, member][1], member) for path, member in scan),
+        key=lambda f: f.sort_key,
+    )
     known = UnchangedFiles(part)  # type: ignore[arg-type]
     for file in listed:
         found = truth.get((file.path, file.member))

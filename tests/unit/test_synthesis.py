@@ -105,7 +105,8 @@ def test_pictures_of_a_character_are_alike() -> None:
 
 def _mean(seed: int, picture: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     pixels = np.asarray(draw(Identity.from_seed(seed), picture, 32, "gentle"), dtype=float)
-    return pixels[8:24, 8:24].mean(axis=(0, 1))
+    mean: np.ndarray[tuple[int], np.dtype[np.float64]] = pixels[8:24, 8:24].mean(axis=(0, 1))
+    return mean
 
 
 def test_identity_is_a_value() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from store.file_operation import Operation
 from store.journal import Journal
+from tests.unit.calls import recorded
 from tests.unit.dying import Died
 from tests.unit.sites import Site
 from workers.fileops.staging import STAGED, Staging
@@ -46,11 +47,11 @@ def expected(site: Site) -> dict[str, bytes]:
 
 def test_the_cost_of_opening_and_waiting_does_not_grow(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many members are placed and taken back."""
-    opened: list[object] = []
-    waits: list[int] = []
+    opened: list[tuple[object, ...]] = []
+    waits: list[tuple[object, ...]] = []
     init, fsync = zipfile.ZipFile.__init__, os.fsync
-    monkeypatch.setattr(zipfile.ZipFile, "__init__", lambda *args: opened.append(args) or init(*args))
-    monkeypatch.setattr(os, "fsync", lambda descriptor: waits.append(descriptor) or fsync(descriptor))
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", recorded(init, opened))
+    monkeypatch.setattr(os, "fsync", recorded(fsync, waits))
     run = site.run()
     before = len(waits)
     _, tally = site.place(run, "hardlink", wants(site))

@@ -181,13 +181,14 @@ def die() -> None:
     raise Died
 
 
-def saves(path: Path) -> Callable[[], None]:
+def saves(path: Path, then: Callable[[], None] = lambda: None) -> Callable[[], None]:
     """A person saves a file under a name, as editors do: written beside it, then renamed over it."""
     rename = os.replace
 
     def save() -> None:
         beside = put(path.parent.parent / "editor", b"my remarks")
         rename(beside, path)
+        then()
 
     return save
 
@@ -211,7 +212,7 @@ def test_a_report_saved_at_any_moment_stays(
     report = written(journal, "after")
     happens = {saved_at: saves(output / "report.csv")}
     if dies_after == 0:
-        happens[saved_at] = lambda save=happens[saved_at]: (save(), die())[0]  # type: ignore[misc]
+        happens[saved_at] = saves(output / "report.csv", then=die)
     elif dies_after is not None:
         happens[saved_at + dies_after] = die
     with monkeypatch.context() as patch, contextlib.suppress(Died):

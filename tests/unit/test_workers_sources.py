@@ -18,6 +18,7 @@ from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from store.file_operation import Action, Image, Operation
 from store.listing import Listed
 from store.roots import Roots
+from tests.unit.calls import recorded
 from tests.unit.trees import put
 from workers.fileops.copy import member_digest
 from workers.safe_open import find_member, open_archive
@@ -256,9 +257,9 @@ def test_the_directory_of_an_archive_file_is_read_once(
     root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its members are asked for one by one, by many threads and tasks; nothing is held open in between."""
-    opened: list[object] = []
+    opened: list[tuple[object, ...]] = []
     of_class = zipfile.ZipFile.__init__
-    monkeypatch.setattr(zipfile.ZipFile, "__init__", lambda *args: opened.append(args) or of_class(*args))
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", recorded(of_class, opened))
     names = [f"{n}.png" for n in range(50)]
     with monkeypatch.context() as plain:
         plain.setattr(zipfile.ZipFile, "__init__", of_class)
