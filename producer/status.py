@@ -20,12 +20,12 @@ from tasks.worker_registry import LiveWorker
 if TYPE_CHECKING:
     from tasks.queue_client import Queue  # loads Redis, which a run that has ended needs no more
 
-__all__ = ["SILENT_S", "RunState", "RunStatus", "StatusReader", "read_status"]
+__all__ = ["FAR_S", "SILENT_S", "RunState", "RunStatus", "StatusReader", "describe_references", "read_status"]
 
 SILENT_S = 120.0
 """A chunk takes seconds to a minute. When none was done for so long, a worker may have died with some in hand."""
 
-_FAR_S = 3.0
+FAR_S = 3.0
 """How often a store in object storage is looked at while a run goes on."""
 
 _SOON_S = 1.0
@@ -182,7 +182,7 @@ class StatusReader:
         read = live is None or live.complete
         if before is None or not self._far:
             before = _unchanging(run, number, before)
-        elif time.monotonic() - before.read_s < (_SOON_S if placed else _FAR_S):
+        elif time.monotonic() - before.read_s < (_SOON_S if placed else FAR_S):
             return before
         elif self._queue is not None and live is not None and self._queue.ledger.known(run.id, number + 1):
             before = _unchanging(run, run.last_pass.number, None)
@@ -259,12 +259,12 @@ def _unchanging(run: Run, number: int, before: _Files | None) -> _Files:
     return _Files(
         spec=run.spec if before is None else before.spec,
         number=number,
-        characters=_references(spec.characters),
+        characters=describe_references(spec.characters),
         rule=_rule(spec),
     )
 
 
-def _references(names: list[str]) -> str:
+def describe_references(names: list[str]) -> str:
     """`14 characters of 2 series, 1 folder of negatives`; series are told by the slash in a name."""
     negatives = sum(map(is_negative, names))
     series = {name.rpartition("/")[0] for name in names if "/" in name and not is_negative(name)}

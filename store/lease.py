@@ -15,17 +15,21 @@ import time
 from store.errors import JournalBusy, StoreError
 from store.object_storage import delete_object, object_age_s, read_object, replace_object, stat_object
 
-__all__ = ["Lease", "lease_note"]
+__all__ = ["AWAY_S", "HELD_S", "LEFT_BEHIND_S", "POLL_S", "RENEW_S", "Lease", "lease_note"]
 
-_RENEW_S = 3.0
-_HELD_S = 10.0
+RENEW_S = 3.0
+"""How often the holder renews it."""
+
+HELD_S = 10.0
 """So long after a renewal the holder is sure of it, and goes on only then."""
 
-_LEFT_BEHIND_S = 20.0
-"""An object that was not renewed for so long has lost its holder; well above `_HELD_S`."""
+LEFT_BEHIND_S = 20.0
+"""An object that was not renewed for so long has lost its holder; well above `HELD_S`."""
 
-_POLL_S = 0.5
-_AWAY_S = 120.0
+POLL_S = 0.5
+"""How often the others look."""
+
+AWAY_S = 120.0
 """How long the holder waits for a storage that does not answer."""
 
 
@@ -36,7 +40,7 @@ def lease_note(path: bytes) -> bytes | None:
         OSError: The storage does not answer, or refuses us.
     """
     age_s = object_age_s(path)
-    if age_s is None or age_s > _LEFT_BEHIND_S:
+    if age_s is None or age_s > LEFT_BEHIND_S:
         return None
     with contextlib.suppress(FileNotFoundError):
         return read_object(path).split(b" ", 2)[-1]
@@ -51,7 +55,7 @@ class Lease:
 
         Args:
             path: The object that stands for it.
-            wait_s: How long to wait for a holder that lives. One that died costs `_LEFT_BEHIND_S`.
+            wait_s: How long to wait for a holder that lives. One that died costs `LEFT_BEHIND_S`.
             note: What `lease_note` tells others about the holder.
 
         Raises:
@@ -76,11 +80,11 @@ class Lease:
             JournalBusy: Another process has taken it.
             StoreError: The storage does not answer.
         """
-        limit_s = time.monotonic() + _AWAY_S
+        limit_s = time.monotonic() + AWAY_S
         while not self._lost and time.monotonic() > self._sure_until_s:
             if time.monotonic() > limit_s:
-                raise StoreError(f"{self._where}: the storage has not answered for {_AWAY_S:.0f} s")
-            time.sleep(_POLL_S)
+                raise StoreError(f"{self._where}: the storage has not answered for {AWAY_S:.0f} s")
+            time.sleep(POLL_S)
         if self._lost:
             raise JournalBusy(f"another process places files in {self._where} now; this one stops")
 
@@ -105,22 +109,22 @@ class Lease:
             if tag != last or first is None:
                 first, last, since_s = first or tag, tag, time.monotonic()
             lives = last != first
-            if tag is None or time.monotonic() - since_s > _LEFT_BEHIND_S:
+            if tag is None or time.monotonic() - since_s > LEFT_BEHIND_S:
                 with contextlib.suppress(FileExistsError, FileNotFoundError):  # somebody else was quicker
                     return self._write(tag)
             elif lives and time.monotonic() > limit_s:
                 raise JournalBusy(f"another process is placing files in {self._where}; wait for it to finish")
-            time.sleep(_POLL_S)
+            time.sleep(POLL_S)
 
     def _write(self, tag: str | None) -> str:
         began_s = time.monotonic()
         self._count += 1
         tag = replace_object(self._path, b"%s %d %s" % (self._name, self._count, self._note), tag)
-        self._sure_until_s = began_s + _HELD_S
+        self._sure_until_s = began_s + HELD_S
         return tag
 
     def _keep(self) -> None:
-        while not self._ended.wait(_RENEW_S):
+        while not self._ended.wait(RENEW_S):
             try:
                 self._tag = self._write(self._tag)
             except (FileExistsError, FileNotFoundError):

@@ -6,7 +6,7 @@ import ctypes
 import errno
 import os
 
-__all__ = ["rename_no_replace"]
+__all__ = ["rename_no_replace", "renameat2"]
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -47,13 +47,13 @@ def _rename_exclusively(source: bytes, target: bytes) -> bool:
         FileExistsError: It is taken.
         OSError: It cannot be renamed.
     """
-    failed = _renameat2(source, target)
+    failed = renameat2(source, target)
     if failed and failed not in _NOT_HERE:
         raise OSError(failed, os.strerror(failed), source, None, target)
     return not failed
 
 
-def _renameat2(source: bytes, target: bytes) -> int:
+def renameat2(source: bytes, target: bytes) -> int:
     """Call the kernel; return its error, 0 for none."""
     library = ctypes.CDLL(None, use_errno=True)
     try:

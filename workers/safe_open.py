@@ -31,6 +31,7 @@ from workers.archive_members import name_members
 
 __all__ = [
     "BROKEN_ARCHIVE",
+    "TRUSTED_S",
     "ArchiveFile",
     "LeadsOut",
     "NotAFile",
@@ -45,7 +46,7 @@ _KEPT = 8
 _KEPT_ENTRIES = 200_000
 """Archive files whose directories are kept, and how many entries these may have: about 100 MB."""
 
-_TRUSTED_S = 5.0
+TRUSTED_S = 5.0
 """For so long an object in storage counts as unchanged."""
 
 BROKEN_ARCHIVE = (
@@ -253,7 +254,7 @@ class _Directories:
         _need_inside(path, roots)
         kept = self._kept.get(path)
         now_s = time.monotonic()
-        if kept is None or now_s - kept.asked_s > _TRUSTED_S:
+        if kept is None or now_s - kept.asked_s > TRUSTED_S:
             seen = stat_object(path)
             if kept is None or seen != kept.identity:
                 kept = self._with(path, open_object(path), seen)

@@ -30,19 +30,21 @@ from model.images.jpeg import plain_pixels
 from model.images.preprocessing import Jpegs, Preprocessing
 from model.synthesis import Identity, draw
 
-__all__ = ["TOGETHER", "NvJpegDecoder", "nvjpeg_if_faster"]
+__all__ = ["MOST_PIXELS", "PATIENCE", "SAMPLE_PX", "TOGETHER", "NvJpegDecoder", "nvjpeg_if_faster"]
 
 TOGETHER = 32
 """Pictures in one batch at most; so many threads should be waiting for theirs."""
 
-_MOST_PIXELS = 1 << 25
+MOST_PIXELS = 1 << 25
 """Of a batch: 100 MB as bytes, and 200 MB for the one in work in half precision, if it is the only one."""
 
-_PATIENCE = 8
+PATIENCE = 8
 """After so many failures in a row nothing more is asked of the GPU."""
 
 _LIMIT_S = 60.0
-_SAMPLE_PX = 1536
+SAMPLE_PX = 1536
+"""The longer side of the pictures by which both ways are compared."""
+
 _NEAR = 3.0
 """By how much of 255 the squares of both ways may differ in the mean; the broken ones that are feared differ by 50."""
 
@@ -79,7 +81,7 @@ class NvJpegDecoder:
     def __call__(self, data: bytes, target: tuple[int, int]) -> Image.Image | None:
         """The picture, scaled as `Jpegs` says, in mode RGB; None where Pillow should read it."""
         pixels = plain_pixels(data)
-        if pixels is None or pixels > _MOST_PIXELS or self._failures >= _PATIENCE:
+        if pixels is None or pixels > MOST_PIXELS or self._failures >= PATIENCE:
             return None
         asked = _Asked(torch.from_numpy(np.frombuffer(data, np.uint8).copy()), pixels, target)
         with self._changed:
@@ -88,6 +90,11 @@ class NvJpegDecoder:
             self._waiting.append(asked)
             self._changed.notify()
         return asked.answer.result()
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures wait for a batch."""
+        return len(self._waiting)
 
     def close(self) -> None:
         """Answer those who wait, and end. Whoever asks later is answered None."""
@@ -110,7 +117,7 @@ class NvJpegDecoder:
     def _next(self) -> list[_Asked]:
         """What waits, as far as a batch goes; nothing at the end."""
         batch: list[_Asked] = []
-        room = _MOST_PIXELS
+        room = MOST_PIXELS
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             while self._waiting and len(batch) < TOGETHER and self._waiting[0].pixels <= room:
@@ -120,8 +127,8 @@ class NvJpegDecoder:
 
     def _fail(self, error: Exception) -> None:
         self._failures += 1
-        if self._failures in (1, _PATIENCE):
-            way = "for good" if self._failures == _PATIENCE else "for these pictures"
+        if self._failures in (1, PATIENCE):
+            way = "for good" if self._failures == PATIENCE else "for these pictures"
             reason = (str(error) or type(error).__name__).partition("\n")[0]
             _log.warning("action=gpu_jpegs fallback=host what=%s error=%s", way.replace(" ", "_"), reason)
 
@@ -201,7 +208,7 @@ def _samples() -> list[bytes]:
     """Drawn pictures with grain: in colour by each subsampling, and grey."""
     files = []
     for n, subsampling in enumerate(("4:2:0", "4:2:2", "4:4:4", None)):
-        drawn = draw(Identity.from_seed(n), n, size_px=_SAMPLE_PX // 3, aspect=0.75)
+        drawn = draw(Identity.from_seed(n), n, size_px=SAMPLE_PX // 3, aspect=0.75)
         drawn = drawn.resize((3 * drawn.width, 3 * drawn.height), Image.Resampling.BICUBIC)
         grain = np.random.default_rng(n).normal(0, 4, (drawn.height, drawn.width, 1)).astype(np.int16)
         picture = Image.fromarray((np.asarray(drawn) + grain).clip(0, 255).astype(np.uint8))

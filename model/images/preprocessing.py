@@ -95,7 +95,7 @@ class Preprocessing:
             return jpegs and jpegs(data, self._target(size))
 
         try:
-            stored = read(data, limits=limits, shrink=self._shrink, scaled=scaled)
+            stored = read(data, limits=limits, shrink=self.shrink, scaled=scaled)
         except UnreadablePicture:
             return self(decode(data, limits=limits))  # so that a broken file has one outcome and one reason
         small = _small_in_srgb(stored) if stored.scaled else self._scaled(stored.image, stored.size, stored.conversion)
@@ -105,7 +105,7 @@ class Preprocessing:
         """Make the square of an upright RGB picture: `(size_px, size_px, 3)` uint8, antialiased bilinear."""
         return self._framed(self._scaled(picture, picture.size))
 
-    def _shrink(self, size: tuple[int, int]) -> int:
+    def shrink(self, size: tuple[int, int]) -> int:
         """By how much a reader may divide the sides of a picture, so that enough is left to scale with care."""
         side = min(size) if self.fit == "stretch" else max(size)
         return next((factor for factor in (8, 4, 2) if side >= factor * _GAP * self.size_px), 1)

@@ -27,11 +27,11 @@ from model.network.engine import Engine, PendingBatch
 from model.network.resnet18 import Network
 from model.network.torch_engine import FoldedNetwork, colours_of
 
-__all__ = ["CudaEngine"]
+__all__ = ["BATCHES", "CudaEngine"]
 
 _KINDS = {"auto": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
-_BATCHES = (32, 64, 128, 256)
+BATCHES = (32, 64, 128, 256)
 """Tried from the smallest on, as far as memory goes."""
 
 _WORTH = 1.1
@@ -71,7 +71,7 @@ class CudaEngine(Engine):
         self._network = FoldedNetwork(network.eval(), kind, "cuda")
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
             self._fused = self._fuses(size_px)
-            slots = self._choose((batch,) if batch else _BATCHES, size_px)
+            slots = self._choose((batch,) if batch else BATCHES, size_px)
         torch.cuda.empty_cache()  # what the other sizes took
         self.batch = slots[0].batch
         self._turns = itertools.cycle(slots)

@@ -39,7 +39,16 @@ from model.network.architecture import ARCHITECTURE, colours_in
 if TYPE_CHECKING:
     from model.network.resnet18 import Network
 
-__all__ = ["DEFAULT_WEIGHTS", "WeightsInfo", "load_network", "load_tensors", "read_info", "save_network"]
+__all__ = [
+    "DEFAULT_WEIGHTS",
+    "WeightsInfo",
+    "load_network",
+    "load_tensors",
+    "metadata_of",
+    "read_info",
+    "save_network",
+    "tensor_digest",
+]
 
 DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "default.safetensors"
 """The weights that the package ships."""
@@ -140,7 +149,7 @@ def load_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], WeightsInfo]:
         raise WeightsError(f"{path}: its tensors do not fit {info.architecture} ({error})") from error
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror or error}") from error
-    if _digest(tensors.items()) != info.digest:
+    if tensor_digest(tensors.items()) != info.digest:
         raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
     return {
         name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in tensors.items()
@@ -194,7 +203,7 @@ def save_network(
         for name, tensor in network.state_dict().items()
     }
     info = WeightsInfo(
-        digest=_digest((name, tensor.numpy()) for name, tensor in tensors.items()),
+        digest=tensor_digest((name, tensor.numpy()) for name, tensor in tensors.items()),
         architecture=network.architecture,
         dimension=network.dimension,
         preprocessing=preprocessing,
@@ -203,11 +212,12 @@ def save_network(
         recipe=recipe or {},
     )
     # Not safetensors' own writing, which hides the file from everybody else.
-    write_bytes(path, save(tensors, metadata=_metadata(info)))
+    write_bytes(path, save(tensors, metadata=metadata_of(info)))
     return info
 
 
-def _metadata(info: WeightsInfo) -> dict[str, str]:
+def metadata_of(info: WeightsInfo) -> dict[str, str]:
+    """What the header of a weights file holds."""
     return {
         "format": _FORMAT,
         "version": _VERSION,
@@ -221,7 +231,7 @@ def _metadata(info: WeightsInfo) -> dict[str, str]:
     }
 
 
-def _digest(tensors: Iterable[tuple[str, np.ndarray[Any, Any]]]) -> str:
+def tensor_digest(tensors: Iterable[tuple[str, np.ndarray[Any, Any]]]) -> str:
     """sha256 over name, type, shape and bytes of each tensor, in the order of the names."""
     total = hashlib.sha256()
     for name, array in sorted(tensors):

@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from model.training.dataset import DrawnDataset
 
-__all__ = ["AttributeLoss", "AttributeTargets"]
+__all__ = ["SAMPLED_CHARACTERS", "AttributeLoss", "AttributeTargets"]
 
-_SAMPLE = 1000
+SAMPLED_CHARACTERS = 1000
+"""How many characters tell what is usual."""
+
 _COLOURS = ("hair", "hair_second", "eyes", "skin")
 _COLOUR_WEIGHT = 3.0
 
@@ -32,7 +34,7 @@ class AttributeTargets:
 
     def __init__(self, source: DrawnDataset) -> None:
         self._source = source
-        rows = [self._plain(label) for label in range(_SAMPLE)]
+        rows = [self._plain(label) for label in range(SAMPLED_CHARACTERS)]
         self.names = sorted({name for row in rows for name in row})
         table = np.array([[row.get(name, 0.0) for name in self.names] for row in rows])
         self._mean, self._scale = table.mean(axis=0), table.std(axis=0) + 0.05

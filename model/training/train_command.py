@@ -27,11 +27,11 @@ from model.training.tensorboard_log import open_log
 from model.training.trainer import CHECKPOINT, Trainer, steps_of
 from model.training.training_data import TrainingData, open_data
 
-__all__ = ["WEIGHTS", "Request", "device_of", "run_training", "train_by"]
+__all__ = ["FITTED_PICTURES", "WEIGHTS", "Request", "device_of", "run_training", "train_by"]
 
 WEIGHTS = "weights.safetensors"
 
-_FITTED = 2_000
+FITTED_PICTURES = 2_000
 """Pictures by which the colours of a new network are fitted."""
 
 
@@ -136,7 +136,7 @@ def _fit(network: Network, config: Config, data: TrainingData) -> None:
     """Fit the colours of a new network to the first training pictures."""
     if network.colours is None or not is_new(config):
         return
-    pictures = islice((pair for batch in data.plan.batches(0) for pair in batch), _FITTED)
+    pictures = islice((pair for batch in data.plan.batches(0) for pair in batch), FITTED_PICTURES)
     preprocessing = Preprocessing(config.network.fit, config.network.size_px)
     fit_colours(network.colours, data.source, list(pictures), preprocessing)
 

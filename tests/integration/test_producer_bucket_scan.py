@@ -122,7 +122,7 @@ def test_an_archive_file_that_is_replaced_is_read_anew(objects: ObjectServer, mo
             assert len(list(BucketScan(b"s3://art/replaced"))) == 2
     with pytest.raises(TransientFailure):
         sources.read(Listed(b"book.zip", 1, 1, b"0.png"))
-    monkeypatch.setattr("workers.safe_open._TRUSTED_S", -1.0)
+    monkeypatch.setattr("workers.safe_open.TRUSTED_S", -1.0)
     assert sources.read(listed).picture == PNG + tail
 
 

@@ -22,10 +22,10 @@ from tests.objects import ObjectServer
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A holder that died is noticed at once."""
-    monkeypatch.setattr(lease, "_RENEW_S", 0.1)
-    monkeypatch.setattr(lease, "_HELD_S", 1.0)
-    monkeypatch.setattr(lease, "_LEFT_BEHIND_S", 1.5)
-    monkeypatch.setattr(lease, "_POLL_S", 0.05)
+    monkeypatch.setattr(lease, "RENEW_S", 0.1)
+    monkeypatch.setattr(lease, "HELD_S", 1.0)
+    monkeypatch.setattr(lease, "LEFT_BEHIND_S", 1.5)
+    monkeypatch.setattr(lease, "POLL_S", 0.05)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_holder_that_has_lost_the_journal_writes_nothing(
     asleep._lease._ended.set()
     with Journal(output) as journal:
         planned = journal.plan("20261123-0002", copies(output, "b"))
-        monkeypatch.setattr(lease, "_AWAY_S", 0.1)
+        monkeypatch.setattr(lease, "AWAY_S", 0.1)
         time.sleep(1.1)
         with pytest.raises(StoreError):
             sleeper.check()

@@ -78,7 +78,7 @@ def test_what_stands_in_the_file_does_not_reach_a_terminal(tmp_path: Path) -> No
 
 def test_in_object_storage_it_is_a_lease(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A holder that lives is named; of one that was killed the lease is taken over, and until then seen to age."""
-    monkeypatch.setattr(lease, "_POLL_S", 0.05)
+    monkeypatch.setattr(lease, "POLL_S", 0.05)
     path = location("s3://art/locks/one/listing.lock")
     assert lock.holder(path) is None
     with holding(str(path)) as process:
@@ -88,7 +88,7 @@ def test_in_object_storage_it_is_a_lease(objects: ObjectServer, monkeypatch: pyt
                 pass
         finally:
             os.kill(process.pid, signal.SIGKILL)
-    monkeypatch.setattr(lease, "_LEFT_BEHIND_S", 1.0)
+    monkeypatch.setattr(lease, "LEFT_BEHIND_S", 1.0)
     with lock.hold(path, "it") as check:
         check()
         assert (lock.holder(path) or "").startswith(f"process {os.getpid()} on")

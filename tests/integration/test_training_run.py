@@ -80,8 +80,8 @@ def same(one: Path, other: Path) -> bool:
 
 def test_drawn_training_resumes_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopping after two thirds and going on gives the very weights, averages and optimiser state of no stop."""
-    monkeypatch.setattr("model.training.train_command._FITTED", 20)
-    monkeypatch.setattr("model.training.auxiliary_head._SAMPLE", 20)
+    monkeypatch.setattr("model.training.train_command.FITTED_PICTURES", 20)
+    monkeypatch.setattr("model.training.auxiliary_head.SAMPLED_CHARACTERS", 20)
     run_training(Request(None, DRAWN, tmp_path / "whole"))
     short = [*DRAWN, "schedule.steps=4"]
     run_training(Request(None, short, tmp_path / "parts"))

@@ -71,8 +71,8 @@ class BucketSite(Site):
 @pytest.fixture
 def site(objects: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketSite:
     """A site with three pictures, one of them in a comic."""
-    monkeypatch.setattr(lease, "_LEFT_BEHIND_S", 0.5)
-    monkeypatch.setattr(lease, "_POLL_S", 0.05)
+    monkeypatch.setattr(lease, "LEFT_BEHIND_S", 0.5)
+    monkeypatch.setattr(lease, "POLL_S", 0.05)
     made = BucketSite(tmp_path)
     made.prefix = f"s3://art/{uuid4()}/sorted"
     made.add("a.png")

@@ -78,7 +78,7 @@ def _hurry_objects(folder: Path) -> None:
 
     for name in ("write_object", "delete_object"):
         setattr(object_storage, name, _deadly(name, getattr(object_storage, name), folder, _in_the_trees))
-    lease._RENEW_S, lease._HELD_S, lease._LEFT_BEHIND_S = 0.5, 2.0, 3.0
+    lease.RENEW_S, lease.HELD_S, lease.LEFT_BEHIND_S = 0.5, 2.0, 3.0
 
 
 def _set_kill_points(folder: Path) -> None:

@@ -57,19 +57,20 @@ class Sorting:
         spec = RunSpec(str(self.site.archive), str(self.site.output), 1e9, "digest", "v1-pad-32", DIMENSION, "private")
         self.run: Run = self.store.create_run(spec)
         self.run.archive.begin(PartSpec(str(self.site.archive), KEY))
-        names = sorted(self.pictures, key=lambda name: self._listed(name).sort_key)
+        names = sorted(self.pictures, key=lambda name: self.listed(name).sort_key)
         for number, start in enumerate(range(0, len(names), self.chunk)):
             self._write_chunk(number, names[start : start + self.chunk])
         self.begin_pass(1, self.spec)
 
-    def _listed(self, name: str) -> Listed:
+    def listed(self, name: str) -> Listed:
+        """A picture as the scan would list it."""
         path, _, member = name.partition("!/")
         kind = Kind.UNSUPPORTED if name.endswith(".txt") else Kind.PENDING
         reason = self.notes.get(name, "no picture") if kind is Kind.UNSUPPORTED else ""
         return Listed(os.fsencode(path), 1, 1, member.encode(), kind, reason)
 
     def _write_chunk(self, number: int, names: Sequence[str]) -> None:
-        listed = [self._listed(name) for name in names]
+        listed = [self.listed(name) for name in names]
         self.run.archive.add_listing(number, listed)
         reads = []
         for row, name in enumerate(names):

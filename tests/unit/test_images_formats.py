@@ -123,21 +123,3 @@ def test_heic_and_jxl_come_with_the_program(name: str) -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     package = {"heic": "pillow-heif", "jxl": "pillow-jxl-plugin"}[name]
     assert any(requirement.startswith(package) for requirement in project["dependencies"])
-
-
-def test_a_plugin_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a platform without wheels: the kind, and what to install."""
-    import sys
-
-    import model.images.decoding
-
-    need("heic")
-    data = example("heic")
-    model.images.decoding._need_plugin.cache_clear()
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    try:
-        with pytest.raises(UnsupportedPicture, match=r"^not supported: HEIC, which needs: pip install pillow-heif$"):
-            decode(data)
-    finally:
-        monkeypatch.undo()
-        model.images.decoding._need_plugin.cache_clear()

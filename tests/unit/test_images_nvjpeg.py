@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -189,7 +190,7 @@ class Watched:
         self.go = threading.Event()
         self.go.set()
         self.error: Exception | None = None
-        self._plain = torchvision.io.decode_jpeg
+        self.decode = torchvision.io.decode_jpeg
         monkeypatch.setattr(torchvision.io, "decode_jpeg", self)
 
     def __call__(self, files: list[object], **how: object) -> object:
@@ -197,12 +198,12 @@ class Watched:
         assert self.go.wait(60)
         if self.error is not None:
             raise self.error
-        return self._plain(files, **how)
+        return self.decode(files, **how)
 
     def until_waiting(self, jpegs: NvJpegDecoder, count: int) -> None:
         """Return when so many pictures are in work or wait for it."""
         deadline = time.monotonic() + 60
-        while len(jpegs._waiting) + sum(self.batches) < count:
+        while jpegs.waiting + sum(self.batches) < count:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -226,7 +227,7 @@ def test_many_threads_get_their_own_pictures(jpegs: NvJpegDecoder, monkeypatch: 
 def test_pixels_in_work_are_bounded(jpegs: NvJpegDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch takes no more pixels than there is room for; a picture that is larger by itself is left to Pillow."""
     data = encode(picture(1).resize((400, 300)))
-    monkeypatch.setattr(model.images.nvjpeg, "_MOST_PIXELS", 3 * 400 * 300)
+    monkeypatch.setattr(model.images.nvjpeg, "MOST_PIXELS", 3 * 400 * 300)
     watched = Watched(monkeypatch)
     watched.go.clear()
     with ThreadPoolExecutor(10) as pool:
@@ -253,7 +254,7 @@ def test_a_failure_leaves_the_pictures_to_pillow(
     watched.error = RuntimeError("gone")
     for _ in range(20):
         assert same(QUICK.read(data, jpegs=jpegs), QUICK.read(data))
-    assert len(watched.batches) == 2 + model.images.nvjpeg._PATIENCE
+    assert len(watched.batches) == 2 + model.images.nvjpeg.PATIENCE
     assert len(caplog.records) == 3 and "for_good" in caplog.text
 
 
@@ -267,14 +268,10 @@ class Times:
     """Stands in for the clock of the comparison: what one turn took on the host and on the device."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, host_s: float, device_s: float) -> None:
-        plain = model.images.nvjpeg._read
-
-        def read(way: Preprocessing, files: list[bytes], threads: int, found: NvJpegDecoder | None) -> object:
-            squares, _ = plain(way, files, threads, found)
-            return squares, device_s if found else host_s
-
-        monkeypatch.setattr(model.images.nvjpeg, "_read", read)
-        monkeypatch.setattr(model.images.nvjpeg, "_SAMPLE_PX", 450)
+        turns = (1.0, host_s, device_s)  # the first is a trial
+        clock = iter([moment for took_s in turns for moment in (0.0, took_s)])
+        monkeypatch.setattr(model.images.nvjpeg, "time", SimpleNamespace(perf_counter=clock.__next__))
+        monkeypatch.setattr(model.images.nvjpeg, "SAMPLE_PX", 450)
 
 
 @pytest.mark.parametrize(("host_s", "device_s"), [(2.0, 1.0), (1.0, 2.0)])
@@ -302,10 +299,10 @@ def test_a_device_that_does_not_work_is_left_alone(
     if what == "error":
         watched.error = RuntimeError("decode_jpegs_cuda: torchvision not compiled with nvJPEG support")
     elif what == "other pixels":
-        plain = model.images.nvjpeg._scaled
-        monkeypatch.setattr(model.images.nvjpeg, "_scaled", lambda picture, target: 255 - plain(picture, target))
+        plain = watched.decode
+        monkeypatch.setattr(watched, "decode", lambda files, **how: [255 - one for one in plain(files, **how)])
     else:
-        monkeypatch.setattr(watched, "_plain", None)
+        monkeypatch.setattr(watched, "decode", None)
     with caplog.at_level(logging.INFO):
         assert nvjpeg_if_faster(QUICK, 2, "cpu") is None
     assert "use=host" in caplog.text

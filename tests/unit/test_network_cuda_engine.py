@@ -138,7 +138,7 @@ def test_too_many_pictures_are_refused(shipped: CudaEngine) -> None:
 
 def test_a_batch_that_does_not_fit_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Out of memory at a size: the one before it stays, and works."""
-    monkeypatch.setattr("model.network.cuda_engine._BATCHES", (4, 4096))
+    monkeypatch.setattr("model.network.cuda_engine.BATCHES", (4, 4096))
     network, info = load_network(DEFAULT_WEIGHTS)
     torch.cuda.empty_cache()
     _, total = torch.cuda.mem_get_info()
@@ -208,7 +208,7 @@ def test_embeddings_of_jpegs_are_near(jpegs: NvJpegDecoder, fit: str) -> None:
     way = Preprocessing(fit, 96)  # type: ignore[arg-type]
     with ThreadPoolExecutor(8) as pool:
         squares = list(pool.map(lambda data: way.read(data, jpegs=jpegs), named.values()))
-    assert jpegs.decoded == sum(way._shrink(size_of(data)) > 1 for data in named.values()) > 20
+    assert jpegs.decoded == sum(way.shrink(size_of(data)) > 1 for data in named.values()) > 20
     wanted = [Preprocessing(fit, 96, major_version=1).read(data) for data in named.values()]  # type: ignore[arg-type]
     embedder = Embedder.load(DEFAULT_WEIGHTS)
     cosines = np.einsum("nd,nd->n", embedder.embed(np.stack(squares)), embedder.embed(np.stack(wanted)))

@@ -134,12 +134,12 @@ def test_tensors_that_do_not_fit(weights: Path, tmp_path: Path) -> None:
     """A missing or misshapen tensor is told with the file's name, not found at the first picture."""
     from safetensors.numpy import save_file
 
-    from model.network.weights_file import _digest, _metadata, read_info
+    from model.network.weights_file import metadata_of, read_info, tensor_digest
 
     tensors = load_file(weights)
     for name in ("trunk.layer2.0.conv1.weight", "head.bias"):
         for broken in ({k: v for k, v in tensors.items() if k != name}, {**tensors, name: tensors[name][:-1]}):
-            metadata = {**_metadata(read_info(weights)), "digest": _digest(broken.items())}
+            metadata = {**metadata_of(read_info(weights)), "digest": tensor_digest(broken.items())}
             save_file(broken, tmp_path / "broken.safetensors", metadata)
             with pytest.raises(WeightsError, match=rf"broken.*do not fit {ARCHITECTURE}"):
                 load_engine(tmp_path / "broken.safetensors", threads=1)

@@ -22,7 +22,7 @@ from model.network.embedder import Embedder
 from model.network.engine import Precision
 from model.network.int8_products import kernel_bits, quick, shown_flags
 from model.network.openvino_runtime import ov
-from model.network.weights_file import DEFAULT_WEIGHTS, _digest, _metadata, read_info
+from model.network.weights_file import DEFAULT_WEIGHTS, metadata_of, read_info, tensor_digest
 from model.synthesis import Identity, draw
 
 needs_bytes = pytest.mark.skipif(not quick(shown_flags()), reason="int8 is not quick on this processor")
@@ -70,7 +70,7 @@ def shipped_tensors() -> dict[str, NDArray[Any]]:
 
 def save_tensors(tensors: dict[str, NDArray[Any]], path: Path) -> Path:
     """As a weights file that says of itself what the shipped one says."""
-    metadata = {**_metadata(read_info(DEFAULT_WEIGHTS)), "digest": _digest(tensors.items())}
+    metadata = {**metadata_of(read_info(DEFAULT_WEIGHTS)), "digest": tensor_digest(tensors.items())}
     path.write_bytes(save(tensors, metadata))
     return path
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from model.dataset.reserved_folders import is_negative
 from model.dataset.scan import scan_folders
 from producer.references import find_references
-from producer.status import _references
+from producer.status import describe_references
 from tests.unit.test_producer_references import labelled, pictures, refused
 
 
@@ -110,4 +110,4 @@ def test_a_data_set_has_the_same_characters(folders: set[str]) -> None:
 )
 def test_what_was_understood_is_said(names: list[str], said: str) -> None:
     """In the summary, in words."""
-    assert _references(names) == said
+    assert describe_references(names) == said

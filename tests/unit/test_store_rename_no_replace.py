@@ -31,7 +31,7 @@ def _no_links(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def _no_exclusive_renames(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system, or a kernel, that cannot refuse a rename because the name is taken."""
-    monkeypatch.setattr(renaming, "_renameat2", lambda source, target: errno.EINVAL)
+    monkeypatch.setattr(renaming, "renameat2", lambda source, target: errno.EINVAL)
 
 
 def appear_before_renaming(monkeypatch: pytest.MonkeyPatch, target: Path) -> None:
@@ -45,7 +45,7 @@ def appear_before_renaming(monkeypatch: pytest.MonkeyPatch, target: Path) -> Non
         return call
 
     monkeypatch.setattr(os, "rename", then(os.rename))
-    monkeypatch.setattr(renaming, "_renameat2", then(renaming._renameat2))
+    monkeypatch.setattr(renaming, "renameat2", then(renaming.renameat2))
 
 
 @pytest.mark.usefixtures("_no_links")

@@ -286,7 +286,7 @@ def test_assignments_are_kept_for_the_review(site: Site) -> None:
         for chunk in sorting.run.archive.listed_chunks()
         for row in read_assignments(sorting.run.pass_(1).assignments_path(chunk))
     ]
-    assert [row.path for row in rows] == sorted(PICTURES, key=lambda name: sorting._listed(name).sort_key)
+    assert [row.path for row in rows] == sorted(PICTURES, key=lambda name: sorting.listed(name).sort_key)
     assert all(bool(row.placed) is (row.path in PLACES) for row in rows)
     assert all((row.distance is None) is (row.outcome in ("unreadable", "unsupported")) for row in rows)
     assert {row.outcome for row in rows} == set(FinalOutcome)
