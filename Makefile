@@ -18,7 +18,7 @@ unit: ## the fast tier alone
 	$(bin)/pytest tests/unit
 
 avx2: ## the tests of the network as on a processor with AVX2 and nothing newer: OpenVINO is held to that
-	ONEDNN_MAX_CPU_ISA=AVX2 $(bin)/pytest tests/unit/test_byte_products.py tests/unit/test_network_quantization.py \
+	ONEDNN_MAX_CPU_ISA=AVX2 $(bin)/pytest tests/unit/test_network_int8_products.py tests/integration/test_network_int8_products.py tests/unit/test_network_quantization.py \
 		tests/unit/test_network_engine.py tests/unit/test_network_embedder.py
 
 format:

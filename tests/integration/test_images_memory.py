@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import resource
 import subprocess
@@ -11,10 +12,17 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from model.errors import UnreadablePicture, UnsupportedPicture
 from model.images.decoding import Limits, decode
 from tests.unit.hostile_pictures import bombs, gif, mutations
+from tests.unit.picture_files import (
+    FORMATS,
+    PLUGINS,
+    encode,
+    need,
+)
 
 LIMIT = 1_000_000
 ROOT = Path(__file__).parents[2]
@@ -82,3 +90,31 @@ def test_pillow_is_left_as_it_was() -> None:
         except (UnreadablePicture, UnsupportedPicture):
             pass
     assert before == Image.MAX_IMAGE_PIXELS is not None
+
+
+def test_no_memory_is_taken(tmp_path: Path) -> None:
+    """A picture beyond the limit, whole and in every format, is refused in the memory that its bytes take."""
+    large = Image.new("L", (9000, 9000))
+    names = [name for name in FORMATS if name not in PLUGINS or importlib.util.find_spec(PLUGINS[name])]
+    for name in names:
+        need(name)
+        image = large if name == "jxl" else large.crop((0, 0, 3000, 3000))
+        options = {"jxl": {"effort": 1}, "avif": {"speed": 10}, "webp": {"method": 0}}.get(name, {})
+        (tmp_path / name).write_bytes(encode(image, FORMATS[name], **options))
+    program = (
+        "import json, resource, sys; from pathlib import Path; from model.images.decoding import Limits, decode\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "grown = {}\n"
+        "for path in sorted(Path(sys.argv[1]).iterdir()):\n"
+        "    data = path.read_bytes(); decode_before = peak()\n"
+        "    for limit in (1, 1_000_000):\n"
+        "        try: decode(data, limits=Limits(limit))\n"
+        "        except Exception as error: assert 'more than the limit' in str(error), (path, error)\n"
+        "        else: raise SystemExit(f'{path} was read')\n"
+        "    grown[path.name] = peak() - decode_before\n"
+        "print(json.dumps(grown))\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    grown = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert set(grown) == set(names)
+    assert max(grown.values()) < 40_000, grown  # KiB; the JPEG XL alone would take 80 MB

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
-import subprocess
 import sys
 import unicodedata
 from dataclasses import replace
@@ -25,20 +23,11 @@ from producer.session import Session
 from producer.status import RunState, RunStatus
 from tasks.log_escaping import PrintableFormatter
 from tasks.worker_registry import LiveWorker
+from tests.unit.hostile_text import HOSTILE, is_command
 
-HOSTILE = (
-    "a\x1b[2J\x1b]0;title\x07\rb\nproducer: forged\x9b31m\u202egnp.exe\u2066[bold]x[/bold][link=http://h]:smile:\\"
-)
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("\x1b\x9b\n\r\t\u202e\u2028\udcff[]\\/:桜")), max_size=30)
 
 INVISIBLE_BUT_NEEDED = "\u200c\u200d"
-
-
-def is_command(letter: str) -> bool:
-    """Whether a terminal would do something else than show it."""
-    category = unicodedata.category(letter)
-    direction = unicodedata.bidirectional(letter) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-    return category in ("Cc", "Cs", "Zl", "Zp") or direction
 
 
 def test_every_letter_of_unicode() -> None:
@@ -116,27 +105,6 @@ def test_a_status_of_hostile_text(state: RunState, tmp_path: Path, capsys: pytes
     assert json.loads(text)["output"] == HOSTILE and "\x1b" not in text and "\u202e" not in text
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["producer.cli", "producer", "run", "NAME", "--references", "NAME", "--output", "NAME"],
-        ["producer.cli", "producer", "similarity", "NAME", "NAME"],
-        ["model.cli.main", "reid", "dataset", "scan", "NAME", "-o", "x.parquet"],
-        ["model.cli.main", "reid", "calibrate", "NAME"],
-    ],
-)
-def test_errors_name_files_in_letters(command: list[str], tmp_path: Path) -> None:
-    """One line, whatever the file is called."""
-    module, program, *args = command
-    name = str(tmp_path / HOSTILE.replace("/", "").replace("[bold]", ""))
-    args = [name if arg == "NAME" else arg for arg in args]
-    code = f"import sys; from {module} import main; sys.argv[0] = {program!r}; main()"
-    found = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, cwd=tmp_path)
-    assert found.returncode == 2, found.stderr
-    assert found.stderr.count("\n") == 1 and "\\x1b[2J" in found.stderr
-    assert not any(is_command(letter) for letter in found.stderr.replace("\n", ""))
-
-
 def test_logs_are_letters() -> None:
     """A worker's log keeps its lines, and loses what commands a terminal; tracebacks too."""
     formatter = PrintableFormatter(logging.Formatter("%(levelname)s %(message)s"))
@@ -147,15 +115,3 @@ def test_logs_are_letters() -> None:
     text = formatter.format(record)
     assert "Traceback" in text and text.count("\\x1b[2J") == 2
     assert text == printable_lines(text)
-
-
-def test_workers_log_in_letters() -> None:
-    """Celery sets its logging up with that formatter, for its own lines and those of tasks."""
-    code = (
-        "import logging; from tasks.celery_app import app; from celery.utils.log import get_task_logger\n"
-        "app.loader.import_default_modules(); app.log.setup(loglevel='INFO', redirect_stdouts=False, colorize=True)\n"
-        f"logging.getLogger('tasks.embed').error('of %s', {HOSTILE!r}); get_task_logger('t').error({HOSTILE!r})"
-    )
-    env = {name: value for name, value in os.environ.items() if "BROKER_URL" not in name}
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
-    assert found.stderr.count("\\x1b[2J") == 2 and "\x1b" not in found.stderr, found.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_all, write_assignments
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
-from store.files import SCHEMA, clean_up, new_file, new_files, read_json, sync_folders, write_json
+from store.files import SCHEMA, new_file, new_files, read_json, sync_folders, write_json
 from store.run import PassSpec, Run, RunSpec, valid_run_id
 from store.store import Store
 from tests.unit.trees import put, unfinished
@@ -263,35 +262,3 @@ def test_weights_are_kept_once(tmp_path: Path) -> None:
     weights.write_bytes(b"others")
     store.keep_weights(weights, "abc")
     assert store.weights_path("abc").read_bytes() == b"numbers"
-
-
-def leave_unfinished(path: Path) -> None:
-    """Be killed while writing a file."""
-    kill_itself = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    program = (
-        "import sys; from pathlib import Path; from store.files import new_file\n"
-        f"with new_file(Path(sys.argv[1])) as t: t.write_text('half'); {kill_itself}"
-    )
-    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
-    assert len(list(path.parent.glob(".oshiwake-*"))) == 1
-
-
-def test_a_new_run_sweeps_those_that_were_never_whole(tmp_path: Path) -> None:
-    """Wherever their producers died; nobody else looks at them any more."""
-    store = Store(tmp_path)
-    for place in (".", "archive", "passes/1", "passes/1/references"):
-        half = store.create_run(SPEC).folder / place
-        half.mkdir(parents=True, exist_ok=True)
-        leave_unfinished(half / "part.json")
-    store.create_run(SPEC)
-    assert not unfinished(tmp_path)
-
-
-def test_a_sweep_takes_what_the_dead_have_left(tmp_path: Path) -> None:
-    """An unfinished file whose writer was killed goes; one that is being written, and everything else, stays."""
-    (tmp_path / "below").mkdir()
-    leave_unfinished(tmp_path / "below" / "dead")
-    with new_file(tmp_path / "alive") as temporary:
-        temporary.write_text("whole")
-        clean_up(tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["alive", "below"]

@@ -11,12 +11,10 @@ import pytest
 from store.errors import StaleShard
 from store.incremental import UnchangedFiles
 from store.listing import Kind, Listed
-from store.location import location
 from store.outcomes import Outcomes
 from store.part import Part, ScanTotals
 from store.shard import Read, made_from, write_shard
 from store.store import Store
-from tests.objects import ObjectServer
 from tests.unit.parts import DIMENSION, KEY, make_part, vector
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
@@ -46,14 +44,6 @@ def test_a_listing_is_never_replaced(tmp_path: Path) -> None:
         part.add_listings(0, [OTHER, OTHER])
     assert part.listing(0) == ROWS and part.listed_chunks() == [0]
     assert not list(tmp_path.rglob(".oshiwake-*"))
-
-
-def test_an_object_that_lists_a_chunk_is_never_replaced(objects: ObjectServer) -> None:
-    """The storage itself refuses it."""
-    part = make_part(location("s3://art/stale/runs"), "20261123-0412/archive", [ROWS])
-    with pytest.raises(FileExistsError):
-        part.add_listing(0, OTHER)
-    assert part.listing(0) == ROWS
 
 
 def test_a_shard_of_another_listing_is_not_used(tmp_path: Path) -> None:
