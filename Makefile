@@ -2,7 +2,7 @@
 bin := .venv/bin
 pillow ?= $(HOME)/.cache/oshiwake/pillow
 
-.PHONY: bench install check test unit avx2 format quality netns chaos compose
+.PHONY: bench install check test unit coverage avx2 format quality netns chaos compose
 
 install: ## an environment for working on the project
 	python3 -m venv .venv
@@ -14,12 +14,15 @@ check: ## all that CI runs: ruff, mypy, import-linter, all tests
 test:
 	$(bin)/pytest
 
-unit: ## the fast tier alone
-	$(bin)/pytest tests/unit
+unit: ## the fast tier alone, without what takes more than ten seconds
+	$(bin)/pytest -m "not slow" tests/unit
+
+coverage: ## which lines the tests run, of the programs that they start too; `make coverage tests=tests/unit` for one tier
+	$(bin)/pytest --cov --cov-report=term --cov-report=html:build/coverage $(tests)
 
 avx2: ## the tests of the network as on a processor with AVX2 and nothing newer: OpenVINO is held to that
-	ONEDNN_MAX_CPU_ISA=AVX2 $(bin)/pytest tests/unit/test_network_int8_products.py tests/integration/test_network_int8_products.py tests/unit/test_network_quantization.py \
-		tests/unit/test_network_engine.py tests/unit/test_network_embedder.py
+	ONEDNN_MAX_CPU_ISA=AVX2 $(bin)/pytest tests/unit/test_network_int8_products.py tests/unit/test_network_quantization.py \
+		tests/unit/test_network_engine.py tests/unit/test_network_embedder.py tests/integration/test_network_int8_products.py
 
 format:
 	$(bin)/ruff format .
