@@ -7,14 +7,16 @@ In a folder it is the system's (flock): it ends with its process, whatever ends 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from store.errors import JournalBusy, LockHeld
+from store.errors import DamagedStore, JournalBusy, LockHeld
 from store.lease import Lease, lease_note
 from store.location import ObjectPath
 
@@ -37,6 +39,7 @@ def hold(path: Path, what: str) -> Iterator[Callable[[], None]]:
 
     Raises:
         LockHeld: Another process holds it. The message says which.
+        DamagedStore: Something else than a lock stands there.
         OSError: It cannot be written.
     """
     if isinstance(path, ObjectPath):
@@ -49,7 +52,7 @@ def hold(path: Path, what: str) -> Iterator[Callable[[], None]]:
         finally:
             lease.release()
         return
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = _open(path, os.O_RDWR | os.O_CREAT)
     try:
         if not _lock(descriptor):
             raise LockHeld(f"{what} by {_read(descriptor) or 'another process'}")
@@ -65,13 +68,14 @@ def holder(path: Path) -> str | None:
     """Who holds a lock: `process 4711 on kiwi since 2026-11-23 04:12`; None where nobody does.
 
     Raises:
+        DamagedStore: Something else than a lock stands there.
         OSError: The storage does not answer, or refuses us.
     """
     if isinstance(path, ObjectPath):
         note = lease_note(bytes(path))
         return None if note is None else _shown(note)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _open(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
@@ -83,6 +87,26 @@ def holder(path: Path) -> str | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open the file of a lock, and nothing that somebody has put in its place: its holder writes into it.
+
+    Raises:
+        DamagedStore: A link, a pipe or a folder stands there.
+        OSError: It cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise DamagedStore(f"{path}: not a file of this program") from error
+        raise
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(descriptor)
+        raise DamagedStore(f"{path}: not a file of this program")
+    return descriptor
 
 
 def _lock(descriptor: int) -> bool:

@@ -7,17 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from store import lease, lock
-from store.errors import LockHeld
+from store.errors import DamagedStore, LockHeld
 from store.location import location
 from tests.objects import ObjectServer
 
 HOLD = (
-    "import sys; from store.lock import hold; from store.location import place; h = hold(location(sys.argv[1]), 'it');"
+    "import sys; from store.lock import hold; from store.location import location;"
+    " h = hold(location(sys.argv[1]), 'it');"
 )
 
 
@@ -74,6 +76,21 @@ def test_what_stands_in_the_file_does_not_reach_a_terminal(tmp_path: Path) -> No
         path.write_bytes(b"\x1b[2J\xff\n" + b"x" * 10_000)
         told = lock.holder(path) or ""
         assert told.isprintable() and len(told) <= 512
+
+
+@pytest.mark.parametrize(
+    "make", [os.symlink, os.link, lambda other, path: os.mkfifo(path), lambda other, path: path.mkdir()]
+)
+def test_what_somebody_put_in_its_place_is_left_alone(make: Callable[[Path, Path], None], tmp_path: Path) -> None:
+    """A link would lead to a file that the holder empties, and a pipe would let whoever looks wait for ever."""
+    path, picture = tmp_path / "lock", tmp_path / "picture.png"
+    picture.write_bytes(b"picture")
+    make(picture, path)
+    with pytest.raises(DamagedStore, match="lock: not a file of this program"), lock.hold(path, "it"):
+        pass
+    with pytest.raises(DamagedStore, match="lock: not a file of this program"):
+        lock.holder(path)
+    assert picture.read_bytes() == b"picture"
 
 
 def test_in_object_storage_it_is_a_lease(objects: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
