@@ -15,7 +15,7 @@ from pydantic import Field, StrictBool
 
 from store.errors import RunNotFound
 from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
-from store.files import names_in, read_json, read_json_if_there, write_json
+from store.files import names_in, read_json_if_there, write_json
 from store.location import local_logs, location
 from store.lock import hold, holder
 from store.part import Part
@@ -122,6 +122,15 @@ class _Broker:
 
 
 @dataclass(frozen=True)
+class _Output:
+    """The output that a run sorts into."""
+
+    __pydantic_config__ = KNOWN_ALONE
+
+    id: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{0,64}$")]
+
+
+@dataclass(frozen=True)
 class _Far:
     """A character to which no picture came near."""
 
@@ -130,11 +139,37 @@ class _Far:
 
 
 @dataclass(frozen=True)
+class _Outcomes:
+    """How many files ended in which way."""
+
+    __pydantic_config__ = KNOWN_ALONE
+
+    assigned: Count
+    unknown: Count
+    review: Count
+    duplicate: Count
+    unreadable: Count
+    unsupported: Count
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the workers read, as `store.counts.Counts`."""
+
+    __pydantic_config__ = KNOWN_ALONE
+
+    images: Count = 0
+    embedded: Count = 0
+    unreadable: Count = 0
+    unsupported: Count = 0
+
+
+@dataclass(frozen=True)
 class _Summary:
     """The outcome of a pass, as far as this version knows it; other fields may stand beside these."""
 
     files: Count
-    outcomes: dict[str, Count]
+    outcomes: _Outcomes
     failed: list[Text]
     bad_references: list[Text]
     placed: dict[str, Count]
@@ -145,7 +180,8 @@ class _Summary:
     problem_count: Count
     report: Text
     characters: dict[Text, Count] = field(default_factory=dict)
-    read: dict[str, Count] = field(default_factory=dict)
+    read: _Read = field(default_factory=_Read)
+    unsupported_kinds: dict[Text, Count] = field(default_factory=dict)
     far_characters: list[_Far] = field(default_factory=list)
     far_character_count: Count = 0
     threshold: _Distance = 0
@@ -338,7 +374,7 @@ class Run:
         has placed nothing yet.
         """
         path = self.folder / "journal.json"
-        return str(read_json(path)["id"]) if path.exists() else None
+        return read_model(path, _Output).id if path.exists() else None
 
     def note_journal(self, journal: str | None) -> None:
         """Note which output this run sorts into from now on; None when nothing of it stands there any more."""

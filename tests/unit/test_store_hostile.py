@@ -49,6 +49,10 @@ BAD_NUMBERS: list[Any] = ["1", None, True, [], -1, float("nan"), float("inf"), 1
 BAD_COUNTS: list[Any] = ["1", None, True, [], -1, 1.5, 1 << 60]
 BAD_ADDRESSES: list[Any] = [*BAD_PATHS, "redis://far.example/0", "redis+socket://far.example/x", "/run/x.sock"]
 
+BAD_OUTCOMES: list[Any] = [
+    {**SUMMARY["outcomes"], name: value} for name in ("unknown", "x") for value in ("1", -1, 1.5)
+]
+
 FIELDS: dict[str, dict[str, list[Any]]] = {
     "run.json": {
         "archive": BAD_PATHS,
@@ -75,14 +79,20 @@ FIELDS: dict[str, dict[str, list[Any]]] = {
     },
     "passes/1/summary.json": {
         "files": BAD_COUNTS,
-        "outcomes": ["x", None, {"unknown": "1"}, {"unknown": -1}],
+        "outcomes": ["x", None, {}, *BAD_OUTCOMES],
+        "read": ["x", None, {"images": "1"}, {"x": 1}],
         "failed": ["x", [3], None],
         "placed": [None, {"copy": None}],
         "report": BAD_TEXTS,
+        "unsupported_kinds": ["x", None, {"SVG": "1"}, {"SVG": -1}],
+        "far_characters": [3, ["x"], [{"name": "A"}], [{"name": 3, "nearest": 0.5}], [{"name": "A", "nearest": "x"}]],
+        "far_character_count": BAD_COUNTS,
+        "threshold": BAD_NUMBERS,
     },
     "archive/part.json": {"root": BAD_PATHS, "embedding_key": BAD_TEXTS, "more": ["x"]},
     "archive/scan.json": dict.fromkeys(ScanTotals.__dataclass_fields__, BAD_COUNTS) | {"more": [1]},
     "broker.json": {"url": BAD_ADDRESSES, "more": ["x"]},
+    "journal.json": {"id": [*BAD_TEXTS, "../x", "\x1b[2J"], "more": ["x"]},
 }
 
 READ: dict[str, Callable[[Store, Run], object]] = {
@@ -92,6 +102,7 @@ READ: dict[str, Callable[[Store, Run], object]] = {
     "archive/part.json": lambda store, run: run.archive.root,
     "archive/scan.json": lambda store, run: run.archive.totals,
     "broker.json": lambda store, run: run.broker,
+    "journal.json": lambda store, run: run.journal,
 }
 
 
@@ -109,6 +120,7 @@ def run(site: Site) -> Run:
     run.archive.finish_scan(ScanTotals(0, 0, 0, 0, 0))
     run.last_pass.finish(SUMMARY)
     run.note_broker("redis+socket:///tmp/x/broker.sock")
+    run.note_journal("0123456789abcdef" * 2)
     return run
 
 
