@@ -55,7 +55,7 @@ def connect(url: str, *, timeout_s: float = 5.0, patience_s: float = 0.0) -> Red
                 socket_timeout=timeout_s,
                 retry=retry,
             )
-        return Redis.from_url(
+        client = Redis.from_url(
             url,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
@@ -63,8 +63,14 @@ def connect(url: str, *, timeout_s: float = 5.0, patience_s: float = 0.0) -> Red
             socket_keepalive_options=KEEPALIVE,
             retry=retry,
         )
-    except ValueError as error:
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # it connects to nothing, and refuses unknown options
+    except TypeError:
+        # The option is not named: it may be a piece of a password.
+        raise BadSettings(f"broker {safe_url(url)}: the address has an option after ? that does not exist") from None
+    except (ValueError, RedisError) as error:
         raise BadSettings(f"broker {safe_url(url)}: {error}") from None
+    return client
 
 
 def check_broker(redis: Redis, url: str) -> None:

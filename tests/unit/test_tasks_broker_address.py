@@ -139,3 +139,10 @@ def test_a_broker_that_does_not_answer_is_named_without_its_password() -> None:
     with pytest.raises(QueueError, match=r"redis://\*\*\*@127\.0\.0\.1:1/0") as caught:
         check_broker(connect(url, timeout_s=0.1), url)
     assert "hush" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("query", ["hush=1", "ssl_cert_reqs=hush", "socket_timeout=hush", "db=hush"])
+def test_an_option_that_does_not_exist_is_refused(query: str) -> None:
+    """When the address is read, and not by a traceback when the broker is first asked."""
+    with pytest.raises(BadSettings, match=r"broker rediss://\*\*\*@127\.0\.0\.1:1/0: "):
+        connect(f"rediss://:secret@127.0.0.1:1/0?{query}")
