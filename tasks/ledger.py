@@ -18,6 +18,8 @@ The ledger may be lost. The files in the store are the truth, and `producer resu
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from enum import IntEnum
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from redis import Redis
 
 __all__ = ["DONE_BEFORE", "UNKNOWN", "Ledger", "PassProgress", "Verdict"]
+
+_COUNT = re.compile(rb"[0-9]{1,18}")
+_SAMPLE = re.compile(rb"([0-9]{1,12}(?:\.[0-9]{1,20})?) ([0-9]{1,18})")
+"""What counters and samples look like: whoever reaches the broker can write others."""
 
 ATTEMPTS = 3
 """How often a message is tried before the run reports it as failed."""
@@ -221,9 +227,11 @@ local limit = tonumber(ARGV[2])
 if #times > 0 then limit = math.max(tonumber(ARGV[3]), ARGV[4] * times[math.ceil(#times / 2)]) end
 local found = {}
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', flying, '-inf', now - limit, 'LIMIT', 0, ARGV[5])) do
+  -- Whoever reaches the broker can write members and records of other forms; they are left aside.
   local records, name = string.match(member, '^(.-)|(.*)$')
-  local text = redis.call('HGET', records, name)
-  local record = text and cjson.decode(text)
+  local text = records and redis.pcall('HGET', records, name)
+  local sound, record = pcall(cjson.decode, text)
+  record = sound and type(record) == 'table' and record or nil
   local resent = record and (record.resent or 0)
   if record and (record.state == 'queued' or record.state == 'running') and resent < tonumber(ARGV[1]) then
     -- Whoever holds it is slow rather than dead, as far as anybody can know: that counts against no picture.
@@ -362,7 +370,11 @@ class Ledger:
         """The stragglers of a queue, each told to one caller only, to be sent again; none while others wait."""
         args = [RESENDS, UNKNOWN_S, SHORTEST_S, LONGER, _AT_ONCE, self._keep_s]
         found = self._scripts[_OVERDUE](keys=[*_queue_keys(queue), queue], args=args)
-        return [MESSAGES[task.decode()].model_validate_json(message) for task, message in found]
+        messages: list[Message] = []
+        for task, message in found:
+            with contextlib.suppress(KeyError, ValueError):  # whoever reaches the broker can write others
+                messages.append(MESSAGES[task.decode()].model_validate_json(message))
+        return messages
 
     def known(self, run: str, number: int) -> bool:
         """Whether Redis knows of a pass."""
@@ -374,15 +386,16 @@ class Ledger:
         if found is None:
             return None
         raw, newest, oldest, missing, hopeless, missing_parts, failures = found
-        totals = {key.decode(): int(value) for key, value in _pairs(raw)}
-        errors = {key.decode(): value.decode("utf-8", "replace") for key, value in _pairs(failures)}
+        totals = {key.decode("utf-8", "replace"): int(value) for key, value in _pairs(raw) if _COUNT.fullmatch(value)}
+        errors = {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in _pairs(failures)}
+        first, last = _sample(oldest), _sample(newest)
         expected, parts = totals.get("expected"), totals.get("parts", 0)
         return PassProgress(
             expected=expected,
             complete=expected is not None and missing == 0,
             stuck=expected is not None and (0 < missing == hopeless or "reduce" in errors),
-            images_per_s=_rate(oldest, newest),
-            last_done_s=float(newest[0].split()[0]) if newest else None,
+            images_per_s=_rate(first, last),
+            last_done_s=last[0] if last else None,
             errors=errors,
             shared=(parts - missing_parts, parts),
             **{name: totals.get(name, 0) for name in _PLAIN},
@@ -415,9 +428,14 @@ def _pairs(flat: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
-def _rate(oldest: list[bytes], newest: list[bytes]) -> float | None:
-    """Images per second between two samples of `time total`; None where they are the same, or not there."""
-    if not oldest or oldest == newest:
+def _sample(found: list[bytes]) -> tuple[float, float] | None:
+    """The time of a sample and the images until then."""
+    told = _SAMPLE.fullmatch(found[0]) if found else None
+    return (float(told[1]), float(told[2])) if told else None
+
+
+def _rate(first: tuple[float, float] | None, last: tuple[float, float] | None) -> float | None:
+    """Images per second between two samples; None where there are no two."""
+    if first is None or last is None or last[0] <= first[0]:
         return None
-    (first_s, first), (last_s, last) = (map(float, sample.split()) for sample in (oldest[0], newest[0]))
-    return (last - first) / (last_s - first_s) if last_s > first_s else None
+    return (last[1] - first[1]) / (last[0] - first[0])

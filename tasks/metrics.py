@@ -6,6 +6,7 @@ exporter reads all of them. So no worker listens on a port, and a machine behind
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -112,9 +113,15 @@ class QueueCollector:
                 pipe.hgetall(work_key(name))
             found = pipe.execute()
         return {
-            name: {"chunks": 0.0} | {key.decode(): float(value) for key, value in fields.items()}
-            for name, fields in zip(sorted(names), found, strict=True)
+            name: {"chunks": 0.0} | dict(_numbers(fields)) for name, fields in zip(sorted(names), found, strict=True)
         }
+
+
+def _numbers(fields: dict[bytes, bytes]) -> Iterator[tuple[str, float]]:
+    """The figures of a worker that are figures: whoever reaches the broker can write others."""
+    for key, value in fields.items():
+        with contextlib.suppress(ValueError):
+            yield key.decode("utf-8"), float(value)
 
 
 def scrape_connection(settings: Settings) -> Redis:

@@ -65,4 +65,4 @@ def add_work(redis: Redis, work: Work, keep_s: int) -> None:
 def workers_counted(redis: Redis) -> set[str]:
     """The names of the workers that have a hash."""
     client: Any = redis
-    return {name.decode() for name in client.zrange(INDEX, 0, -1)}
+    return {name.decode("utf-8", "replace") for name in client.zrange(INDEX, 0, -1)}

@@ -33,6 +33,8 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1])
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 """
 
+_MOST_PROCESSES = 1 << 16
+
 
 @dataclass(frozen=True)
 class LiveWorker:
@@ -62,9 +64,22 @@ def leave(redis: Redis, worker: LiveWorker) -> None:
 def live_workers(redis: Redis) -> list[LiveWorker]:
     """The workers that beat lately, by name; of one that was started anew, what it said last."""
     client: Any = redis
-    found = map(json.loads, client.eval(_LIVE, 1, _KEY))
-    latest = {one["name"]: LiveWorker(one["name"], tuple(one["queues"]), one["processes"]) for one in found}
+    found = (_told(member) for member in client.eval(_LIVE, 1, _KEY))
+    latest = {worker.name: worker for worker in found if worker is not None}
     return [latest[name] for name in sorted(latest)]
+
+
+def _told(member: bytes) -> LiveWorker | None:
+    """What a worker said of itself; None where no worker of ours wrote it, for whoever reaches the broker can."""
+    try:
+        told = json.loads(member)
+        name, queues, processes = told["name"], told["queues"], told["processes"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    texts = isinstance(queues, list) and all(isinstance(text, str) for text in (name, *queues))
+    if not texts or type(processes) is not int or not 0 <= processes <= _MOST_PROCESSES:
+        return None
+    return LiveWorker(name, tuple(queues), processes)
 
 
 def _main() -> int:
