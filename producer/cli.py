@@ -53,6 +53,7 @@ _COMMANDS = (
     ("list", runs.list_runs, "producer list --json"),
     ("resume", runs.resume, "producer resume 20261123-0412-k7m2p"),
     ("cancel", runs.cancel, "producer cancel 20261123-0412-k7m2p"),
+    ("forget", runs.forget, "producer forget 20261123-0412-k7m2p"),
     ("reduce", results.reduce, "producer reduce 20261123-0412-k7m2p --threshold 0.35 --match mean --margin 0.05"),
     ("undo", results.undo, "producer undo 20261123-0412-k7m2p"),
     ("similarity", results.similarity, "producer similarity a.png b.jpg"),

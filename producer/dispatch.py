@@ -53,8 +53,8 @@ def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
         exclude=list(request.exclusion.patterns),
         include_hidden=request.exclusion.include_hidden,
     )
-    store.keep_weights(request.weights, info.digest)
     run = store.create_run(spec)
+    store.keep_weights(request.weights, info.digest)  # after run.json says so: `store.forget` deletes unused weights
     if journal_exists(request.output):
         run.note_journal("")
     run.archive.begin(PartSpec(spec.archive, info.embedding_key))

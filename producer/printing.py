@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.highlighter import JSONHighlighter
 from rich.markup import escape
 from rich.table import Table
@@ -201,18 +202,19 @@ def _print_failures(summary: dict[str, object], console: Console) -> None:
             console.print(f"… and {count - len(lines[:_SHOWN]):,} more: all are in the report", soft_wrap=True)
 
 
-def print_runs(statuses: Iterable[RunStatus], console: Console) -> None:
-    """A table of runs."""
+def print_runs(statuses: Iterable[tuple[RunStatus, int]], console: Console) -> None:
+    """A table of runs, with their sizes in bytes."""
     table = Table(box=None, pad_edge=False)
-    for title in ("run", "state", "files", "assigned", "archive", "output"):
-        table.add_column(title, justify="right" if title in ("files", "assigned") else "left", overflow="fold")
-    for status in statuses:
+    for title in ("run", "state", "files", "assigned", "size", "archive", "output"):
+        table.add_column(title, justify="right" if title in ("files", "assigned", "size") else "left", overflow="fold")
+    for status, size in statuses:
         assigned = f"{status.summary['outcomes']['assigned']:,}" if status.summary else ""
         table.add_row(
             status.run,
             status.state.value,
             f"{status.scanned:,}",
             assigned,
+            decimal(size),
             escape(status.archive),
             escape(status.output),
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from model.printable import printable
 from model.terminal import Terminal
+from producer.errors import BadRequest
 from producer.printing import print_json, print_summary, status_fields
 from producer.status import RunStatus
 from store.roots import Roots
@@ -90,6 +93,16 @@ class Session:
     def say(self, text: str) -> None:
         """A remark."""
         self.err.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def confirm(self, question: str) -> None:
+        """Ask a person before something is deleted, and leave if the answer is no.
+
+        Raises:
+            BadRequest: There is nobody to ask.
+        """
+        if not sys.stdin.isatty():
+            raise BadRequest("this needs a terminal to ask, or --yes")
+        typer.confirm(printable(question), abort=True, err=True)
 
     def finish(self, status: RunStatus, json: bool) -> NoReturn:
         """Print a run's outcome and leave with the exit code that it calls for."""

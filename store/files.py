@@ -14,22 +14,24 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from store.errors import DamagedStore, NewerSchema
 from store.location import ObjectPath
-from store.object_storage import write_object
+from store.object_storage import list_folder, write_object
 from store.temporary_folders import Scratch
 
 __all__ = [
     "SCHEMA",
     "clean_up",
+    "files_below",
     "names_in",
     "naming",
     "new_file",
     "new_files",
     "read_json",
     "read_json_if_there",
+    "remove_empty_folders",
     "remove_folder",
     "sync_file",
     "sync_files",
@@ -175,6 +177,31 @@ def names_in(folder: Path) -> set[str]:
         return {path.name for path in folder.iterdir()}
     except (FileNotFoundError, NotADirectoryError):
         return set()
+
+
+def files_below(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Every file below a folder with its size in bytes; nothing if there is no folder. Links are not followed."""
+    if isinstance(folder, ObjectPath):
+        for page in list_folder(bytes(folder)):
+            for found in filter(lambda entry: entry.name, page):
+                path = cast(Path, folder / os.fsdecode(found.name))
+                yield from files_below(path) if found.folder else [(path, found.size)]
+        return
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from files_below(Path(entry.path))
+            else:
+                with contextlib.suppress(FileNotFoundError):  # deleted since
+                    yield Path(entry.path), entry.stat(follow_symlinks=False).st_size
+
+
+def remove_empty_folders(folder: Path) -> None:
+    """Remove the empty folders below a folder, and the folder itself if it is empty then."""
+    if not isinstance(folder, ObjectPath):
+        for path, _, _ in os.walk(folder, topdown=False):
+            with contextlib.suppress(OSError):  # not empty
+                os.rmdir(path)
 
 
 def remove_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from pydantic import Field, StrictBool
 
 from store.errors import RunNotFound
 from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
-from store.files import names_in, read_json_if_there, write_json
+from store.files import files_below, names_in, read_json, read_json_if_there, write_json
 from store.location import local_logs, location
 from store.lock import hold, holder
 from store.part import Part
@@ -24,9 +24,12 @@ from store.roots import ANYWHERE, Roots
 __all__ = ["Mark", "Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "new_run_id", "valid_run_id"]
 
 Mode = Literal["hardlink", "symlink", "copy", "move"]
-Mark = Literal["cancelled", "undone", "makes_output", "emptied"]
-"""What is noted of a run beside its files. `makes_output`: the output folder was not there before it. `emptied`: it was
-undone, nothing of any run is left in the output folder, and the journal is being taken away."""
+Mark = Literal["cancelled", "undone", "makes_output", "emptied", "forgotten"]
+"""What is noted of a run beside its files.
+
+`makes_output`: the output folder did not exist before it. `emptied`: the run was undone, nothing of any run is left in
+the output folder, and the journal is being removed. `forgotten`: see `store.forget`.
+"""
 
 Queue = Literal["private", "shared"]
 
@@ -290,6 +293,13 @@ class Run:
         return (self.folder / "run.json").exists() and bool(self.passes)
 
     @property
+    def parts(self) -> list[Part]:
+        """Every part that was begun: the archive, and the references of each pass."""
+        numbers = sorted(int(name) for name in names_in(self.folder / "passes") if _PASS.fullmatch(name))
+        parts = [self.archive, *(self.pass_(number).references for number in numbers)]
+        return [part for part in parts if part.exists]
+
+    @property
     def passes(self) -> list[int]:
         """The numbers of the passes begun, rising."""
         found = (path.parent.name for path in self.folder.glob("passes/*/pass.json"))
@@ -304,7 +314,7 @@ class Run:
         names, passes = names_in(self.folder), names_in(self.folder / "passes")
         if "run.json" not in names or str(number) not in passes:
             raise RunNotFound(f"no pass {number} of a run {self.id} in {self._runs}")
-        for mark in ("undone", "cancelled"):
+        for mark in ("forgotten", "undone", "cancelled"):
             if f"{mark}.json" in names:
                 return mark
         later = max(number, *(int(name) for name in passes if name.isdecimal()))
@@ -316,6 +326,17 @@ class Run:
     def last_pass(self) -> Pass:
         """The current pass."""
         return Pass(self._runs, self.id, self.passes[-1], self.roots)
+
+    def files(self) -> Iterator[tuple[Path, int]]:
+        """The run's files in the store and its logs on this machine, each with its size in bytes."""
+        yield from files_below(self.folder)
+        if not isinstance(self.folder, Path):
+            yield from files_below(self.logs_path)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all its files."""
+        return sum(size for _, size in self.files())
 
     @property
     def done(self) -> bool:
@@ -329,9 +350,13 @@ class Run:
     @property
     def logs(self) -> Path:
         """Folder for the logs of a private run, made when asked for."""
-        path = local_logs(self.folder) / ("" if isinstance(self.folder, Path) else self.id)
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+        self.logs_path.mkdir(parents=True, exist_ok=True)
+        return self.logs_path
+
+    @property
+    def logs_path(self) -> Path:
+        """The same folder, whether it exists or not; it is on this machine, also when the store is in a bucket."""
+        return local_logs(self.folder) / ("" if isinstance(self.folder, Path) else self.id)
 
     @contextlib.contextmanager
     def listing_lock(self) -> Iterator[Callable[[], None]]:

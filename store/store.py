@@ -20,12 +20,12 @@ from typing import cast
 
 from store.errors import DamagedStore, RunNotFound, StoreError
 from store.fields import valid_part, valid_weights_name
-from store.files import clean_up, new_file, read_json, write_json
+from store.files import clean_up, names_in, new_file, read_json, write_json
 from store.location import ObjectPath, default_store, local_logs, location
 from store.object_cache import Kept
 from store.part import Part
 from store.roots import ANYWHERE, Roots
-from store.run import Run, RunSpec, new_run_id
+from store.run import Run, RunSpec, new_run_id, valid_run_id
 from store.study import Trial
 
 __all__ = ["Store"]
@@ -115,24 +115,45 @@ class Store:
                 run.folder.mkdir()
                 return run
 
-    def run(self, run_id: str) -> Run:
-        """A run by its id.
+    def run(self, run_id: str, *, forgotten: bool = False) -> Run:
+        """A run by its id; also one that was forgotten and can still be undone, if `forgotten` says so.
 
         Raises:
             RunNotFound: There is none.
         """
-        run = Run(self.runs, run_id, self.roots)
+        run = self.run_folder(run_id)
         if not run.whole:
-            raise RunNotFound(f"no run {run_id} in the store {self.root}; `producer list` shows the runs")
+            raise self._no_run(run_id)
+        if run.marked("forgotten") and not forgotten:
+            raise RunNotFound(f"run {run_id} was forgotten; `producer undo {run_id}` can still take it back")
         return run
 
+    def run_folder(self, run_id: str) -> Run:
+        """The same, also if it is damaged, half-made or forgotten.
+
+        Raises:
+            RunNotFound: The store has nothing of it.
+        """
+        run = Run(self.runs, run_id, self.roots)
+        if not names_in(run.folder):
+            raise self._no_run(run_id)
+        return run
+
+    def _no_run(self, run_id: str) -> RunNotFound:
+        return RunNotFound(f"no run {run_id} in the store {self.root}; `producer list` shows the runs")
+
+    def all_runs(self) -> list[Run]:
+        """Every run, also what is damaged, half-made or forgotten, in the order of the ids."""
+        names = sorted(filter(valid_run_id, names_in(self.runs)))
+        return [Run(self.runs, name, self.roots) for name in names]
+
     def newest_first(self) -> list[Run]:
-        """All runs, the newest first; what is damaged or half-made is left out."""
+        """All runs, the newest first; what is damaged, half-made or forgotten is left out."""
         found: list[tuple[float, str, Run]] = []
         for path in self.runs.glob("*/run.json"):
             try:
                 run = Run(self.runs, path.parent.name, self.roots)
-                if run.whole:
+                if run.whole and not run.marked("forgotten"):
                     found.append((run.spec.created_s, run.id, run))
             except (RunNotFound, DamagedStore):
                 continue
@@ -143,11 +164,13 @@ class Store:
         found: list[str] = []
         for path in sorted(self.runs.glob("*/run.json")):
             try:
-                _ = Run(self.runs, path.parent.name, self.roots).spec
+                run = Run(self.runs, path.parent.name, self.roots)
+                _ = run.spec
             except RunNotFound:
                 continue
             except DamagedStore as error:
-                found.append(str(error))
+                if not run.marked("forgotten"):
+                    found.append(str(error))
         return found
 
     def latest(self) -> Run:

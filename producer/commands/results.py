@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -60,11 +61,16 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
     """Put every file back where it was before a run."""
     from producer.printing import print_json
     from producer.session import Session
+    from store.errors import StoreError
+    from store.forget import delete_forgotten
     from workers.undo_run import undo_run
 
     session = Session(store)
-    found = session.run(run) if run else session.newest_not_undone()
+    found = session.store.run(run, forgotten=True) if run else session.newest_not_undone()
     result = undo_run(found)
+    if found.marked("forgotten"):
+        with contextlib.suppress(StoreError):  # the next `forget` does it
+            delete_forgotten(session.store)
     if json:
         print_json({"run": found.id, "reversed": result.reversed, "left": result.left}, session.out)
     else:

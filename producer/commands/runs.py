@@ -1,14 +1,18 @@
-"""`producer status`, `list`, `resume`, `cancel`: follow a run, stop it, go on with it."""
+"""`producer status`, `list`, `resume`, `cancel`, `forget`: follow a run, stop it, continue it, delete it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from producer import options as o
 
-__all__ = ["cancel", "list_runs", "resume", "status"]
+if TYPE_CHECKING:
+    from producer.session import Session
+    from store.run import Run
+
+__all__ = ["cancel", "forget", "list_runs", "resume", "status"]
 
 
 def status(
@@ -39,24 +43,24 @@ def status(
 
 
 def list_runs(json: o.Json = False, store: o.StorePath = None) -> None:
-    """List all runs, the newest first."""
+    """List all runs, the newest first, and how much room each takes in the store."""
     from producer.printing import print_json, print_runs, status_fields
     from producer.session import Session
     from producer.status import RunStatus, read_status
     from store.errors import DamagedStore
 
     session = Session(store)
-    seen: list[RunStatus] = []
+    seen: list[tuple[RunStatus, int]] = []
     damaged = session.store.damaged()
     for run in session.store.newest_first():
         try:
-            seen.append(read_status(run, session.queue(run)))
+            seen.append((read_status(run, session.queue(run)), run.size_bytes))
         except DamagedStore as error:
             damaged.append(str(error))
     for line in damaged:
         session.say(f"damaged: {line}")
     if json:
-        print_json([status_fields(one) for one in seen], session.out)
+        print_json([{**status_fields(one), "bytes": size} for one, size in seen], session.out)
     elif seen:
         print_runs(seen, session.out)
     elif not damaged:
@@ -99,3 +103,52 @@ def cancel(run: o.RunId = None, store: o.StorePath = None) -> None:
         raise BadRequest(f"run {found.id} is done already; `producer undo {found.id}` takes it back")
     found.mark("cancelled")
     session.say(f"run {found.id} cancelled; `producer resume {found.id}` goes on with it")
+
+
+def forget(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id such as 20261123-0412-k7m2p.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
+    json: o.Json = False,
+    store: o.StorePath = None,
+) -> None:
+    """Delete a run from the store. What it placed stays, and undo can still take it back."""
+    from rich.filesize import decimal
+
+    from producer.printing import print_json
+    from producer.session import Session
+    from store.forget import can_undo, forget_run
+
+    session = Session(store)
+    found = session.store.run_folder(run)
+    _need_idle(session, found)
+    stays = f"what it placed stays in place; `producer undo {run}` can still take it back" if can_undo(found) else ""
+    if not yes:
+        session.confirm(
+            f"Delete run {run} ({decimal(found.size_bytes)}) from the store {session.store.root}?"
+            " Pictures that no other run knows would be read again."
+        )
+    result = forget_run(session.store, found)
+    if json:
+        print_json({"run": run, "freed_bytes": result.freed_bytes, "kept_bytes": result.kept_bytes}, session.out)
+        return
+    session.say(f"run {run} forgotten: {decimal(result.freed_bytes)} freed")
+    if stays:
+        session.say(stays)
+    if result.kept_bytes:
+        session.say(f"kept {decimal(result.kept_bytes)} of embeddings that other runs use, until none does")
+
+
+def _need_idle(session: Session, run: Run) -> None:
+    """Make sure that nobody works on a run, as far as can be told of a damaged one."""
+    from producer.errors import BadRequest
+    from producer.status import read_status
+    from store.errors import DamagedStore
+
+    if run.marked("forgotten") or not run.whole:
+        return
+    try:
+        status = read_status(run, session.queue(run))
+    except DamagedStore:
+        return
+    if not status.ended:
+        raise BadRequest(f"run {run.id} is {status.state.value}; stop it by `producer cancel {run.id}` first")

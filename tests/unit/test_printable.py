@@ -95,7 +95,7 @@ def test_a_status_of_hostile_text(state: RunState, tmp_path: Path, capsys: pytes
     """Whatever a command shows of a run; as JSON it is exact."""
     session, seen = Session(tmp_path), hostile_status(state)
     print_status(seen, session.out)
-    print_runs([seen], session.out)
+    print_runs([(seen, 1)], session.out)
     session.say(HOSTILE)
     shown = capsys.readouterr()
     assert not any(is_command(letter) for letter in (shown.out + shown.err).replace("\n", ""))

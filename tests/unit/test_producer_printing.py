@@ -48,9 +48,10 @@ def test_a_narrow_terminal_shows_whole_paths() -> None:
 def test_in_a_pipe_nothing_is_wrapped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line per run, however long, for grep and cut."""
     session = Session(tmp_path)
-    print_runs([status(), status()], session.out)
+    print_runs([(status(), 1), (status(), 2_345_678)], session.out)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3 and all(ARCHIVE in line for line in lines[1:])
+    assert "1 byte" in lines[1] and "2.3 MB" in lines[2]
     print_status(status(), session.out)
     fields = [line.strip().split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     assert ["archive", ARCHIVE] in fields
