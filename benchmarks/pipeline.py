@@ -34,6 +34,8 @@ from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from store.listing import Listed
+from store.match import Match
+from store.mode import Mode
 from store.part import PartSpec
 from store.run import PassSpec, Run, RunSpec
 from store.shard import Counts
@@ -43,6 +45,7 @@ from tasks.devices import gpus
 from tasks.messages import EmbedMessage
 from tasks.private_broker import private_broker
 from tasks.queue_client import Queue
+from tasks.queue_names import QueueName
 from tasks.settings import Settings
 from tasks.worker_processes import plan_workers
 from workers.memory_budget import keep_freed_memory
@@ -88,7 +91,18 @@ class LocalCluster:
         """Embed files; return elapsed time and the workers' processor time, both in seconds."""
         run = self.store.create_run(self.spec)
         run.archive.begin(PartSpec(self.spec.archive, "benchmark"))
-        run.pass_(1).begin(PassSpec(self.spec.archive, ["nobody"], 0.3, "max", 0.0, 0.0, False, "hardlink"))
+        run.pass_(1).begin(
+            PassSpec(
+                references=self.spec.archive,
+                characters=["nobody"],
+                threshold=0.3,
+                match=Match.MAX,
+                margin=0.0,
+                band=0.0,
+                multiple=False,
+                mode=Mode.HARDLINK,
+            )
+        )
         listed = [Listed(os.fsencode(path.relative_to(self.spec.archive)), path.stat().st_size, 1) for path in paths]
         chunks = [listed[i : i + chunk] for i in range(0, len(listed), chunk)]
         run.archive.add_listings(0, chunks)
@@ -195,7 +209,7 @@ def farm(way: Way, folder: Path, weights: Path) -> Iterator[LocalCluster]:
     place.mkdir()
     with private_broker(place / "broker.log") as broker:
         settings = Settings(broker_url=broker.url, store=place / "store", device=way.device)
-        plan = plan_workers(settings, ["embed"])[0]
+        plan = plan_workers(settings, [QueueName.EMBED])[0]
         command = plan.command()
         env = {**plan.env, "OSHIWAKE_BROKER_URL": broker.url, "OSHIWAKE_STORE": str(settings.store)}
         env["OSHIWAKE_DEVICE"] = way.device

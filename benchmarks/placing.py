@@ -17,7 +17,7 @@ from measure import Report, Row, measured, options
 
 from store.file_operation import Image
 from store.journal import Journal
-from store.run import Mode
+from store.mode import Mode
 from workers.placing import Placer, Wanted
 
 PLAIN = "a loop of os.makedirs and os.link, shutil.copy2 or shutil.move: no journal, nothing durable, names overwritten"

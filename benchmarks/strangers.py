@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from quality import DATA, labelled, network_embed
 
 from model.evaluation.identification import draw_gallery
-from model.matching.rule import Gallery, Rule, Verdict, assign
+from model.matching.rule import Gallery, Verdict, assign
 from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS
+from store.rule import Rule
 
 RULES = ((2.0, 0.0), (0.0, 0.0), (0.0, 0.02), (0.0, 0.04), (0.20, 0.02), (0.20, 0.04), (0.15, 0.02))
 """Threshold and margin; 2 takes the nearest at whatever distance, 0 stands for the threshold of the weights."""

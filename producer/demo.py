@@ -24,6 +24,7 @@ from producer.printing import print_summary
 from producer.request import RuleOptions, SortRequest
 from producer.status import RunStatus
 from store.files import new_file
+from store.mode import Mode
 from tasks.devices import cores
 
 __all__ = ["Demo", "draw_demo", "print_demo"]
@@ -57,7 +58,7 @@ class Demo:
     def request(self) -> SortRequest:
         """The demo as something to sort."""
         return SortRequest.check(
-            self.archive, self.references, self.output, weights=None, mode="hardlink", rule=RuleOptions()
+            self.archive, self.references, self.output, weights=None, mode=Mode.HARDLINK, rule=RuleOptions()
         )
 
 

@@ -11,6 +11,7 @@ from store.run import Run
 from tasks.child_process import ChildProcess
 from tasks.private_broker import private_broker
 from tasks.queue_client import Queue
+from tasks.queue_names import QueueName
 from tasks.settings import Settings
 from tasks.worker_processes import plan_workers, running_workers
 
@@ -53,7 +54,7 @@ def local_cluster(run: Run, settings: Settings, *, processes: int = 0) -> Iterat
         scratch = {"TMPDIR": str(broker.folder), "OSHIWAKE_PATIENCE_S": str(_PATIENCE_S)}
         plans = [
             replace(plan, env=plan.env | scratch)
-            for plan in plan_workers(own, ["embed", "reduce"], processes=processes)
+            for plan in plan_workers(own, [QueueName.EMBED, QueueName.REDUCE], processes=processes)
         ]
         run.note_broker(broker.url)
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+import store.match
+import store.mode
 
 __all__ = [
     "Archive",
@@ -16,44 +18,16 @@ __all__ = [
     "Json",
     "Margin",
     "Match",
-    "MatchChoice",
     "Mode",
-    "ModeChoice",
     "Multiple",
     "Output",
     "Processes",
-    "QueueChoice",
     "References",
     "RunId",
     "StorePath",
     "Threshold",
     "Weights",
 ]
-
-
-class ModeChoice(StrEnum):
-    """How pictures are placed."""
-
-    hardlink = "hardlink"
-    symlink = "symlink"
-    copy = "copy"
-    move = "move"
-
-
-class MatchChoice(StrEnum):
-    """How the distances to a character's references become one."""
-
-    max = "max"
-    mean = "mean"
-    top3 = "top3"
-
-
-class QueueChoice(StrEnum):
-    """A queue to listen on."""
-
-    embed = "embed"
-    reduce = "reduce"
-    train = "train"
 
 
 Archive = Annotated[
@@ -95,7 +69,9 @@ Weights = Annotated[
     Path | None,
     typer.Option("--weights", envvar="OSHIWAKE_WEIGHTS", help="Weights file; by default the one that is shipped."),
 ]
-Mode = Annotated[ModeChoice, typer.Option("--mode", help="How pictures are placed. Only move changes the archive.")]
+Mode = Annotated[
+    store.mode.Mode, typer.Option("--mode", help="How pictures are placed. Only move changes the archive.")
+]
 
 
 def _distance_or_auto(text: str) -> float | str:
@@ -116,7 +92,7 @@ Threshold = Annotated[
     ),
 ]
 Match = Annotated[
-    MatchChoice | None,
+    store.match.Match | None,
     typer.Option(
         "--match", help="Distance to a character: to its nearest reference (max), the mean, the three nearest."
     ),

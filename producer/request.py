@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal
 
 from model.matching.calibration_file import calibrated_threshold
-from model.matching.distance import Match
-from model.matching.rule import Rule
 from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
 from producer.exclusion import NOTHING_ASKED, Exclusion
 from producer.references import References, find_references
 from store.journal import JOURNAL_FOLDER
 from store.location import ObjectPath, location
+from store.match import Match
+from store.mode import Mode
 from store.object_storage import folder_exists, is_remote, real_path
 from store.roots import ANYWHERE, Roots
-from store.run import Mode, PassSpec
+from store.rule import Rule
+from store.run import PassSpec
 
 __all__ = ["RuleOptions", "SortRequest", "check_folders", "need_writable"]
 
@@ -33,7 +34,7 @@ class RuleOptions:
     """
 
     threshold: float | Literal["auto"] | None = None
-    match: str | None = None
+    match: Match | None = None
     margin: float | None = None
     band: float | None = None
     multiple: bool | None = None
@@ -57,31 +58,20 @@ class RuleOptions:
         if self.threshold == "auto":
             raise BadRequest("the threshold auto must be looked up first")
         try:
-            rule = Rule(threshold) if default is None else _rule_of(default)
-            chosen = Rule(
-                threshold=rule.threshold if self.threshold is None else self.threshold,
-                match=rule.match if self.match is None else cast(Match, self.match),
-                margin=rule.margin if self.margin is None else self.margin,
-                band=rule.band if self.band is None else self.band,
-                multiple=rule.multiple if self.multiple is None else self.multiple,
+            return PassSpec(
+                **self._over(default or Rule(threshold)),
+                references=references.source,
+                characters=references.characters,
+                mode=mode,
+                remark=self.remark,
             )
         except ValueError as error:
             raise BadRequest(str(error)) from error
-        return PassSpec(
-            references=references.source,
-            characters=references.characters,
-            threshold=chosen.threshold,
-            match=chosen.match,
-            margin=chosen.margin,
-            band=chosen.band,
-            multiple=chosen.multiple,
-            mode=mode,
-            remark=self.remark,
-        )
 
-
-def _rule_of(spec: PassSpec) -> Rule:
-    return Rule(spec.threshold, spec.match, spec.margin, spec.band, spec.multiple)
+    def _over(self, default: Rule) -> dict[str, Any]:
+        """The values of a rule, each as asked for or else as in another one."""
+        asked = {field.name: getattr(self, field.name) for field in fields(Rule)}
+        return {name: getattr(default, name) if value is None else value for name, value in asked.items()}
 
 
 @dataclass(frozen=True)
@@ -165,7 +155,7 @@ def check_bucket(output: str, mode: Mode) -> Path:
     Raises:
         BadRequest: The storage does not answer, or they would have to be linked to or moved.
     """
-    if mode != "copy":
+    if mode != Mode.COPY:
         raise BadRequest(f"--mode {mode} cannot place pictures in object storage ({output}); say --mode copy")
     output = real_path(output)
     try:
@@ -231,7 +221,7 @@ def need_objects(archive: str, mode: Mode) -> None:
         raise BadRequest(f"the archive {archive} cannot be listed: {error.strerror}") from error
     if not found:
         raise BadRequest(f"no archive at {archive}: nothing is below that prefix")
-    if mode in ("symlink", "move"):
+    if mode in (Mode.SYMLINK, Mode.MOVE):
         raise BadRequest(f"--mode {mode} cannot be done with objects; say --mode copy")
 
 

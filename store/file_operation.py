@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from store.mode import Mode
+
 __all__ = ["Action", "Image", "Operation", "Placement"]
 
 
 class Action(StrEnum):
     """One kind of file operation."""
 
-    HARDLINK = "hardlink"
-    SYMLINK = "symlink"
-    COPY = "copy"
-    MOVE = "move"
+    HARDLINK = Mode.HARDLINK
+    SYMLINK = Mode.SYMLINK
+    COPY = Mode.COPY
+    MOVE = Mode.MOVE
     RENAME = "rename"
     REMOVE = "remove"
     FOLDER = "folder"

@@ -15,15 +15,16 @@ from pydantic import Field, StrictBool
 
 from store.errors import RunNotFound
 from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
-from store.files import files_below, names_in, read_json, read_json_if_there, write_json
+from store.files import files_below, names_in, read_json_if_there, write_json
 from store.location import local_logs, location
 from store.lock import hold, holder
+from store.mode import Mode
 from store.part import Part
 from store.roots import ANYWHERE, Roots
+from store.rule import Distance, Rule
 
-__all__ = ["Mark", "Mode", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "new_run_id", "valid_run_id"]
+__all__ = ["Mark", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "new_run_id", "valid_run_id"]
 
-Mode = Literal["hardlink", "symlink", "copy", "move"]
 Mark = Literal["cancelled", "undone", "makes_output", "emptied", "forgotten"]
 """What is noted of a run beside its files.
 
@@ -52,9 +53,6 @@ def new_run_id(created_s: float) -> str:
 def valid_run_id(text: str) -> bool:
     """Whether a text has the form of a run id; `20261123-0412` and `20261123-0412-2` are those of older stores."""
     return _RUN_ID.fullmatch(text) is not None
-
-
-_Distance = Annotated[float, Field(strict=True, ge=0, le=2)]
 
 
 @dataclass(frozen=True)
@@ -86,18 +84,13 @@ class RunSpec:
     include_hidden: StrictBool = False
 
 
-@dataclass(frozen=True)
-class PassSpec:
-    """How one pass assigns and places.
+@dataclass(frozen=True, kw_only=True)
+class PassSpec(Rule):
+    """How one pass assigns, which is a rule, and places.
 
     Attributes:
         references: The reference folder or JSON file: an absolute path, or one below a named root.
         characters: Names with at least one reference picture, sorted.
-        threshold: See `model.matching.rule.Rule`, as for the next four.
-        match: How distances to several references become one.
-        margin: Least distance between the nearest character and the next.
-        band: Width of the band above the threshold that goes to review.
-        multiple: File under every character within the threshold.
         mode: How files are placed.
         remark: Where the threshold comes from, when it was calibrated.
     """
@@ -106,11 +99,6 @@ class PassSpec:
 
     references: Place
     characters: list[Name]
-    threshold: _Distance
-    match: Literal["max", "mean", "top3"]
-    margin: _Distance
-    band: _Distance
-    multiple: StrictBool
     mode: Mode
     remark: Text = ""
 
@@ -138,7 +126,7 @@ class _Far:
     """A character to which no picture came near."""
 
     name: Text
-    nearest: _Distance
+    nearest: Distance
 
 
 @dataclass(frozen=True)
@@ -187,7 +175,7 @@ class _Summary:
     unsupported_kinds: dict[Text, Count] = field(default_factory=dict)
     far_characters: list[_Far] = field(default_factory=list)
     far_character_count: Count = 0
-    threshold: _Distance = 0
+    threshold: Distance = 0
 
 
 class Pass:

@@ -8,8 +8,9 @@ import time
 
 from store.run import Run
 from tasks.base import Job, run_task
-from tasks.celery_app import REDUCE_QUEUE, settings
+from tasks.celery_app import settings
 from tasks.messages import AssignMessage, ReduceMessage
+from tasks.queue_names import QueueName
 from tasks.sending import enqueue
 from tasks.worker_context import ledger, redis, store
 from tasks.worker_counters import Work
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 def share(run: Run, message: ReduceMessage) -> int:
     """Send the parts of a pass to all reducers; return how many, 0 where it is not worth it or was done before."""
     chunks = len(run.archive.listed_chunks())
-    reducers = sum(worker.processes for worker in live_workers(redis()) if REDUCE_QUEUE in worker.queues)
+    reducers = sum(worker.processes for worker in live_workers(redis()) if QueueName.REDUCE in worker.queues)
     if chunks < settings.reduce_fan_out or reducers < 2:
         return 0
     count = min(chunks, max(_PARTS_EACH * reducers, math.ceil(chunks / _MOST_CHUNKS)))

@@ -12,12 +12,13 @@ from celery import Celery
 from kombu.entity import Queue
 
 from tasks.devices import embed_processes
-from tasks.messages import EMBED_QUEUE, MESSAGES, QUEUES, REDUCE_QUEUE, TRAIN_QUEUE
+from tasks.messages import MESSAGES
+from tasks.queue_names import QueueName
 from tasks.redis_client import KEEPALIVE
 from tasks.settings import Settings, read_settings
 from tasks.transport import install
 
-__all__ = ["EMBED_QUEUE", "REDUCE_QUEUE", "TRAIN_QUEUE", "app", "settings"]
+__all__ = ["app", "settings"]
 
 
 def _make_app(settings: Settings) -> Celery:
@@ -51,8 +52,8 @@ def _make_app(settings: Settings) -> Celery:
         task_serializer="json",
         result_serializer="json",
         accept_content=["json"],
-        task_queues=[Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
-        task_default_queue=EMBED_QUEUE,
+        task_queues=[Queue(name) for name in QueueName],  # type: ignore[no-untyped-call]
+        task_default_queue=QueueName.EMBED,
         task_routes={kind.task: {"queue": kind.queue} for kind in MESSAGES.values()},
         worker_consumer="tasks.consumer:Consumer",
         # A chunk belongs to the worker only once it is done: a worker that dies gives it back.

@@ -14,7 +14,8 @@ import uuid
 from typing import Any
 
 from tasks.errors import BadMessage
-from tasks.messages import MESSAGES, QUEUES, Message, decode_message
+from tasks.messages import MESSAGES, Message, decode_message
+from tasks.queue_names import QueueName
 
 __all__ = ["COMMANDS", "rebuilt"]
 
@@ -39,7 +40,7 @@ def rebuilt(payload: Any, queue: str) -> Any:
         BadMessage: It is refused. The text says why.
     """
     try:
-        if queue in QUEUES:
+        if queue in set(QueueName):
             return _task(payload, queue)
         # The queue of a worker for commands; answers to them come by queues named after nobody.
         return _command(payload) if queue.endswith(_PIDBOX) and "@" in queue else payload

@@ -10,13 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from store.run import valid_run_id
 from store.study import valid_study, valid_trial
 from tasks.errors import BadMessage
+from tasks.queue_names import QueueName
 
 __all__ = [
-    "EMBED_QUEUE",
     "MESSAGES",
-    "QUEUES",
-    "REDUCE_QUEUE",
-    "TRAIN_QUEUE",
     "AssignMessage",
     "EmbedMessage",
     "Message",
@@ -26,9 +23,6 @@ __all__ = [
     "decode_message",
 ]
 
-EMBED_QUEUE = "embed"
-REDUCE_QUEUE = "reduce"
-TRAIN_QUEUE = "train"
 
 _PartName = Annotated[str, Field(pattern=r"^(archive|passes/[0-9]{1,6}/references)$")]
 
@@ -98,7 +92,7 @@ class EmbedMessage(RunMessage):
     """
 
     task: ClassVar[str] = "oshiwake.embed"
-    queue: ClassVar[str] = EMBED_QUEUE
+    queue: ClassVar[QueueName] = QueueName.EMBED
 
     part: _PartName
     chunk: _Chunk
@@ -123,7 +117,7 @@ class ReduceMessage(RunMessage):
     """
 
     task: ClassVar[str] = "oshiwake.reduce"
-    queue: ClassVar[str] = REDUCE_QUEUE
+    queue: ClassVar[QueueName] = QueueName.REDUCE
 
     @property
     def what(self) -> str:
@@ -147,7 +141,7 @@ class AssignMessage(RunMessage):
     """
 
     task: ClassVar[str] = "oshiwake.assign"
-    queue: ClassVar[str] = REDUCE_QUEUE
+    queue: ClassVar[QueueName] = QueueName.REDUCE
 
     part: _Chunk
     parts: Annotated[int, Field(ge=1, lt=1_000_000_000)]
@@ -172,7 +166,7 @@ class TrainMessage(Message):
     """
 
     task: ClassVar[str] = "oshiwake.train"
-    queue: ClassVar[str] = TRAIN_QUEUE
+    queue: ClassVar[QueueName] = QueueName.TRAIN
 
     study: _Study
     trial: _Trial
@@ -192,8 +186,6 @@ MESSAGES: Mapping[str, type[Message]] = {
     kind.task: kind for kind in (EmbedMessage, AssignMessage, ReduceMessage, TrainMessage)
 }
 """The kinds of messages, by the task that they start."""
-
-QUEUES = (EMBED_QUEUE, REDUCE_QUEUE, TRAIN_QUEUE)
 
 M = TypeVar("M", bound=Message)
 

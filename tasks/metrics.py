@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tasks.errors import BadSettings
-from tasks.messages import QUEUES
+from tasks.queue_names import QueueName
 from tasks.redis_client import connect
 from tasks.settings import Settings
 from tasks.worker_counters import work_key, workers_counted
@@ -69,11 +69,11 @@ class QueueCollector:
 
     def _queues(self) -> Iterator[Metric]:
         with self._redis.pipeline(transaction=False) as pipe:
-            for queue in QUEUES:
+            for queue in QueueName:
                 pipe.llen(queue)
             *lengths, taken = pipe.hlen("unacked").execute()
         waiting = GaugeMetricFamily("oshiwake_queue_messages", "Messages that wait for a worker.", labels=["queue"])
-        for queue, length in zip(QUEUES, lengths, strict=True):
+        for queue, length in zip(QueueName, lengths, strict=True):
             waiting.add_metric([queue], length)
         yield waiting
         yield GaugeMetricFamily("oshiwake_taken_messages", "Messages that workers have in hand.", value=taken)

@@ -12,6 +12,7 @@ from tasks.broker_address import safe_url
 from tasks.errors import BrokerUnreachable, NoWorker
 from tasks.ledger import Ledger, PassProgress
 from tasks.messages import RunMessage, TrainMessage
+from tasks.queue_names import QueueName
 from tasks.redis_client import check_broker, connect
 from tasks.settings import Settings
 from tasks.worker_registry import LiveWorker, live_workers
@@ -56,7 +57,7 @@ class Queue:
         except RedisError as error:
             raise BrokerUnreachable(f"no broker answers at {self.url} ({error})") from error
 
-    def require_workers(self, queues: Iterable[str]) -> None:
+    def require_workers(self, queues: Iterable[QueueName]) -> None:
         """Make sure that somebody listens on each of these queues.
 
         Raises:
@@ -65,8 +66,10 @@ class Queue:
         heard = {queue for worker in self.workers() for queue in worker.queues}
         for queue in queues:
             if queue not in heard:
-                start = "producer worker" + (" --queues train" if queue == "train" else "")
-                raise NoWorker(f"no worker listens on the queue {queue!r} at {self.url}; start one with `{start}`")
+                start = "producer worker" + (" --queues train" if queue is QueueName.TRAIN else "")
+                raise NoWorker(
+                    f"no worker listens on the queue {queue.value!r} at {self.url}; start one with `{start}`"
+                )
 
     def send(self, message: RunMessage) -> None:
         """Put a message about a run on its queue."""

@@ -12,6 +12,7 @@ from store.study import Trial
 from tasks.errors import QueueError
 from tasks.messages import TrainMessage
 from tasks.queue_client import Queue
+from tasks.queue_names import QueueName
 from tasks.settings import Settings, read_settings
 
 __all__ = ["QueueRunner"]
@@ -38,10 +39,10 @@ class QueueRunner:
             _ = self._store.studies  # refused here where it cannot be written, not trial by trial
             self._queue = Queue(settings)
             self._queue.check()
-            self._queue.require_workers(["train"])
+            self._queue.require_workers([QueueName.TRAIN])
         except (QueueError, StoreError) as error:
             raise ConfigurationError(str(error)) from error
-        self.trials = 1 + sum(worker.processes for worker in self._queue.workers() if "train" in worker.queues)
+        self.trials = 1 + sum(worker.processes for worker in self._queue.workers() if QueueName.TRAIN in worker.queues)
         self._begun: dict[str, Trial] = {}
 
     def begin(self, request: TrialRequest) -> None:

@@ -10,8 +10,9 @@ from celery.worker import state
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from tasks.celery_app import EMBED_QUEUE, REDUCE_QUEUE, settings
+from tasks.celery_app import settings
 from tasks.ledger import Ledger
+from tasks.queue_names import QueueName
 from tasks.sending import send
 from tasks.worker_context import redis_without_retry
 
@@ -44,7 +45,7 @@ def _help(**_: Any) -> None:
         return
     ledger = Ledger(redis_without_retry(), settings.keep_s)
     try:
-        for queue in _queues & {EMBED_QUEUE, REDUCE_QUEUE}:
+        for queue in _queues & {QueueName.EMBED, QueueName.REDUCE}:
             for message in ledger.overdue(queue):
                 _log.warning("action=again message=%s", message.shown)
                 send(message)

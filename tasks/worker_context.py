@@ -11,10 +11,11 @@ from celery import signals
 
 from store.roots import Roots
 from store.store import Store
-from tasks.celery_app import EMBED_QUEUE, TRAIN_QUEUE, settings
+from tasks.celery_app import settings
 from tasks.devices import cores, embed_gpus, embed_processes, pin
 from tasks.errors import BadSettings
 from tasks.ledger import Ledger
+from tasks.queue_names import QueueName
 from tasks.redis_client import connect
 from workers.parent_death import end_with_parent
 
@@ -34,7 +35,7 @@ _parent = 0
 
 @signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
 def _check_device(instance: Any, **_: Any) -> None:
-    if EMBED_QUEUE in instance.app.amqp.queues.consume_from:
+    if QueueName.EMBED in instance.app.amqp.queues.consume_from:
         try:
             embed_gpus(settings)
         except BadSettings as error:
@@ -45,7 +46,7 @@ def _check_device(instance: Any, **_: Any) -> None:
 def _compute_in_one_thread(instance: Any, **_: Any) -> None:
     # The processes share the cores out among them. numpy's own threads wait for each other in a loop: beside other work
     # a reduction took three times as long with two as with one.
-    if TRAIN_QUEUE not in instance.app.amqp.queues.consume_from:
+    if QueueName.TRAIN not in instance.app.amqp.queues.consume_from:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 

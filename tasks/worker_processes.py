@@ -13,6 +13,7 @@ from pathlib import Path
 from store.location import location
 from tasks.child_process import ChildProcess
 from tasks.devices import cores, embed_gpus, embed_processes
+from tasks.queue_names import QueueName
 from tasks.settings import Settings
 
 __all__ = ["WorkerPlan", "plan_workers", "running_workers"]
@@ -30,7 +31,7 @@ class WorkerPlan:
     """
 
     name: str
-    queue: str
+    queue: QueueName
     processes: int
     env: dict[str, str] = field(default_factory=dict)
 
@@ -41,35 +42,35 @@ class WorkerPlan:
         return [*worker, *options, "--pool", "prefork"]
 
 
-def plan_workers(settings: Settings, queues: Sequence[str], *, processes: int = 0) -> list[WorkerPlan]:
+def plan_workers(settings: Settings, queues: Sequence[QueueName], *, processes: int = 0) -> list[WorkerPlan]:
     """The workers that suit this machine: one pinned to each GPU, else one with a process per core; one reducer.
 
     Args:
         settings: Device and environment.
-        queues: Of `embed`, `reduce` and `train`.
+        queues: The queues to listen on.
         processes: Embedding processes for each GPU, or on a machine without one; 0 chooses one for each GPU, or core.
 
     Raises:
         BadSettings: The settings ask for a GPU, and there is none.
     """
     plans: list[WorkerPlan] = []
-    devices = embed_gpus(settings) if {"embed", "train"} & set(queues) else []
-    if "embed" in queues and devices:
+    devices = embed_gpus(settings) if {QueueName.EMBED, QueueName.TRAIN} & set(queues) else []
+    if QueueName.EMBED in queues and devices:
         each = processes or 1  # a second one decodes while the first writes its shard and asks for its next chunk
         threads = settings.decode_threads or max(1, cores() // (each * len(devices)))
         for name, device in _named(devices):
             env = {"CUDA_VISIBLE_DEVICES": device, "OSHIWAKE_DECODE_THREADS": str(threads)}
-            plans.append(WorkerPlan(f"embed-cuda{name}", "embed", each, env))
-    elif "embed" in queues:
-        plans.append(WorkerPlan("embed-cpu", "embed", processes or embed_processes(settings)))
-    if "reduce" in queues:
+            plans.append(WorkerPlan(f"embed-cuda{name}", QueueName.EMBED, each, env))
+    elif QueueName.EMBED in queues:
+        plans.append(WorkerPlan("embed-cpu", QueueName.EMBED, processes or embed_processes(settings)))
+    if QueueName.REDUCE in queues:
         # A pass that waits behind another one's hours in the same process would be taken for lost.
-        plans.append(WorkerPlan("reduce", "reduce", 1, {"OSHIWAKE_DEVICE": "cpu", "OSHIWAKE_PREFETCH": "1"}))
-    if "train" in queues and devices:
+        plans.append(WorkerPlan("reduce", QueueName.REDUCE, 1, {"OSHIWAKE_DEVICE": "cpu", "OSHIWAKE_PREFETCH": "1"}))
+    if QueueName.TRAIN in queues and devices:
         for name, device in _named(devices):
-            plans.append(WorkerPlan(f"train-cuda{name}", "train", 1, {"CUDA_VISIBLE_DEVICES": device}))
-    elif "train" in queues:
-        plans.append(WorkerPlan("train-cpu", "train", 1))  # one training uses all cores
+            plans.append(WorkerPlan(f"train-cuda{name}", QueueName.TRAIN, 1, {"CUDA_VISIBLE_DEVICES": device}))
+    elif QueueName.TRAIN in queues:
+        plans.append(WorkerPlan("train-cpu", QueueName.TRAIN, 1))  # one training uses all cores
     return plans
 
 

@@ -17,15 +17,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model.dataset.reserved_folders import is_negative
-from model.matching.distance import MATCHES
-from model.matching.rule import TIE, VERDICTS, Decisions, Gallery, Rule, decide
+from model.matching.rule import TIE, VERDICTS, Decisions, Gallery, decide
 from store.assignments import Assignments, read_decided, write_decided
 from store.columns import hexadecimal, spread
 from store.errors import DamagedStore
 from store.files import remove_folder
 from store.listing import Kind
 from store.outcomes import ChunkOutcomes, Outcomes
-from store.run import Pass, PassSpec, Run
+from store.rule import Rule
+from store.run import Pass, Run
 from store.shard import DIGEST_BYTES, digest_rows
 from store.store import Store
 from workers.errors import NotReady
@@ -66,7 +66,7 @@ class Assigner:
         self._lock = threading.Lock()
         self._names = pa.array(self.gallery.names, pa.string())
         self._reasons = pa.array(self.gallery.reasons, pa.string())
-        self._rule = _rule(pass_.spec)
+        self._rule: Rule = pass_.spec
         self._archive = run.archive
         self._pass = pass_
         self._whole = Outcomes(store)
@@ -184,11 +184,6 @@ def _with_notes(decided: pa.Array, told: pa.ChunkedArray) -> pa.Array | pa.Chunk
         return pc.coalesce(decided, told)
     both = pc.if_else(pc.equal(decided, ""), told, pc.binary_join_element_wise(decided, told, "; "))
     return pc.coalesce(pc.if_else(noted, both, decided), told)
-
-
-def _rule(spec: PassSpec) -> Rule:
-    match = next(match for match in MATCHES if match == spec.match)
-    return Rule(spec.threshold, match, spec.margin, spec.band, spec.multiple)
 
 
 def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str], pa.Array]:

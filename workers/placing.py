@@ -11,7 +11,7 @@ from pathlib import Path
 
 from store.file_operation import Action, Image, Operation, Placement
 from store.journal import Journal
-from store.run import Mode
+from store.mode import Mode
 from workers.fileops.batch import Applied, apply
 from workers.naming import file_name, numbered
 from workers.output import open_output
@@ -63,7 +63,7 @@ class Tally:
         for action, member, count in done:
             if action is not Action.FOLDER:
                 self.done[action.value] += count
-                self.copied_instead += count if (mode, action, member) == ("hardlink", Action.COPY, False) else 0
+                self.copied_instead += count if (mode, action, member) == (Mode.HARDLINK, Action.COPY, False) else 0
                 self.already -= 0 if action is Action.REMOVE else count
         self.already = max(0, self.already)  # a person may have removed what had been placed
 

@@ -26,6 +26,7 @@ from store.errors import StaleShard
 from store.file_operation import Image
 from store.files import clean_up
 from store.journal import Journal
+from store.mode import Mode
 from store.outcomes import ChunkOutcomes
 from store.readable_names import readable_path
 from store.run import Pass, PassSpec, Run
@@ -182,7 +183,10 @@ class _Reducer:
         batch: list[_Assigned] = []
         for found, rows in assigned:
             batch.append((found, rows))
-            if self._spec.mode in ("copy", "move") or sum(len(found.table) for found, _ in batch) >= _LINKED_TOGETHER:
+            if (
+                self._spec.mode in (Mode.COPY, Mode.MOVE)
+                or sum(len(found.table) for found, _ in batch) >= _LINKED_TOGETHER
+            ):
                 yield batch
                 batch = []
         if batch:
@@ -230,7 +234,7 @@ class _Reducer:
         ]
 
     def _keeps(self, image: Image) -> bool:
-        return self._spec.mode == "move" and os.path.realpath(image.path) != image.path
+        return self._spec.mode == Mode.MOVE and os.path.realpath(image.path) != image.path
 
     def _completed(
         self, rows: Assignments, embedded: NDArray[np.int64], again: dict[int, str], placed: list[list[bytes]]
@@ -254,7 +258,7 @@ class _Reducer:
     @cached_property
     def _anything_moved(self) -> bool:
         """Whether originals have ever been moved to this output, or are about to be."""
-        return self._spec.mode == "move" or self._journal.anything_moved()
+        return self._spec.mode == Mode.MOVE or self._journal.anything_moved()
 
     def _under(self, target: bytes) -> bytes:
         """A placed file's path below the output."""

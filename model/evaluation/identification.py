@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import EvaluationError
-from model.matching.distance import Match, character_distances, cosine_distances
+from model.matching.distance import character_distances, cosine_distances
+from store.match import Match
 
 __all__ = ["Identification", "draw_gallery", "identify", "map_at_r"]
 
@@ -50,7 +51,7 @@ class Identification:
 
 
 def identify(
-    embeddings: Vectors, labels: Labels, references: int, *, match: Match = "max", seed: int = 0
+    embeddings: Vectors, labels: Labels, references: int, *, match: Match = Match.MAX, seed: int = 0
 ) -> Identification:
     """Name pictures by `references` references per character; half of the characters have none and are strangers.
 

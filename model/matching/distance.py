@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MATCHES", "Match", "character_distances", "cosine_distances"]
+from store.match import Match
 
-Match = Literal["max", "mean", "top3"]
-MATCHES: tuple[Match, ...] = get_args(Match)
+__all__ = ["character_distances", "cosine_distances"]
 
 
 def cosine_distances(queries: NDArray[np.float32], references: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -44,9 +41,9 @@ def character_distances(distances: NDArray[np.float32], starts: NDArray[np.int64
     """
     if len(starts) == distances.shape[1]:
         return distances  # one reference each: nothing to bring together, by any rule
-    if match == "max":
+    if match == Match.MAX:
         return np.minimum.reduceat(distances, starts, axis=1)
-    if match == "mean":
+    if match == Match.MEAN:
         counts = np.diff(np.append(starts, distances.shape[1])).astype(np.float32)
         return (np.add.reduceat(distances, starts, axis=1) / counts).astype(np.float32, copy=False)
     return np.stack([_mean_of_nearest(part, 3) for part in np.split(distances, starts[1:], axis=1)], axis=1)

@@ -10,9 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from model.matching.distance import MATCHES, Match, character_distances, cosine_distances
+from model.matching.distance import character_distances, cosine_distances
+from store.rule import Rule
 
-__all__ = ["TIE", "VERDICTS", "Decision", "Decisions", "Gallery", "Rule", "Verdict", "assign", "decide"]
+__all__ = ["TIE", "VERDICTS", "Decision", "Decisions", "Gallery", "Verdict", "assign", "decide"]
 
 TIE = 1e-6
 """Distances closer than this are equal: float32 sums of 500 products differ by that much with their order."""
@@ -31,36 +32,6 @@ _ASSIGNED, _UNKNOWN, _REVIEW = range(len(VERDICTS))
 
 _REASONS = ("", "just beyond the threshold", "no character within the threshold")
 _NONE, _BEYOND, _NOBODY = range(3)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """When a picture gets a character's name.
-
-    Attributes:
-        threshold: Cosine distance up to which the nearest character is accepted, 0..2.
-        match: How the distances to a character's references become one.
-        margin: By how much the next character must be farther; else a person should look.
-        band: Distances above the threshold by no more than this should be looked at too.
-        multiple: File a picture under every character within the threshold; the margin is then without meaning.
-
-    Raises:
-        ValueError: A value lies outside its range.
-    """
-
-    threshold: float
-    match: Match = "max"
-    margin: float = 0.02
-    band: float = 0.0
-    multiple: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.threshold <= 2.0:
-            raise ValueError(f"threshold {self.threshold} is not a cosine distance: it must lie in 0..2")
-        if self.match not in MATCHES:
-            raise ValueError(f"match {self.match!r} is not one of {', '.join(MATCHES)}")
-        if not (0.0 <= self.margin <= 2.0 and 0.0 <= self.band <= 2.0):
-            raise ValueError("margin and band are distances: they must lie in 0..2")
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def reduce(
     from producer.request import RuleOptions
     from producer.run_locally import reassign_locally
     from producer.session import Session
+    from tasks.queue_names import QueueName
 
     session = Session(store)
     found = session.run(run)
@@ -49,7 +50,7 @@ def reduce(
     if found.spec.queue == "private":
         session.finish(reassign_locally(session, found, rule, references, processes), json)
     queue = session.checked_queue()
-    queue.require_workers(["embed", "reduce"])
+    queue.require_workers([QueueName.EMBED, QueueName.REDUCE])
     view = ProgressView(session.err)
     with view.open():
         Dispatcher(session.store, queue, session.settings.chunk_images).assign_again(found, rule, references)

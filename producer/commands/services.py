@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from producer import options as o
+from tasks.queue_names import QueueName
 
 __all__ = ["dashboard", "metrics", "worker"]
 
@@ -17,7 +18,7 @@ _HAND_BACK_S = 15.0
 
 def worker(
     queues: Annotated[
-        list[o.QueueChoice] | None,
+        list[QueueName] | None,
         typer.Option("--queues", "-Q", help="Queue to listen on; may be repeated. Default: embed, reduce."),
     ] = None,
     processes: o.Processes = 0,
@@ -29,8 +30,7 @@ def worker(
 
     session = Session(store)
     session.checked_queue()
-    chosen = [queue.value for queue in queues or [o.QueueChoice.embed, o.QueueChoice.reduce]]
-    plans = plan_workers(session.settings, chosen, processes=processes)
+    plans = plan_workers(session.settings, queues or [QueueName.EMBED, QueueName.REDUCE], processes=processes)
     folder = session.store.logs
     for plan in plans:
         session.say(f"worker {plan.name}: queue {plan.queue}, processes {plan.processes}")

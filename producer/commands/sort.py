@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from producer import options as o
+from store.mode import Mode
 
 __all__ = ["demo", "enqueue", "run"]
 
@@ -17,7 +18,7 @@ def run(
     archive: o.Archive,
     references: o.References,
     output: o.Output,
-    mode: o.Mode = o.ModeChoice.hardlink,
+    mode: o.Mode = Mode.HARDLINK,
     threshold: o.Threshold = None,
     match: o.Match = None,
     margin: o.Margin = None,
@@ -43,7 +44,7 @@ def run(
         references,
         output,
         weights=weights,
-        mode=mode.value,
+        mode=mode,
         rule=rule,
         roots=session.roots,
         exclusion=Exclusion(exclude or (), include_hidden),
@@ -58,7 +59,7 @@ def enqueue(
     archive: o.Archive,
     references: o.References,
     output: o.Output,
-    mode: o.Mode = o.ModeChoice.hardlink,
+    mode: o.Mode = Mode.HARDLINK,
     threshold: o.Threshold = None,
     match: o.Match = None,
     margin: o.Margin = None,
@@ -81,6 +82,7 @@ def enqueue(
     from producer.request import RuleOptions, SortRequest
     from producer.session import Session
     from tasks.errors import NoWorker
+    from tasks.queue_names import QueueName
 
     session = Session(store)
     rule = RuleOptions(threshold, match, margin, band, multiple)
@@ -89,7 +91,7 @@ def enqueue(
         references,
         output,
         weights=weights,
-        mode=mode.value,
+        mode=mode,
         rule=rule,
         roots=session.roots,
         exclusion=Exclusion(exclude or (), include_hidden),
@@ -99,7 +101,7 @@ def enqueue(
     queue = session.checked_queue()
     if worker_check:
         try:
-            queue.require_workers(["embed", "reduce"])
+            queue.require_workers([QueueName.EMBED, QueueName.REDUCE])
         except NoWorker as error:
             raise NoWorker(f"{error}, or say --no-worker-check to send now and start workers later") from error
     made = create_run(session.store, request, "shared")

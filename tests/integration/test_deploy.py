@@ -15,7 +15,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from producer.options import QueueChoice
+from tasks.queue_names import QueueName
 from tasks.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +104,7 @@ def test_names_agree() -> None:
     for one in _of("ScaledObject").values():
         assert one["spec"]["scaleTargetRef"]["name"] in _of("Deployment")
         for trigger in one["spec"]["triggers"]:
-            assert trigger["metadata"]["listName"] in {QueueChoice.embed.value, "oshiwake:embed:in-hand"}
+            assert trigger["metadata"]["listName"] in {QueueName.EMBED.value, "oshiwake:embed:in-hand"}
             assert trigger["authenticationRef"]["name"] in _of("TriggerAuthentication")
 
 
@@ -229,7 +229,7 @@ def test_units_are_what_systemd_takes(path: Path, tmp_path: Path) -> None:
     unit.read_string(path.read_text())
     program, command, *options = unit["Service"]["ExecStart"].split()
     assert program == "/opt/oshiwake/bin/producer" and command in ("worker", "dashboard")
-    assert not options or (options[0] == "--queues" and options[1] in set(QueueChoice))
+    assert not options or (options[0] == "--queues" and options[1] in set(QueueName))
     assert command != "worker" or int(unit["Service"]["TimeoutStopSec"]) > Settings.model_fields["grace_s"].default + 15
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed; all but its own check is done")

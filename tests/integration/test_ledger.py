@@ -89,16 +89,17 @@ def test_a_pass_is_complete_when_each_expected_chunk_is_done(
     random.Random(seed).shuffle(reports)
     expected_at = data.draw(st.integers(0, len(reports)))
     reported: set[int] = set()
-    for step, number in enumerate([*reports, None]):
+    steps: list[int | None] = [*reports, None]
+    for step, reporting in enumerate(steps):
         if step == expected_at:
             assert ledger.expect(RUN, 1, [chunk(n).what for n in sorted(sent)]) == (reported >= sent)
         complete = step >= expected_at and reported >= sent
         assert seen(ledger).complete == complete
-        if number is not None:
-            reported.add(number)
+        if reporting is not None:
+            reported.add(reporting)
             if data.draw(st.booleans()):
-                ledger.take(chunk(number), "w@test")
-            assert done(ledger, chunk(number)) == (step >= expected_at and reported >= sent and number in sent), (
+                ledger.take(chunk(reporting), "w@test")
+            assert done(ledger, chunk(reporting)) == (step >= expected_at and reported >= sent and reporting in sent), (
                 "a report about a chunk that nobody waits for starts nothing"
             )
     assert seen(ledger).images == 3 * len(reported & sent)
@@ -338,6 +339,7 @@ def test_too_long_is_measured_by_what_chunks_take(hasty: Ledger, redis: Redis) -
     hasty.take(chunk(0), "w@test")
     assert hasty.overdue("embed") == []
     [member] = redis.zrange("oshiwake:embed:in-hand", 0, -1)
+    assert isinstance(member, bytes)
     redis.zincrby("oshiwake:embed:in-hand", -201, member)
     assert hasty.overdue("embed") == [chunk(0)]
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from producer.cli import main
+from store.match import Match
+from store.mode import Mode
 from store.part import PartSpec
 from store.run import PassSpec, RunSpec
 from store.store import Store
@@ -47,7 +49,18 @@ def test_a_name_that_is_no_text_is_shown(tmp_path: Path, encoding: str, options:
     run = Store(tmp_path / "store").create_run(RunSpec(archive, "/out", 1e9, "digest", "v1", 16, "private"))
     run.archive.begin(PartSpec(archive, "key"))
     run.pass_(1).references.begin(PartSpec("/references", "key"))
-    run.pass_(1).begin(PassSpec("/references", ["Akari"], 0.3, "max", 0.02, 0.0, False, "hardlink"))
+    run.pass_(1).begin(
+        PassSpec(
+            references="/references",
+            characters=["Akari"],
+            threshold=0.3,
+            match=Match.MAX,
+            margin=0.02,
+            band=0.0,
+            multiple=False,
+            mode=Mode.HARDLINK,
+        )
+    )
     program = "from producer.cli import main; main()"
     result = subprocess.run(
         [sys.executable, "-c", program, "list", "--store", tmp_path / "store", *options],
@@ -67,7 +80,18 @@ def test_a_damaged_run_does_not_hide_the_others(tmp_path: Path) -> None:
         run = store.create_run(RunSpec(f"/archive-{number}", "/out", 1e9 + number, "digest", "v1", 16, "private"))
         run.archive.begin(PartSpec("/archive", "key"))
         run.pass_(1).references.begin(PartSpec("/references", "key"))
-        run.pass_(1).begin(PassSpec("/references", ["Akari"], 0.3, "max", 0.02, 0.0, False, "hardlink"))
+        run.pass_(1).begin(
+            PassSpec(
+                references="/references",
+                characters=["Akari"],
+                threshold=0.3,
+                match=Match.MAX,
+                margin=0.02,
+                band=0.0,
+                multiple=False,
+                mode=Mode.HARDLINK,
+            )
+        )
     damaged = run.folder / "passes" / "1" / "pass.json"
     damaged.write_text(damaged.read_text().replace("hardlink", "../x"))
     code = "from producer.cli import main; main()"

@@ -33,7 +33,7 @@ def test_results_are_taken_from_the_store(settings: Settings, tmp_path: Path) ->
     """A trial that has a good result is not trained again; one that failed is sent again, in a message of two names."""
     settings = settings.model_copy(update={"store": tmp_path})
     redis = connect(settings.broker_url)
-    redis.execute_command(*beat(LiveWorker("train@test", ("train",), 2)))
+    redis.execute_command(*beat(LiveWorker("train@test", ("train",), 2)))  # type: ignore[no-untyped-call]
     runner = QueueRunner(settings)
     assert runner.trials == 3
     done, failed = (runner._store.trial(STUDY, name) for name in ("lr=0.1", "lr=0.2"))

@@ -13,6 +13,7 @@ import pytest
 from producer import status
 from producer.status import RunState, StatusReader
 from store.counts import Counts
+from store.mode import Mode
 from store.part import ScanTotals
 from store.run import Run
 from tasks.messages import EmbedMessage
@@ -34,7 +35,7 @@ def sorting(tmp_path: Path, objects: ObjectServer) -> Sorting:
     site, pictures = Site(tmp_path), {f"{n:02d}.png": at(a=0.1) if n % 2 else at(s=0.2) for n in range(3 * CHUNKS)}
     for name in pictures:
         site.add(name)
-    made = Sorting(site, pictures, replace(SPEC, mode="copy"), kept_in=STORE)
+    made = Sorting(site, pictures, replace(SPEC, mode=Mode.COPY), kept_in=STORE)
     made.run.archive.finish_scan(ScanTotals(len(pictures), len(pictures), 0, CHUNKS, CHUNKS))
     made.run.last_pass.references.finish_scan(ScanTotals(3, 3, 0, 1, 1))
     return made

@@ -15,7 +15,8 @@ from store.shard import Counts
 from tasks.celery_app import app
 from tasks.ledger import Ledger
 from tasks.messages import EmbedMessage
-from tasks.metrics import QUEUES, QueueCollector, metrics_text
+from tasks.metrics import QueueCollector, metrics_text
+from tasks.queue_names import QueueName
 from tasks.redis_client import connect
 from tasks.settings import Settings
 from tasks.worker_counters import Work, add_work
@@ -57,7 +58,7 @@ def busy(settings: Settings) -> Settings:
     ):
         add_work(redis, work, settings.keep_s)
     for name in ("gpu@a", "idle@b"):
-        redis.execute_command(*beat(LiveWorker(name, ("embed",), 1)))
+        redis.execute_command(*beat(LiveWorker(name, ("embed",), 1)))  # type: ignore[no-untyped-call]
     redis.lpush("embed", "{}", "{}")
     redis.lpush("train", "{}")
     redis.hset("unacked", "tag", "{}")
@@ -95,7 +96,7 @@ def test_the_figures_say_what_workers_did(busy: Settings) -> None:
 
 def test_every_queue_is_counted() -> None:
     """One that is forgotten would grow unseen."""
-    assert set(QUEUES) == {queue.name for queue in app.conf.task_queues}
+    assert set(QueueName) == {queue.name for queue in app.conf.task_queues}
 
 
 def test_a_chunk_delivered_twice_is_work_counted_once(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from store.errors import OutputGone, StoreError
 from store.file_operation import Action, Image, Operation
 from store.journal import Journal
 from store.location import location
+from store.mode import Mode
 from store.object_storage import delete_object, read_object, stat_object, write_object
 from store.run import Run, RunSpec
 from store.store import Store
@@ -45,7 +46,7 @@ class BucketSite(Site):
         self, run: Run, wants: Mapping[str, Sequence[str]], *, batch: int = 100
     ) -> tuple[dict[str, list[str]], Tally]:
         """Place copies as a reducer does."""
-        return self.place(run, "copy", wants, batch=batch)
+        return self.place(run, Mode.COPY, wants, batch=batch)
 
     def placed(self) -> dict[str, bytes]:
         """What stands below the prefix, without what is our own."""

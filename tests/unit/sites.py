@@ -10,13 +10,15 @@ from pathlib import Path
 
 from store.file_operation import Image
 from store.journal import Journal
-from store.run import Mode, PassSpec, Run, RunSpec
+from store.match import Match
+from store.mode import Mode
+from store.run import PassSpec, Run, RunSpec
 from store.store import Store
 from tests.unit.trees import put, sha
 from workers.output import recover
 from workers.placing import Placer, Tally, Wanted
 
-MODES: list[Mode] = ["hardlink", "symlink", "copy", "move"]
+MODES: list[Mode] = [Mode.HARDLINK, Mode.SYMLINK, Mode.COPY, Mode.MOVE]
 
 FOUR = {"b.png": ["X"], "book.cbz!/pages/1.png": ["X"], "one/a.png": ["X"], "two/a.png": ["X"]}
 """The pictures of `site_of_four`, and a folder for them."""
@@ -64,7 +66,18 @@ class Site:
         """A new run over this archive and output."""
         spec = RunSpec(str(self.archive), str(self.output), 1_700_000_000.0, "digest", "v1-pad-32", 16, "private")
         run = Store(self.root / "store").create_run(spec)
-        run.pass_(1).begin(PassSpec("/references", ["A"], 0.3, "max", 0.02, 0.0, False, "hardlink"))
+        run.pass_(1).begin(
+            PassSpec(
+                references="/references",
+                characters=["A"],
+                threshold=0.3,
+                match=Match.MAX,
+                margin=0.02,
+                band=0.0,
+                multiple=False,
+                mode=Mode.HARDLINK,
+            )
+        )
         return run
 
     def wanted(self, name: str, folders: Sequence[str], *, keep: bool = False) -> Wanted:

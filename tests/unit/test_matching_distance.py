@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.matching.distance import MATCHES, Match, character_distances, cosine_distances
+from model.matching.distance import character_distances, cosine_distances
+from store.match import Match
 
 Floats = NDArray[np.float32]
 
@@ -36,7 +37,7 @@ def plain_match(distances: list[float], match: Match) -> float:
 
 seeds = st.integers(0, 2**32 - 1)
 groups = st.lists(st.integers(1, 6), min_size=1, max_size=6)
-matches = st.sampled_from(MATCHES)
+matches = st.sampled_from(list(Match))
 
 
 @given(seeds, st.integers(0, 5), st.integers(0, 5), st.integers(1, 40))
@@ -70,7 +71,7 @@ def test_arguments_are_left_alone() -> None:
     copies = one.copy(), other.copy()
     distances = cosine_distances(one, other)
     kept = distances.copy()
-    for match in MATCHES:
+    for match in Match:
         character_distances(distances, np.array([0, 2]), match)
     assert (one == copies[0]).all()
     assert (other == copies[1]).all()
@@ -109,7 +110,7 @@ def test_order_of_the_rules(seed: int, counts: list[int]) -> None:
     """The nearest is never farther than the three nearest, nor these than all."""
     distances = np.random.default_rng(seed).uniform(0, 2, (3, sum(counts))).astype(np.float32)
     starts = np.array([sum(counts[:i]) for i in range(len(counts))], np.int64)
-    nearest, mean, top3 = (character_distances(distances, starts, match) for match in MATCHES)
+    nearest, mean, top3 = (character_distances(distances, starts, match) for match in Match)
     assert (nearest <= top3 + 1e-6).all()
     assert (top3 <= mean + 1e-6).all()
 
@@ -117,4 +118,4 @@ def test_order_of_the_rules(seed: int, counts: list[int]) -> None:
 def test_mean_over_many_references() -> None:
     """With thousands of references the mean is still exact to six digits."""
     distances = np.full((1, 20_000), 0.1, np.float32)
-    assert character_distances(distances, np.array([0]), "mean")[0, 0] == pytest.approx(0.1, abs=1e-6)
+    assert character_distances(distances, np.array([0]), Match.MEAN)[0, 0] == pytest.approx(0.1, abs=1e-6)

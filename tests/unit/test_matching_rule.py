@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.matching.distance import MATCHES, Match
-from model.matching.rule import Decision, Gallery, Rule, Verdict, assign, decide
+from model.matching.rule import Decision, Gallery, Verdict, assign, decide
+from store.match import Match
+from store.rule import Rule
 
 Floats = NDArray[np.float32]
 Groups = list[tuple[str, bool, Floats]]
@@ -99,7 +100,7 @@ distances = st.floats(0, 2, allow_nan=False).map(lambda value: round(value, 3))
 rules = st.builds(
     Rule,
     threshold=distances,
-    match=st.sampled_from(MATCHES),
+    match=st.sampled_from(list(Match)),
     margin=st.sampled_from([0.0, 0.02, 0.3]),
     band=st.sampled_from([0.0, 0.1]),
     multiple=st.booleans(),

@@ -11,6 +11,8 @@ from producer.dispatch import Dispatcher, create_run
 from producer.errors import BadRequest
 from producer.request import RuleOptions, SortRequest
 from store.journal import Journal
+from store.match import Match
+from store.mode import Mode
 from store.part import PartSpec, ScanTotals
 from store.run import PassSpec, Run
 from store.store import Store
@@ -28,7 +30,16 @@ def undone(tmp_path: Path) -> Run:
     put(tmp_path / "references" / "Akari" / "1.png", PNG)
     run.archive.begin(PartSpec(run.spec.archive, KEY))
     run.archive.finish_scan(ScanTotals(0, 0, 0, 0, 0))
-    spec = PassSpec(str(tmp_path / "references"), ["Akari"], 0.3, "max", 0.02, 0.0, False, "hardlink")
+    spec = PassSpec(
+        references=str(tmp_path / "references"),
+        characters=["Akari"],
+        threshold=0.3,
+        match=Match.MAX,
+        margin=0.02,
+        band=0.0,
+        multiple=False,
+        mode=Mode.HARDLINK,
+    )
     run.pass_(1).references.begin(PartSpec(spec.references, KEY))
     run.pass_(1).begin(spec)
     run.mark("undone")
@@ -64,7 +75,7 @@ def test_a_run_knows_whether_its_output_was_sorted_into_before(
         tmp_path / "references",
         tmp_path / "out",
         weights=small_weights,
-        mode="copy",
+        mode=Mode.COPY,
         rule=RuleOptions(),
     )
     run = create_run(Store(tmp_path / "store"), request, "shared")

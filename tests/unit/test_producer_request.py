@@ -19,6 +19,8 @@ from producer.errors import BadRequest
 from producer.references import References
 from producer.request import RuleOptions, SortRequest, check_folders, need_writable
 from store.listing import Listed
+from store.match import Match
+from store.mode import Mode
 from store.run import PassSpec
 
 REFERENCES = References("/refs", b"/refs", [Listed(b"Beniko/x", 1, 1, label="Beniko"), Listed(b"A/x", 1, 1, label="A")])
@@ -26,7 +28,7 @@ REFERENCES = References("/refs", b"/refs", [Listed(b"Beniko/x", 1, 1, label="Ben
 
 def spec(options: RuleOptions, *, default: PassSpec | None = None, threshold: float = 0.25) -> PassSpec:
     """The pass that comes of options."""
-    return options.spec(REFERENCES, "hardlink", default=default, threshold=threshold)
+    return options.spec(REFERENCES, Mode.HARDLINK, default=default, threshold=threshold)
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +66,27 @@ def check(place: Path, weights: Path, **changes: object) -> SortRequest:
 class TestRuleOptions:
     def test_nothing_asked(self) -> None:
         """Without options the threshold is that of the weights and the rest is the rule's default."""
-        assert spec(RuleOptions()) == PassSpec("/refs", ["A", "Beniko"], 0.25, "max", 0.02, 0.0, False, "hardlink")
+        assert spec(RuleOptions()) == PassSpec(
+            references="/refs",
+            characters=["A", "Beniko"],
+            threshold=0.25,
+            match=Match.MAX,
+            margin=0.02,
+            band=0.0,
+            multiple=False,
+            mode=Mode.HARDLINK,
+        )
 
     def test_everything_asked(self) -> None:
         """Each option arrives in its place."""
-        found = spec(RuleOptions(threshold=0.5, match="top3", margin=0.1, band=0.2, multiple=True))
+        found = spec(RuleOptions(threshold=0.5, match=Match.TOP3, margin=0.1, band=0.2, multiple=True))
         assert (found.threshold, found.match, found.margin, found.band, found.multiple) == (0.5, "top3", 0.1, 0.2, True)
 
     @pytest.mark.parametrize(
         "options",
         [
             RuleOptions(threshold=0.0),
-            RuleOptions(match="max"),
+            RuleOptions(match=Match.MAX),
             RuleOptions(margin=0.0),
             RuleOptions(band=0.0),
             RuleOptions(multiple=False),
@@ -83,9 +94,18 @@ class TestRuleOptions:
     )
     def test_earlier_pass(self, options: RuleOptions) -> None:
         """What is not asked for stays as in the earlier pass; a zero or a no is asked for."""
-        earlier = PassSpec("/old", ["Z"], 0.5, "mean", 0.1, 0.2, True, "copy")
+        earlier = PassSpec(
+            references="/old",
+            characters=["Z"],
+            threshold=0.5,
+            match=Match.MEAN,
+            margin=0.1,
+            band=0.2,
+            multiple=True,
+            mode=Mode.COPY,
+        )
         changed = {name: value for name, value in vars(options).items() if value is not None}
-        wanted = replace(earlier, references="/refs", characters=["A", "Beniko"], mode="hardlink", **changed)
+        wanted = replace(earlier, references="/refs", characters=["A", "Beniko"], mode=Mode.HARDLINK, **changed)
         assert spec(options, default=earlier) == wanted
 
     @pytest.mark.parametrize("value", [-0.1, 2.1, math.nan, math.inf])
@@ -98,7 +118,7 @@ class TestRuleOptions:
     def test_unknown_match(self) -> None:
         """A rule that does not exist is refused; it is not quietly another one."""
         with pytest.raises(BadRequest, match="'median' is not one of max, mean, top3"):
-            spec(RuleOptions(match="median"))
+            spec(RuleOptions(match="median"))  # type: ignore[arg-type]
 
     def test_senseless_default(self) -> None:
         """A default that is no distance is told like a wrong option."""

@@ -15,12 +15,23 @@ from hypothesis import strategies as st
 from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_all, write_assignments
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
 from store.files import SCHEMA, new_file, new_files, read_json, sync_folders, write_json
+from store.match import Match
+from store.mode import Mode
 from store.run import PassSpec, Run, RunSpec, valid_run_id
 from store.store import Store
 from tests.unit.trees import put, unfinished
 
 SPEC = RunSpec("/archive", "/out", 1_700_000_000.5, "digest", "v1-pad-32", 16, "private")
-PASS = PassSpec("/references", ["Akari", "桜"], 0.3, "max", 0.02, 0.0, False, "hardlink")
+PASS = PassSpec(
+    references="/references",
+    characters=["Akari", "桜"],
+    threshold=0.3,
+    match=Match.MAX,
+    margin=0.02,
+    band=0.0,
+    multiple=False,
+    mode=Mode.HARDLINK,
+)
 
 
 def begun(run: Run) -> Run:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from store.errors import DamagedStore, LockHeld, RunNotFound
 from store.forget import Forgotten, delete_forgotten, forget_run
 from store.listing import CacheHit, Kind, Listed
+from store.match import Match
+from store.mode import Mode
 from store.outcomes import Outcomes
 from store.part import PartSpec, ScanTotals
 from store.run import PassSpec, Run, RunSpec
@@ -22,7 +24,14 @@ from tests.objects import ObjectServer
 from tests.unit.parts import KEY, add_shard, vector
 
 PASS = PassSpec(
-    references="/refs", characters=["a"], threshold=0.3, match="max", margin=0.02, band=0.0, multiple=False, mode="copy"
+    references="/refs",
+    characters=["a"],
+    threshold=0.3,
+    match=Match.MAX,
+    margin=0.02,
+    band=0.0,
+    multiple=False,
+    mode=Mode.COPY,
 )
 CHUNKS = 3
 
@@ -69,7 +78,8 @@ def test_whatever_is_forgotten_every_other_run_keeps_what_it_needs(
 ) -> None:
     """Runs that refer to shards of any earlier run, forgotten in any order; in the end nothing is left."""
     folder = tmp_path_factory.mktemp("store")
-    store, runs = Store(folder / "store"), []
+    store = Store(folder / "store")
+    runs: list[Run] = []
     for _ in range(data.draw(st.integers(1, 4))):
         earlier: st.SearchStrategy[Reference] = st.none()
         if runs:

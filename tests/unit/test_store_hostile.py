@@ -18,6 +18,7 @@ from store.assignments import Assigned, Assignments, FinalOutcome, read_assignme
 from store.errors import DamagedStore
 from store.journal import Journal
 from store.listing import CacheHit, Kind, Listed, read_listing, write_listing
+from store.mode import Mode
 from store.part import Part, PartSpec, ScanTotals
 from store.run import Run
 from store.shard import Read, read_shard, write_shard
@@ -303,7 +304,7 @@ def test_rows_of_a_journal(column: str, value: object, tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.add("a.png")
     run = site.run()
-    site.place(run, "hardlink", {"a.png": ["A"]})
+    site.place(run, Mode.HARDLINK, {"a.png": ["A"]})
     journal = site.output / ".oshiwake" / "journal.sqlite"
     with sqlite3.connect(journal) as database:
         database.execute(f"UPDATE operation SET {column} = ? WHERE action = 'hardlink'", (value,))
@@ -340,7 +341,7 @@ def test_placements_of_a_journal(tmp_path: Path) -> None:
     """Where an image is said to stand is checked as well."""
     site = Site(tmp_path)
     site.add("a.png")
-    site.place(site.run(), "hardlink", {"a.png": ["A"]})
+    site.place(site.run(), Mode.HARDLINK, {"a.png": ["A"]})
     for column, value in (("target", b"../x"), ("action", "burn"), ("target", "/text")):
         path = site.output / ".oshiwake" / "journal.sqlite"
         with contextlib.closing(sqlite3.connect(path)) as database, database:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from store.errors import OutsideRoots, UnknownRoot
 from store.journal import Journal
+from store.mode import Mode
 from store.part import PartSpec, ScanTotals
 from store.roots import ANYWHERE, Roots, parse_roots
-from store.run import Mode, Run, RunSpec
+from store.run import Run, RunSpec
 from store.store import Store
 from tests.unit.parts import KEY
 from tests.unit.sites import Site

@@ -11,6 +11,7 @@ import pytest
 from store.errors import StaleShard
 from store.incremental import UnchangedFiles
 from store.listing import Kind, Listed
+from store.mode import Mode
 from store.outcomes import Outcomes
 from store.part import Part, ScanTotals
 from store.shard import Read, made_from, write_shard
@@ -78,7 +79,7 @@ def test_a_reduction_has_it_read_again(tmp_path: Path) -> None:
     site = Site(tmp_path)
     for name in ("a.png", "b.png"):
         site.add(name)
-    sorting = Sorting(site, {"a.png": at(a=0.1), "b.png": at(s=0.1)}, replace(SPEC, mode="copy"))
+    sorting = Sorting(site, {"a.png": at(a=0.1), "b.png": at(s=0.1)}, replace(SPEC, mode=Mode.COPY))
     archive = sorting.run.archive
     listed, digest = archive.listing_and_digest(0)
     reads = [Read(row, Kind.EMBEDDED, bytes(32), np.eye(DIMENSION, dtype=np.float32)[row]) for row in range(2)]

@@ -9,6 +9,7 @@ import pytest
 from tasks.broker_address import safe_url
 from tasks.devices import embed_processes, gpus, pin
 from tasks.errors import BadSettings
+from tasks.queue_names import QueueName
 from tasks.redis_client import connect
 from tasks.settings import Settings, read_settings
 from tasks.worker_processes import plan_workers
@@ -80,14 +81,14 @@ def test_an_address_of_another_kind_is_refused() -> None:
 def test_each_visible_gpu_gets_a_pinned_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """One process per GPU, pinned, named after it; one reducer without any."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
-    plans = plan_workers(Settings(), ["embed", "reduce"])
+    plans = plan_workers(Settings(), [QueueName.EMBED, QueueName.REDUCE])
     assert [(plan.name, plan.queue, plan.processes) for plan in plans] == [
         ("embed-cuda0", "embed", 1),
         ("embed-cuda3", "embed", 1),
         ("reduce", "reduce", 1),
     ]
     assert [plan.env.get("CUDA_VISIBLE_DEVICES") for plan in plans] == ["0", "3", None]
-    trainers = [(plan.name, plan.env["CUDA_VISIBLE_DEVICES"]) for plan in plan_workers(Settings(), ["train"])]
+    trainers = [(plan.name, plan.env["CUDA_VISIBLE_DEVICES"]) for plan in plan_workers(Settings(), [QueueName.TRAIN])]
     assert trainers == [("train-cuda0", "0"), ("train-cuda3", "3")]
     assert pin(1, Settings()) == "cuda"
     assert gpus() == ["3"]
@@ -97,7 +98,7 @@ def test_several_processes_of_a_gpu_share_its_part_of_the_cores(monkeypatch: pyt
     """All of them are pinned to it; together they decode in no more threads than one."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
     monkeypatch.setattr("tasks.worker_processes.cores", lambda: 16)
-    plans = plan_workers(Settings(), ["embed"], processes=2)
+    plans = plan_workers(Settings(), [QueueName.EMBED], processes=2)
     assert [(plan.processes, plan.env["CUDA_VISIBLE_DEVICES"]) for plan in plans] == [(2, "0"), (2, "3")]
     assert {plan.env["OSHIWAKE_DECODE_THREADS"] for plan in plans} == {"4"}
 
@@ -120,7 +121,7 @@ def test_a_gpu_known_by_its_uuid_has_a_short_name(
 ) -> None:
     """Kubernetes and MIG give UUIDs; in Flower the first group is enough, and the worker is pinned by the whole."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(visible))
-    for queue in ("embed", "train"):
+    for queue in (QueueName.EMBED, QueueName.TRAIN):
         plans = plan_workers(Settings(device="cuda"), [queue])
         assert [plan.name for plan in plans] == [f"{queue}-cuda{name}" for name in named]
         assert [plan.env["CUDA_VISIBLE_DEVICES"] for plan in plans] == visible
@@ -144,19 +145,19 @@ def test_a_gpu_that_is_asked_for_must_be_there(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     settings = Settings(device="cuda")
     with pytest.raises(BadSettings, match="no NVIDIA GPU is visible"):
-        plan_workers(settings, ["embed", "reduce"])
+        plan_workers(settings, [QueueName.EMBED, QueueName.REDUCE])
     with pytest.raises(BadSettings, match="no NVIDIA GPU is visible"):
         pin(0, settings)
-    assert [plan.name for plan in plan_workers(settings, ["reduce"])] == ["reduce"]
+    assert [plan.name for plan in plan_workers(settings, [QueueName.REDUCE])] == [QueueName.REDUCE]
 
 
 @pytest.mark.parametrize("visible", ["", "-1"])
 def test_hidden_gpus_leave_the_cpu(monkeypatch: pytest.MonkeyPatch, visible: str) -> None:
     """Where no GPU is visible, one worker has a process per core."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    [plan] = plan_workers(Settings(), ["embed"])
+    [plan] = plan_workers(Settings(), [QueueName.EMBED])
     assert (plan.name, plan.processes) == ("embed-cpu", embed_processes(Settings()))
-    [trainer] = plan_workers(Settings(), ["train"])
+    [trainer] = plan_workers(Settings(), [QueueName.TRAIN])
     assert (trainer.queue, trainer.processes) == ("train", 1)
     assert pin(0, Settings()) == "cpu"
 
@@ -165,4 +166,4 @@ def test_the_cpu_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """`device cpu` leaves the GPUs alone."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert pin(0, Settings(device="cpu")) == "cpu"
-    assert [plan.name for plan in plan_workers(Settings(device="cpu"), ["embed"])] == ["embed-cpu"]
+    assert [plan.name for plan in plan_workers(Settings(device="cpu"), [QueueName.EMBED])] == ["embed-cpu"]

@@ -198,7 +198,7 @@ def test_remove_leaves_what_a_person_saves_while_it_is_compared(
     """Reading the original takes its time; another file that stands there afterwards stays."""
     apply(operation(site, placed))
     target = site / "out" / "X" / "a.png"
-    made = {Action.HARDLINK: HardLink, Action.COPY: Copy}[placed]
+    made: type[PlacedFile] = HardLink if placed is Action.HARDLINK else Copy
     check = made.original_stands
 
     def save(self: PlacedFile) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from store.file_operation import Operation
 from store.journal import Journal
+from store.mode import Mode
 from tests.unit.calls import recorded
 from tests.unit.dying import Died
 from tests.unit.sites import Site
@@ -54,7 +55,7 @@ def test_the_cost_of_opening_and_waiting_does_not_grow(site: Site, monkeypatch: 
     monkeypatch.setattr(os, "fsync", recorded(fsync, waits))
     run = site.run()
     before = len(waits)
-    _, tally = site.place(run, "hardlink", wants(site))
+    _, tally = site.place(run, Mode.HARDLINK, wants(site))
     assert tally.done == {"copy": COUNT} and placed(site) == expected(site)
     assert undo_run(run).reversed == COUNT
     assert not site.output.exists()
@@ -64,7 +65,7 @@ def test_the_cost_of_opening_and_waiting_does_not_grow(site: Site, monkeypatch: 
 
 def test_nothing_is_left_of_what_was_written_ahead(site: Site) -> None:
     """Neither the copies nor their folder."""
-    site.place(site.run(), "copy", wants(site))
+    site.place(site.run(), Mode.COPY, wants(site))
     assert not (site.output / ".oshiwake" / STAGED).exists()
 
 
@@ -74,7 +75,7 @@ def test_one_that_has_changed_or_is_taken_hinders_no_other(site: Site) -> None:
     site.digests[changed] = bytes(32)
     (site.output / "X").mkdir(parents=True)
     (site.output / "X" / Path(taken).name).write_text("a person's")
-    _, tally = site.place(site.run(), "hardlink", wants(site))
+    _, tally = site.place(site.run(), Mode.HARDLINK, wants(site))
     assert [line for line in tally.problems if "has changed since it was read" in line] == tally.problems
     assert len(tally.problems) == 1
     found, should = placed(site), expected(site)
@@ -100,13 +101,13 @@ def test_a_death_in_between_is_gone_on_from(site: Site, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch, pytest.raises(Died):
         patch.setattr(Staging, "publish", dying)
         patch.setattr(Staging, "clear", lambda self: None)
-        site.place(run, "hardlink", wants(site), batch=COUNT)
+        site.place(run, Mode.HARDLINK, wants(site), batch=COUNT)
     assert len(list((site.output / ".oshiwake" / STAGED).iterdir())) == COUNT - published
     with Journal(site.output) as journal:
         recover(journal)
     assert not (site.output / ".oshiwake" / STAGED).exists()
     assert len(placed(site)) == published
-    site.place(run, "hardlink", wants(site))
+    site.place(run, Mode.HARDLINK, wants(site))
     assert placed(site) == expected(site)
     undo_run(run)
     assert not site.output.exists()
@@ -115,11 +116,11 @@ def test_a_death_in_between_is_gone_on_from(site: Site, monkeypatch: pytest.Monk
 def test_a_link_in_the_folder_s_place_leads_nowhere(site: Site, tmp_path: Path) -> None:
     """Nothing is written through it; the copies are made one by one."""
     run = site.run()
-    site.place(run, "hardlink", {})
+    site.place(run, Mode.HARDLINK, {})
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (site.output / ".oshiwake" / STAGED).symlink_to(elsewhere)
     written = os.stat(elsewhere).st_mtime_ns
-    _, tally = site.place(run, "hardlink", wants(site))
+    _, tally = site.place(run, Mode.HARDLINK, wants(site))
     assert placed(site) == expected(site) and not tally.problems
     assert os.stat(elsewhere).st_mtime_ns == written

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from store.journal import Journal
+from store.mode import Mode
 from store.run import Mark
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
@@ -28,7 +29,7 @@ def sorting(quick_path: Path) -> Sorting:
     site = Site(quick_path)
     for name in PICTURES:
         site.add(name)
-    return Sorting(site, PICTURES, replace(SPEC, mode="copy"))
+    return Sorting(site, PICTURES, replace(SPEC, mode=Mode.COPY))
 
 
 @pytest.mark.parametrize("mark", ["undone", "cancelled"])
@@ -63,7 +64,7 @@ def test_an_earlier_pass_does_not_come_back(sorting: Sorting, done: bool) -> Non
     """Its message is delivered when a later pass was begun, or is done."""
     sorting.reduce()
     sorting.run.pass_(1).reopen()
-    sorting.begin_pass(2, replace(SPEC, mode="copy", threshold=0.15))
+    sorting.begin_pass(2, replace(SPEC, mode=Mode.COPY, threshold=0.15))
     if done:
         sorting.reduce(2)
     before = sorting.site.placed()

@@ -9,7 +9,8 @@ import pytest
 
 from store.file_operation import Image
 from store.journal import Journal
-from store.run import Mode, Run
+from store.mode import Mode
+from store.run import Run
 from tests.unit.sites import FOUR, FOUR_PLACED, MODES, Site, site_of_four
 from tests.unit.trees import look, put, sha, unfinished
 from workers.placing import Placer
@@ -137,9 +138,9 @@ def test_hard_links_that_became_copies_are_counted(tmp_path: Path, other_device:
     """Across file systems a copy is made, and the tally says so."""
     site = Site(tmp_path, other_device)
     site.add("b.png")
-    _, tally = site.place(site.run(), "hardlink", {"b.png": ["X"]})
+    _, tally = site.place(site.run(), Mode.HARDLINK, {"b.png": ["X"]})
     assert dict(tally.done) == {"copy": 1} and tally.copied_instead == 1
-    _, tally = site.place(site.run(), "hardlink", {"b.png": ["X"]})
+    _, tally = site.place(site.run(), Mode.HARDLINK, {"b.png": ["X"]})
     assert not tally.done
 
 
@@ -235,11 +236,11 @@ def test_a_new_picture_in_the_same_folder_stands_beside_the_old_one(site: Site, 
 
 def test_an_original_edited_in_place_keeps_its_link(site: Site) -> None:
     """A hard link shows the edit by itself; it is the same file and follows the assignment."""
-    site.place(site.run(), "hardlink", {"b.png": ["X"]})
+    site.place(site.run(), Mode.HARDLINK, {"b.png": ["X"]})
     with open(site.archive / "b.png", "ab") as file:
         file.write(b"!")
     site.digests["b.png"] = sha(b"b.png!")
-    stands, tally = site.place(site.run(), "hardlink", {"b.png": ["Y"]})
+    stands, tally = site.place(site.run(), Mode.HARDLINK, {"b.png": ["Y"]})
     assert stands["b.png"] == ["Y/b.png"] and dict(tally.done) == {"rename": 1}
     assert site.placed() == {"Y/b.png": b"b.png!"}
 
@@ -258,7 +259,7 @@ def test_a_picture_that_changed_since_it_was_read(site: Site, mode: Mode) -> Non
 def test_a_move_keeps_what_is_only_linked_to(site: Site) -> None:
     """Of an original that is a link, or reached through one, a copy is placed."""
     with Journal(site.output) as journal:
-        placer = Placer(journal, site.output, "run", "move")
+        placer = Placer(journal, site.output, "run", Mode.MOVE)
         placer.place([site.wanted("b.png", ["X"], keep=True)])
     assert dict(placer.tally.done) == {"copy": 1}
     assert (site.archive / "b.png").exists() and site.placed() == {"X/b.png": b"b.png"}
@@ -282,7 +283,7 @@ def test_odd_names_are_placed(site: Site) -> None:
     long = "book.cbz!/" + "x" * 300 + ".png"
     for odd in (name, long, "book.cbz!/pages/..", "book.cbz!/.oshiwake-3.part"):
         site.add(odd, odd.encode("utf-8", "surrogateescape"))
-        stands, tally = site.place(site.run(), "move", {odd: ["X"]})
+        stands, tally = site.place(site.run(), Mode.MOVE, {odd: ["X"]})
         assert not tally.problems
         (place,) = stands[odd]
         assert (site.output / place).read_bytes() == odd.encode("utf-8", "surrogateescape")
@@ -291,8 +292,8 @@ def test_odd_names_are_placed(site: Site) -> None:
 
 def test_the_journal_knows_where_an_image_stands(site: Site) -> None:
     """The present state is that of the disk, after renames too."""
-    site.place(site.run(), "copy", {"b.png": ["X"]})
-    site.place(site.run(), "copy", {"b.png": ["Y", "Z"]})
+    site.place(site.run(), Mode.COPY, {"b.png": ["X"]})
+    site.place(site.run(), Mode.COPY, {"b.png": ["Y", "Z"]})
     with Journal(site.output) as journal:
         found = journal.placements(Image(bytes(site.archive / "b.png")))
     assert [placement.target for placement in found] == [bytes(site.output / f / "b.png") for f in "YZ"]

@@ -10,7 +10,7 @@ import pytest
 
 from store.file_operation import Action, Operation
 from store.journal import Journal
-from store.run import Mode
+from store.mode import Mode
 from tests.unit.dying import Died, Dying
 from tests.unit.sites import FOUR, FOUR_PLACED, MODES, Site, site_of_four
 from tests.unit.trees import look, put, unfinished
@@ -111,11 +111,11 @@ def test_a_link_put_in_the_folder_s_place_at_the_last_moment(site: Site, mode: M
 def test_an_empty_folder_behind_a_link_stays(site: Site) -> None:
     """The folder of a series becomes a link to somebody's folder: no empty folder is removed behind it."""
     run = site.run()
-    site.place(run, "copy", {"b.png": ["Series/A"]})
+    site.place(run, Mode.COPY, {"b.png": ["Series/A"]})
     elsewhere = site.root / "elsewhere"
     (elsewhere / "A").mkdir(parents=True)
     with Journal(site.output) as journal:
-        placer = Placer(journal, site.output, run.id, "copy")
+        placer = Placer(journal, site.output, run.id, Mode.COPY)
         placer.place([site.wanted("b.png", ["B"])])
         (site.output / "Series").rename(site.output / "Series of ours")
         (site.output / "Series").symlink_to(elsewhere)

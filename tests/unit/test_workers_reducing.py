@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from store.assignments import FinalOutcome, read_assignments
 from store.errors import JournalBusy
 from store.journal import Journal
+from store.mode import Mode
 from store.readable_names import bytes_of_name
 from tests.unit.parts import DIMENSION
 from tests.unit.sites import Site
@@ -178,10 +179,10 @@ def test_duplicates_across_chunks(site: Site) -> None:
 def test_a_duplicate_of_a_moved_picture_stays_a_duplicate(site: Site) -> None:
     """After a move the twin is all that a later run sees; it is not placed beside the picture that went before."""
     before = look(site.archive)
-    first = Sorting(site, PICTURES, replace(SPEC, mode="move"))
+    first = Sorting(site, PICTURES, replace(SPEC, mode=Mode.MOVE))
     first.reduce()
     layout = site.placed().keys()
-    later = Sorting(site, {"same/a.png": at(a=0.1)}, replace(SPEC, mode="move"))
+    later = Sorting(site, {"same/a.png": at(a=0.1)}, replace(SPEC, mode=Mode.MOVE))
     assert later.reduce()["outcomes"]["duplicate"] == 1
     assert later.report()["same/a.png"]["reason"] == "same content as Akari/a.png in the output"
     assert site.placed().keys() == layout and (site.archive / "same" / "a.png").exists()
@@ -228,7 +229,7 @@ def test_another_reducer_is_waited_for(site: Site) -> None:
 
 def test_pictures_changed_since_they_were_read(site: Site) -> None:
     """They are not moved, and that is told; the others are."""
-    sorting = Sorting(site, PICTURES, replace(SPEC, mode="move"))
+    sorting = Sorting(site, PICTURES, replace(SPEC, mode=Mode.MOVE))
     put(site.archive / "a.png", b"painted over")
     (site.archive / "b.png").unlink()
     summary = sorting.reduce()
@@ -242,7 +243,7 @@ def test_links_in_the_archive_are_not_moved(site: Site) -> None:
     outside = put(site.root / "outside" / "l.png", b"l.png")
     (site.archive / "l.png").symlink_to(outside)
     site.digests["l.png"] = sha(b"l.png")
-    summary = Sorting(site, {"l.png": at(a=0.1)}, replace(SPEC, mode="move")).reduce()
+    summary = Sorting(site, {"l.png": at(a=0.1)}, replace(SPEC, mode=Mode.MOVE)).reduce()
     assert summary["placed"] == {"copy": 1}
     assert outside.exists() and (site.archive / "l.png").is_symlink()
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from store.assignments import Assigned, Assignments, FinalOutcome
 from store.journal import Journal
+from store.mode import Mode
 from store.readable_names import bytes_of_name
 from tests.unit.dying import Died
 from tests.unit.sites import MODES, Site
@@ -47,7 +48,7 @@ def rows(site: Site) -> list[dict[str, str]]:
 
 def test_where_moved_pictures_came_from_stays_known(site: Site) -> None:
     """The daily run of --mode move finds nothing new: its report tells all the same where each picture came from."""
-    move = replace(SPEC, mode="move")
+    move = replace(SPEC, mode=Mode.MOVE)
     Sorting(site, {"a.png": at(a=0.1), "one/b.png": at(a=0.9)}, move).reduce()
     site.add("c.png")
     later = Sorting(site, {"c.png": at(s=0.1)}, move)
@@ -68,7 +69,7 @@ def test_where_moved_pictures_came_from_stays_known(site: Site) -> None:
 
 def test_a_picture_that_a_person_took_out_keeps_its_origin(site: Site) -> None:
     """Its row has no place any more, but says where the picture with that digest came from."""
-    move = replace(SPEC, mode="move")
+    move = replace(SPEC, mode=Mode.MOVE)
     Sorting(site, {"a.png": at(a=0.1)}, move).reduce()
     (site.output / "Akari" / "a.png").rename(site.output / "best.png")
     Sorting(site, {}, move).reduce()

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from store.assignments import Assigned, Assignments, FinalOutcome
 from store.file_operation import Operation
 from store.journal import Journal
-from store.run import Mode, Run
+from store.mode import Mode
+from store.run import Run
 from store.store import Store
 from tests.unit.dying import Died, DyingLater, DyingUndo
 from tests.unit.sites import MODES, Site
@@ -161,7 +162,7 @@ def test_an_undo_takes_reports_away_and_is_done_twice_without_harm(site: Site) -
     """Of a second run over the same archive first; then nothing of the output folder is left."""
     runs = [site.run(), site.run()]
     for run in runs:
-        site.place(run, "copy", {"a.png": ["A"]})
+        site.place(run, Mode.COPY, {"a.png": ["A"]})
         report(site, run)
     texts = []
     for run in reversed(runs):
@@ -175,7 +176,7 @@ def test_an_undo_of_the_first_run_clears_what_the_second_only_found(site: Site) 
     """The second run placed nothing of its own: its report would tell of what is gone."""
     first, second = site.run(), site.run()
     for run in (first, second):
-        site.place(run, "copy", {"a.png": ["A"]})
+        site.place(run, Mode.COPY, {"a.png": ["A"]})
         report(site, run)
     assert undo_run(first).others == []
     assert not site.output.exists()
@@ -185,8 +186,8 @@ def test_an_undo_of_the_first_run_clears_what_the_second_only_found(site: Site) 
 def test_a_folder_that_two_runs_use_goes_with_the_last(site: Site) -> None:
     """In either order, nothing is left of the output folder."""
     first, second = site.run(), site.run()
-    site.place(first, "copy", {"a.png": ["A"]})
-    site.place(second, "copy", {"b.png": ["A"]})
+    site.place(first, Mode.COPY, {"a.png": ["A"]})
+    site.place(second, Mode.COPY, {"b.png": ["A"]})
     assert undo_run(first).others == [second.id]
     assert site.placed() == {"A/b.png": b"b.png"}
     undo_run(second)
@@ -196,8 +197,8 @@ def test_a_folder_that_two_runs_use_goes_with_the_last(site: Site) -> None:
 def test_a_later_run_stands_in_the_way(site: Site) -> None:
     """What a later run has moved on is taken back by that run first."""
     first, second = site.run(), site.run()
-    site.place(first, "move", {"a.png": ["A"]})
-    site.place(second, "move", {"a.png": ["B"]})
+    site.place(first, Mode.MOVE, {"a.png": ["A"]})
+    site.place(second, Mode.MOVE, {"a.png": ["B"]})
     before = look(site.root)
     with pytest.raises(UndoRefused, match=second.id):
         undo_run(first)
@@ -245,7 +246,7 @@ def test_an_archive_that_is_gone_after_all_was_moved(site: Site, mode: Mode) -> 
 def test_what_a_person_moved_in_the_output_stays_there(site: Site) -> None:
     """A moved original that was carried elsewhere cannot be found: that is told, and it stays."""
     run = site.run()
-    site.place(run, "move", {"a.png": ["A"], "b.png": ["A"]})
+    site.place(run, Mode.MOVE, {"a.png": ["A"], "b.png": ["A"]})
     (site.output / "A" / "a.png").rename(site.output / "mine.png")
     result = undo_run(run)
     assert len(result.left) == 1 and "gone" in result.left[0]
@@ -255,7 +256,7 @@ def test_what_a_person_moved_in_the_output_stays_there(site: Site) -> None:
 def test_a_place_that_is_taken_is_left(site: Site) -> None:
     """A new picture stands where the original was: both stay."""
     run = site.run()
-    site.place(run, "move", {"a.png": ["A"]})
+    site.place(run, Mode.MOVE, {"a.png": ["A"]})
     site.add("a.png", b"a newer one")
     result = undo_run(run)
     assert len(result.left) == 1 and "taken" in result.left[0]
@@ -265,7 +266,7 @@ def test_a_place_that_is_taken_is_left(site: Site) -> None:
 def test_an_output_folder_that_is_gone(site: Site) -> None:
     """Nothing to undo; the archive is untouched."""
     run = site.run()
-    site.place(run, "copy", {"a.png": ["A"]})
+    site.place(run, Mode.COPY, {"a.png": ["A"]})
     shutil.rmtree(site.output)
     result = undo_run(run)
     assert (result.reversed, result.left) == (0, []) and not site.output.exists()
@@ -277,7 +278,7 @@ def crashed(site: Site) -> Iterator[Site]:
     run = site.run()
     with DyingLater(site.output, 2) as journal, pytest.raises(Died):
         batch = [site.wanted(name, ["A"]) for name in ("a.png", "b.png")]
-        Placer(journal, site.output, run.id, "move").place(batch)
+        Placer(journal, site.output, run.id, Mode.MOVE).place(batch)
     yield site
 
 
@@ -295,9 +296,9 @@ def test_a_name_given_back_by_a_rename_is_not_mistaken(site: Site) -> None:
     site.add("one/a.png")
     before = look(site.archive)
     run = site.run()
-    site.place(run, "move", {"a.png": ["A"]})
-    site.place(run, "move", {"a.png": ["B"]})
-    site.place(run, "move", {"one/a.png": ["A"]})
+    site.place(run, Mode.MOVE, {"a.png": ["A"]})
+    site.place(run, Mode.MOVE, {"a.png": ["B"]})
+    site.place(run, Mode.MOVE, {"one/a.png": ["A"]})
 
     class Dying(Journal):
         def forget(self, undone: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
@@ -321,7 +322,7 @@ def test_an_undo_that_dies_at_the_very_end_is_finished(
     if mine:
         site.output.mkdir()
     run = site.run()
-    site.place(run, "copy", {"a.png": ["A"]})
+    site.place(run, Mode.COPY, {"a.png": ["A"]})
 
     def die(*_: object) -> None:
         raise Died

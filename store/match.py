@@ -1,0 +1,15 @@
+"""How the distances to several references become one; a module of its own, so that the command line starts quickly."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["Match"]
+
+
+class Match(StrEnum):
+    """How the distances to a character's references become one."""
+
+    MAX = "max"
+    MEAN = "mean"
+    TOP3 = "top3"
