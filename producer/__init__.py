@@ -1,5 +1,5 @@
 """The command line: scan an archive, plan chunks, show progress.
 
-Never knows torch or Celery; `--help`, scanning and status start at once, also on a machine that has neither a GPU nor a
+It imports neither torch nor Celery: `--help`, scanning and status start at once, also on a machine without a GPU or a
 worker.
 """

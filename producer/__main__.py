@@ -1,4 +1,4 @@
-"""Where `producer` begins: a Ctrl-C while it still loads ends it in one line, as a later one does."""
+"""Entry point of `producer`: a Ctrl-C during loading ends it with one line, as a later one does."""
 
 import sys
 

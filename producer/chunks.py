@@ -1,4 +1,4 @@
-"""Cut the stream of files into chunks, write their listings, and tell which have to be sent."""
+"""Cut the stream of files into chunks, write their listings, and report which chunks to send."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["ListingWriter", "planned_images"]
 _RAMP = (16, 32, 64, 128)
 _CHUNKS_PER_STEP = 4
 _MOST_WAITING = 16
-"""Chunks that may wait to be written while others are being written."""
+"""How many chunks may wait while others are being written."""
 
-_MAX_ROWS = 16  # times the images of a chunk: so many unchanged files may stand between those that are to be read
+_MAX_ROWS = 16  # times the images of a chunk: the most files in a listing, most of them unchanged
 
 
 def planned_images(chunk: int, largest: int) -> int:
     """How many images the chunk with this number may hold.
 
-    The first chunks are small: work begins at once, a small archive keeps several workers busy, and progress shows.
+    The first chunks are small, so that work starts at once and a small archive keeps several workers busy.
     """
     step = chunk // _CHUNKS_PER_STEP
     return min(largest, _RAMP[step]) if step < len(_RAMP) else largest
 
 
 class ListingWriter:
-    """Lists one part, chunk by chunk; goes on where an earlier lister of the same part has stopped.
+    """Lists one part, chunk by chunk; continues where an earlier writer of the same part stopped.
 
     Attributes:
         files: Files listed so far.
         to_read: Of these, files that workers have to read.
-        reused: Of these, unchanged files whose outcome is known.
+        reused: Of these, unchanged files with a known outcome.
     """
 
     def __init__(self, part: Part, known: UnchangedFiles, largest: int) -> None:
@@ -59,10 +59,10 @@ class ListingWriter:
         on_chunk: Callable[[int], None],
         passed: Callable[[], PassedOver] = PassedOver,
     ) -> ScanTotals:
-        """List files, given in the order of the scan; call `on_chunk` for each chunk with something to read.
+        """List files in scan order; call `on_chunk` for each chunk that holds files to read.
 
-        The listing of a chunk is on disk before `on_chunk` hears of it. At the end `passed` tells what the scan has
-        passed over.
+        The listing of a chunk is on disk before `on_chunk` is called. After the last file, `passed` returns what the
+        scan skipped.
         """
         writer = _Writer(self._part, on_chunk)
         try:
@@ -92,7 +92,7 @@ class ListingWriter:
         if listed.kind is Kind.PENDING:
             known = self._known.find(listed)
             if known is not None:
-                # Not dataclasses.replace, which takes as long as all the rest for a file.
+                # dataclasses.replace would take as long as all the rest of the work for a file.
                 listed = Listed(
                     listed.path, listed.size, listed.mtime_ns, listed.member, known=known, label=listed.label
                 )
@@ -122,9 +122,9 @@ class ListingWriter:
 
 
 class _Writer:
-    """Writes listings while the scan goes on, at once as many as have come together meanwhile, and announces them.
+    """Writes listings in a thread while the scan continues, and reports them.
 
-    Waiting for the disk takes longer than all else together.
+    Waiting for the disk takes longer than everything else, so all chunks that have gathered are written together.
     """
 
     def __init__(self, part: Part, on_chunk: Callable[[int], None]) -> None:
@@ -135,13 +135,13 @@ class _Writer:
         self._writing: tuple[Future[None], list[_Closed]] | None = None
 
     def add(self, chunk: int, rows: list[Listed], *, to_send: bool) -> None:
-        """Take the next chunk; waits when the disk is far behind."""
+        """Add the next chunk; wait if the disk is far behind."""
         self._waiting.append(_Closed(chunk, rows, to_send))
         if self._writing is None or self._writing[0].done() or len(self._waiting) >= _MOST_WAITING:
             self._turn()
 
     def finish(self) -> None:
-        """Write and announce what was taken."""
+        """Write and report every chunk that was added."""
         try:
             while self._waiting or self._writing is not None:
                 self._turn()
@@ -149,7 +149,7 @@ class _Writer:
             self._thread.shutdown()
 
     def _turn(self) -> None:
-        """Announce what was being written, and begin to write what waits."""
+        """Report the chunks that were being written, and start to write those that wait."""
         written, self._writing = self._writing, None
         waiting, self._waiting = self._waiting, []
         if written is not None:
@@ -164,7 +164,7 @@ class _Writer:
 
 @dataclass(frozen=True, slots=True)
 class _Closed:
-    """A chunk that is full, and whether it holds something to read."""
+    """A full chunk, and whether it holds files to read."""
 
     chunk: int
     rows: list[Listed]
@@ -172,5 +172,5 @@ class _Closed:
 
 
 def _position(listed: Listed) -> tuple[SortKey, str]:
-    """A reference picture may stand under two names, one after the other."""
+    """A reference picture may be listed under two names, one after the other."""
     return listed.sort_key, listed.label

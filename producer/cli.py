@@ -40,7 +40,7 @@ app = typer.Typer(
 
 @app.callback()
 def _producer(version: Version = False) -> None:
-    pass  # the commands do the work
+    pass  # only --version; the commands do the work
 
 
 _COMMANDS = (
@@ -65,27 +65,27 @@ for _name, _function, _example in _COMMANDS:
 
 def main() -> None:
     """Entry point of the `producer` script."""
-    # A terminated producer stops what it started, like an interrupted one. Under nohup it goes on.
+    # A terminated producer stops what it started, as an interrupted one does. Under nohup it ignores the signal.
     for ending in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
-    # A file name that is not text in this locale is still shown; in JSON it stays what it is.
+    # Show file names that this locale cannot encode with escapes; JSON keeps them exactly.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except FleetFailed as error:
-        _refuse(printable_lines(str(error)))  # with the end of a log
+        _refuse(printable_lines(str(error)))  # includes the end of a log
     except (ProducerError, QueueError, StoreError, WorkerError, ModelError) as error:
         _refuse(printable(str(error)))
     except OSError as error:
-        # A full disk, a folder without permission: the system's own words say what is wrong, and with what.
+        # A full disk, a folder without permission: the system's message names the cause and the file.
         where = os.fsdecode(error.filename) if error.filename else ""
         _refuse(printable(f"{where}: {error.strerror}" if where else str(error)))
 
 
 def _refuse(text: str) -> NoReturn:
-    """Say in one line what is wrong and what to do, and leave."""
+    """Print one line with the cause and what to do, and exit with code 2."""
     print(f"producer: {text}", file=sys.stderr)  # noqa: T201
     sys.exit(2)

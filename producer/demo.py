@@ -1,6 +1,6 @@
-"""The demo: a small archive of invented characters, drawn here, with everything that a real archive has in it.
+"""The demo: a small drawn archive of invented characters, with the oddities of a real archive.
 
-Drawing is deterministic: the same pictures on every machine. What is drawn already is kept.
+Drawing is deterministic: the pictures are the same on every machine. Existing pictures are kept.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Demo:
     Attributes:
         archive: Folder to sort.
         references: A folder per character.
-        output: Where it is sorted to.
+        output: The sorted pictures.
     """
 
     archive: Path
@@ -56,7 +56,7 @@ class Demo:
     output: Path
 
     def request(self) -> SortRequest:
-        """The demo as something to sort."""
+        """The request to sort the demo."""
         return SortRequest.check(
             self.archive, self.references, self.output, weights=None, mode=Mode.HARDLINK, rule=RuleOptions()
         )
@@ -64,7 +64,7 @@ class Demo:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """One picture to draw and where it goes."""
+    """One picture to draw, and its path."""
 
     identity: int
     picture: int
@@ -73,7 +73,7 @@ class _Sheet:
 
 
 def draw_demo(folder: Path, console: Console) -> Demo:
-    """Draw the demo's archive below a folder, as far as it is not there yet."""
+    """Draw the missing pictures of the demo's archive below a folder."""
     demo = Demo(folder / "archive", folder / "references", folder / "sorted")
     sheets = [sheet for sheet in _sheets(demo) if not sheet.path.exists()]
     if sheets:
@@ -88,7 +88,7 @@ def draw_demo(folder: Path, console: Console) -> Demo:
 
 
 def _sheets(demo: Demo) -> Iterator[_Sheet]:
-    """Every picture of the demo: references, pictures of the characters, strangers."""
+    """Every picture of the demo: references, pictures of known characters, strangers."""
     for identity, name in enumerate(_NAMES):
         for n in range(_REFERENCES):
             yield _Sheet(identity, n, demo.references / name / f"{n + 1}.png", 1.0)
@@ -120,7 +120,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _draw_oddities(archive: Path) -> None:
-    """What every real archive has: a duplicate, broken files, a note, a comic in one file, a picture on its side."""
+    """The oddities of a real archive: a duplicate, broken files, a note, a comic in one file, a rotated picture."""
     whole = (archive / "2024" / "0000.png").read_bytes()
     oddities = {
         "inbox/copy of 0000.png": whole,
@@ -149,17 +149,17 @@ def _comic() -> bytes:
 
 
 def _turned() -> bytes:
-    """A JPEG whose EXIF block says that it lies on its side."""
+    """A JPEG whose EXIF orientation is rotated."""
     picture = draw(Identity.from_seed(1), 200, size_px=_SIZE_PX, variety="gentle")
     exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: turn by 90 degrees to the right to see it upright
+    exif[0x0112] = 6  # orientation: rotate by 90 degrees clockwise to view
     buffer = io.BytesIO()
     picture.transpose(Image.Transpose.ROTATE_90).save(buffer, "jpeg", exif=exif)
     return buffer.getvalue()
 
 
 def print_demo(demo: Demo, status: RunStatus, console: Console) -> None:
-    """The sorted tree, the counts, and where to look."""
+    """Print the sorted tree, the counts, and where to look."""
     tree = Tree(f"[bold]{escape(str(demo.output))}[/bold]")
     for folder in sorted(path for path in demo.output.iterdir() if not path.name.startswith(".")):
         if folder.is_dir():
@@ -174,15 +174,13 @@ def print_demo(demo: Demo, status: RunStatus, console: Console) -> None:
     console.print(tree)
     print_summary(status, console)
     right, named, shown = _score(demo)
-    console.print(
-        f"of {named} pictures given a name, {right} got the right one; {shown} pictures show a known character"
-    )
-    console.print(f"look at it: {escape(str(demo.output.absolute()))}", soft_wrap=True)
-    console.print(f"take it back: producer undo --store {escape(str(demo.archive.parent / 'store'))}", soft_wrap=True)
+    console.print(f"{right} of {named} named pictures got the right name; {shown} pictures show a known character")
+    console.print(f"see the result: {escape(str(demo.output.absolute()))}", soft_wrap=True)
+    console.print(f"undo it: producer undo --store {escape(str(demo.archive.parent / 'store'))}", soft_wrap=True)
 
 
 def _score(demo: Demo) -> tuple[int, int, int]:
-    """How many names are right, how many were given, and how many pictures show a known character."""
+    """Numbers of right names, of given names, and of pictures that show a known character."""
     truth = {sheet.path.name: _NAMES[sheet.identity] for sheet in _sheets(demo) if sheet.identity < len(_NAMES)}
     truth |= {f"page {page}.jpg": _NAMES[0] for page in (1, 2, 3)} | {"on its side.jpg": _NAMES[1]}
     placed = [(name, path.name) for name in _NAMES for path in (demo.output / name).glob("*")]

@@ -1,4 +1,4 @@
-"""Make a run, list its files, send its chunks; the same for a run that was interrupted, and for a further pass."""
+"""Create a run, list its files and send its chunks; resume a run; begin a further pass."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from tasks.queue_client import Queue
 __all__ = ["Dispatcher", "create_run"]
 
 _ENDED: tuple[Mark, ...] = ("cancelled", "undone")
-"""What is no longer true of a run that goes on."""
+"""Marks that are removed when a run continues."""
 
 _LOOK_S = 2.0
-"""How often a scan looks whether its run is still wanted."""
+"""How often a scan checks that its run was not cancelled or undone."""
 
 OnScan = Callable[[int, int], None]
-"""Told of files seen, and of these to be read."""
+"""Called with the number of files seen, and of those to be read."""
 
 
 def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
-    """Make the run and everything that a worker needs to know of it; nothing is listed or sent yet."""
+    """Create a run with everything that a worker needs; nothing is listed or sent yet."""
     info = request.info
     spec = RunSpec(
         archive=request.archive,
@@ -67,7 +67,7 @@ def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
 def _need_wanted(run: Run, pass_: Pass) -> None:
     reason = run.over(pass_.number)
     if reason is not None:
-        raise BadRequest(f"run {run.id} was ended while it was listed: {reason}; `producer resume {run.id}` goes on")
+        raise BadRequest(f"run {run.id} was stopped during its scan: {reason}; `producer resume {run.id}` continues it")
 
 
 class Dispatcher:
@@ -79,23 +79,23 @@ class Dispatcher:
         self._chunk_images = chunk_images
 
     def send(self, run: Run, on_scan: OnScan = lambda files, to_read: None) -> ScanTotals:
-        """List what is not listed yet, and send every chunk that has no shard.
+        """List the files that are not listed yet, and send every chunk that has no shard.
 
-        For a new run and for one that was interrupted anywhere: the producer killed in the middle of the scan, workers
-        gone, the broker lost with everything in it.
+        Works for a new run and for one that was interrupted at any point: a producer killed during its scan, workers
+        gone, a broker that lost its data.
 
         Returns:
-            What the scan of the archive saw.
+            The totals of the archive's scan.
 
         Raises:
-            BadRequest: The references of an interrupted run are gone, or the run is ended meanwhile.
-            LockHeld: Another process does so now.
+            BadRequest: The references of an interrupted run are gone, or the run was cancelled or undone meanwhile.
+            LockHeld: Another process lists this run.
         """
         with run.listing_lock() as check:
             return self._send(run, on_scan, check)
 
     def resume(self, run: Run, on_scan: OnScan = lambda files, to_read: None) -> ScanTotals:
-        """The same for a run that may have been cancelled or undone, and is so no more, or could not place every file.
+        """Do the same for a run that was cancelled or undone, or that could not place every file; it is active again.
 
         Raises:
             BadRequest, LockHeld: As `send`.
@@ -127,16 +127,16 @@ class Dispatcher:
             scan = scan_of(run.archive.root, own, self._store.roots, exclusion)
             sent += self._list(run, pass_, run.archive, scan, on_scan, check, lambda: scan.passed)
             totals = run.archive.totals
-            assert totals is not None  # the scan has just ended
+            assert totals is not None  # `_list` has just written them
         self._expect(run, pass_, sent)
         return totals
 
     def assign_again(self, run: Run, options: RuleOptions, references: str | None) -> Pass:
-        """Begin a further pass with other values or references, and send what of it has to be embedded.
+        """Begin a further pass with other values or references, and send the chunks that have to be embedded.
 
         Raises:
             BadRequest: The run is not embedded yet, or the references cannot be used.
-            LockHeld: Another process lists the run, or a pass of it, now.
+            LockHeld: Another process lists the run or one of its passes.
         """
         with run.listing_lock() as check:
             return self._assign_again(run, options, references, check)
@@ -144,7 +144,7 @@ class Dispatcher:
     def _assign_again(self, run: Run, options: RuleOptions, references: str | None, check: Callable[[], None]) -> Pass:
         before = run.last_pass
         if run.archive.totals is None or any(True for _ in run.archive.unread_chunks()):
-            raise BadRequest(f"run {run.id} is not embedded yet; `producer resume {run.id}` goes on with it")
+            raise BadRequest(f"run {run.id} is not embedded yet; `producer resume {run.id}` continues it")
         source = references or before.reference_source
         found = find_references(source, self._store.roots)
         if options.threshold == "auto":
@@ -170,7 +170,7 @@ class Dispatcher:
         check: Callable[[], None],
         passed: Callable[[], PassedOver] = PassedOver,
     ) -> list[str]:
-        """List a part and send its chunks as they are listed; return the names of those sent."""
+        """List a part and send each chunk once it is listed; return the names of the chunks sent."""
         spec = part.spec
         earlier = next(iter(self._store.parts_of(spec.root, spec.embedding_key)), None)
         lister = ListingWriter(part, UnchangedFiles(earlier), self._chunk_images)
@@ -202,6 +202,6 @@ class Dispatcher:
         return message.what
 
     def _expect(self, run: Run, pass_: Pass, chunks: list[str]) -> None:
-        """Say which chunks were sent; where all are done already, nobody else will send the reduction."""
+        """Record which chunks were sent; if all are done already, send the reduction."""
         if self._queue.ledger.expect(run.id, pass_.number, chunks):
             self._queue.send(ReduceMessage(run=run.id, number=pass_.number))

@@ -1,8 +1,8 @@
 """Errors of the command line itself, one small tree.
 
 ProducerError
-├── BadRequest     wrong use: a path is missing, folders overlap, no references (exit code 2)
-└── RunFailed      the run cannot go on: chunks or the reduction failed on every try (exit code 2)
+├── BadRequest     wrong use: a missing path, overlapping folders, no references (exit code 2)
+└── RunFailed      chunks or the reduction failed on every attempt (exit code 2)
 """
 
 
@@ -11,8 +11,8 @@ class ProducerError(Exception):
 
 
 class BadRequest(ProducerError):
-    """What was asked cannot be done; nothing was made."""
+    """The request cannot be carried out; nothing was created."""
 
 
 class RunFailed(ProducerError):
-    """A run has come to an end without an outcome; `producer resume` tries again."""
+    """A run ended without an outcome; `producer resume` tries again."""

@@ -1,4 +1,4 @@
-"""This machine as the whole farm: a broker of its own and the workers that suit it, for as long as a run needs them."""
+"""A local cluster: a private broker and the workers that suit this machine, for as long as a run needs them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["LocalCluster", "local_cluster"]
 
 
 _GRACE_S = 5.0
-"""What a worker has in hand when the run is stopped, `producer resume` does again; a person waits for the prompt."""
+"""How long workers may finish their current chunk. What they do not finish, `producer resume` does again."""
 
 
 _PATIENCE_S = 10.0
-"""A private broker that is away ended with its producer, and does not come back."""
+"""How long workers wait for the private broker: it ends with its producer and does not come back."""
 
 
 @dataclass(frozen=True)
 class LocalCluster:
-    """A running broker with its workers.
+    """A running private broker with its workers.
 
     Attributes:
         queue: The broker, as the producer sees it.
         settings: The settings with the broker's address.
-        children: The processes, to be watched.
+        children: The processes, for `progress_view.watch`.
     """
 
     queue: Queue
@@ -43,14 +43,14 @@ class LocalCluster:
 
 @contextlib.contextmanager
 def local_cluster(run: Run, settings: Settings, *, processes: int = 0) -> Iterator[LocalCluster]:
-    """Start a broker and workers for one run; stop them all at the end, whatever ends it.
+    """Start a broker and workers for one run, and stop them at the end, however the block ends.
 
     Raises:
-        FleetFailed: One of them does not come up.
+        FleetFailed: One of them does not start.
     """
     with private_broker(run.logs / "broker.log") as broker:
         own = settings.model_copy(update={"broker_url": broker.url})
-        # Libraries leave temporary folders behind in a process that is killed.
+        # A killed process leaves temporary folders of libraries behind; these go with the broker's folder.
         scratch = {"TMPDIR": str(broker.folder), "OSHIWAKE_PATIENCE_S": str(_PATIENCE_S)}
         plans = [
             replace(plan, env=plan.env | scratch)
@@ -58,7 +58,7 @@ def local_cluster(run: Run, settings: Settings, *, processes: int = 0) -> Iterat
         ]
         run.note_broker(broker.url)
         try:
-            # A worker that is asked to stop waits for its broker in several places of Celery; this broker dies with us.
+            # Celery waits for its broker in several places when it is asked to stop, but this broker dies with us.
             death = signal.SIGKILL
             with running_workers(plans, own, run.logs, logs=True, grace_s=_GRACE_S, at_our_death=death) as workers:
                 yield LocalCluster(Queue(own), own, [broker.process, *workers])

@@ -1,4 +1,4 @@
-"""The options that several commands share, each with its help, its environment variable and its type."""
+"""The options that several commands share: type, help and environment variable of each."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ __all__ = [
 
 Archive = Annotated[
     str,
-    typer.Argument(
-        metavar="ARCHIVE", help="Folder of illustrations, or s3://bucket/prefix; searched through all folders."
-    ),
+    typer.Argument(metavar="ARCHIVE", help="Folder of illustrations, or s3://bucket/prefix; searched recursively."),
 ]
 References = Annotated[
     str,
@@ -43,7 +41,7 @@ References = Annotated[
         "-r",
         metavar="PATH",
         envvar="OSHIWAKE_REFERENCES",
-        help='A folder per character with its pictures, or a JSON file {"name": "folder or list of files"}.',
+        help='Folder with one folder of pictures per character, or a JSON file {"name": "folder or list of files"}.',
     ),
 ]
 Output = Annotated[
@@ -53,7 +51,7 @@ Output = Annotated[
         "-o",
         metavar="PATH",
         envvar="OSHIWAKE_OUTPUT",
-        help="Where the folders of characters are made: a folder, or s3://bucket/prefix with --mode copy.",
+        help="Where to create a folder per character: a folder, or s3://bucket/prefix with --mode copy.",
     ),
 ]
 StorePath = Annotated[
@@ -62,16 +60,14 @@ StorePath = Annotated[
         "--store",
         envvar="OSHIWAKE_STORE",
         metavar="PATH",
-        help="Run directory, or s3://bucket/prefix; by default in the user's data folder.",
+        help="Run directory: a folder or s3://bucket/prefix; default: in the user's data folder.",
     ),
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", envvar="OSHIWAKE_WEIGHTS", help="Weights file; by default the one that is shipped."),
+    typer.Option("--weights", envvar="OSHIWAKE_WEIGHTS", help="Weights file; default: the shipped one."),
 ]
-Mode = Annotated[
-    store.mode.Mode, typer.Option("--mode", help="How pictures are placed. Only move changes the archive.")
-]
+Mode = Annotated[store.mode.Mode, typer.Option("--mode", help="How to place pictures. Only move changes the archive.")]
 
 
 def _distance_or_auto(text: str) -> float | str:
@@ -88,43 +84,45 @@ Threshold = Annotated[
         "-t",
         metavar="DISTANCE|auto",
         parser=_distance_or_auto,
-        help="Largest distance (0..2) that still gives a name; auto: as `reid calibrate` found; default: the weights'.",
+        help="Largest accepted distance (0..2); auto: from `reid calibrate`; default: the weights' threshold.",
     ),
 ]
 Match = Annotated[
     store.match.Match | None,
     typer.Option(
-        "--match", help="Distance to a character: to its nearest reference (max), the mean, the three nearest."
+        "--match", help="Distance to a character: nearest reference (max), mean of all, or of the nearest three (top3)."
     ),
 ]
 Margin = Annotated[
     float | None,
-    typer.Option("--margin", help="The next character must be farther by this, else it goes to _review. Default 0.02."),
+    typer.Option(
+        "--margin", help="Picture goes to _review unless the second character is farther by this. Default 0.02."
+    ),
 ]
 Band = Annotated[
     float | None,
-    typer.Option("--band", help="Beyond the threshold by no more than this: to _review too. Default 0."),
+    typer.Option("--band", help="Pictures beyond the threshold by at most this go to _review too. Default 0."),
 ]
 Multiple = Annotated[
     bool | None,
-    typer.Option("--multiple/--single", help="File a picture under every character within the threshold."),
+    typer.Option("--multiple/--single", help="Place a picture under every character within the threshold."),
 ]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(
         "--exclude",
         metavar="GLOB",
-        help="Pass over files and folders of the archive, as in .gitignore: '*.psd', 'raw/', '2019/**/draft*'. May be"
-        " given several times.",
+        help="Skip files and folders of the archive, as in .gitignore: '*.psd', 'raw/', '2019/**/draft*'. May be"
+        " repeated.",
     ),
 ]
 IncludeHidden = Annotated[
     bool,
-    typer.Option("--include-hidden", help="Take hidden files and folders too; a system's own stay out."),
+    typer.Option("--include-hidden", help="Include hidden files and folders, except the system's own."),
 ]
 RunId = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", help="Run id such as 20261123-0412-k7m2p; the newest run when left out."),
+    typer.Argument(metavar="[RUN]", help="Run id such as 20261123-0412-k7m2p; default: the newest run."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Processes = Annotated[
@@ -133,6 +131,6 @@ Processes = Annotated[
         "--processes",
         min=0,
         envvar="OSHIWAKE_PROCESSES",
-        help="Embedding processes for each GPU, or without one in all; 0: one for each GPU or core.",
+        help="Embedding processes per GPU, or in total without a GPU; 0: one per GPU or core.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""What a person sees: lines for a terminal, a pipe or a log; JSON for a program."""
+"""Output for a person (terminal, pipe or log) and, as JSON, for a program."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from producer.status import SILENT_S, RunState, RunStatus
 __all__ = ["duration", "passed_line", "print_json", "print_runs", "print_status", "print_summary"]
 
 _SHOWN = 10
-"""Failures of a kind that are named."""
+"""How many failures of each kind are named."""
 
 _FAR_SHOWN = 3
-"""Characters that nothing came near which are named; an archive need not show every character."""
+"""How many characters without a close picture are named; an archive need not show every character."""
 
 
 def print_json(value: object, console: Console) -> None:
-    """A JSON value: on one line in a pipe, laid out and in colours on a terminal. Parsed, it is the value exactly."""
+    """Print a value as JSON: on one line in a pipe, indented and coloured on a terminal."""
     text = Text(json_text(value, indent=2 if console.is_terminal else None))
     console.print(JSONHighlighter()(text) if console.is_terminal else text, soft_wrap=True)
 
@@ -54,14 +54,14 @@ def duration(seconds: float) -> str:
 
 
 def print_status(status: RunStatus, console: Console) -> None:
-    """A run's state in a few lines."""
+    """Print a run's state in a few lines."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("run", f"[bold]{status.run}[/bold]  {status.state.value}")
     table.add_row("archive", escape(status.archive))
     table.add_row("output", escape(status.output))
-    table.add_row("scanned", f"{status.scanned:,} files, {status.reused:,} of them unchanged and known")
+    table.add_row("scanned", f"{status.scanned:,} files, {status.reused:,} of them unchanged since an earlier run")
     numbers = f"{status.embedded:,} embedded, {status.failed:,} unreadable, {status.unsupported:,} not supported"
     table.add_row("read", f"{numbers}, {status.remaining:,} remaining")
     if status.images_per_s and not status.ended:
@@ -76,24 +76,24 @@ def print_status(status: RunStatus, console: Console) -> None:
     for chunk, reason in list(status.errors.items())[:_SHOWN]:
         table.add_row("[red]failed[/red]", escape(f"{chunk}: {reason}"))
     if len(status.errors) > _SHOWN:
-        table.add_row("", f"… and {len(status.errors) - _SHOWN:,} more chunks: all with --json")
+        table.add_row("", f"… and {len(status.errors) - _SHOWN:,} more chunks (--json lists all)")
     console.print(table)
     if status.state is RunState.STOPPED:
-        console.print(f"nothing works on it now; `producer resume {status.run}` goes on", soft_wrap=True)
+        console.print(f"the run has stopped; `producer resume {status.run}` continues it", soft_wrap=True)
     if status.state is RunState.EMBEDDING and (status.silent_s or 0.0) >= SILENT_S:
         console.print(
-            f"no chunk was done for {duration(status.silent_s or 0.0)}; should a worker have been killed with chunks in"
-            f" hand, `producer resume {status.run}` sends them again",
+            f"no chunk was finished for {duration(status.silent_s or 0.0)}; if a worker was killed, `producer resume"
+            f" {status.run}` sends its chunks again",
             soft_wrap=True,
         )
     if status.state is RunState.FAILED:
-        console.print(f"once that is mended, `producer resume {status.run}` goes on", soft_wrap=True)
+        console.print(f"fix the cause, then `producer resume {status.run}` continues the run", soft_wrap=True)
     if status.summary is not None and status.state is RunState.DONE:
         print_summary(status, console)
 
 
 def print_summary(status: RunStatus, console: Console) -> None:
-    """The outcome of a reduced run."""
+    """Print the outcome of a reduced run."""
     summary = status.summary or {}
     console.print()
     console.print(_counts_table(summary), soft_wrap=True)
@@ -106,16 +106,17 @@ def print_summary(status: RunStatus, console: Console) -> None:
     for line in _far_lines(summary):
         console.print(line, markup=False, soft_wrap=True, highlight=False)
     console.print(
-        f"sorted into [bold]{escape(status.output)}[/bold]; every file: {escape(summary['report'])}", soft_wrap=True
+        f"sorted into [bold]{escape(status.output)}[/bold]; every file is listed in {escape(summary['report'])}",
+        soft_wrap=True,
     )
 
 
 def passed_line(passed: PassedOver) -> str:
-    """What the scan has passed over, in one line; empty where that is nothing."""
+    """What the scan skipped, in one line; empty if it skipped nothing."""
     numbers = [(passed.folders, "folder"), (passed.files, "file")]
     counts = " and ".join(f"{number:,} {noun}{'s' * (number != 1)}" for number, noun in numbers if number)
     written = f", {passed.unfinished:,} still being written" if passed.unfinished else ""
-    return f"passed over: {counts} (system, hidden or excluded{written})" if counts else ""
+    return f"skipped: {counts} (system, hidden or excluded{written})" if counts else ""
 
 
 def _counts_table(summary: dict[str, object]) -> Table:
@@ -127,25 +128,25 @@ def _counts_table(summary: dict[str, object]) -> Table:
     outcomes["unsupported"] -= sum(kinds.values())
     meanings = {
         "assigned": "assigned to a character",
-        "unknown": "unknown: no character near enough",
-        "review": "to review: two characters about as near",
-        "duplicate": "duplicates of a file placed already",
+        "unknown": "unknown: no character is close enough",
+        "review": "to review: too close to call between two characters",
+        "duplicate": "duplicates of another file",
         "unreadable": "unreadable",
-        "unsupported": "not pictures",
+        "unsupported": "not a picture" if outcomes["unsupported"] == 1 else "not pictures",
     }
     for name, meaning in meanings.items():
         if outcomes[name] or name in ("assigned", "unknown"):
             table.add_row(f"{outcomes[name]:,}", meaning)
     if kinds:
-        table.add_row(f"{sum(kinds.values()):,}", escape(f"files of kinds not supported: {_listed(kinds)}"))
+        table.add_row(f"{sum(kinds.values()):,}", escape(f"files of unsupported kinds: {_listed(kinds)}"))
     table.add_row(f"[bold]{summary['files']:,}[/bold]", "[bold]files seen[/bold]")
     return table
 
 
 def _listed(kinds: dict[str, int]) -> str:
-    """`2 SVG, 1 camera raw (CR2)`, the most frequent first."""
+    """`2 SVG, 1 camera raw (CR2)`, most frequent first."""
     some = [f"{count:,} {kind}" for kind, count in list(kinds.items())[:_SHOWN]]
-    more = [f"{len(kinds) - _SHOWN} kinds more (--json has all)"] if len(kinds) > _SHOWN else []
+    more = [f"{len(kinds) - _SHOWN} more kinds (--json lists all)"] if len(kinds) > _SHOWN else []
     return ", ".join(some + more)
 
 
@@ -156,39 +157,40 @@ def _placing_lines(summary: dict[str, object], status: RunStatus) -> Iterable[st
         "symlink": "symbolic links",
         "copy": "copies",
         "move": "moved",
-        "rename": "put into another folder",
-        "remove": "taken away",
+        "rename": "moved to another folder",
+        "remove": "removed",
     }
     done = ", ".join(f"{placed[name]:,} {word}" for name, word in words.items() if placed.get(name))
-    already = f"{summary['already']:,} stood there already"
+    already = f"{summary['already']:,} already in place"
     reused = f"; reused {status.reused:,} embeddings" if status.reused else ""
     yield f"placed: {done or 'nothing new'}; {already}{reused}"
     if summary["copied_instead"]:
         copies = f"{summary['copied_instead']:,} are copies"
-        yield f"{copies}: a hard link cannot reach another file system, object storage, nor files of another owner"
+        yield f"{copies}: hard links cannot cross file systems, reach object storage, or link files of another owner"
     if summary["left_alone"]:
-        yield f"{summary['left_alone']:,} left as you arranged them"
+        yield f"{summary['left_alone']:,} left where you put them"
 
 
 def _far_lines(summary: dict[str, Any]) -> Iterable[str]:
-    """The characters that nothing came near, a few of them, and what that may mean."""
+    """A few of the characters without a close picture, and a possible cause."""
     shown = summary.get("far_characters", [])[:_FAR_SHOWN]
     for one in shown:
         yield (
-            f"no picture came near {one['name']!r} (nearest {one['nearest']:.2f}, threshold {summary['threshold']:.2f})"
+            f"no picture is close to {one['name']!r} (nearest {one['nearest']:.2f},"
+            f" threshold {summary['threshold']:.2f})"
         )
     more = summary.get("far_character_count", 0) - len(shown)
     if more > 0:
-        yield f"… nor near {more:,} other {'characters' if more > 1 else 'character'}"
+        yield f"… nor to {more:,} other {'characters' if more > 1 else 'character'}"
     if shown:
         yield (
-            "if the archive shows them, check their reference pictures: one that shows two characters, or a small"
-            " figure in a scene, resembles nobody"
+            "if they are in the archive, check their reference pictures: a picture of two characters, or of a small"
+            " figure in a scene, matches nobody"
         )
 
 
 def _print_failures(summary: dict[str, object], console: Console) -> None:
-    """Up to ten of each kind, and where the rest stands."""
+    """Print up to ten failures of each kind, and where the rest is."""
     unreadable: int = summary["outcomes"]["unreadable"]  # type: ignore[index]
     kinds: list[tuple[str, list[str], int]] = [
         ("unreadable", summary["failed"], unreadable),  # type: ignore[list-item]
@@ -199,11 +201,11 @@ def _print_failures(summary: dict[str, object], console: Console) -> None:
         for line in lines[:_SHOWN]:
             console.print(f"[yellow]{word}[/yellow] {escape(line)}", soft_wrap=True, highlight=False)
         if count > len(lines[:_SHOWN]):
-            console.print(f"… and {count - len(lines[:_SHOWN]):,} more: all are in the report", soft_wrap=True)
+            console.print(f"… and {count - len(lines[:_SHOWN]):,} more; the report lists all", soft_wrap=True)
 
 
 def print_runs(statuses: Iterable[tuple[RunStatus, int]], console: Console) -> None:
-    """A table of runs, with their sizes in bytes."""
+    """Print a table of runs with their sizes, given in bytes."""
     table = Table(box=None, pad_edge=False)
     for title in ("run", "state", "files", "assigned", "size", "archive", "output"):
         table.add_column(title, justify="right" if title in ("files", "assigned", "size") else "left", overflow="fold")

@@ -1,4 +1,4 @@
-"""Wait for a run and show how it goes: a moving bar on a terminal, a line now and then in a log or a pipe."""
+"""Wait for a run and show its progress: a bar on a terminal, a line now and then in a log or a pipe."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SILENCE_S = 10.0
 
 
 class ProgressView:
-    """Shows a status again and again, in the form that suits where it goes."""
+    """Shows a status repeatedly, in the form that suits the console."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -46,17 +46,17 @@ class ProgressView:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[ProgressView]:
-        """Show while the block runs."""
+        """Show the bar while the block runs."""
         with self._bar:
             self._task = self._bar.add_task("starting", total=None, speed="")
             yield self
 
     def scanned(self, files: int, to_read: int) -> None:
-        """Show how far the scan is."""
+        """Show the progress of the scan."""
         self._update(f"scanning: {files:,} files, {to_read:,} to read", None, None, "")
 
     def show(self, status: RunStatus) -> None:
-        """Show a run."""
+        """Show the status of a run."""
         if status.state is RunState.REDUCING:
             what, done, total = status.reducing
             self._update(what, done, total or None, "")
@@ -81,7 +81,7 @@ def watch(run: Run, queue: Queue, view: ProgressView, children: Sequence[ChildPr
 
     Raises:
         RunFailed: It ended without an outcome.
-        FleetFailed: A process of ours ended by itself.
+        FleetFailed: A process that we started ended by itself.
     """
     silent_since_s: float | None = None
     reader = StatusReader(run, queue)
@@ -94,12 +94,12 @@ def watch(run: Run, queue: Queue, view: ProgressView, children: Sequence[ChildPr
             silent_since_s = None
         elif silent_since_s is None:
             silent_since_s = time.monotonic()
-        # A broker that restarts is back in a moment; what else has ended stays so.
+        # A restarting broker answers again soon; a run that ended for another reason stays ended.
         patient = silent_since_s is not None and time.monotonic() - silent_since_s < _SILENCE_S
         if status.ended and not patient:
             break
         time.sleep(_POLL_S)
     if status.state is RunState.FAILED:
         chunk, reason = next(iter(status.errors.items()))
-        raise RunFailed(f"run {run.id} failed at {chunk}: {reason}; once that is mended: producer resume {run.id}")
+        raise RunFailed(f"run {run.id} failed at {chunk}: {reason}; fix the cause, then: producer resume {run.id}")
     return status

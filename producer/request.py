@@ -1,4 +1,4 @@
-"""What a person asks for, checked before anything is made."""
+"""A request to sort: every option is checked before anything is created."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ __all__ = ["RuleOptions", "SortRequest", "check_folders", "need_writable"]
 
 @dataclass(frozen=True)
 class RuleOptions:
-    """The assignment as asked for; None leaves the default (the weights' threshold, or the earlier pass's value).
+    """The rule's values as given on the command line.
+
+    None keeps the default: the weights' threshold, or the last pass's value.
 
     Attributes:
-        threshold: A distance, or `auto` for the one calibrated on the references.
+        threshold: A distance, or `auto` for the threshold calibrated on the references.
         remark: Where a calibrated threshold comes from.
     """
 
@@ -41,11 +43,13 @@ class RuleOptions:
     remark: str = ""
 
     def calibrated(self, references: str | Path, info: WeightsInfo) -> RuleOptions:
-        """With `auto` replaced by what `reid calibrate` found on these references, else by the weights' threshold."""
+        """These options with `auto` replaced by the references' calibrated threshold, else by that of the weights."""
         if self.threshold != "auto":
             return self
         if is_remote(os.fspath(references)):
-            raise BadRequest("--threshold auto needs references in a folder, beside which the calibration stands")
+            raise BadRequest(
+                "--threshold auto needs references in a local folder: the calibration file is stored beside it"
+            )
         threshold, remark = calibrated_threshold(Path(references), info)
         return replace(self, threshold=threshold, remark=remark)
 
@@ -53,10 +57,10 @@ class RuleOptions:
         """A pass with these options over the defaults.
 
         Raises:
-            BadRequest: A value lies outside its range.
+            BadRequest: A value is out of range.
         """
         if self.threshold == "auto":
-            raise BadRequest("the threshold auto must be looked up first")
+            raise BadRequest("replace the threshold auto by a distance first (`calibrated`)")
         try:
             return PassSpec(
                 **self._over(default or Rule(threshold)),
@@ -69,23 +73,23 @@ class RuleOptions:
             raise BadRequest(str(error)) from error
 
     def _over(self, default: Rule) -> dict[str, Any]:
-        """The values of a rule, each as asked for or else as in another one."""
-        asked = {field.name: getattr(self, field.name) for field in fields(Rule)}
-        return {name: getattr(default, name) if value is None else value for name, value in asked.items()}
+        """The values of a rule: those that were given, else those of a default rule."""
+        given = {field.name: getattr(self, field.name) for field in fields(Rule)}
+        return {name: getattr(default, name) if value is None else value for name, value in given.items()}
 
 
 @dataclass(frozen=True)
 class SortRequest:
-    """An archive to sort, all of it checked.
+    """A checked request to sort an archive.
 
     Attributes:
         archive: Absolute path without symbolic links, or `s3://bucket/prefix`.
         output: Absolute path without symbolic links; need not exist. Or an `ObjectPath`.
         references: The reference pictures.
         weights: The weights file.
-        info: What it says of itself.
+        info: The metadata of the weights file.
         spec: How the first pass assigns and places.
-        exclusion: What of the archive is passed over.
+        exclusion: Which files of the archive are skipped.
     """
 
     archive: str
@@ -109,7 +113,7 @@ class SortRequest:
         roots: Roots = ANYWHERE,
         exclusion: Exclusion = NOTHING_ASKED,
     ) -> SortRequest:
-        """Check everything that can be checked without making anything.
+        """Check everything that can be checked without creating anything.
 
         Raises:
             BadRequest: A path is missing or outside the roots, the folders overlap, there are no references, a value is
@@ -120,7 +124,7 @@ class SortRequest:
         archive, output = check_places(os.fspath(archive), os.fspath(output), mode)
         for path, name in ((archive, "archive"), (output, "output")):
             if not roots.admits(str(path)):
-                raise BadRequest(f"the {name} {path} lies in none of OSHIWAKE_ROOTS: {roots}")
+                raise BadRequest(f"the {name} {path} is in none of OSHIWAKE_ROOTS: {roots}")
         file = weights or DEFAULT_WEIGHTS
         info = read_info(file)
         found = find_references(references, roots)
@@ -131,10 +135,10 @@ class SortRequest:
 
 
 def check_places(archive: str, output: str, mode: Mode) -> tuple[str, Path]:
-    """Resolve archive and output, each a folder or a prefix in object storage, and make sure that they are apart.
+    """Resolve archive and output (folders or prefixes in object storage) and make sure that they do not overlap.
 
     Raises:
-        BadRequest: One of them cannot be used, or not in this mode.
+        BadRequest: One of them cannot be used, or not with this mode.
     """
     if not is_remote(archive) and not is_remote(output):
         folder, place_ = check_folders(Path(archive), Path(output))
@@ -150,13 +154,13 @@ def check_places(archive: str, output: str, mode: Mode) -> tuple[str, Path]:
 
 
 def check_bucket(output: str, mode: Mode) -> Path:
-    """Make sure that pictures can be placed below a prefix of object storage.
+    """Make sure that pictures can be placed below a prefix in object storage.
 
     Raises:
-        BadRequest: The storage does not answer, or they would have to be linked to or moved.
+        BadRequest: The storage does not answer, or the mode is not `copy`.
     """
     if mode != Mode.COPY:
-        raise BadRequest(f"--mode {mode} cannot place pictures in object storage ({output}); say --mode copy")
+        raise BadRequest(f"--mode {mode} does not work in object storage ({output}); use --mode copy")
     output = real_path(output)
     try:
         folder_exists(os.fsencode(output))
@@ -166,10 +170,10 @@ def check_bucket(output: str, mode: Mode) -> Path:
 
 
 def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:
-    """Resolve archive and output and make sure that neither lies in the other.
+    """Resolve archive and output and make sure that neither is inside the other.
 
     Raises:
-        BadRequest: The archive is missing or no folder, the output is no folder, or they overlap.
+        BadRequest: The archive or the output is not a folder, or they overlap.
     """
     archive = check_archive(archive)
     output = check_output(output)
@@ -194,7 +198,7 @@ def check_archive(archive: Path) -> Path:
 
 
 def check_output(output: Path) -> Path:
-    """Resolve the output and make sure that it is a folder, or can be one.
+    """Resolve the output and make sure that it is a folder, or can be created.
 
     Raises:
         BadRequest: It cannot.
@@ -205,28 +209,28 @@ def check_output(output: Path) -> Path:
     except (OSError, RuntimeError) as error:
         raise BadRequest(f"the output {output} cannot be reached: {error}") from error
     if not nearest.is_dir():
-        raise BadRequest(f"the output {output} cannot be made: {nearest} is not a folder")
+        raise BadRequest(f"the output {output} cannot be created: {nearest} is not a folder")
     return output
 
 
 def need_objects(archive: str, mode: Mode) -> None:
-    """Make sure that there are objects below a prefix, and that they can be placed in this mode.
+    """Make sure that there are objects below a prefix, and that this mode works for objects.
 
     Raises:
-        BadRequest: There are none, the storage does not answer, or they would have to be linked to or moved.
+        BadRequest: There are none, the storage does not answer, or the mode would link to objects or move them.
     """
     try:
         found = folder_exists(os.fsencode(archive))
     except OSError as error:
         raise BadRequest(f"the archive {archive} cannot be listed: {error.strerror}") from error
     if not found:
-        raise BadRequest(f"no archive at {archive}: nothing is below that prefix")
+        raise BadRequest(f"no archive at {archive}: there is no object below that prefix")
     if mode in (Mode.SYMLINK, Mode.MOVE):
-        raise BadRequest(f"--mode {mode} cannot be done with objects; say --mode copy")
+        raise BadRequest(f"--mode {mode} does not work with objects; use --mode copy")
 
 
 def need_writable(output: Path) -> None:
-    """Make sure that this process may write the output, or make it.
+    """Make sure that this process may write to the output, or create it.
 
     Raises:
         BadRequest: It may not.
@@ -241,11 +245,13 @@ def need_writable(output: Path) -> None:
         return
     nearest = next(path for path in (output, *output.parents) if path.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise BadRequest(f"the output {output} cannot be made: {nearest} may not be written by you")
+        raise BadRequest(f"the output {output} cannot be created: you may not write to {nearest}")
 
 
 def _apart(one: str, one_name: str, other: str, other_name: str) -> None:
     if os.path.join(one, "").startswith(os.path.join(other, "")) or os.path.join(other, "").startswith(
         os.path.join(one, "")
     ):
-        raise BadRequest(f"{one_name} {one} and {other_name} {other} lie in one another: choose folders apart")
+        raise BadRequest(
+            f"{one_name} {one} and {other_name} {other}: one folder is inside the other; choose separate folders"
+        )

@@ -1,4 +1,4 @@
-"""Carry a run to its end on this machine, with a farm of its own."""
+"""Run everything on this machine, with a local cluster that lives as long as the run."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ __all__ = ["reassign_locally", "run_locally", "sort_locally"]
 
 
 def sort_locally(session: Session, request: SortRequest, processes: int = 0) -> RunStatus:
-    """Make a run and carry it out; return its outcome."""
+    """Create a run and carry it out; return its outcome."""
     return run_locally(session, create_run(session.store, request, "private"), processes, again=False)
 
 
 def run_locally(session: Session, run: Run, processes: int = 0, *, again: bool = True) -> RunStatus:
-    """Go on with a private run, from the start or from wherever it stopped.
+    """Carry out a private run, from the start or from where it stopped.
 
-    `again` says that it may have been cancelled or undone, and is so no more. When this is interrupted, everything that
-    was started is stopped, and the run can be resumed.
+    With `again`, a run that was cancelled or undone becomes active again. An interrupt stops every process that was
+    started; the run can be resumed.
     """
-    with _working(session, run, processes) as (farm, view):
-        dispatcher = Dispatcher(session.store, farm.queue, session.settings.chunk_images)
+    with _working(session, run, processes) as (cluster, view):
+        dispatcher = Dispatcher(session.store, cluster.queue, session.settings.chunk_images)
         (dispatcher.resume if again else dispatcher.send)(run, on_scan=view.scanned)
-        return watch(run, farm.queue, view, farm.children)
+        return watch(run, cluster.queue, view, cluster.children)
 
 
 def reassign_locally(
     session: Session, run: Run, options: RuleOptions, references: str | None, processes: int = 0
 ) -> RunStatus:
-    """Assign a private run again."""
-    with _working(session, run, processes) as (farm, view):
-        dispatcher = Dispatcher(session.store, farm.queue, session.settings.chunk_images)
+    """Begin a further pass of a private run and carry it out."""
+    with _working(session, run, processes) as (cluster, view):
+        dispatcher = Dispatcher(session.store, cluster.queue, session.settings.chunk_images)
         dispatcher.assign_again(run, options, references)
-        return watch(run, farm.queue, view, farm.children)
+        return watch(run, cluster.queue, view, cluster.children)
 
 
 @contextlib.contextmanager
 def _working(session: Session, run: Run, processes: int) -> Iterator[tuple[LocalCluster, ProgressView]]:
-    """A farm for a run and the view that shows it; interrupted, it says what it does and how to go on."""
+    """Start a local cluster and a progress view; on an interrupt, say what happens and how to continue."""
     need_output(run)
     view = ProgressView(session.err)
     try:
-        with view.open(), local_cluster(run, session.settings, processes=processes) as farm:
+        with view.open(), local_cluster(run, session.settings, processes=processes) as cluster:
             try:
-                yield farm, view
+                yield cluster, view
             except (KeyboardInterrupt, SystemExit):
-                session.say("stopping; what is in hand is finished if that takes seconds (Ctrl-C again: at once)")
+                session.say("finishing the current chunk (press Ctrl-C again to stop now)")
                 raise
     except (KeyboardInterrupt, SystemExit):
-        session.say(f"interrupted; everything is stopped, and `producer resume {run.id}` goes on")
+        session.say(f"interrupted; `producer resume {run.id}` continues the run")
         raise

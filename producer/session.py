@@ -1,4 +1,4 @@
-"""What every command begins and ends with: settings, the store, the run meant, the queue; output and exit code."""
+"""What every command shares: settings, store, run, queue, consoles and exit code."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 __all__ = ["Session", "exit_code"]
 
 _UNWRAPPED = 10_000
-"""Columns; longer than two paths."""
+"""Columns: wide enough for two paths."""
 
 
 class Session:
-    """One call of the program.
+    """One invocation of the program.
 
     Attributes:
-        settings: From the environment, with the command line's store over it.
+        settings: From the environment; the command line's store overrides it.
         out: Standard output: results only.
-        err: Standard error: progress and remarks.
+        err: Standard error: progress and messages.
     """
 
     def __init__(self, store: str | Path | None = None) -> None:
@@ -69,7 +69,7 @@ class Session:
         return next((run for run in self.store.newest_first() if not run.marked("undone")), None) or self.store.latest()
 
     def queue(self, run: Run) -> Queue | None:
-        """Where a run's chunks wait; None for a private run that nobody works on now."""
+        """The queue of a run; None for a private run without a running broker."""
         shared = run.spec.queue == "shared"
         url = None if shared else run.broker
         if not shared and url is None:
@@ -79,7 +79,7 @@ class Session:
         return Queue(self.settings if url is None else self.settings.model_copy(update={"broker_url": url}))
 
     def checked_queue(self) -> Queue:
-        """The shared queue, known to answer.
+        """The shared queue, after a check that it answers.
 
         Raises:
             BrokerUnreachable: It does not.
@@ -91,21 +91,21 @@ class Session:
         return queue
 
     def say(self, text: str) -> None:
-        """A remark."""
+        """Print a message to standard error."""
         self.err.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def confirm(self, question: str) -> None:
-        """Ask a person before something is deleted, and leave if the answer is no.
+        """Ask for confirmation before something is deleted, and exit if the answer is no.
 
         Raises:
-            BadRequest: There is nobody to ask.
+            BadRequest: Standard input is not a terminal.
         """
         if not sys.stdin.isatty():
-            raise BadRequest("this needs a terminal to ask, or --yes")
+            raise BadRequest("there is no terminal to confirm this; use --yes")
         typer.confirm(printable(question), abort=True, err=True)
 
     def finish(self, status: RunStatus, json: bool) -> NoReturn:
-        """Print a run's outcome and leave with the exit code that it calls for."""
+        """Print a run's outcome and exit with the matching code."""
         if json:
             print_json(status_fields(status), self.out)
         elif status.summary is not None:
@@ -117,13 +117,13 @@ class Session:
 
 
 def _console(*, stderr: bool = False) -> Terminal:
-    """A console that wraps lines and cuts tables for a person's terminal only, not in a pipe or a file."""
+    """A console that wraps lines and truncates tables only on a terminal, not in a pipe or a file."""
     console = Terminal(stderr=stderr)
     return console if console.is_terminal else Terminal(stderr=stderr, width=_UNWRAPPED)
 
 
 def exit_code(status: RunStatus) -> int:
-    """0 when all is well, 1 when files failed or the run has no outcome."""
+    """0 if everything succeeded, 1 if files failed or the run has no outcome."""
     summary = status.summary
     if summary is None:
         return 1

@@ -1,4 +1,4 @@
-"""How far a run is: from the files of the store, and from the counters in Redis while it goes on."""
+"""The progress of a run, from the files of the store and, while it is running, from the counters in Redis."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["FAR_S", "SILENT_S", "RunState", "RunStatus", "StatusReader", "describe_references", "read_status"]
 
 SILENT_S = 120.0
-"""A chunk takes seconds to a minute. When none was done for so long, a worker may have died with some in hand."""
+"""A chunk takes seconds to a minute. If none was finished for this long, a worker may have died with its chunks."""
 
 FAR_S = 3.0
-"""How often a store in object storage is looked at while a run goes on."""
+"""How often a store in object storage is read while a run is running."""
 
 _SOON_S = 1.0
-"""The same while its outcome may be there any moment."""
+"""The same when the outcome may appear at any moment."""
 
 
 class RunState(StrEnum):
-    """What a run is doing."""
+    """The state of a run."""
 
     SCANNING = "scanning"
     EMBEDDING = "embedding"
@@ -47,32 +47,32 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One look at a run.
+    """A snapshot of a run.
 
     Attributes:
         run: Its id.
-        state: What it is doing. STOPPED: its private broker is gone, or the producer that scanned it has died;
-            `producer resume` goes on.
-        archive: What is sorted.
-        output: Where to.
+        state: Its state. STOPPED: its private broker is gone, or the producer died during its scan; `producer resume`
+            continues it.
+        archive: The archive.
+        output: The output.
         scanned: Files seen in the archive so far.
-        reused: Of these, unchanged files that were known.
-        passed_over: Numbers of folders and files passed over, and of these files those that were still being written.
+        reused: Of these, files that have not changed since an earlier run.
+        passed_over: Numbers of folders and files that were skipped, and of files that were still being written.
         to_read: Files to read, reference pictures included.
         embedded: Files read and embedded.
-        failed: Files that cannot be read.
-        unsupported: Files that are no pictures.
+        failed: Unreadable files.
+        unsupported: Files that are not pictures.
         remaining: Files still to be read.
-        images_per_s: Lately; None when unknown.
-        left_s: Seconds to go at that rate; None when unknown.
-        silent_s: Seconds since the last chunk was done, while some remain; None before one is.
-        shared: Parts that several reducers have assigned, and how many there are; none where one does it alone.
-        reduced: Chunks assigned and placed, and how many there are.
-        workers: Who lives.
-        errors: Chunks that failed on every try, with the reason.
-        references: How many characters the current pass knows, in words.
-        rule: How it assigns, in words.
-        summary: The outcome, when done.
+        images_per_s: Recent rate; None if unknown.
+        left_s: Seconds left at that rate; None if unknown.
+        silent_s: Seconds since the last chunk was finished, while some remain; None before the first.
+        shared: Parts that several reducers have assigned, and their total; zeros if one reducer does all.
+        reduced: Chunks assigned and placed, and their total.
+        workers: The workers alive.
+        errors: Chunks that failed on every attempt, with the reason.
+        references: The number of characters of the current pass, in words.
+        rule: Its rule, in words.
+        summary: The outcome, once the run is done.
     """
 
     run: str
@@ -100,37 +100,37 @@ class RunStatus:
 
     @property
     def reducing(self) -> tuple[str, int, int]:
-        """What the reduction does, how much of it is done, and of how much; 0 of 0 where nobody knows."""
+        """The current step of the reduction, how much of it is done, and its total; 0 of 0 if unknown."""
         if self.shared[1] and not self.reduced[1]:
             return "assigning (parts)", *self.shared
         return "assigning and placing (chunks)", *self.reduced
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen by itself."""
+        """Whether the run will not change without a command."""
         return self.state not in (RunState.SCANNING, RunState.EMBEDDING, RunState.REDUCING)
 
 
 def read_status(run: Run, queue: Queue | None) -> RunStatus:
-    """Look at a run; without a queue, or when it does not answer, from the files alone."""
+    """Read a run's status; from the files alone if there is no queue or it does not answer."""
     return StatusReader(run, queue).read()
 
 
 @dataclass(frozen=True)
 class _Files:
-    """What the store says of a run.
+    """What the store holds about a run.
 
     Attributes:
         spec: The run.
         number: The current pass.
-        characters: How many characters have references, in words.
-        rule: How it assigns, in words.
+        characters: The number of characters with references, in words.
+        rule: The rule, in words.
         marks: The run's marks.
-        archive: What the scan of the archive saw, once it has ended.
+        archive: The totals of the archive's scan, once it has ended.
         references: The same of the pass' references.
         summary: The outcome of the pass, once it is done.
-        listed: Whether a living process lists the run.
-        read_s: When this was read.
+        listed: Whether a process lists the run.
+        read_s: Monotonic time of this read.
     """
 
     spec: RunSpec
@@ -146,10 +146,10 @@ class _Files:
 
 
 class StatusReader:
-    """Looks at a run again and again: at the counters in Redis each time, at the store as often as that costs nothing.
+    """Reads a run's status repeatedly: the counters in Redis every time, the store as often as it is cheap.
 
-    What cannot change is read once. Of a store in object storage, all that is asked for while the run goes on is which
-    marks it bears, by one small request now and then; the rest when the counters say that it is there.
+    Files that never change are read once. From object storage only the run's marks are read while it is running, by one
+    small request now and then; the rest is read when the counters say that it exists.
     """
 
     def __init__(self, run: Run, queue: Queue | None) -> None:
@@ -160,7 +160,7 @@ class StatusReader:
         self._counts: Counts | None = None
 
     def read(self) -> RunStatus:
-        """Look at it now."""
+        """Read the current status."""
         number = self._run.last_pass.number if self._files is None or not self._far else self._files.number
         live, workers, reachable = self._ask(number)
         files = self._files = self._look(number, live)
@@ -176,7 +176,7 @@ class StatusReader:
             return None, [], False
 
     def _look(self, number: int, live: PassProgress | None) -> _Files:
-        """What the files say, as far as it may be another thing than before."""
+        """What the files say; files that cannot have changed are not read again."""
         run, before = self._run, self._files
         placed = live is None or (live.to_reduce > 0 and live.reduced >= live.to_reduce)
         read = live is None or live.complete
@@ -204,7 +204,7 @@ class StatusReader:
         self, files: _Files, live: PassProgress | None, workers: list[LiveWorker], reachable: bool
     ) -> RunStatus:
         run, archive, references, summary = self._run, files.archive, files.references, files.summary
-        # Looked at once: a state of its own and a summary of another moment would contradict each other.
+        # State and summary come from the same read, so they cannot contradict each other.
         done = summary is not None and "undone" not in files.marks
         scanned = archive.files if archive else live.scanned if live else 0
         to_read = sum(totals.to_read for totals in (archive, references) if totals)
@@ -217,7 +217,7 @@ class StatusReader:
             embedded, failed, unsupported = counts.embedded, counts.unreadable, counts.unsupported
         remaining = max(0, to_read - embedded - failed - unsupported)
         silent_s = max(0.0, time.time() - live.last_done_s) if live and live.last_done_s and remaining else None
-        # What was fast before everything stood still says nothing about the time left.
+        # A rate from before a standstill says nothing about the time left.
         rate = live.images_per_s if live and (silent_s or 0.0) < SILENT_S else None
         return RunStatus(
             run=run.id,
@@ -245,14 +245,14 @@ class StatusReader:
         )
 
     def _shards(self, number: int) -> Counts:
-        """What the shards add up to; from far away they are fetched once."""
+        """The sum of the shards' counts; read once from object storage."""
         if self._counts is None or not self._far:
             self._counts = self._run.archive.counts() + self._run.pass_(number).references.counts()
         return self._counts
 
 
 def _unchanging(run: Run, number: int, before: _Files | None) -> _Files:
-    """What is written once; read already, where it is the same pass."""
+    """The files that are written once; not read again for the same pass."""
     if before is not None and before.number == number:
         return before
     spec = run.pass_(number).spec
@@ -265,7 +265,7 @@ def _unchanging(run: Run, number: int, before: _Files | None) -> _Files:
 
 
 def describe_references(names: list[str]) -> str:
-    """`14 characters of 2 series, 1 folder of negatives`; series are told by the slash in a name."""
+    """`14 characters of 2 series, 1 folder of negatives`; a slash in a name separates the series."""
     negatives = sum(map(is_negative, names))
     series = {name.rpartition("/")[0] for name in names if "/" in name and not is_negative(name)}
     return (
@@ -280,7 +280,7 @@ def _counted(number: int, one: str, several: str) -> str:
 
 
 def _rule(spec: PassSpec) -> str:
-    """`threshold 0.3133, match max, margin 0.02`, and where the threshold comes from if it was calibrated."""
+    """`threshold 0.3133, match max, margin 0.02`, and the origin of a calibrated threshold."""
     more = ", several characters a picture" if spec.multiple else f", margin {spec.margin:g}"
     band = f", band {spec.band:g}" if spec.band else ""
     return f"threshold {spec.threshold:.4f}, match {spec.match}{more}{band}" + (
@@ -289,11 +289,11 @@ def _rule(spec: PassSpec) -> str:
 
 
 def _listed_now(run: Run) -> bool:
-    """Whether a living process lists the run. Without one, nobody will ever scan the rest."""
+    """Whether a process lists the run; if not, nobody will scan the rest."""
     try:
         return run.lister is not None or run.archive.totals is not None
     except OSError:
-        return True  # the storage does not answer now
+        return True  # the storage does not answer
 
 
 def _state(files: _Files, live: PassProgress | None, reachable: bool, remaining: int) -> RunState:
@@ -303,7 +303,7 @@ def _state(files: _Files, live: PassProgress | None, reachable: bool, remaining:
         return RunState.CANCELLED
     if not reachable or live is None:
         return RunState.STOPPED
-    # A failed chunk ends a run only when all others are done: they go on meanwhile.
+    # A failed chunk ends a run only when all other chunks are done.
     if live.stuck:
         return RunState.FAILED
     if files.archive is None:

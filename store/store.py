@@ -125,7 +125,7 @@ class Store:
         if not run.whole:
             raise self._no_run(run_id)
         if run.marked("forgotten") and not forgotten:
-            raise RunNotFound(f"run {run_id} was forgotten; `producer undo {run_id}` can still take it back")
+            raise RunNotFound(f"run {run_id} was forgotten; `producer undo {run_id}` can still undo it")
         return run
 
     def run_folder(self, run_id: str) -> Run:

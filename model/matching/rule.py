@@ -54,7 +54,7 @@ class Gallery:
     def reasons(self) -> tuple[str, ...]:
         """All that can be said of why a picture was not assigned."""
         negatives = tuple(f"nearest to the negatives in {name}" for name in self.names)
-        return _REASONS + negatives + tuple(f"{name} is about as near" for name in self.names)
+        return _REASONS + negatives + tuple(f"{name} is almost as close" for name in self.names)
 
     @classmethod
     def build(cls, groups: Sequence[tuple[str, bool, NDArray[np.float32]]]) -> Gallery:

@@ -1,1 +1,1 @@
-"""The commands, a few to a file; each loads what it needs when it is called, so that `--help` waits for nothing."""
+"""The commands, a few per file. Each imports what it needs when it is called, so that `--help` starts at once."""

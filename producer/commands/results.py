@@ -1,4 +1,4 @@
-"""`producer reduce`, `undo`, `similarity`: assign again, take back, look at a pair."""
+"""`producer reduce`, `undo`, `similarity`: sort again, undo, compare two pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from producer import options as o
 __all__ = ["reduce", "similarity", "undo"]
 
 _SHOWN = 10
-"""How many files that an undo left alone are named; with --json all are."""
+"""How many files that an undo could not take back are named; --json names all."""
 
 
 def reduce(
@@ -29,14 +29,14 @@ def reduce(
             "--references",
             "-r",
             metavar="PATH",
-            help="Other references; default: the run's, with what was added since.",
+            help="Other references; default: the run's, including pictures added since.",
         ),
     ] = None,
     processes: o.Processes = 0,
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Assign again with other values or references; only new reference pictures are embedded."""
+    """Sort again with other values or references, in seconds; only new reference pictures are read."""
     from producer.dispatch import Dispatcher
     from producer.progress_view import ProgressView, watch
     from producer.request import RuleOptions
@@ -75,13 +75,13 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
     if json:
         print_json({"run": found.id, "reversed": result.reversed, "left": result.left}, session.out)
     else:
-        session.say(f"run {found.id} undone: {result.reversed:,} file operations taken back")
+        session.say(f"run {found.id} undone: {result.reversed:,} file operations reversed")
         for line in result.left[:_SHOWN]:
-            session.say(f"left as it is: {line}")
+            session.say(f"left in place: {line}")
         if len(result.left) > _SHOWN:
-            session.say(f"… and {len(result.left) - _SHOWN:,} more were left as they are")
+            session.say(f"… and {len(result.left) - _SHOWN:,} more were left in place")
         if result.others and not result.reversed:
-            session.say(f"what stands in {found.output} was placed by run {', '.join(result.others)}")
+            session.say(f"the files in {found.output} were placed by run {', '.join(result.others)}")
     raise typer.Exit(1 if result.left else 0)
 
 
@@ -92,7 +92,7 @@ def similarity(
     weights: o.Weights = None,
     json: o.Json = False,
 ) -> None:
-    """Print the distance of two pictures and what the threshold says."""
+    """Print the distance between two pictures, and whether it is within the threshold."""
     from model.network.weights_file import DEFAULT_WEIGHTS, read_info
     from producer.errors import BadRequest
     from producer.printing import print_json
@@ -100,7 +100,7 @@ def similarity(
     from workers.similarity import distance_between
 
     if threshold == "auto":
-        raise BadRequest("similarity knows no references; give a distance, or leave --threshold out")
+        raise BadRequest("similarity has no references to calibrate on; give a distance, or leave --threshold out")
     session = Session()
     file = weights or DEFAULT_WEIGHTS
     limit = read_info(file).threshold if threshold is None else threshold
@@ -108,5 +108,5 @@ def similarity(
     if json:
         print_json({"distance": distance, "threshold": limit, "same": distance <= limit}, session.out)
     else:
-        verdict = "one character" if distance <= limit else "not one character"
+        verdict = "the same character" if distance <= limit else "different characters"
         session.out.print(f"distance {distance:.4f}, threshold {limit:.4f}: {verdict}", highlight=False)

@@ -17,11 +17,11 @@ __all__ = ["cancel", "forget", "list_runs", "resume", "status"]
 
 def status(
     run: o.RunId = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay until the run has ended.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Wait until the run has ended.")] = False,
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Show how far a run is, and its outcome."""
+    """Show the progress of a run, and its outcome."""
     from producer.printing import print_json, print_status, status_fields
     from producer.progress_view import ProgressView
     from producer.progress_view import watch as wait
@@ -43,7 +43,7 @@ def status(
 
 
 def list_runs(json: o.Json = False, store: o.StorePath = None) -> None:
-    """List all runs, the newest first, and how much room each takes in the store."""
+    """List all runs with their sizes in the store, newest first."""
     from producer.printing import print_json, print_runs, status_fields
     from producer.session import Session
     from producer.status import RunStatus, read_status
@@ -68,7 +68,7 @@ def list_runs(json: o.Json = False, store: o.StorePath = None) -> None:
 
 
 def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False, store: o.StorePath = None) -> None:
-    """Go on with a run that was interrupted, cancelled or undone, or place what could not be placed before."""
+    """Continue a run that was interrupted, cancelled or undone, or that could not place every file."""
     from producer.dispatch import Dispatcher
     from producer.errors import BadRequest
     from producer.run_locally import run_locally
@@ -82,27 +82,29 @@ def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False
         session.say(f"run {found.id} is done already")
         session.finish(read_status(found, None), json)
     if lister := found.lister:
-        raise BadRequest(f"run {found.id} is being listed by {lister}; wait for it, or end that process first")
+        raise BadRequest(
+            f"run {found.id} is being listed by {lister}; wait until it is done, or stop that process first"
+        )
     private = found.spec.queue == "private"
     queue = None if private else session.checked_queue()
     if queue is None:
         session.finish(run_locally(session, found, processes), json)
     Dispatcher(session.store, queue, session.settings.chunk_images).resume(found)
-    session.say(f"sent what was missing; follow with: producer status {found.id} --watch")
+    session.say(f"sent the missing chunks; follow with: producer status {found.id} --watch")
     session.out.out(found.id, highlight=False)
 
 
 def cancel(run: o.RunId = None, store: o.StorePath = None) -> None:
-    """Stop a run: its chunks still in the queue are passed over. What is embedded stays; resume goes on."""
+    """Stop a run: workers skip its chunks. What is embedded is kept, and resume continues the run."""
     from producer.errors import BadRequest
     from producer.session import Session
 
     session = Session(store)
     found = session.run(run)
     if found.last_pass.summary is not None:
-        raise BadRequest(f"run {found.id} is done already; `producer undo {found.id}` takes it back")
+        raise BadRequest(f"run {found.id} is done already; `producer undo {found.id}` undoes it")
     found.mark("cancelled")
-    session.say(f"run {found.id} cancelled; `producer resume {found.id}` goes on with it")
+    session.say(f"run {found.id} cancelled; `producer resume {found.id}` continues it")
 
 
 def forget(
@@ -111,7 +113,7 @@ def forget(
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Delete a run from the store. What it placed stays, and undo can still take it back."""
+    """Delete a run from the store. The files that it placed stay, and can still be undone."""
     from rich.filesize import decimal
 
     from producer.printing import print_json
@@ -121,11 +123,11 @@ def forget(
     session = Session(store)
     found = session.store.run_folder(run)
     _need_idle(session, found)
-    stays = f"what it placed stays in place; `producer undo {run}` can still take it back" if can_undo(found) else ""
+    stays = f"the files that it placed stay; `producer undo {run}` can still undo it" if can_undo(found) else ""
     if not yes:
         session.confirm(
             f"Delete run {run} ({decimal(found.size_bytes)}) from the store {session.store.root}?"
-            " Pictures that no other run knows would be read again."
+            " A later run reads its pictures again, unless another run has read them too."
         )
     result = forget_run(session.store, found)
     if json:
@@ -135,11 +137,11 @@ def forget(
     if stays:
         session.say(stays)
     if result.kept_bytes:
-        session.say(f"kept {decimal(result.kept_bytes)} of embeddings that other runs use, until none does")
+        session.say(f"kept {decimal(result.kept_bytes)} of embeddings until no other run uses them")
 
 
 def _need_idle(session: Session, run: Run) -> None:
-    """Make sure that nobody works on a run, as far as can be told of a damaged one."""
+    """Make sure that nobody works on a run; of a damaged run this cannot be told."""
     from producer.errors import BadRequest
     from producer.status import read_status
     from store.errors import DamagedStore
@@ -151,4 +153,4 @@ def _need_idle(session: Session, run: Run) -> None:
     except DamagedStore:
         return
     if not status.ended:
-        raise BadRequest(f"run {run.id} is {status.state.value}; stop it by `producer cancel {run.id}` first")
+        raise BadRequest(f"run {run.id} is {status.state.value}; stop it with `producer cancel {run.id}` first")

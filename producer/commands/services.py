@@ -1,4 +1,4 @@
-"""`producer worker`, `dashboard`, `metrics`: what a machine does for the queue until it is told to stop."""
+"""`producer worker`, `dashboard`, `metrics`: services that run until they are told to stop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.queue_names import QueueName
 __all__ = ["dashboard", "metrics", "worker"]
 
 _HAND_BACK_S = 15.0
-"""After the grace, for putting the chunk back in the queue."""
+"""How long a worker may take, after its grace, to put a chunk back in the queue."""
 
 
 def worker(
@@ -24,7 +24,7 @@ def worker(
     processes: o.Processes = 0,
     store: o.StorePath = None,
 ) -> None:
-    """Work for the queue: one process pinned to each GPU, or one per core without; and one that reduces."""
+    """Run workers: one embedding process per GPU, or per core without a GPU, and one reducer."""
     from producer.session import Session
     from tasks.worker_processes import plan_workers, running_workers
 
@@ -43,24 +43,26 @@ def worker(
                     child.check()
                 time.sleep(1.0)
         except (KeyboardInterrupt, SystemExit):
-            session.say("stopping; the chunks in hand are finished first (Ctrl-C again: at once)")
+            session.say("finishing the current chunks (press Ctrl-C again to stop now)")
             raise
 
 
 def dashboard(
     port: Annotated[
-        int, typer.Option("--port", min=1, max=65535, envvar="FLOWER_PORT", help="Where the dashboard listens.")
+        int, typer.Option("--port", min=1, max=65535, envvar="FLOWER_PORT", help="Port to listen on.")
     ] = 5555,
     address: Annotated[
         str,
-        typer.Option("--address", envvar="FLOWER_ADDRESS", help="Who can reach it: by default this machine alone."),
+        typer.Option(
+            "--address", envvar="FLOWER_ADDRESS", help="Address to listen on; by default only this machine can connect."
+        ),
     ] = "127.0.0.1",
     url_prefix: Annotated[
         str,
-        typer.Option("--url-prefix", envvar="FLOWER_URL_PREFIX", help="Path under which a proxy shows it."),
+        typer.Option("--url-prefix", envvar="FLOWER_URL_PREFIX", help="Path under which a proxy serves it."),
     ] = "",
 ) -> None:
-    """Show the queue in a browser: Flower, set for this queue, behind a password, and Prometheus metrics beside it.
+    """Show the queue in a browser: Flower, configured for this queue and behind a password, with Prometheus metrics.
 
     Every other option of Flower can be set by its own variable, e.g. FLOWER_BASIC_AUTH=user:password.
     """
@@ -81,15 +83,19 @@ def dashboard(
 
 def metrics(
     port: Annotated[
-        int, typer.Option("--port", min=1, max=65535, envvar="OSHIWAKE_METRICS_PORT", help="Where to listen.")
+        int, typer.Option("--port", min=1, max=65535, envvar="OSHIWAKE_METRICS_PORT", help="Port to listen on.")
     ] = 9540,
     address: Annotated[
         str,
-        typer.Option("--address", envvar="OSHIWAKE_METRICS_ADDRESS", help="Who can reach it: this machine alone."),
+        typer.Option(
+            "--address",
+            envvar="OSHIWAKE_METRICS_ADDRESS",
+            help="Address to listen on; by default only this machine can connect.",
+        ),
     ] = "127.0.0.1",
-    once: Annotated[bool, typer.Option("--once", help="Print the metrics and leave.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print the metrics and exit.")] = False,
 ) -> None:
-    """Show the queue and its workers to Prometheus: one endpoint for all machines."""
+    """Serve Prometheus metrics of the queue and of all its workers at one endpoint."""
     from producer.session import Session
     from tasks.dashboard import host_and_port
     from tasks.metrics import metrics_text, serve_metrics

@@ -1,4 +1,4 @@
-"""`producer run`, `producer enqueue`, `producer demo`: begin to sort."""
+"""`producer run`, `producer enqueue`, `producer demo`: start to sort."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(
     processes: o.Processes = 0,
     json: o.Json = False,
 ) -> None:
-    """Sort an archive on this machine: brings its own queue and workers, and stops them at the end."""
+    """Sort an archive on this machine, with a private queue and workers that are stopped at the end."""
     from producer.exclusion import Exclusion
     from producer.request import RuleOptions, SortRequest, need_writable
     from producer.run_locally import sort_locally
@@ -70,11 +70,11 @@ def enqueue(
     include_hidden: o.IncludeHidden = False,
     store: o.StorePath = None,
     worker_check: Annotated[
-        bool, typer.Option("--worker-check/--no-worker-check", help="Refuse when no worker listens.")
+        bool, typer.Option("--worker-check/--no-worker-check", help="Refuse if no worker is listening.")
     ] = True,
     json: o.Json = False,
 ) -> None:
-    """Scan an archive, send its chunks to the workers, print the run id and return."""
+    """Scan an archive, send its chunks to the workers, and print the run id."""
     from producer.dispatch import Dispatcher, create_run
     from producer.exclusion import Exclusion, PassedOver
     from producer.printing import passed_line, print_json
@@ -103,7 +103,7 @@ def enqueue(
         try:
             queue.require_workers([QueueName.EMBED, QueueName.REDUCE])
         except NoWorker as error:
-            raise NoWorker(f"{error}, or say --no-worker-check to send now and start workers later") from error
+            raise NoWorker(f"{error}, or use --no-worker-check to send now and start workers later") from error
     made = create_run(session.store, request, "shared")
     view = ProgressView(session.err)
     with view.open():
@@ -114,7 +114,7 @@ def enqueue(
         print_json({**fields, "passed_over": asdict(passed)}, session.out)
         return
     session.say(
-        f"{totals.files:,} files seen, {totals.to_read:,} to read, {totals.reused:,} unchanged and known;"
+        f"{totals.files:,} files seen, {totals.to_read:,} to read, {totals.reused:,} unchanged;"
         f" follow with: producer status {made.id} --watch"
     )
     if line := passed_line(passed):
@@ -123,7 +123,7 @@ def enqueue(
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--folder", help="Where the demo's archive is drawn, and sorted.")] = Path(
+    folder: Annotated[Path, typer.Option("--folder", help="Folder for the demo's archive and output.")] = Path(
         "oshiwake-demo"
     ),
     processes: o.Processes = 0,

@@ -55,7 +55,9 @@ def test_folders_that_lie_in_one_another_are_refused(program: Program, inside: s
     """The output may lie neither in the archive or the references nor around them."""
     c = program.collection
     output = c.archive.parent / inside
-    assert "lie in one another" in refused(program, "run", c.archive, "--references", c.references, "--output", output)
+    assert "one folder is inside the other" in refused(
+        program, "run", c.archive, "--references", c.references, "--output", output
+    )
 
 
 def test_weights_that_are_none_are_refused(program: Program) -> None:

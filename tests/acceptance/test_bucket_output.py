@@ -65,4 +65,4 @@ def test_only_copies_go_into_a_bucket(program: Program, args: list[str | Path], 
     """Another mode is refused with a line that says what to do, before anything is made."""
     for mode in ("hardlink", "symlink", "move"):
         refused = program("run", *args[:-1], mode, rc=2)
-        assert refused.stderr.strip().endswith("say --mode copy") and refused.stderr.count("\n") == 1
+        assert refused.stderr.strip().endswith("use --mode copy") and refused.stderr.count("\n") == 1

@@ -25,7 +25,7 @@ def test_a_forgotten_run_leaves_its_pictures_and_its_undo(program: Program) -> N
 
     assert "--yes" in program("forget", run, rc=2).stderr
     said = program("forget", run, "--yes").stderr
-    assert f"run {run} forgotten: " in said and f"`producer undo {run}` can still take it back" in said
+    assert f"run {run} forgotten: " in said and f"`producer undo {run}` can still undo it" in said
     assert layout(c.output) == sorted_ and size(c.store) < full / 10
     assert program.json("list") == [] and list((c.store / "weights").iterdir()) == []
     assert f"run {run} was forgotten" in program("status", run, rc=2).stderr
@@ -59,7 +59,7 @@ def test_a_run_that_is_worked_on_is_not_forgotten(farm: LocalCluster) -> None:
     program = farm.program
     run = program.sort("enqueue", "--no-worker-check", rc=0).stdout.strip()
     assert (
-        f"run {run} is embedding; stop it by `producer cancel {run}` first"
+        f"run {run} is embedding; stop it with `producer cancel {run}` first"
         in program("forget", run, "--yes", rc=2).stderr
     )
     program("cancel", run)

@@ -81,7 +81,7 @@ def test_a_cancelled_run_is_scanned_no_further(farm: LocalCluster, tmp_path: Pat
     for queue in ("embed", "reduce"):
         farm.start_worker(queue, queue)
     wait_until(lambda: not any(farm.client().exists(key) for key in ("embed", "reduce", "unacked")), "all is answered")
-    assert process.returncode == 0 or "was ended while it was listed: undone" in err
+    assert process.returncode == 0 or "was stopped during its scan: undone" in err
     assert not program.collection.output.exists()
     shards = next((program.collection.store / "runs").iterdir()) / "archive" / "shards"
     assert not list(shards.iterdir())

@@ -147,7 +147,7 @@ def test_similarity_of_two_pictures(program: Program) -> None:
     assert same["distance"] == pytest.approx(0, abs=1e-6) and same["same"] is True
     far = program.json("similarity", picture, other, "--threshold", "0")
     assert 0 < far["distance"] <= 2 and far["same"] is False
-    assert "not one character" in program("similarity", picture, other, "--threshold", "0").stdout
+    assert "different characters" in program("similarity", picture, other, "--threshold", "0").stdout
     assert "broken.png" in program("similarity", picture, c.archive / "broken.png", rc=2).stderr
     assert "gone.png" in program("similarity", picture, c.archive / "gone.png", rc=2).stderr
 

@@ -18,7 +18,7 @@ def test_what_is_passed_over_is_counted_and_stays_so(program: Program) -> None:
         (c.archive / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(picture, c.archive / name)
     plain = program.sort().stdout
-    assert "passed over: 2 folders and 2 files (system, hidden or excluded, 1 still being written)" in plain
+    assert "skipped: 2 folders and 2 files (system, hidden or excluded, 1 still being written)" in plain
     seen = set(report(c))
     assert not any(junk.split("/")[0] in {name.split("/")[0] for name in seen} for junk in JUNK[:2])
     assert not seen & set(JUNK)

@@ -103,7 +103,7 @@ def test_a_second_ctrl_c_stops_at_once(program: Program, temporary: Path) -> Non
     process.send_signal(signal.SIGINT)
     errors = process.stderr
     assert errors is not None
-    wait_until(lambda: "stopping" in errors.readline(), "the first is answered")
+    wait_until(lambda: "finishing the current chunk" in errors.readline(), "the first is answered")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

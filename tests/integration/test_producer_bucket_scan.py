@@ -164,11 +164,11 @@ def test_a_storage_that_does_not_answer_is_a_clear_error(
                 roots=Roots({"art": "s3://art/some", "disk": str(tmp_path)} if "roots" in more else {}),
             )
 
-    refused("nothing is below that prefix", "s3://art/none")
+    refused("no object below that prefix", "s3://art/none")
     refused("no such object or bucket", "s3://no-such-bucket/x")
-    refused("--mode hardlink cannot place .* say --mode copy", output="s3://art/sorted")
-    refused("lie in one another", output="s3://art/some/sorted", mode="copy")
-    refused("lie in one another", output="s3://art", mode="copy")
+    refused("--mode hardlink does not work .* use --mode copy", output="s3://art/sorted")
+    refused("one folder is inside the other", output="s3://art/some/sorted", mode="copy")
+    refused("one folder is inside the other", output="s3://art", mode="copy")
     refused("no such object or bucket", output="s3://no-such-bucket/sorted", mode="copy")
     refused("in none of OSHIWAKE_ROOTS", output="s3://art/sorted", mode="copy", roots="yes")
     refused("--mode copy", mode="move")

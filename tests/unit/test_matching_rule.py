@@ -258,10 +258,10 @@ class TestMargin:
         assert decision.runner_up_distance == pytest.approx(apart(30), abs=1e-6)
 
     def test_inside(self) -> None:
-        """The next character is about as near: a person should look."""
+        """The next character is almost as close: a person should look."""
         decision = one(at(19), self.GROUPS, Rule(0.5, margin=0.1))
         assert (decision.verdict, decision.characters) == (Verdict.REVIEW, ())
-        assert decision.reason == "Beniko is about as near"
+        assert decision.reason == "Beniko is almost as close"
 
     @pytest.mark.parametrize("margin", [0.0, 0.02])
     def test_tie(self, margin: float) -> None:

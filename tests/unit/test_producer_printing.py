@@ -73,7 +73,7 @@ def test_nothing_is_said_of_what_was_not_reused(tmp_path: Path, capsys: pytest.C
     session = Session(tmp_path)
     print_status(replace(status(RunState.DONE), summary=SUMMARY), session.out)
     text = capsys.readouterr().out
-    assert "reused" not in text and "3 are copies: a hard link cannot reach another file system" in text
+    assert "reused" not in text and "3 are copies: hard links cannot cross file systems" in text
     print_status(replace(status(RunState.DONE), summary=SUMMARY, reused=2), session.out)
     assert "reused 2 embeddings" in capsys.readouterr().out
 
@@ -98,19 +98,19 @@ def test_kinds_that_are_not_supported_are_named(tmp_path: Path, capsys: pytest.C
     session = Session(tmp_path)
     print_status(replace(status(RunState.DONE), summary=summary), session.out)
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "1 not pictures" in lines
-    assert "3 files of kinds not supported: 2 SVG, 1 camera raw (CR2)" in lines
+    assert "1 not a picture" in lines
+    assert "3 files of unsupported kinds: 2 SVG, 1 camera raw (CR2)" in lines
     print_json(status_fields(replace(status(RunState.DONE), summary=summary)), session.out)
     assert json.loads(capsys.readouterr().out)["summary"]["unsupported_kinds"] == {"SVG": 2, "camera raw (CR2)": 1}
 
 
 def test_a_run_that_stands_still_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Chunks that a killed worker had in hand come back in an hour only; a person can send them now."""
+    """The chunks of a killed worker come back after an hour; a person can send them now."""
     session = Session(tmp_path)
     print_status(replace(status(), silent_s=5.0), session.out)
     assert "resume" not in capsys.readouterr().out
     print_status(replace(status(), silent_s=600.0), session.out)
-    assert "no chunk was done for 10 min 00 s" in capsys.readouterr().out
+    assert "no chunk was finished for 10 min 00 s" in capsys.readouterr().out
 
 
 def test_a_failed_run_names_ten_chunks_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,6 +136,6 @@ def test_characters_that_nothing_came_near_take_a_few_lines(
     print_status(replace(seen, summary=summary), Session(tmp_path).out)
     text = capsys.readouterr().out
     assert len(text.splitlines()) - len(before) == lines
-    assert ("no picture came near '[bold]0' (nearest 0.41, threshold 0.26)" in text) is bool(count)
-    assert ("resembles nobody" in text) is bool(count) and ("497 other characters" in text) is (count == 500)
+    assert ("no picture is close to '[bold]0' (nearest 0.41, threshold 0.26)" in text) is bool(count)
+    assert ("matches nobody" in text) is bool(count) and ("497 other characters" in text) is (count == 500)
     assert "2 characters of 1 series; threshold 0.26" in text
