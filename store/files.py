@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import fcntl
 import json
 import os
@@ -19,6 +18,7 @@ from typing import Any, cast
 from store.errors import DamagedStore, NewerSchema
 from store.location import ObjectPath
 from store.object_storage import list_folder, write_object
+from store.rename_no_replace import rename_no_replace
 from store.temporary_folders import Scratch
 
 __all__ = [
@@ -80,15 +80,8 @@ def new_file(path: Path, *, replace: bool = True) -> Iterator[Path]:
 def _put(temporary: Path, path: Path, replace: bool) -> None:
     if replace:
         os.replace(temporary, path)
-        return
-    try:
-        os.link(temporary, path)  # the temporary name goes with its writer
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if path.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path)) from None
-        os.replace(temporary, path)
+    else:
+        rename_no_replace(bytes(temporary), bytes(path))
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import pytest
 
 from store import rename_no_replace as renaming
 from store.file_operation import Action
+from store.files import new_file
 from store.rename_no_replace import rename_no_replace
 from tests.unit.operation_site import PICTURE, new_site, operation
 from tests.unit.trees import put, unfinished
@@ -44,7 +45,8 @@ def appear_before_renaming(monkeypatch: pytest.MonkeyPatch, target: Path) -> Non
 
         return call
 
-    monkeypatch.setattr(os, "rename", then(os.rename))
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(os, name, then(getattr(os, name)))
     monkeypatch.setattr(renaming, "renameat2", then(renaming.renameat2))
 
 
@@ -61,6 +63,18 @@ def test_a_file_that_appears_between_look_and_rename_stays(
         apply(op)
     assert (site / "out" / "X" / "a.png").read_bytes() == b"mine"
     assert (site / "archive" / "a.png").read_bytes() == PICTURE and not unfinished(site)
+
+
+@pytest.mark.usefixtures("_no_links")
+def test_a_new_file_of_the_store_replaces_none_that_appears_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two writers without hard links: the second is refused, the first one's file stays, nothing else is left."""
+    target = tmp_path / "00001.parquet"
+    appear_before_renaming(monkeypatch, target)
+    with pytest.raises(FileExistsError), new_file(target, replace=False) as temporary:
+        temporary.write_bytes(b"of the second")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
 
 
 ABILITIES = pytest.mark.parametrize(
