@@ -1,15 +1,15 @@
 """The journal of an output in object storage: a SQLite database on this machine, whose log is in the bucket.
 
-SQLite writes each transaction to the end of a log (its WAL). Here the database and its log lie in a temporary folder,
-and what a transaction adds to the log is put into the bucket before the transaction counts as done. Who opens the
-journal next lays the pieces together again, and SQLite reads them as it does after a power cut (ADR 0019).
+SQLite appends each transaction to a log (its WAL). Here the database and its log lie in a temporary folder, and what a
+transaction adds to the log is written to the bucket before the transaction counts as done. The next process that opens
+the journal puts the pieces together again, and SQLite reads them as it does after a power cut (ADR 0019).
 
 OUT/.oshiwake/journal/00000001   a database, whole
                      /00000002   what the first transaction after it added to the log; and so on
-OUT/.oshiwake/lock               the lease of who has it open
+OUT/.oshiwake/lock               the lease of the process that has it open
 
-A piece is put under the next number only where there is none yet. So of two processes that both take themselves for the
-holder, one is refused at its next transaction, which comes before any picture is placed.
+A piece gets the next number only if no piece has it yet. So if two processes both believe that they hold the journal,
+one is refused at its next transaction, before it places any picture.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ __all__ = ["JournalLog", "log_exists"]
 
 _PIECE = re.compile(r"[0-9]{8,}")
 _WHOLE = b"SQLite format 3\0"
-"""So a database begins; a piece of its log begins with the number of a page, or with another word."""
+"""How a database begins; a piece of its log begins with another word or with a page number."""
 
 _FETCHING = 16
 _MANY_PIECES = 1000
-"""From so many on the journal is written down whole when it is closed, however small they are."""
+"""If there are more, the journal is written whole when it is closed, however small they are."""
 
 
 class JournalLog(JournalDatabase):
-    """An open journal of which every transaction is in the bucket."""
+    """An open journal whose transactions are all in the bucket."""
 
     def __init__(self, output: Path, roots: Roots, wait_s: float, *, may_make: bool) -> None:
         """Open the journal, as `Journal` does.
@@ -70,15 +70,15 @@ class JournalLog(JournalDatabase):
             on_error.callback(self.db.close)
             with self.transaction():
                 self.prepare(made_output=False)
-                # Something is always written: who comes second is refused here.
+                # Something is always written: the second of two processes is refused here.
                 self.db.execute("INSERT OR REPLACE INTO meta VALUES ('opened', ifnull(" + _OPENED + ", 0) + 1)")
             on_error.pop_all()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that happens in the block, in the bucket, or nothing of it.
+        """Write everything in the block to the bucket, or nothing of it.
 
-        After any exception the journal is of no more use: this machine may be ahead of the bucket, and the log may hold
+        After any exception the journal cannot be used: this machine may be ahead of the bucket, and the log may contain
         what was rolled back.
 
         Raises:
@@ -96,16 +96,11 @@ class JournalLog(JournalDatabase):
             raise
 
     def check(self) -> None:
-        """Make sure that the journal is still ours.
-
-        Raises:
-            JournalBusy: Another process has taken it over.
-            StoreError: The storage does not answer.
-        """
+        """Ask the lease."""
         self._lease.check()
 
     def close(self) -> None:
-        """Let go of the journal; written down whole first when its log has grown longer than itself."""
+        """Release the journal; if its log has grown longer than the database, write the database whole first."""
         if not self._file.exists():
             return  # closed, or removed
         try:
@@ -114,13 +109,10 @@ class JournalLog(JournalDatabase):
                     self._write_whole()
             self.db.close()
         finally:
-            self._let_go()
+            self._release()
 
     def remove(self) -> None:
-        """Take the journal away and let go of it; who waits for it makes a new one.
-
-        The newest piece goes first: what is left, if this process dies, is the journal as it was.
-        """
+        """Delete the newest piece first: if this process dies, the journal as it was before is left."""
         try:
             self.check()
             with self._storage():
@@ -128,14 +120,14 @@ class JournalLog(JournalDatabase):
                     self._piece(number).unlink()
             self.db.close()
         finally:
-            self._let_go()
+            self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._lease.release()
         self._scratch.remove()
 
     def _fetch(self, may_make: bool) -> None:
-        """Lay database and log together from the pieces; put a first piece there where there is none."""
+        """Put database and log together from the pieces; write a first piece if there is none."""
         numbers = sorted(_numbers(self.path))
         if not numbers and not may_make:
             raise OutputGone(f"{self.folder.parent} has no journal")
@@ -157,7 +149,7 @@ class JournalLog(JournalDatabase):
         self._forget(numbers[:whole])
 
     def _connect(self) -> sqlite3.Connection:
-        """Open the database so that all goes to the end of the log, and nothing from there into the database."""
+        """Open the database so that everything is appended to the log and nothing moves from there into it."""
         db = sqlite3.connect(self._file, isolation_level=None)
         try:
             for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "wal_autocheckpoint = 0"):
@@ -170,7 +162,7 @@ class JournalLog(JournalDatabase):
         return db
 
     def _read_log(self) -> bytes:
-        """What the log has grown by."""
+        """The bytes that were added to the log."""
         with self._wal.open("rb") as file:
             file.seek(self._logged)
             added = file.read()
@@ -180,12 +172,12 @@ class JournalLog(JournalDatabase):
     def _put_piece(self, content: bytes) -> None:
         path = bytes(self._piece(self._next))
         try:
-            # A server that does not know the condition is asked first; the lease keeps others away in between.
+            # For a server that ignores the condition; the lease keeps others away in between.
             if stat_object(path) is not None:
                 raise FileExistsError
             write_object(path, content, new=True)
         except FileExistsError as error:
-            # Sent twice, because the first answer was lost, it finds itself.
+            # A request that is repeated because its answer was lost finds its own object.
             if self._piece(self._next).read_bytes() != content:
                 output = self.folder.parent
                 raise JournalBusy(f"another process places files in {output} now; this one stops") from error
@@ -198,7 +190,7 @@ class JournalLog(JournalDatabase):
         self._forget(range(self._first, self._next - 1))
 
     def _forget(self, numbers: Iterator[int] | range | list[int]) -> None:
-        """Take away pieces that a later one holds as well."""
+        """Delete pieces that a later one contains."""
         with ThreadPoolExecutor(_FETCHING) as pool:
             list(pool.map(lambda number: self._piece(number).unlink(), numbers))
 
