@@ -21,7 +21,7 @@ coverage: ## which lines the tests run, of the programs that they start too; `ma
 	$(bin)/pytest --cov --cov-report=term --cov-report=html:build/coverage $(tests)
 
 avx2: ## the tests of the network as on a processor with AVX2 and nothing newer: OpenVINO is held to that
-	ONEDNN_MAX_CPU_ISA=AVX2 $(bin)/pytest tests/unit/test_network_int8_products.py tests/unit/test_network_quantization.py \
+	ONEDNN_MAX_CPU_ISA=AVX2 $(bin)/pytest tests/unit/test_network_int8_products.py tests/integration/test_network_quantization.py \
 		tests/unit/test_network_engine.py tests/unit/test_network_embedder.py tests/integration/test_network_int8_products.py
 
 format:

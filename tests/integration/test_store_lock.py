@@ -18,8 +18,8 @@ from store.location import location
 from tests.objects import ObjectServer
 
 HOLD = (
-    "import sys; from store.lock import hold; from store.location import location;"
-    " h = hold(location(sys.argv[1]), 'it');"
+    "import sys; from store.lock import hold; from store.location import location; "
+    "h = hold(location(sys.argv[1]), 'it');"
 )
 
 
