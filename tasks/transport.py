@@ -25,7 +25,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 from typing import Any
 
@@ -171,6 +171,18 @@ class _QoS(redis.QoS):
             # It would come first at each look, before all that can be put back.
             _refuse(error)
             self._remove_from_indices(args[0]).execute()  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            self._take_away_what_are_no_notes(error)
+
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        """Put back the messages whose workers have died."""
+        try:
+            super().restore_visible(*args, **options)  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            self._take_away_what_are_no_notes(error)
+
+    def _take_away_what_are_no_notes(self, error: ResponseError) -> None:
+        self.channel.take_away({self.unacked_key: b"hash", self.unacked_index_key: b"zset"}, error)
 
     @contextlib.contextmanager
     def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
@@ -212,20 +224,43 @@ class _Channel(redis.Channel):
             _refuse(error)
             return True
         except ResponseError as error:
-            if not str(error).startswith("WRONGTYPE"):
-                raise
-            self._take_away_what_is_no_queue()
+            self.take_away(self._lists(self._active_queues), error)
             return True
 
-    def _take_away_what_is_no_queue(self) -> None:
-        """Somebody has put another thing in the place of a queue, which would end every worker that listens on it."""
+    def _size(self, queue: str) -> int:
+        try:
+            return int(super()._size(queue))  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            self.take_away(self._lists([queue]), error)
+            return 0
+
+    def _lists(self, queues: Iterable[str]) -> dict[str, bytes]:
+        """The keys that hold the messages of queues."""
+        keys = [self._q_for_pri(queue, priority) for queue in queues for priority in self.priority_steps]  # type: ignore[no-untyped-call]
+        return dict.fromkeys(keys, b"list")
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        try:
+            super()._queue_bind(exchange, routing_key, pattern, queue)  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            key = self.keyprefix_queue % (exchange,)
+            sets = dict.fromkeys((key, self.keyprefix_binding_permanent % (exchange,)), b"set")
+            self.take_away({**sets, self._script_binding_deadlines: b"zset"}, error)
+            super()._queue_bind(exchange, routing_key, pattern, queue)  # type: ignore[no-untyped-call]
+
+    def take_away(self, kinds: dict[str, bytes], error: ResponseError) -> None:
+        """Take away keys of other kinds than these, which would end every worker that uses them.
+
+        Raises:
+            ResponseError: The error, where it is another one.
+        """
+        if "WRONGTYPE" not in str(error):
+            raise error
         with self.conn_or_acquire() as client:
-            for queue in self._active_queues:
-                for priority in self.priority_steps:
-                    key = self._q_for_pri(queue, priority)  # type: ignore[no-untyped-call]
-                    if client.type(key) not in (b"list", b"none"):
-                        client.delete(key)
-                        _refuse(BadMessage(f"the key {key} is no queue"))
+            for key, kind in kinds.items():
+                if client.type(key) not in (kind, b"none"):
+                    client.delete(key)
+                    _refuse(BadMessage(f"the key {key} is no {kind.decode()}"))
 
     def _receive_one(self, client: Any) -> Any:
         try:

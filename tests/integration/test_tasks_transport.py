@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from kombu.connection import Connection
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 from kombu.message import Message
 from kombu.messaging import Consumer
 from redis import Redis
@@ -106,3 +107,43 @@ def test_a_note_that_cannot_be_read_does_not_keep_others_from_coming_back(server
         link.default_channel.qos.restore_visible(num=10, interval=1)
         assert not redis.exists("unacked", "unacked_index")
         assert redis.llen("room") == 1
+
+
+KEYS = ("room", "unacked", "unacked_index", "_kombu.binding.room", "_kombu.binding_permanent.room")
+"""Those of kombu that a worker with a queue `room` uses."""
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("kind", ["string", "other"])
+def test_what_somebody_put_in_the_place_of_a_key_ends_no_worker(server: ValkeyServer, key: str, kind: str) -> None:
+    """Before it listens, while it holds a message, and when it looks for those of the dead."""
+    got: list[Message] = []
+    with (
+        Redis(port=server.port) as redis,
+        Connection(f"redis://127.0.0.1:{server.port}/0", transport=Transport) as link,
+    ):
+
+        def spoil() -> None:
+            redis.delete(key)
+            redis.set(key, "x") if kind == "string" else redis.xadd(key, {"x": "x"})
+
+        redis.flushall()
+        spoil()
+        queue = Queue("room", Exchange("room"), "room")(link.default_channel)
+        queue.declare()
+        with Consumer(link.channel(), [queue], on_message=got.append, accept=["json"]):
+            spoil()
+            with contextlib.suppress(OSError):
+                link.drain_events(timeout=0.5)
+            if key == "room":
+                redis.delete(key)
+            link.Producer().publish("one", routing_key="room", serializer="json")
+            link.drain_events(timeout=5)
+            spoil()
+            got[0].requeue()
+            link.default_channel.qos.restore_visible(num=10, interval=1)
+            if key == "room":
+                redis.delete(key)
+            link.Producer().publish("two", routing_key="room", serializer="json")
+            while got[-1].decode() != "two":
+                link.drain_events(timeout=5)
