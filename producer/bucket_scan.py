@@ -1,7 +1,7 @@
-"""Scan a folder of objects, in the order in which `scan` goes through a tree of files.
+"""Scan a folder of objects in the same order as `scan` scans a tree of files.
 
-A server gives keys in another order (`a-b` before `a/b`), so it is asked folder by folder, and each folder is put in
-order; the next folders are asked for meanwhile, for each answer takes its time on the way.
+A server lists keys in another order (`a-b` before `a/b`), so folders are listed one by one and each is sorted. The next
+folders are requested ahead, because each answer takes a round trip.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from store.roots import ANYWHERE, Roots
 __all__ = ["BucketScan", "scan_of"]
 
 _AHEAD = 8
-"""Folders asked for before their turn; of each only the first page."""
+"""How many folders are requested ahead; only the first page of each."""
 
 _NO_NAMES = (b"", b".", b"..")
 
@@ -41,8 +41,8 @@ class BucketScan:
     Attributes:
         root: `s3://bucket/prefix`.
         excluded: Folders that are not entered, e.g. the store.
-        exclusion: Which objects and folders are passed over.
-        passed: What was, so far.
+        exclusion: Which objects and folders are skipped.
+        passed: What has been skipped so far.
     """
 
     root: bytes
@@ -67,7 +67,7 @@ class BucketScan:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _folder(self, pool: ThreadPoolExecutor, asked: _Asked) -> Iterator[Listed | _Asked]:
-        """The files of one folder, and the folders to be entered, in order."""
+        """The files of one folder and the folders to enter, in order."""
         try:
             first, others = asked.answer.result()
             found = sorted(chain(first, *others), key=lambda entry: (entry.name, entry.folder))
@@ -90,7 +90,7 @@ class BucketScan:
                 yield following
 
     def _passes_over(self, entry: Entry, path: bytes, under_way: Container[bytes]) -> bool:
-        """Whether an entry is passed over, which is then counted."""
+        """Whether an entry is skipped; counts it."""
         if not entry.folder and entry.name.lower() in under_way:
             self.passed.unfinished += 1
         elif not (self.exclusion.fits_name(entry.name) or self.exclusion.fits_path(path, entry.folder)):
@@ -103,9 +103,9 @@ class BucketScan:
 
     def _file(self, path: bytes, entry: Entry) -> Iterator[Listed]:
         if not entry.name and not entry.size:
-            return  # how consoles make an empty folder
+            return  # an empty folder, as consoles create it
         if any(part in _NO_NAMES for part in path.split(b"/")):
-            reason = "its key has an empty part, . or ..: no path can name it"
+            reason = "its key has an empty part, . or .., which no path can have"
             yield Listed(path, entry.size, entry.mtime_ns, kind=Kind.UNREADABLE, reason=reason)
         else:
             yield from found_file(path, entry.size, entry.mtime_ns, self.root, self.exclusion, self.passed)
@@ -116,7 +116,7 @@ class BucketScan:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A folder to go down into: the keys' beginning below the root, and its first page with what follows."""
+    """A folder to enter: its prefix below the root, its first page, and the other pages."""
 
     prefix: bytes
     answer: Future[tuple[list[Entry], Iterator[list[Entry]]]]

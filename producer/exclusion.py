@@ -1,4 +1,4 @@
-"""Files and folders that a scan passes over: a system's own, hidden, unfinished, or excluded by the person."""
+"""Files and folders that a scan skips: those of the system, hidden, unfinished, or excluded by the user."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _SYSTEM = frozenset(
         ),  # Windows
     )
 )
-"""Files and folders that systems make for themselves, in small letters: copies in small, what was deleted, notes."""
+"""Files and folders that systems create for themselves, in lower case: thumbnails, recycle bins, metadata."""
 
 _HIDDEN_SYSTEM = re.compile(
-    rb"""\._.*  # macOS: what a foreign file system cannot keep
+    rb"""\._.*  # macOS: metadata that other file systems cannot store
     | \.(ds_store|appledouble|spotlight-v100|fseventsd|temporaryitems|documentrevisions-v100)
     | \.trash.* | \.thumbnails  # freedesktop.org
     | \.@__thumb  # QNAP
@@ -47,20 +47,20 @@ _HIDDEN_SYSTEM = re.compile(
 _NO_NAMES = (b"", b".", b"..")
 
 _BESIDE = b".aria2"
-"""aria2 writes a file under its own name, and notes beside it, in `a.png.aria2`, what is still to come."""
+"""aria2 writes a file under its final name; `a.png.aria2` beside it says that it is incomplete."""
 
 _UNFINISHED = (b".part", b".partial", b".crdownload", b".download", b".opdownload", b".!qb", b".!ut", b".tmp", _BESIDE)
-"""Ends of names, in small letters, under which programs write files that are not whole yet."""
+"""Suffixes, in lower case, that programs give to incomplete files."""
 
 
 @dataclass
 class PassedOver:
-    """What a scan has passed over so far; of a folder nothing inside is counted.
+    """What a scan has skipped so far; the content of a skipped folder is not counted.
 
     Attributes:
         folders: Folders.
         files: Files, members of archive files included.
-        unfinished: Of these, files that are still being written: a later run sees them.
+        unfinished: Of these, files that are still being written; a later run finds them.
     """
 
     folders: int = 0
@@ -69,53 +69,53 @@ class PassedOver:
 
     @classmethod
     def of(cls, totals: ScanTotals) -> PassedOver:
-        """What a finished scan has passed over."""
+        """What a finished scan has skipped."""
         return cls(totals.passed_folders, totals.passed_files, totals.passed_unfinished)
 
 
 @dataclass(frozen=True)
 class Exclusion:
-    """The rule by which a scan passes over files and folders.
+    """Which files and folders a scan skips.
 
-    A pattern is one of `.gitignore`, without exceptions: `*`, `?` and `[…]` within a name, `**` for any folders.
-    Without a slash it fits a name anywhere, with one a path below the archive; with a slash at its end, folders only.
-    Upper and lower case are the same, and so are the forms of Unicode.
+    Patterns are those of `.gitignore`, without negation: `*`, `?` and `[…]` within a name, `**` for any folders. A
+    pattern without a slash matches a name anywhere; with a slash, a path below the archive; with a trailing slash, only
+    folders. Case and Unicode form are ignored.
 
     Attributes:
-        patterns: What the person does not want.
-        include_hidden: Take files and folders whose names begin with a dot, but for those of a system.
+        patterns: The user's patterns.
+        include_hidden: Include files and folders whose names begin with a dot, except those of the system.
     """
 
     patterns: Sequence[str] = ()
     include_hidden: bool = False
 
     def check(self) -> None:
-        """Make sure that the patterns can fit anything.
+        """Make sure that every pattern can match something.
 
         Raises:
-            BadRequest: One cannot.
+            BadRequest: A pattern cannot.
         """
         for pattern in self.patterns:
             parts = pattern.strip("/").split("/")
             if not pattern.strip("/") or any(part in ("", ".", "..") for part in parts):
                 raise BadRequest(
-                    f"--exclude {pattern!r} fits nothing: give a name such as '*.psd', or a path below the archive such"
-                    " as 'raw/2019'"
+                    f"--exclude {pattern!r} matches nothing: give a name such as '*.psd', or a path below the archive"
+                    " such as 'raw/2019'"
                 )
 
     def fits_name(self, name: bytes) -> bool:
-        """Whether files and folders of this name are passed over wherever they are."""
+        """Whether files and folders of this name are skipped everywhere."""
         if not name.startswith(b"."):
             return name.lower() in _SYSTEM
         return name not in _NO_NAMES and (not self.include_hidden or _HIDDEN_SYSTEM.fullmatch(name) is not None)
 
     def fits_path(self, path: bytes, folder: bool) -> bool:
-        """Whether a pattern fits a file or a folder."""
+        """Whether a pattern matches the path of a file or a folder."""
         parts = _folded(os.fsdecode(path)).split("/")
         return any(pattern.fits(parts, folder) for pattern in self._compiled)
 
     def member(self, archive_file: bytes, member: bytes) -> bool:
-        """Whether a member of an archive file is passed over: as a file would be in a folder of that name."""
+        """Whether a member of an archive file is skipped, as a file in a folder of that name would be."""
         parts = [part for part in member.split(b"/") if part not in _NO_NAMES]
         if any(map(self.fits_name, parts)):
             return True
@@ -130,17 +130,17 @@ class Exclusion:
 
 
 NOTHING_ASKED = Exclusion()
-"""What is passed over unless a person says otherwise."""
+"""The exclusion without any option."""
 
 
 def unfinished(names: Iterable[bytes]) -> frozenset[bytes]:
-    """The files of one folder that are still being written, in small letters, told by its names."""
+    """The files of one folder that are still being written, in lower case, judged by the folder's names."""
     marks = [lower for name in names if (lower := name.lower()).endswith(_UNFINISHED)]
     return frozenset(marks).union(mark.removesuffix(_BESIDE) for mark in marks)
 
 
 class _Pattern:
-    """One pattern, ready to be compared with paths."""
+    """A compiled pattern."""
 
     def __init__(self, pattern: str) -> None:
         self._folders_only = pattern.endswith("/")
@@ -150,7 +150,7 @@ class _Pattern:
         self._parts = [None if part == "**" else re.compile(fnmatch.translate(part)) for part in parts]
 
     def fits(self, path: list[str], folder: bool) -> bool:
-        """Whether a path, part by part, is meant."""
+        """Whether the pattern matches a path, given as parts."""
         return (folder or not self._folders_only) and _fit(self._parts, path)
 
 

@@ -1,6 +1,6 @@
-"""The reference pictures: a folder per character, or a JSON file `{"name": "folder or list of files"}`.
+"""Reference pictures: a folder per character, or a JSON file `{"name": "folder or list of files"}`.
 
-A folder that holds only folders is a series, and its characters are called `Series/Character`
+A folder that holds only folders is a series; its characters are named `Series/Character`
 (`model.dataset.reserved_folders`).
 """
 
@@ -33,9 +33,9 @@ class References:
 
     Attributes:
         source: The folder or JSON file, absolute.
-        root: Folder below which the paths stand.
-        files: The pictures, labelled with their characters, in the order of a scan.
-        remarks: What a person may have meant otherwise, a line each.
+        root: Folder that the paths are relative to.
+        files: The pictures, labelled with their characters, in scan order.
+        remarks: Folders that may have been meant differently, one line each.
     """
 
     source: str
@@ -52,11 +52,11 @@ class References:
 def find_references(source: str | Path, roots: Roots = ANYWHERE) -> References:
     """List the reference pictures.
 
-    Pictures are told by their content; other files in the folders are passed over. Where there are named roots, the
-    references lie in one of them, so that other machines find them.
+    Pictures are recognised by content; other files are skipped. With named roots, the references must be in one of
+    them, so that other machines find them.
 
     Raises:
-        BadRequest: There are none, a character has none, or the JSON file is not of that form.
+        BadRequest: There are none, a character has none, or the JSON file does not have that form.
     """
     if not roots.admits(real_path(os.fspath(source))):
         raise BadRequest(f"the references {source} lie in none of OSHIWAKE_ROOTS: {roots}")
@@ -71,27 +71,27 @@ def find_references(source: str | Path, roots: Roots = ANYWHERE) -> References:
 
 
 def _references(source: str, root: bytes, files: list[Listed], names: Collection[str]) -> References:
-    """These pictures.
+    """Checked references, made of these pictures.
 
     Raises:
-        BadRequest: There are none, a character has none, or is called like the series of another.
+        BadRequest: There are none, a character has none, or a character has the name of another's series.
     """
     characters = {listed.label for listed in files}
     for name in names:
         if name not in characters:
-            raise BadRequest(f"no reference picture of {name!r} in {source}: add one, or take the name away")
+            raise BadRequest(f"no reference picture of {name!r} in {source}: add one, or remove the name")
     if all(is_negative(name) for name in characters):
-        raise BadRequest(f"no character in {source}: make a folder per character with a picture or more in it")
+        raise BadRequest(f"no character in {source}: create a folder per character with at least one picture")
     for name in sorted(characters):
         if series := next((above for above in _above(name) if above in characters), None):
-            raise BadRequest(f"{source}: {series!r} is a character, and the series of {name!r} too; rename one of them")
+            raise BadRequest(f"{source}: {series!r} is both a character and the series of {name!r}; rename one of them")
     files = list(dict.fromkeys(files))  # a list may name a file twice
     files.sort(key=lambda listed: (listed.sort_key, listed.label))
     return References(source, root, files)
 
 
 def _above(name: str) -> list[str]:
-    """The series that a character is in, and those that these are in."""
+    """The series of a character, and the series that contain them."""
     return [name[:at] for at, letter in enumerate(name) if letter == "/"]
 
 
@@ -116,7 +116,7 @@ def _from_bucket(source: str) -> References:
 
 
 def _from_folders(source: str, root: bytes, folders: list[bytes]) -> References:
-    """The pictures below some folders, each under the name of its character."""
+    """The pictures below these folders, labelled with their characters."""
     pictures = [
         listed
         for folder in folders
@@ -127,13 +127,13 @@ def _from_folders(source: str, root: bytes, folders: list[bytes]) -> References:
     files = [replace(listed, label=label) for listed, label in zip(pictures, labels, strict=True)]
     empty = _without_pictures(root, folders, set(labels))
     if empty:
-        raise BadRequest(f"no reference picture of {empty[0]!r} in {source}: add one, or take the folder away")
+        raise BadRequest(f"no reference picture of {empty[0]!r} in {source}: add one, or remove the folder")
     found = _references(source, root, files, ())
     return replace(found, remarks=_remarks(found.files))
 
 
 def _without_pictures(root: bytes, folders: list[bytes], labels: set[str]) -> list[str]:
-    """The folders, of characters by their place, in which there is no picture."""
+    """The character folders without a picture."""
     series = {above for label in labels for above in _above(label)}
     empty: list[str] = []
     waiting = list(reversed(folders))
@@ -149,18 +149,18 @@ def _without_pictures(root: bytes, folders: list[bytes], labels: set[str]) -> li
 
 
 def _remarks(files: list[Listed]) -> list[str]:
-    """The characters that could have been meant as a series: their folders hold pictures, and folders with pictures."""
+    """Characters that may have been meant as a series: their folders hold both pictures and folders with pictures."""
     deep = Counter(listed.label for listed in files if "/".join(_place(listed)) != listed.label)
     return [
-        f"{name}: {deep[name]:,} of its pictures lie in folders below; all count as one character (to make each folder"
-        " one, leave no picture beside them)"
+        f"{name}: {deep[name]:,} of its pictures are in subfolders; all count as one character (to make each subfolder"
+        " a character, move the pictures beside them away)"
         for name in sorted({listed.label for listed in files if "/".join(_place(listed)) == listed.label} & set(deep))
         if not is_negative(name)
     ]
 
 
 def _place(listed: Listed) -> tuple[str, ...]:
-    """The folders that a picture lies in; an archive file is none."""
+    """The folders that a picture is in; an archive file is not a folder."""
     return tuple(_name(os.path.dirname(listed.path)).split("/"))
 
 
@@ -169,7 +169,7 @@ def _name(folder: bytes) -> str:
 
 
 def _folders_in(folder: bytes, *, links: bool = True) -> list[bytes]:
-    """The folders in a folder, those of the system and hidden ones aside."""
+    """The folders in a folder, without hidden ones and those of the system."""
     if is_remote(folder):
         names = [entry.name for page in list_folder(folder) for entry in page if entry.folder]
     else:
@@ -198,12 +198,12 @@ def _from_json(source: Path, roots: Roots) -> References:
 
 
 def _common_root(source: Path, files: list[Listed], roots: Roots) -> bytes:
-    """The folder below which all these files stand: the file system's root, or a named one."""
+    """The folder that contains all these files: the file system's root, or a named root."""
     if not roots:
         return b"/"
     folder = roots.common("/" + os.fsdecode(listed.path) for listed in files)
     if folder is None:
-        raise BadRequest(f"the pictures that {source} names must all lie in one of OSHIWAKE_ROOTS: {roots}")
+        raise BadRequest(f"the pictures that {source} names must all be in one of OSHIWAKE_ROOTS: {roots}")
     return os.fsencode(folder)
 
 
@@ -212,21 +212,21 @@ def _below(listed: Listed, folder: bytes) -> Listed:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names are all different; JSON itself would let the last of equal ones win in silence."""
+    """An object without repeated names; JSON would silently keep the last of equal names."""
     value = dict(pairs)
     if len(value) < len(pairs):
         again = next(name for n, (name, _) in enumerate(pairs) if name in dict(pairs[:n]))
-        raise ValueError(f"the name {again!r} stands in it twice; put all its pictures in one list")
+        raise ValueError(f"the name {again!r} occurs twice; put all its pictures in one list")
     return value
 
 
 def _json_entry(source: Path, name: str, entry: Any) -> Iterator[Listed]:
-    """The files of one entry, with paths below the file system's root."""
+    """The files of one entry, with paths relative to the file system's root."""
     paths = [entry] if isinstance(entry, str) else entry
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise BadRequest(f"{source}: {name!r} must be a folder or a list of files")
     if not name or not all(paths):
-        raise BadRequest(f"{source}: {name!r}: a name and a path need a letter at least")
+        raise BadRequest(f"{source}: {name!r}: a name or a path is empty")
     for path in paths:
         try:
             yield from _json_path(source.parent, path)
@@ -235,7 +235,7 @@ def _json_entry(source: Path, name: str, entry: Any) -> Iterator[Listed]:
 
 
 def _json_path(beside: Path, path: str) -> Iterator[Listed]:
-    # The seed tool resolved against the working folder; beside the file is what a person expects.
+    # Relative to the JSON file, as a person expects; else to the working folder, as earlier versions did.
     found = (beside / path if (beside / path).exists() else Path(path)).resolve(strict=True)
     if found.is_dir():
         folder = os.fsencode(found)
@@ -248,7 +248,7 @@ def _json_path(beside: Path, path: str) -> Iterator[Listed]:
 
 
 def _is_picture(root: bytes, listed: Listed) -> bool:
-    """Whether a file shows itself to be a picture; what cannot be opened stays in, to be reported by the worker."""
+    """Whether a file's content is a picture; a file that cannot be opened is kept, and the worker reports it."""
     if listed.kind is not Kind.PENDING or listed.member:
         return listed.kind is Kind.PENDING
     path = os.path.join(root, listed.path)

@@ -1,7 +1,7 @@
 """Scan a tree of files: streaming, in a fixed order, every file exactly once.
 
-The order is that of names as bytes, folder by folder; an earlier scan of the same tree goes in the same order, so two
-scans can be compared in one pass. Of a folder only the names are held, of the tree only the way down.
+Files are ordered by their names as bytes, folder by folder. An earlier scan of the same tree has the same order, so two
+scans can be compared in one pass. Only the entries of the folders on the current path are in memory.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _ARCHIVE_SUFFIXES = (b".zip", b".cbz")
 class Scan:
     """A scan of one tree.
 
-    A symbolic link to a folder is followed only when it leads out of the tree (what is inside is seen at its own
-    place), and each folder out there is entered once; so there are no loops.
+    A symbolic link to a folder is followed only if it leads out of the tree (folders inside are scanned at their own
+    place), and each folder outside is entered once, so there are no loops.
 
     Attributes:
         root: Absolute path without symbolic links.
         excluded: Absolute paths of folders that are not entered, e.g. the output.
-        roots: Symbolic links that lead out of them are not followed.
-        exclusion: Which files and folders are passed over.
-        passed: What was, so far.
+        roots: Symbolic links that lead out of these roots are not followed.
+        exclusion: Which files and folders are skipped.
+        passed: What has been skipped so far.
     """
 
     root: bytes
@@ -43,12 +43,12 @@ class Scan:
     roots: Roots = ANYWHERE
     exclusion: Exclusion = NOTHING_ASKED
     passed: PassedOver = field(default_factory=PassedOver)
-    _closed: set[tuple[int, int]] = field(default_factory=set)  # folders not to be entered (again)
+    _closed: set[tuple[int, int]] = field(default_factory=set)  # folders that are not entered (again)
 
     def __iter__(self) -> Iterator[Listed]:
         self.passed = PassedOver()
         self._closed = {_identity(path) for path in self.excluded if os.path.isdir(path)}
-        # One iterator per folder on the way down; recursion would end at a depth that file systems allow.
+        # One iterator per folder on the path; recursion would fail at depths that file systems allow.
         way = [self._folder(b"", outside=False)]
         while way:
             found = next(way[-1], None)
@@ -60,7 +60,7 @@ class Scan:
                 way.append(self._folder(found.path, outside=found.outside))
 
     def _folder(self, path: bytes, *, outside: bool) -> Iterator[Listed | _Enter]:
-        """The files of one folder, and the folders to be entered, in order."""
+        """The files of one folder and the folders to enter, in order."""
         try:
             with os.scandir(os.path.join(self.root, path)) as entries:
                 ordered = sorted(entries, key=attrgetter("name"))
@@ -74,7 +74,7 @@ class Scan:
             try:
                 if self._passes_over(entry, before + name, under_way):
                     continue
-                # Nearly all that an archive holds, told in one step for the sake of speed.
+                # The fast path for nearly all files of an archive.
                 plain = entry.is_file(follow_symlinks=False) and not name.lower().endswith(_ARCHIVE_SUFFIXES)
                 status = entry.stat() if plain else None
             except OSError as error:
@@ -86,7 +86,7 @@ class Scan:
                 yield from self._entry(entry, before + name, outside)
 
     def _passes_over(self, entry: os.DirEntry[bytes], path: bytes, under_way: Container[bytes]) -> bool:
-        """Whether an entry is passed over, which is then counted."""
+        """Whether an entry is skipped; counts it."""
         if under_way and entry.name.lower() in under_way and not _is_folder(entry):
             self.passed.unfinished += 1
         elif not self._excluded(entry, path):
@@ -104,7 +104,7 @@ class Scan:
         )
 
     def _entry(self, entry: os.DirEntry[bytes], path: bytes, outside: bool) -> Iterator[Listed | _Enter]:
-        """What is no plain picture: a folder, a link, an archive file, something else."""
+        """Any other entry: a folder, a link, an archive file, or something else."""
         try:
             if entry.is_symlink():
                 yield from self._link(entry, path)
@@ -141,9 +141,9 @@ class Scan:
             yield from found_file(path, size, mtime_ns, self.root, self.exclusion, self.passed)
 
     def _may_enter(self, folder: bytes, *, once: bool) -> bool:
-        """Whether a folder is open; with `once`, it is closed from now on. The tree itself is closed from outside."""
+        """Whether a folder may be entered; with `once`, not again. From outside, the tree itself may not be entered."""
         if not once and not self._closed:
-            return True  # spares a system call per folder
+            return True  # saves a system call per folder
         identity = _identity(folder)
         if identity in self._closed or (once and identity == _identity(self.root)):
             return False
@@ -154,11 +154,11 @@ class Scan:
 
 @dataclass(frozen=True)
 class _Enter:
-    """A folder to go down into.
+    """A folder to enter.
 
     Attributes:
         path: Path below the root.
-        outside: Whether the way there leads through a symbolic link.
+        outside: Whether the path leads through a symbolic link.
     """
 
     path: bytes
@@ -168,7 +168,7 @@ class _Enter:
 def found_file(
     path: bytes, size: int, mtime_ns: int, root: bytes, exclusion: Exclusion, passed: PassedOver
 ) -> Iterator[Listed]:
-    """A regular file, or the files inside it if it is an archive file."""
+    """A regular file, or the files inside an archive file."""
     if not path.lower().endswith(_ARCHIVE_SUFFIXES):
         yield Listed(path, size, mtime_ns)
         return
@@ -182,7 +182,7 @@ def found_file(
     if animation:
         yield Listed(path, size, mtime_ns)
         return
-    # Else the archive file itself is listed only when it holds no file.
+    # The archive file itself is listed only if it holds no file.
     if not members:
         yield Listed(path, size, mtime_ns, kind=Kind.UNSUPPORTED, reason="an archive file with no file inside")
     for member in members:

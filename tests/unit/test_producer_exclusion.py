@@ -147,5 +147,5 @@ class TestPatterns:
     @pytest.mark.parametrize("pattern", ["", "/", "a/../b", "./a", "a//b", "//"])
     def test_that_fit_nothing(self, pattern: str) -> None:
         """A clear error before anything is made."""
-        with pytest.raises(BadRequest, match=r"--exclude .* fits nothing"):
+        with pytest.raises(BadRequest, match=r"--exclude .* matches nothing"):
             Exclusion([pattern]).check()

@@ -248,7 +248,7 @@ class TestJson:
     def test_empty_text(self, value: object, tmp_path: Path) -> None:
         """An empty name or path is a mistake, not the folder of the file."""
         pictures(tmp_path, "a/1.png")
-        refused(write(tmp_path / "r.json", value), "need a letter at least")
+        refused(write(tmp_path / "r.json", value), "is empty")
 
     @pytest.mark.parametrize("entry", [[], "empty", ["notes.txt"]])
     def test_character_without_a_picture(self, entry: object, tmp_path: Path) -> None:
@@ -262,13 +262,13 @@ class TestJson:
         """JSON would let the last one win, and the pictures of the first would be lost in silence."""
         pictures(tmp_path, "a/1.png", "b/1.png")
         (tmp_path / "r.json").write_text('{"Akari": "a", "Akari": "b"}')
-        refused(tmp_path / "r.json", "the name 'Akari' stands in it twice")
+        refused(tmp_path / "r.json", "the name 'Akari' occurs twice")
 
     def test_a_character_and_a_series_of_one_name(self, tmp_path: Path) -> None:
         """The pictures of one would lie among the folders of the other."""
         pictures(tmp_path, "a/1.png", "b/2.png")
         refused(
-            write(tmp_path / "r.json", {"Fate": "a", "Fate/Akari": "b"}), "'Fate' is a character, and the series of"
+            write(tmp_path / "r.json", {"Fate": "a", "Fate/Akari": "b"}), "'Fate' is both a character and the series of"
         )
 
     def test_negatives_alone(self, tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ class TestRoots:
         assert found.root == bytes(tmp_path / "art")
         assert labelled(found) == [("Beniko", "2.png"), ("Akari", "a/1.png")]
         both = write(tmp_path / "art" / "r.json", {"Akari": "a", "Beniko": str(tmp_path / "elsewhere")})
-        with pytest.raises(BadRequest, match="must all lie in one of OSHIWAKE_ROOTS"):
+        with pytest.raises(BadRequest, match="must all be in one of OSHIWAKE_ROOTS"):
             find_references(both, roots)
 
     def test_references_outside_the_roots(self, tmp_path: Path) -> None:

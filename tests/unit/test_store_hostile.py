@@ -238,7 +238,7 @@ def test_each_column_of_a_listing(column: str, tmp_path: Path) -> None:
 
 def test_keys_of_objects_that_no_path_can_name_are_listed(tmp_path: Path) -> None:
     """Nobody reads them: they are unreadable as they stand."""
-    rows = [Listed(b"a/../b", 1, 1, kind=Kind.UNREADABLE, reason="no path can name it")]
+    rows = [Listed(b"a/../b", 1, 1, kind=Kind.UNREADABLE, reason="which no path can have")]
     write_listing(tmp_path / "x", rows)
     assert read_listing(tmp_path / "x") == rows
 
