@@ -1,8 +1,8 @@
-"""The network on a GPU: folded, in half precision, channels last, recorded as CUDA graphs, two batches on their way.
+"""The network on a GPU: batch normalisation folded, half precision, channels last, recorded as CUDA graphs.
 
-While one batch is computed, the next one is uploaded, and the host prepares the one after it. How many pictures suit
-the GPU is measured when the network is loaded. Nothing here has been run on a GPU yet (docs/decisions/0022-gpu.md); the
-arithmetic is compared on a processor, and `tests/unit/test_network_cuda_engine.py` waits for a GPU.
+Two batches are in flight: while one is computed, the next one is uploaded and the host prepares the one after it. The
+batch size is measured when the network is loaded. Nothing here has run on a GPU yet (docs/decisions/0022-gpu.md): the
+tests compare the arithmetic on a processor, and `tests/unit/test_network_cuda_engine.py` needs a GPU.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from model.errors import DeviceLost
-from model.network.cuda_fused import FusedTrunk
 from model.network.engine import Engine, PendingBatch
 from model.network.resnet18 import Network
 from model.network.torch_engine import FoldedNetwork, colours_of
@@ -32,21 +30,18 @@ __all__ = ["BATCHES", "CudaEngine"]
 _KINDS = {"auto": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 BATCHES = (32, 64, 128, 256)
-"""Tried from the smallest on, as far as memory goes."""
+"""Batch sizes to try, the smallest first, as long as memory lasts."""
 
 _WORTH = 1.1
-"""How many times faster a larger batch must be: a chunk ends with a batch during which nothing else is decoded."""
+"""A larger batch must be this many times faster: nothing is decoded during the last batch of a chunk."""
 
 _ROUNDS = 10
-
-_NEAR = 0.999
-"""Cosine that the fused network must keep to the other in the same precision."""
 
 _log = logging.getLogger(__name__)
 
 
 class CudaEngine(Engine):
-    """See `model.network.engine.Engine`. At most two batches are on their way; the third waits for the first."""
+    """See `model.network.engine.Engine`. At most two batches are in flight; a third one waits for the first."""
 
     def __init__(
         self,
@@ -56,113 +51,96 @@ class CudaEngine(Engine):
         precision: Literal["auto", "fp32", "bf16"] = "auto",
         batch: int = 0,
     ) -> None:
-        """Copy the network to the GPU, try what is quick there, and record it.
+        """Copy the network to the GPU, measure the batch sizes, and record the fastest one.
 
         Args:
             network: In evaluation mode; it is not changed.
-            size_px: Side of the pictures that will come.
+            size_px: Side of the input pictures.
             precision: Of the convolutions; `auto` is float16.
-            batch: The most pictures that will come at once; 0 measures what suits the GPU.
+            batch: The largest batch that callers will pass; 0 chooses the size by measuring.
 
         Raises:
-            torch.OutOfMemoryError: Not even the smallest batch, or the one asked for, fits.
+            torch.OutOfMemoryError: The requested batch, or even the smallest one, does not fit.
         """
         kind = _KINDS[precision]
         self._network = FoldedNetwork(network.eval(), kind, "cuda")
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            self._fused = self._fuses(size_px)
             slots = self._choose((batch,) if batch else BATCHES, size_px)
-        torch.cuda.empty_cache()  # what the other sizes took
+        torch.cuda.empty_cache()  # frees the memory of the other sizes
         self.batch = slots[0].batch
         self._turns = itertools.cycle(slots)
-        way = "fused" if self._fused else "layer by layer"
-        self.name = f"torch {str(kind).removeprefix('torch.')} on {torch.cuda.get_device_name()}, {way}"
+        self.name = f"torch {str(kind).removeprefix('torch.')} on {torch.cuda.get_device_name()}"
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""
         return self.start(pictures)()
 
     def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
-        """Begin to embed one batch of at most `batch` pictures, which may be changed as soon as this returns."""
+        """Start to embed at most `batch` pictures. The caller may change the array as soon as this returns."""
         return next(self._turns).start(pictures)
 
-    def _fuses(self, size_px: int) -> bool:
-        """Whether this GPU and its cuDNN compute the fused network, and the same by it."""
-        noise = np.random.default_rng(0).integers(0, 256, (8, size_px, size_px, 3), np.uint8)
-        pictures = colours_of(torch.from_numpy(noise).cuda())
-        try:
-            fused = self._network(pictures, FusedTrunk(self._network.trunk))
-            cosine = functional.cosine_similarity(fused, self._network(pictures)).min().item()
-        except RuntimeError as error:
-            _log.warning("action=fuse error=%s", str(error).partition("\n")[0])
-            return False
-        if not cosine >= _NEAR:  # nor not a number
-            _log.warning("action=fuse cosine=%s", cosine)
-        return cosine >= _NEAR
-
     def _choose(self, batches: Sequence[int], size_px: int) -> list[_Slot]:
-        """The slots with the batch that suits this GPU."""
+        """The slots of the batch size that is fastest on this GPU."""
         best: list[_Slot] = []
         most = 0.0
         for batch in batches:
             try:
-                with torch.cuda.stream(torch.cuda.current_stream()):  # is current again also if recording fails
+                with torch.cuda.stream(torch.cuda.current_stream()):  # restores the stream if recording fails
                     slots = self._slots(batch, size_px)
                     speed = _speed(slots, np.zeros((batch, size_px, size_px, 3), np.uint8))
-            except RuntimeError as error:  # above all: no memory
+            except RuntimeError as error:  # usually out of memory
                 if not best:
                     raise
                 _log.warning("action=record batch=%d error=%s", batch, str(error).partition("\n")[0])
                 break
-            _log.info("action=record batch=%d images_s=%.0f fused=%s", batch, speed, self._fused)
+            _log.info("action=record batch=%d images_s=%.0f", batch, speed)
             if speed > _WORTH * most:
                 best, most = slots, speed
         return best
 
     def _slots(self, batch: int, size_px: int) -> list[_Slot]:
-        network = self._network
-        trunk = FusedTrunk(network.trunk) if self._fused else None
-        return [_Slot(lambda pixels: network(colours_of(pixels), trunk), batch, size_px, _stream(n)) for n in range(2)]
+        network = self._network  # not `self`: a cycle would keep the GPU's memory after the engine is dropped
+        return [_Slot(lambda pixels: network(colours_of(pixels)), batch, size_px, _stream(n)) for n in range(2)]
 
 
 class _Slot:
-    """A place for one batch on its way: memory on both sides, and recorded work that is replayed at next to no cost."""
+    """Memory on host and GPU for one batch, and the recorded work, which costs almost nothing to replay."""
 
     def __init__(self, work: Callable[[Tensor], Tensor], batch: int, size_px: int, stream: torch.cuda.Stream) -> None:
-        """Record.
+        """Allocate the memory and record the work.
 
         Args:
-            work: `(batch, size_px, size_px, 3)` uint8 on the GPU to `(batch, dimension)` float32 there.
-            batch: How many pictures.
+            work: `(batch, size_px, size_px, 3)` uint8 on the GPU to `(batch, dimension)` float32 on the GPU.
+            batch: Number of pictures.
             size_px: Side of the pictures.
-            stream: Where it is recorded and replayed. cuBLAS has working memory for each stream, so that the work of
-                two slots may be in progress at once if they have two streams from the beginning.
+            stream: The work is recorded and replayed here. cuBLAS keeps a workspace for each stream, so two slots can
+                run at the same time only if each one has a stream of its own from the start.
         """
         self.batch = batch
-        self._work = work  # a graph knows addresses alone: what stands there must stay
+        self._work = work  # keeps the tensors alive: the graph holds only their addresses
         shape = (batch, size_px, size_px, 3)
         self._staged = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
         self._pixels = self._staged.numpy()  # the same memory
         self._input = torch.zeros(shape, dtype=torch.uint8, device="cuda")
         self._stream = stream
         self._stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self._stream):  # libraries choose and allocate before anything is recorded
+        with torch.cuda.stream(self._stream):  # libraries choose kernels and allocate before the recording
             for _ in range(3):
                 work(self._input)
         self._graph = torch.cuda.CUDAGraph()
-        # Another thread may be decoding on the GPU; only what this one does is recorded, and could break the recording.
+        # Another thread may decode on the GPU: record the calls of this thread only, and let only these break it.
         with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
             self._output = work(self._input)
         self._returned = torch.zeros(self._output.shape, dtype=torch.float32, pin_memory=True)
         self._vectors = self._returned.numpy()
-        self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]  # waiting leaves the core alone
+        self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]  # the waiting thread sleeps
         self._unread: PendingBatch | None = None
 
     @torch.inference_mode()
     def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
-        """Send a batch on its way. A smaller one leaves earlier pictures behind it, whose vectors nobody reads."""
+        """Start a batch. Behind a smaller batch, pictures of an earlier one are computed again; nobody reads them."""
         if self._unread is not None:
-            self._unread()  # nothing is written over before it has been read
+            self._unread()  # copies the earlier result before it is overwritten
         count = len(pictures)
         self._pixels[:count] = pictures
         with _until_lost(), torch.cuda.stream(self._stream):
@@ -184,13 +162,13 @@ class _Slot:
 
 @functools.cache
 def _stream(place: int) -> torch.cuda.Stream:
-    """The stream of the slots in that place; all networks share it, and the memory that libraries keep for it."""
+    """The stream of slot number `place`; all networks share it and the workspaces that libraries keep for it."""
     return torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager
 def _until_lost() -> Iterator[None]:
-    """Tell an error of CUDA, which stays until the process ends, from those of a single call."""
+    """Turn an error of CUDA into `DeviceLost`: every later CUDA call of this process fails too."""
     try:
         yield
     except RuntimeError as error:
@@ -198,7 +176,7 @@ def _until_lost() -> Iterator[None]:
 
 
 def _speed(slots: Sequence[_Slot], pictures: NDArray[np.uint8]) -> float:
-    """Pictures a second through the slots in turn, from the host's memory and back."""
+    """Pictures per second through all slots in turn, from host memory to host memory."""
 
     def seconds() -> float:
         start = time.perf_counter()
@@ -207,5 +185,5 @@ def _speed(slots: Sequence[_Slot], pictures: NDArray[np.uint8]) -> float:
             finish()
         return time.perf_counter() - start
 
-    seconds()  # the first rounds find clocks low and caches empty
+    seconds()  # warms up clocks and caches
     return _ROUNDS * len(slots) * len(pictures) / seconds()

@@ -1,7 +1,7 @@
-"""The network by torch, called layer by layer: the plain way, and what runs where there is no OpenVINO.
+"""The torch engine: the reference for all other engines, and the engine of platforms without OpenVINO.
 
-`FoldedNetwork` is what `model/network/cuda_engine.py` records on a GPU; here it gives a processor the same arithmetic
-in bfloat16, so that tests compare it without a GPU.
+`model/network/cuda_engine.py` records `FoldedNetwork` on a GPU. Here a processor computes the same in bfloat16, so that
+the tests can check the arithmetic without a GPU.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BATCH = 32
 
 
 class TorchEngine(Engine):
-    """See `model.network.engine.Engine`. In float32 it is the plain way, which every other is tested against."""
+    """See `model.network.engine.Engine`. Tests compare every other engine with this one in float32."""
 
     def __init__(
         self,
@@ -36,13 +36,13 @@ class TorchEngine(Engine):
         precision: Literal["auto", "fp32", "bf16"] = "fp32",
         threads: int = 0,
     ) -> None:
-        """Move the network to its device.
+        """Move the network to the device.
 
         Args:
             network: In evaluation mode.
             device: `cpu` or `cuda`.
             precision: `auto` is float32.
-            threads: Of the network on a processor; 0 leaves torch's default.
+            threads: Threads on a processor; 0 keeps torch's default.
         """
         self.batch = _BATCH
         if threads:
@@ -61,10 +61,9 @@ class TorchEngine(Engine):
 
 
 class FoldedNetwork:
-    """A network without batch normalisation, with its trunk alone in half precision: colours and unit length need more.
+    """A copy of a network without batch normalisation, its trunk in lower precision and channels last.
 
-    Attributes:
-        trunk: A folded ResNet18 in its own precision, channels last.
+    The colour histogram and the normalisation to unit length stay in float32, because they need it.
     """
 
     def __init__(self, network: Network, kind: torch.dtype, device: str = "cpu") -> None:
@@ -72,36 +71,35 @@ class FoldedNetwork:
 
         Args:
             network: In evaluation mode; it is not changed.
-            kind: What the trunk computes in.
+            kind: Precision of the trunk.
             device: `cpu` or `cuda`.
         """
         self._network = folded(network).to(device).to(memory_format=torch.channels_last)
-        self.trunk = self._network.trunk.to(kind)
+        self._network.trunk.to(kind)
         self._kind = kind
 
-    def __call__(self, pictures: Tensor, trunk: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        """Embed pictures, by the trunk or another way to compute the same.
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Embed pictures.
 
         Args:
             pictures: `(n, 3, height, width)` float32 in 0..1, on the network's device.
-            trunk: Normalised pictures to features, `(n, 512)`.
 
         Returns:
             `(n, dimension)` float32 of unit length.
         """
         network = self._network
         normal = ((pictures - network.get_buffer("mean")) / network.get_buffer("std")).to(self._kind)
-        learned = network.project((trunk or self.trunk)(normal).float())
+        learned = network.project(network.trunk(normal).float())
         return learned if network.colours is None else network.colours.join(learned, pictures)
 
 
 def colours_of(batch: Tensor) -> Tensor:
-    """Pixels as numbers: `(n, height, width, 3)` uint8 to `(n, 3, height, width)` float32 in 0..1, channels last."""
+    """Scale pixels: `(n, height, width, 3)` uint8 to `(n, 3, height, width)` float32 in 0..1, channels last."""
     return batch.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
 
 
 def folded(network: Network) -> Network:
-    """A copy with every batch normalisation multiplied into the convolution before it."""
+    """A copy in which each convolution includes the batch normalisation that follows it."""
     network = copy.deepcopy(network)
     trunk = network.trunk
     blocks = [block for layer in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4) for block in layer]

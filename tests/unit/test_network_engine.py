@@ -19,12 +19,11 @@ from model.images.preprocessing import Preprocessing
 from model.network.architecture import ARCHITECTURE
 from model.network.colour_histogram import histograms as plain_histograms
 from model.network.colour_histogram_numpy import histograms
-from model.network.cuda_fused import FusedTrunk
 from model.network.embedder import Embedder
 from model.network.engine import Precision
 from model.network.engine_selection import load_engine
 from model.network.resnet18 import Network
-from model.network.torch_engine import FoldedNetwork, TorchEngine, folded
+from model.network.torch_engine import TorchEngine, folded
 from model.network.weights_file import DEFAULT_WEIGHTS, load_network, save_network
 from model.synthesis import Identity, draw
 
@@ -129,19 +128,6 @@ def test_tensors_that_do_not_fit(weights: Path, tmp_path: Path) -> None:
             save_file(broken, tmp_path / "broken.safetensors", metadata)
             with pytest.raises(WeightsError, match=rf"broken.*do not fit {ARCHITECTURE}"):
                 load_engine(tmp_path / "broken.safetensors", threads=1)
-
-
-def test_the_fused_network_is_the_same(weights: Path) -> None:
-    """What a GPU computes in one kernel after each convolution, taken one after the other; for each size of batch."""
-    network, info = load_network(weights)
-    shown = pictures(info.preprocessing.size_px, 6)
-    wanted = TorchEngine(network, threads=1)(shown)
-    plain = FoldedNetwork(network, torch.float32)
-    trunk = FusedTrunk(plain.trunk)
-    for count in (6, 2, 6):
-        with torch.inference_mode():
-            found = plain(torch.from_numpy(shown[:count]).permute(0, 3, 1, 2) / 255, trunk).numpy()
-        assert np.einsum("nd,nd->n", found, wanted[:count]).min() >= LEAST["fp32"]
 
 
 def test_what_a_gpu_computes_on_a_processor(weights: Path) -> None:
