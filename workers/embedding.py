@@ -17,7 +17,6 @@ from store.object_storage import folder_exists, is_remote
 from store.run import Run
 from store.shard import made_from, read_counts, write_shard
 from store.store import Store
-from workers.cpu_slots import Cores
 from workers.errors import RootNotVisible, WrongWeights
 from workers.pipeline import Pipeline, Timings
 from workers.sources import Sources
@@ -42,7 +41,7 @@ class WorkOptions:
     Attributes:
         device: `cpu`, or `cuda` for the GPU that the process is pinned to.
         batch: Pictures through the network at once; 0 takes what suits the engine.
-        decode_threads: Files read and decoded at once; on a CPU the network takes turns with them.
+        decode_threads: Files read and decoded at once.
         network_threads: Threads of the network on a CPU; 0 takes all cores.
         precision: What convolutions are computed in.
         max_pixels: Larger pictures are refused.
@@ -167,7 +166,6 @@ def embed_chunk(
         Limits(max_pixels=options.max_pixels),
         options.picture_limit_s,
         isolated,
-        cores=Cores(options.decode_threads) if options.device == "cpu" else None,
         jpegs=jpegs,
     )
     reads, timings = pipeline.run(Sources(root, options.max_bytes, store.roots), files)

@@ -1,7 +1,7 @@
-"""Reader, decoder and network in a row: threads read and decode ahead while the network runs.
+"""The embedding pipeline: threads read and decode files ahead while the network runs.
 
-A GPU has one batch on its way while the next one comes together; a processor computes each as it comes. One outcome
-per file, in order; a bad file is an outcome, never an end.
+A GPU computes one batch while the next one is prepared; a processor computes each batch at once. Every file gets one
+outcome, in order. A bad file is an outcome; it never ends the pipeline.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,7 +22,6 @@ from model.network.embedder import Embedder
 from model.network.engine import PendingBatch
 from store.listing import Kind, Listed
 from store.shard import Read
-from workers.cpu_slots import Cores
 from workers.errors import PictureStuck
 from workers.isolation import decode_isolated
 from workers.memory_budget import MemoryBudget
@@ -47,17 +45,16 @@ class Timings:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """How a worker process turns files into outcomes.
+    """Reads, decodes and embeds files.
 
     Attributes:
         embedder: The loaded network.
-        threads: How many files are read and decoded at once, as far as there are cores.
-        limits: What a single picture may ask of the machine.
-        picture_limit_s: How long reading and decoding one picture may take.
-        isolated: Try each picture in a process of its own first; for a chunk at which workers have died.
-        room: What the pictures in decoding share.
-        cores: What decoders and the network take turns on; None where the network runs elsewhere, on a GPU.
-        jpegs: What may decode JPEGs in the place of this process's threads; not used by a isolated one.
+        threads: How many files are read and decoded at once.
+        limits: Bounds on the size of one picture.
+        picture_limit_s: Time limit for reading and decoding one picture.
+        isolated: Try each picture in a process of its own first, for a chunk that has killed workers.
+        room: The memory that all pictures in decoding share.
+        jpegs: A GPU decoder for JPEGs; not used when `isolated`.
     """
 
     embedder: Embedder
@@ -66,7 +63,6 @@ class Pipeline:
     picture_limit_s: float = 120.0
     isolated: bool = False
     room: MemoryBudget = field(default_factory=lambda: MemoryBudget(_ROOM_BYTES))
-    cores: Cores | None = None
     jpegs: Jpegs | None = None
 
     def run(self, sources: Sources, files: Iterable[tuple[int, Listed]]) -> tuple[list[Read], Timings]:
@@ -135,10 +131,9 @@ class Pipeline:
                     self.limits, on_pixels=lambda pixels: take(_BYTES_PER_PIXEL * pixels), on_note=notes.append
                 )
                 jpegs = None if self.isolated else self.jpegs
-                with self._turn():
-                    start = time.perf_counter()
-                    pixels = self._preprocessing.read(data, limits=limits, jpegs=jpegs)
-                    timings.decode_s += time.perf_counter() - start
+                start = time.perf_counter()
+                pixels = self._preprocessing.read(data, limits=limits, jpegs=jpegs)
+                timings.decode_s += time.perf_counter() - start
         except TransientFailure as error:
             return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error), passing=True))
         except UnsupportedPicture as error:
@@ -150,9 +145,6 @@ class Pipeline:
                 Read(row, Kind.UNREADABLE, digest, None, "too large for this machine's memory", passing=True)
             )
         return _Prepared(Read(row, Kind.EMBEDDED, digest, None, "; ".join(notes)), pixels)
-
-    def _turn(self, limit_s: float | None = None) -> AbstractContextManager[None]:
-        return nullcontext() if self.cores is None else self.cores.turn(limit_s)
 
     @property
     def _limit_s(self) -> float:
@@ -171,15 +163,14 @@ class Pipeline:
     ) -> _UnderWay | None:
         """Send the waiting squares on their way through the network, then complete the batch that was on it before."""
         following = None
-        with self._turn(self._limit_s):  # a picture that hangs its decoder holds a core for ever
-            start = time.perf_counter()
-            if waiting:
-                started = self.embedder.start(np.stack([pixels for _, pixels in waiting]))
-                following = _UnderWay([position for position, _ in waiting], started)
-            if under_way is not None:
-                for position, vector in zip(under_way.positions, under_way.vectors(), strict=True):
-                    reads[position] = _embedded(reads[position], vector)
-            timings.infer_s += time.perf_counter() - start
+        start = time.perf_counter()
+        if waiting:
+            started = self.embedder.start(np.stack([pixels for _, pixels in waiting]))
+            following = _UnderWay([position for position, _ in waiting], started)
+        if under_way is not None:
+            for position, vector in zip(under_way.positions, under_way.vectors(), strict=True):
+                reads[position] = _embedded(reads[position], vector)
+        timings.infer_s += time.perf_counter() - start
         return following
 
 

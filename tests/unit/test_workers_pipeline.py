@@ -1,4 +1,4 @@
-"""The pipeline: one outcome per file, in order, the same vectors as one picture at a time, on so many cores."""
+"""The pipeline: one outcome per file, in order, the same vectors as one picture at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from store.listing import Kind, Listed
 from store.shard import Read
 from tests.unit.picture_files import one_colour
 from tests.unit.trees import put, sha
-from workers.cpu_slots import Cores
 from workers.errors import PictureStuck
 from workers.pipeline import Pipeline
 from workers.sources import Sources
@@ -166,37 +164,9 @@ def _jpegs(folder: Path, count: int) -> list[tuple[int, Listed]]:
     return [(n, Listed(f"{n}.jpg".encode(), 1, 1)) for n in range(count)]
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_decoders_and_network_take_turns_on_the_cores(tmp_path: Path, count: int) -> None:
-    """However many threads read files, no more compute at once than there are cores, the network among them."""
-    computing: set[int] = set()
-    most = 0
-
-    def compute() -> None:
-        nonlocal most
-        computing.add(threading.get_ident())
-        most = max(most, len(computing))
-        time.sleep(0.005)
-        computing.discard(threading.get_ident())
-
-    class Counted(MeanColour):
-        def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
-            compute()
-            return super().start(pictures)
-
-    def jpegs(data: bytes, target: tuple[int, int]) -> None:
-        compute()
-
-    pipeline = Pipeline(Counted(2), 4, cores=Cores(count), jpegs=jpegs)  # type: ignore[arg-type]
-    sources = Sources(bytes(tmp_path))
-    reads, _ = pipeline.run(sources, _jpegs(tmp_path, 16))
-    assert [read.embedding.tolist() for read in reads if read.embedding is not None] == [[n] * 3 for n in range(16)]
-    assert most == count
-
-
 @pytest.mark.timeout(30)
-def test_a_picture_that_hangs_on_the_only_core_is_found(tmp_path: Path) -> None:
-    """Whoever waits for it, the network for its turn too, waits no longer than a picture may take."""
+def test_a_picture_that_hangs_its_decoder_is_found(tmp_path: Path) -> None:
+    """The pipeline waits for it no longer than a picture may take."""
     let_go = threading.Event()
     asked: list[bytes] = []
 
@@ -205,14 +175,11 @@ def test_a_picture_that_hangs_on_the_only_core_is_found(tmp_path: Path) -> None:
         if len(asked) > 1:
             let_go.wait()
 
-    cores = Cores(1)
-    pipeline = Pipeline(MeanColour(1), cores=cores, picture_limit_s=1, jpegs=jpegs)  # type: ignore[arg-type]
+    pipeline = Pipeline(MeanColour(1), picture_limit_s=1, jpegs=jpegs)  # type: ignore[arg-type]
     try:
         sources = Sources(bytes(tmp_path))
         with pytest.raises(PictureStuck, match="within 1 s"):
             pipeline.run(sources, _jpegs(tmp_path, 3))
-        with pytest.raises(PictureStuck, match="not decoded within 1 s"), cores.turn(1):
-            pytest.fail("two on one core")
     finally:
         let_go.set()
 
