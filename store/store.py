@@ -6,7 +6,6 @@ STORE/runs/<run id>/run.json    what the run is about
                    /archive/    a part: part.json, listing/, shards/, scan.json when the scan is done
                    /passes/1/pass.json, references/ (a part), assignments/, summary.json when reduced
                    /logs/       of a private run's broker and workers
-STORE/studies/<study>/<trial>/  trial.json, the training's own files, result.json
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from store.object_cache import Kept
 from store.part import Part
 from store.roots import ANYWHERE, Roots
 from store.run import Run, RunSpec, new_run_id, valid_run_id
-from store.study import Trial
 
 __all__ = ["Store"]
 
@@ -215,25 +213,6 @@ class Store:
         except DamagedStore:
             return False
         return (self.roots.stored(spec.root), spec.embedding_key) == (root, embedding_key)
-
-    @property
-    def studies(self) -> Path:
-        """The folder of the sweeps' studies.
-
-        Raises:
-            StoreError: The store lies in object storage: a training's checkpoints are files, replaced by renaming.
-        """
-        if isinstance(self.root, ObjectPath):
-            raise StoreError(f"{self.root}: trials of a sweep need a store in a folder that all machines see")
-        return self.root / "studies"
-
-    def trial(self, study: str, name: str) -> Trial:
-        """A trial of a sweep by the id of its study and its name.
-
-        Raises:
-            StoreError: See `studies`.
-        """
-        return Trial(self.studies / study / name)
 
     def weights_path(self, digest: str) -> Path:
         """Where the weights with that digest stand on this machine; fetched first from a store in object storage.

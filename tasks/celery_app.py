@@ -44,7 +44,6 @@ def _make_app(settings: Settings) -> Celery:
             "tasks.embed",
             "tasks.assign",
             "tasks.reduce",
-            "tasks.train",
             "tasks.worker_heartbeat",
             "tasks.stragglers",
             "tasks.log_escaping",

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from store.run import valid_run_id
-from store.study import valid_study, valid_trial
 from tasks.errors import BadMessage
 from tasks.queue_names import QueueName
 
@@ -19,7 +18,6 @@ __all__ = [
     "Message",
     "ReduceMessage",
     "RunMessage",
-    "TrainMessage",
     "decode_message",
 ]
 
@@ -37,8 +35,6 @@ def _checked(valid: Callable[[str], bool], what: str) -> AfterValidator:
 
 
 _RunId = Annotated[str, _checked(valid_run_id, "run")]
-_Study = Annotated[str, _checked(valid_study, "study")]
-_Trial = Annotated[str, _checked(valid_trial, "trial")]
 _Number = Annotated[int, Field(ge=1, lt=1_000_000)]
 _Chunk = Annotated[int, Field(ge=0, lt=1_000_000_000)]
 
@@ -157,34 +153,7 @@ class AssignMessage(RunMessage):
         return f"run {self.run} pass {self.number} {self.what}"
 
 
-class TrainMessage(Message):
-    """Train one trial of a study, for a while; its configuration and its checkpoints are in the store.
-
-    Attributes:
-        study: The study.
-        trial: The trial's name, made of the values that it tries.
-    """
-
-    task: ClassVar[str] = "oshiwake.train"
-    queue: ClassVar[QueueName] = QueueName.TRAIN
-
-    study: _Study
-    trial: _Trial
-
-    @property
-    def what(self) -> str:
-        """The trial for a person to read."""
-        return f"study {self.study} trial {self.trial}"
-
-    @property
-    def shown(self) -> str:
-        """See `Message`."""
-        return self.what
-
-
-MESSAGES: Mapping[str, type[Message]] = {
-    kind.task: kind for kind in (EmbedMessage, AssignMessage, ReduceMessage, TrainMessage)
-}
+MESSAGES: Mapping[str, type[Message]] = {kind.task: kind for kind in (EmbedMessage, AssignMessage, ReduceMessage)}
 """The kinds of messages, by the task that they start."""
 
 M = TypeVar("M", bound=Message)

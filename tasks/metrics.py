@@ -35,7 +35,6 @@ _COUNTERS = (
     ("chunks", "oshiwake_chunks", "", "Chunks done."),
     ("failures", "oshiwake_failures", "task", "Tasks that failed, each attempt counted."),
     ("reductions", "oshiwake_reductions", "", "Passes assigned, placed and reported."),
-    ("slices", "oshiwake_slices", "", "Slices of trials trained."),
 )
 _GAUGES = (
     ("last", "oshiwake_last_done_timestamp_seconds", "When the worker last finished a chunk or a pass."),

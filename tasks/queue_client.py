@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from tasks.broker_address import safe_url
 from tasks.errors import BrokerUnreachable, NoWorker
 from tasks.ledger import Ledger, PassProgress
-from tasks.messages import RunMessage, TrainMessage
+from tasks.messages import RunMessage
 from tasks.queue_names import QueueName
 from tasks.redis_client import check_broker, connect
 from tasks.settings import Settings
@@ -66,9 +66,8 @@ class Queue:
         heard = {queue for worker in self.workers() for queue in worker.queues}
         for queue in queues:
             if queue not in heard:
-                start = "producer worker" + (" --queues train" if queue is QueueName.TRAIN else "")
                 raise NoWorker(
-                    f"no worker listens on the queue {queue.value!r} at {self.url}; start one with `{start}`"
+                    f"no worker listens on the queue {queue.value!r} at {self.url}; start one with `producer worker`"
                 )
 
     def send(self, message: RunMessage) -> None:
@@ -76,12 +75,6 @@ class Queue:
         from tasks.sending import enqueue
 
         enqueue(message, self.ledger, through=self._celery_producer)
-
-    def send_train(self, message: TrainMessage) -> None:
-        """Put a trial of a sweep on the queue."""
-        from tasks.sending import send_train
-
-        send_train(message, through=self._celery_producer)
 
     @functools.cached_property
     def _celery_producer(self) -> Any:

@@ -12,4 +12,3 @@ class QueueName(StrEnum):
 
     EMBED = "embed"
     REDUCE = "reduce"
-    TRAIN = "train"

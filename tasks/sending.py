@@ -6,20 +6,15 @@ from typing import Any
 
 from tasks.celery_app import app
 from tasks.ledger import Ledger
-from tasks.messages import Message, RunMessage, TrainMessage
+from tasks.messages import Message, RunMessage
 
-__all__ = ["enqueue", "send", "send_train"]
+__all__ = ["enqueue", "send"]
 
 
 def enqueue(message: RunMessage, ledger: Ledger, through: Any = None) -> None:
     """Note that a message is queued, and send it."""
     ledger.queued(message)
     send(message, producer=through)
-
-
-def send_train(message: TrainMessage, attempt: int = 1, through: Any = None) -> None:
-    """Put a trial on the queue, through Celery's own connection or a given sender."""
-    send(message, headers={"attempt": attempt}, producer=through)
 
 
 def send(message: Message, **options: Any) -> None:

@@ -43,7 +43,6 @@ class Settings(BaseSettings):
         prefetch: Chunks that a process holds at once, the one in work included; 2 for slow links (docs/scaling.md).
         embed_limit_s: An embed task that takes longer is killed.
         reduce_limit_s: A reduce task that takes longer is killed; the next one continues.
-        train_slice_s: A worker trains one trial of a sweep for so long, then lets others have their turn.
         visibility_s: A message whose worker has vanished is delivered again after so long.
         keep_s: How long the counters of a run stay in Redis.
         patience_s: How long a chunk that is done waits for a broker that is away; then it goes back to the queue.
@@ -78,7 +77,6 @@ class Settings(BaseSettings):
     reduce_fan_out: int = Field(1024, ge=1)
     embed_limit_s: int = Field(1800, ge=1)
     reduce_limit_s: int = Field(3300, ge=1)
-    train_slice_s: float = Field(240.0, gt=0)
     visibility_s: int = Field(3600, ge=1)
     keep_s: int = Field(7 * 24 * 3600, ge=1)
     grace_s: float = Field(300.0, ge=0)
@@ -103,10 +101,9 @@ class Settings(BaseSettings):
     def _ordered(self) -> Settings:
         # A task longer than the visibility timeout would be delivered a second time while it runs, and a run whose
         # counters expire before its messages would never be complete.
-        if not max(self.embed_limit_s, self.reduce_limit_s, self.train_slice_s) < self.visibility_s < self.keep_s:
+        if not max(self.embed_limit_s, self.reduce_limit_s) < self.visibility_s < self.keep_s:
             raise ValueError(
-                "embed_limit_s, reduce_limit_s and train_slice_s must be shorter than visibility_s,"
-                " and that shorter than keep_s"
+                "embed_limit_s and reduce_limit_s must be shorter than visibility_s, and that shorter than keep_s"
             )
         return self
 

@@ -43,11 +43,10 @@ def _check_device(instance: Any, **_: Any) -> None:
 
 
 @signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
-def _compute_in_one_thread(instance: Any, **_: Any) -> None:
-    # The processes share the cores out among them. numpy's own threads wait for each other in a loop: beside other work
-    # a reduction took three times as long with two as with one.
-    if QueueName.TRAIN not in instance.app.amqp.queues.consume_from:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+def _compute_in_one_thread(**_: Any) -> None:
+    # The processes share the cores. numpy's own threads wait for each other in a loop: beside other work a reduction
+    # took three times as long with two threads as with one.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]

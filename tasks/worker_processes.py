@@ -54,7 +54,7 @@ def plan_workers(settings: Settings, queues: Sequence[QueueName], *, processes: 
         BadSettings: The settings ask for a GPU, and there is none.
     """
     plans: list[WorkerPlan] = []
-    devices = embed_gpus(settings) if {QueueName.EMBED, QueueName.TRAIN} & set(queues) else []
+    devices = embed_gpus(settings) if QueueName.EMBED in queues else []
     if QueueName.EMBED in queues and devices:
         each = processes or 1  # a second one decodes while the first writes its shard and asks for its next chunk
         threads = settings.decode_threads or max(1, cores() // (each * len(devices)))
@@ -66,11 +66,6 @@ def plan_workers(settings: Settings, queues: Sequence[QueueName], *, processes: 
     if QueueName.REDUCE in queues:
         # A pass that waits behind another one's hours in the same process would be taken for lost.
         plans.append(WorkerPlan("reduce", QueueName.REDUCE, 1, {"OSHIWAKE_DEVICE": "cpu", "OSHIWAKE_PREFETCH": "1"}))
-    if QueueName.TRAIN in queues and devices:
-        for name, device in _named(devices):
-            plans.append(WorkerPlan(f"train-cuda{name}", QueueName.TRAIN, 1, {"CUDA_VISIBLE_DEVICES": device}))
-    elif QueueName.TRAIN in queues:
-        plans.append(WorkerPlan("train-cpu", QueueName.TRAIN, 1))  # one training uses all cores
     return plans
 
 

@@ -4,7 +4,6 @@
     ├── RootNotVisible     this machine does not see the archive: a missing mount, not missing pictures
     ├── WrongWeights       the weights in the store are not those that the run was made with
     ├── PictureStuck       a picture hangs its reader; the process has to end to be rid of it
-    ├── TrialRefused       a trial of a sweep cannot be trained, on whatever machine
     ├── PassOver           nobody wants the pass any more: undone, cancelled, or another has taken its place
     ├── NotReady           the pass cannot be reduced: chunks are missing, or no reference picture can be read
     ├── Unsettled          what a killed process had begun to place cannot be reached, so nobody can tell if it is done
@@ -28,10 +27,6 @@ class WrongWeights(WorkerError):
 
 class PictureStuck(WorkerError):
     """Reading or decoding a picture takes longer than it may, in a thread that nobody can stop."""
-
-
-class TrialRefused(WorkerError):
-    """The configuration of a trial, or what came of it, is at fault; another worker will fare no better."""
 
 
 class NotReady(WorkerError):

@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 
-def write_report(study: optuna.Study, output: Path) -> None:
-    """Print the trials that are done, the best first; write `sweep.json` and `sweep.svg` into `output`."""
-    from optuna.trial import TrialState
-
-    trials = sorted(study.get_trials(states=(TrialState.COMPLETE,)), key=lambda trial: trial.value or 0.0)
+def write_report(trials: list[optuna.trial.FrozenTrial], output: Path) -> None:
+    """Print the trials in the given order; write `sweep.json` and `sweep.svg` into `output`."""
     rows = [{**trial.params, "eer": trial.value, "trial": trial.user_attrs.get("name", "")} for trial in trials]
     table = Table("learning rate", "weight decay", "development EER")
     for row in rows:

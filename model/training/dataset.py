@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from model.synthesis import Identity
     from model.synthesis.scene import Variety
 
-__all__ = ["DEVELOPMENT_SEED", "DrawnDataset", "FileDataset", "PictureDataset", "Reader"]
+__all__ = ["DEVELOPMENT_SEED", "DrawnDataset", "FileDataset", "PictureDataset"]
 
-Reader = Callable[[Path], bytes]
 """Reads a whole file, or raises OSError."""
 
 DEVELOPMENT_SEED = 1_000_000_000
@@ -50,17 +49,15 @@ class FileDataset:
 
     Attributes:
         paths: Where they are.
-        read: How a file is read; what it refuses counts as unreadable.
     """
 
     paths: Sequence[Path]
-    read: Reader = Path.read_bytes
 
     def load(self, label: int, picture: int) -> Image.Image:
         """Read one file."""
         path = self.paths[picture]
         try:
-            return decode(self.read(path))
+            return decode(path.read_bytes())
         except OSError as error:
             raise UnreadablePicture(error.strerror or str(error)) from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,7 +17,6 @@ from model.network.weights_file import WeightsInfo
 from model.terminal import Terminal
 from model.training.checkpoint import drop_unfinished
 from model.training.config import Config
-from model.training.dataset import Reader
 from model.training.distributed import Ranks, join_ranks
 from model.training.export import export
 from model.training.fit_colours import fit_colours
@@ -68,28 +66,19 @@ def run_training(request: Request) -> WeightsInfo | None:
     return train_by(config, request)
 
 
-def train_by(
-    config: Config, request: Request, pause: Callable[[], bool] = lambda: False, read: Reader = Path.read_bytes
-) -> WeightsInfo | None:
-    """The same by a configuration at hand; that of the request is not read.
-
-    Args:
-        config: All that decides the result.
-        request: What was asked beside it.
-        pause: Asked after each step; where it says so, the training stops with a checkpoint.
-        read: How picture files are read.
+def train_by(config: Config, request: Request) -> WeightsInfo | None:
+    """Train by `config` instead of the configuration file and overrides of the request.
 
     Returns:
-        What the weights say; None after a pause, and in all processes but the first.
+        The description of the weights; None in all processes but the first.
     """
-    data = open_data(config, read)
+    data = open_data(config)
     config = config.with_steps(steps_of(config, data))
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     ranks = join_ranks()
     trainer = _trainer(config, data, request, ranks)
-    if not _train(trainer, request.output, ranks, pause):
-        return None
+    _train(trainer, request.output, ranks)
     if config.run.patience:
         trainer.load_best()
     if not ranks.is_first:
@@ -141,7 +130,7 @@ def _fit(network: Network, config: Config, data: TrainingData) -> None:
     fit_colours(network.colours, data.source, list(pictures), preprocessing)
 
 
-def _train(trainer: Trainer, output: Path, ranks: Ranks, pause: Callable[[], bool]) -> bool:
+def _train(trainer: Trainer, output: Path, ranks: Ranks) -> None:
     """Run with a progress bar on a terminal, with a line per 50 steps elsewhere, and a TensorBoard log if possible."""
     console = Terminal(stderr=True, quiet=not ranks.is_first)
     log = open_log(output / "tensorboard", trainer.progress.step) if ranks.is_first else None
@@ -156,7 +145,7 @@ def _train(trainer: Trainer, output: Path, ranks: Ranks, pause: Callable[[], boo
             if "eer" in figures or (not console.is_terminal and figures["step"] % 50 == 0):
                 console.print(" ".join(f"{name}={value:.5g}" for name, value in figures.items()), highlight=False)
 
-        return trainer.run(report, pause)
+        trainer.run(report)
 
 
 def device_of(name: str) -> str:

@@ -106,21 +106,17 @@ class Trainer:
             self._scaler.load_state_dict(progress.scaler)
         self.progress = progress
 
-    def run(self, report: Report, pause: Callable[[], bool] = lambda: False) -> bool:
+    def run(self, report: Report) -> None:
         """Train to the end of the schedule, or until the development EER no longer improves.
 
         Args:
             report: See `Report`.
-            pause: Asked after each step; where it says so, the training stops with a checkpoint.
-
-        Returns:
-            Whether the training is done, not only paused.
         """
         run, accumulate = self.config.run, self.config.batch.accumulate
         steps = self.config.schedule.steps
         left = steps - self.progress.step
         if left <= 0 or self._is_stalled():
-            return True
+            return
         first = self.progress.step * accumulate
         loaded = load_batches(
             self._data.plan, self._data.source, self.config, first=first, count=left * accumulate, ranks=self._ranks
@@ -132,13 +128,11 @@ class Trainer:
             if step % run.evaluate_steps == 0 or step == steps:
                 figures |= self._evaluate(figures)
             is_stalled = self._ranks.agree_on(self._is_stalled())
-            is_paused = step < steps and not is_stalled and pause()
-            if step % run.checkpoint_steps == 0 or step == steps or is_stalled or is_paused:
+            if step % run.checkpoint_steps == 0 or step == steps or is_stalled:
                 self.save()
             report(figures)
-            if is_stalled or is_paused:
-                return not is_paused
-        return True
+            if is_stalled:
+                return
 
     def save(self) -> None:
         """Write the checkpoint, in the first process; with several, all come here at the same step."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model.dataset.manifest import Entry, read_manifest
 from model.errors import ConfigurationError
 from model.training.config import Config
-from model.training.dataset import DEVELOPMENT_SEED, DrawnDataset, FileDataset, PictureDataset, Reader
+from model.training.dataset import DEVELOPMENT_SEED, DrawnDataset, FileDataset, PictureDataset
 from model.training.sampler import ArticleSampler, Batch, CharacterSampler, DrawnSampler, Sampler
 
 __all__ = ["PictureSet", "TrainingData", "drawn_set", "listed_set", "open_data"]
@@ -58,13 +58,13 @@ class TrainingData:
     development: PictureSet | None
 
 
-def open_data(config: Config, read: Reader = Path.read_bytes) -> TrainingData:
-    """Make the sources and the plan that a configuration names; picture files are read by `read`.
+def open_data(config: Config) -> TrainingData:
+    """Open the dataset and the sampler that a configuration names.
 
     Raises:
         ConfigurationError: The configuration names no usable data.
     """
-    return _drawn(config) if config.data.kind == "synthesis" else _listed(config, read)
+    return _drawn(config) if config.data.kind == "synthesis" else _listed(config)
 
 
 def _drawn(config: Config) -> TrainingData:
@@ -88,7 +88,7 @@ def drawn_set(config: Config, first: int) -> PictureSet:
     )
 
 
-def _listed(config: Config, read: Reader) -> TrainingData:
+def _listed(config: Config) -> TrainingData:
     if config.data.manifest is None:
         raise ConfigurationError("data.manifest: no manifest is named; `reid dataset scan` makes one")
     entries = read_manifest(config.data.manifest)
@@ -101,11 +101,11 @@ def _listed(config: Config, read: Reader) -> TrainingData:
         raise ConfigurationError(f"{config.data.manifest}: no character has two pictures to train on")
     plan = _plan(config, labels.astype(np.int64))
     return TrainingData(
-        source=FileDataset([Path(path) for path, _ in rows], read),
+        source=FileDataset([Path(path) for path, _ in rows]),
         plan=plan,
         characters=len(names),
         batches_per_epoch=plan.batches_per_epoch,
-        development=listed_set(entries, "development", read),
+        development=listed_set(entries, "development"),
     )
 
 
@@ -114,7 +114,7 @@ def _plan(config: Config, labels: NDArray[np.int64]) -> ArticleSampler | Charact
     return kind(labels, config.batch, config.seed)
 
 
-def listed_set(entries: Sequence[Entry], split: str, read: Reader = Path.read_bytes) -> PictureSet | None:
+def listed_set(entries: Sequence[Entry], split: str) -> PictureSet | None:
     """The pictures of one split of a manifest, or None where it has no two of one character."""
     rows = [(entry.path, name) for entry in entries if entry.split == split for name in entry.characters]
     names = sorted({name for _, name in rows})
@@ -122,7 +122,7 @@ def listed_set(entries: Sequence[Entry], split: str, read: Reader = Path.read_by
         return None
     number = {name: i for i, name in enumerate(names)}
     return PictureSet(
-        source=FileDataset([Path(path) for path, _ in rows], read),
+        source=FileDataset([Path(path) for path, _ in rows]),
         pictures=[(number[name], place) for place, (_, name) in enumerate(rows)],
         name=f"{split}: {len(names)} characters, {len(rows)} pictures",
         characters=tuple(names),

@@ -100,7 +100,7 @@ def test_a_worker_that_is_connected_but_idle_is_told_and_every_panel_has_data(
     wait_until(lambda: alert in prometheus.firing(), "the alert fires")
     os.kill(child_of(stuck), signal.SIGCONT)
     farm.start_worker("reduce", "reduce")
-    add_work(farm.client(), Work("gpu@test", {"slices": 1}, {"gpu_memory_used": 1e9, "gpu_memory_total": 8e9}), 600)
+    add_work(farm.client(), Work("gpu@test", {"chunks": 1}, {"gpu_memory_used": 1e9, "gpu_memory_total": 8e9}), 600)
     farm.finished()
     wait_until(lambda: not prometheus.firing(), "no alert is left")
 

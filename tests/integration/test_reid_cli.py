@@ -267,14 +267,6 @@ def test_sweep_lists_failures(
     assert len(json.loads((output / "sweep.json").read_text())) == 2
 
 
-def test_unknown_runner(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A runner that nobody brings is wrong use."""
-    manifest = tmp_path / "m.parquet"
-    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
-    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
-    assert reid(monkeypatch, "sweep", "-o", tmp_path / "s", "--manifest", manifest, "--runner", "luck") == 2
-
-
 def test_sweep_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A sweep of two trials, asked again for three, trains one more."""
     manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"

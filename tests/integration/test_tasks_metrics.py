@@ -54,13 +54,11 @@ def busy(settings: Settings) -> Settings:
     for work in (
         Work("gpu@a", {"failures embed": 1}),
         Work("reduce@a", {"reductions": 1, "seconds reduce": 2.5}),
-        Work("train@a", {"slices": 3, "seconds train": 700.0}),
     ):
         add_work(redis, work, settings.keep_s)
     for name in ("gpu@a", "idle@b"):
         redis.execute_command(*beat(LiveWorker(name, ("embed",), 1)))  # type: ignore[no-untyped-call]
     redis.lpush("embed", "{}", "{}")
-    redis.lpush("train", "{}")
     redis.hset("unacked", "tag", "{}")
     redis.close()
     return settings
@@ -74,7 +72,6 @@ def test_the_figures_say_what_workers_did(busy: Settings) -> None:
             "oshiwake_broker_up": 1.0,
             'oshiwake_queue_messages{queue="embed"}': 2.0,
             'oshiwake_queue_messages{queue="reduce"}': 0.0,
-            'oshiwake_queue_messages{queue="train"}': 1.0,
             "oshiwake_taken_messages": 1.0,
             'oshiwake_worker_up{queue="embed",worker="gpu@a"}': 1.0,
             'oshiwake_worker_up{queue="embed",worker="idle@b"}': 1.0,
@@ -86,7 +83,6 @@ def test_the_figures_say_what_workers_did(busy: Settings) -> None:
             'oshiwake_stage_seconds_total{stage="infer",worker="gpu@a"}': 0.5,
             'oshiwake_failures_total{task="embed",worker="gpu@a"}': 1.0,
             'oshiwake_reductions_total{worker="reduce@a"}': 1.0,
-            'oshiwake_slices_total{worker="train@a"}': 3.0,
             'oshiwake_last_done_timestamp_seconds{worker="gpu@a"}': 1e9,
             'oshiwake_gpu_memory_used_bytes{worker="gpu@a"}': 3e9,
             'oshiwake_gpu_memory_total_bytes{worker="gpu@a"}': 8e9,

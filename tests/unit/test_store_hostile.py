@@ -23,7 +23,6 @@ from store.part import Part, PartSpec, ScanTotals
 from store.run import Run
 from store.shard import Read, read_shard, write_shard
 from store.store import Store
-from store.study import Trial, TrialResult
 from tests.unit.parts import DIMENSION, vector
 from tests.unit.sites import Site
 from tests.unit.test_store_files import SUMMARY
@@ -184,20 +183,6 @@ def test_a_digest_leads_to_no_file_elsewhere(digest: str, tmp_path: Path) -> Non
     with pytest.raises(DamagedStore):
         store.keep_weights(tmp_path / "w", digest)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["w"]
-
-
-@pytest.mark.parametrize(("name", "values"), [("eer", [*BAD_NUMBERS[:1], True, 2.0, -1.0]), ("error", BAD_TEXTS)])
-def test_results_of_trials(name: str, values: list[Any], tmp_path: Path) -> None:
-    """A figure or none, and a text."""
-    trial = Trial(tmp_path)
-    trial.end(TrialResult(0.1))
-    for value in values:
-        (tmp_path / "result.json").write_text(json.dumps({"schema": 1, "eer": 0.1, "error": "", name: value}))
-        told(lambda: trial.result, tmp_path / "result.json")
-    config: object
-    for config in (None, [], "x"):
-        (tmp_path / "trial.json").write_text(json.dumps({"schema": 1, "config": config}))
-        told(lambda: trial.config, tmp_path / "trial.json")
 
 
 def other_values(path: Path, column: str, values: list[Any], kind: pa.DataType | None = None) -> None:

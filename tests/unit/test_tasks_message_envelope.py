@@ -67,7 +67,7 @@ def test_no_header_changes_what_celery_does(headers: dict[str, Any]) -> None:
     assert fields(found)[:2] == [[], GOOD.model_dump()] and not any(fields(found)[2].values())
 
 
-@given(st.sampled_from(["embed", "reduce", "train", PIDBOX]), anything)
+@given(st.sampled_from(["embed", "reduce", PIDBOX]), anything)
 def test_what_is_no_message_is_refused(queue: str, payload: Any) -> None:
     """Never another error than the one that the transport expects."""
     with pytest.raises(BadMessage):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import BadMessage
-from tasks.messages import EmbedMessage, ReduceMessage, TrainMessage, decode_message
+from tasks.messages import EmbedMessage, ReduceMessage, decode_message
 
 GOOD: dict[str, Any] = {"version": 1, "run": "20261123-0412", "number": 1, "part": "archive", "chunk": 17}
 
@@ -45,31 +45,3 @@ def test_a_missing_field_is_refused() -> None:
     """A message must be whole."""
     with pytest.raises(BadMessage, match="number"):
         decode_message(ReduceMessage, {"version": 1, "run": "20261123-0412"})
-
-
-TRIAL = {"version": 1, "study": "20261123-0412-5f3a9c01", "trial": "lr=0.001,weight_decay=1e-06"}
-
-
-def test_a_trial_survives_the_way() -> None:
-    """A trial's message names the study and the trial, and nothing else."""
-    message = decode_message(TrainMessage, TRIAL)
-    assert message.model_dump() == TRIAL
-    assert message.what == "study 20261123-0412-5f3a9c01 trial lr=0.001,weight_decay=1e-06"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"study": "../../etc"},
-        {"study": "20261123-0412"},
-        {"trial": ".."},
-        {"trial": "lr=0.1/.."},
-        {"trial": "lr=0.1\n"},
-        {"trial": ""},
-        {"config": {}},
-    ],
-)
-def test_another_form_of_trial_is_refused(change: dict[str, Any]) -> None:
-    """Names of studies and trials become paths in the store: nothing but their own form is taken."""
-    with pytest.raises(BadMessage, match=next(iter(change))):
-        decode_message(TrainMessage, TRIAL | change)

@@ -88,8 +88,6 @@ def test_each_visible_gpu_gets_a_pinned_worker(monkeypatch: pytest.MonkeyPatch) 
         ("reduce", "reduce", 1),
     ]
     assert [plan.env.get("CUDA_VISIBLE_DEVICES") for plan in plans] == ["0", "3", None]
-    trainers = [(plan.name, plan.env["CUDA_VISIBLE_DEVICES"]) for plan in plan_workers(Settings(), [QueueName.TRAIN])]
-    assert trainers == [("train-cuda0", "0"), ("train-cuda3", "3")]
     assert pin(1, Settings()) == "cuda"
     assert gpus() == ["3"]
 
@@ -121,10 +119,9 @@ def test_a_gpu_known_by_its_uuid_has_a_short_name(
 ) -> None:
     """Kubernetes and MIG give UUIDs; in Flower the first group is enough, and the worker is pinned by the whole."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(visible))
-    for queue in (QueueName.EMBED, QueueName.TRAIN):
-        plans = plan_workers(Settings(device="cuda"), [queue])
-        assert [plan.name for plan in plans] == [f"{queue}-cuda{name}" for name in named]
-        assert [plan.env["CUDA_VISIBLE_DEVICES"] for plan in plans] == visible
+    plans = plan_workers(Settings(device="cuda"), [QueueName.EMBED])
+    assert [plan.name for plan in plans] == [f"embed-cuda{name}" for name in named]
+    assert [plan.env["CUDA_VISIBLE_DEVICES"] for plan in plans] == visible
     for index, device in enumerate(visible):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(visible))
         assert pin(index, Settings()) == "cuda"
@@ -157,8 +154,6 @@ def test_hidden_gpus_leave_the_cpu(monkeypatch: pytest.MonkeyPatch, visible: str
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     [plan] = plan_workers(Settings(), [QueueName.EMBED])
     assert (plan.name, plan.processes) == ("embed-cpu", embed_processes(Settings()))
-    [trainer] = plan_workers(Settings(), [QueueName.TRAIN])
-    assert (trainer.queue, trainer.processes) == ("train", 1)
     assert pin(0, Settings()) == "cpu"
 
 
