@@ -74,17 +74,21 @@ def tags(
 @dataset.command(epilog="Example: reid dataset stats faces.parquet --plot faces.svg")
 def stats(
     manifest: Annotated[Path, typer.Argument(help="A manifest.")],
-    plot: Annotated[Path | None, typer.Option(help="Also draw the histogram here (.png or .svg).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw the histogram here (.png or .svg); needs the extra `training`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the article's table of a manifest, and draw how many pictures characters have."""
     from rich.table import Table
 
+    from model.charts import check_chart, save_chart
     from model.dataset.manifest import read_manifest
     from model.dataset.stats import histogram, stats_of
-    from model.plot import save_chart
     from model.terminal import Terminal
 
+    if plot is not None:
+        check_chart(plot)
     found = stats_of(read_manifest(manifest))
     if plot is not None:
         save_chart(histogram(found), plot)

@@ -20,7 +20,10 @@ def evaluate(
     config: Annotated[
         Path | None, typer.Option(help="Draw them as this configuration does; else in all variety.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for report.html, report.json.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for report.html and report.json; needs the extra `training`."),
+    ] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Genuine and impostor pairs to draw, each.")] = 10_000,
     all_pairs_up_to: Annotated[int, typer.Option(min=0, help="Compare all pairs of up to so many pictures.")] = 2_000,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from model.charts import log_axis, new_chart
 from model.dataset.manifest import Entry
-from model.plot import Axis, Chart, Series
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Stats", "histogram", "stats_of"]
 
@@ -47,9 +51,16 @@ def stats_of(entries: Sequence[Entry]) -> Stats:
     )
 
 
-def histogram(stats: Stats) -> Chart:
-    """Characters by their number of pictures, both axes logarithmic."""
-    points = [(float(count), float(characters)) for count, characters in stats.counts.items()]
-    x = Axis("pictures of a character", 1, max(10.0, max((x for x, _ in points), default=10.0) * 1.2), "log")
-    y = Axis("characters", 0.8, max(10.0, max((y for _, y in points), default=10.0) * 1.2), "log")
-    return Chart("Characters by number of pictures", x, y, [Series("", points, "bars")])
+def histogram(stats: Stats) -> Figure:
+    """Characters by their number of pictures, both axes logarithmic.
+
+    Raises:
+        ConfigurationError: matplotlib is not installed.
+    """
+    figure, axes = new_chart("Characters by number of pictures", "pictures of a character", "characters")
+    axes.set(xscale="log", yscale="log")
+    log_axis(axes.xaxis, axes.yaxis)
+    axes.vlines(list(stats.counts), 0.5, list(stats.counts.values()), linewidth=4)
+    most, highest = max(stats.counts, default=0), max(stats.counts.values(), default=0)
+    axes.set(xlim=(1, max(10, 1.2 * most)), ylim=(0.8, max(10, 1.2 * highest)))
+    return figure

@@ -12,7 +12,7 @@ from PIL import Image
 from model.errors import ConfigurationError
 from model.evaluation.evaluate import EvaluationOptions, evaluate
 from model.evaluation.evaluation_sets import drawn_test_set, open_set
-from model.evaluation.html_report import report_page
+from model.evaluation.html_report import check_report, report_page
 from model.evaluation.report import plain, print_evaluation
 from model.files import write_text
 from model.network.weights_file import DEFAULT_WEIGHTS, load_network
@@ -59,8 +59,10 @@ def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
     """Measure, print, and write the report; return `(path, reason)` of pictures that could not be read.
 
     Raises:
-        ModelError: The weights or the data cannot be used.
+        ModelError: The weights or the data cannot be used, or a report needs the extra `training`.
     """
+    if request.output is not None:
+        check_report()  # now, not after minutes of work
     path = request.weights or DEFAULT_WEIGHTS
     network, info = load_network(path)
     pictures, failures = _open(request, info.preprocessing.size_px)

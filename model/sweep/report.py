@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from model.charts import new_chart, percent_axis, save_chart
 from model.files import write_text
-from model.plot import Axis, Chart, Series, save_chart
 from model.sweep.space import GRID
 from model.terminal import Terminal
 
 if TYPE_CHECKING:
     import optuna
+    from matplotlib.figure import Figure
 
 __all__ = ["write_report"]
 
@@ -32,19 +33,18 @@ def write_report(trials: list[optuna.trial.FrozenTrial], output: Path) -> None:
         save_chart(_chart(rows), output / "sweep.svg")
 
 
-def _chart(rows: list[dict[str, Any]]) -> Chart:
-    """EER by learning rate, a series per weight decay (those of a random search together)."""
+def _chart(rows: list[dict[str, Any]]) -> Figure:
+    """EER by learning rate: a line per weight decay of the grid; dots where weight decays are drawn."""
+    figure, axes = new_chart("Sweep", "learning rate", "development EER")
+    axes.set_xscale("log")
     decays = sorted({row["optimizer.weight_decay"] for row in rows})
-    groups = decays if set(decays) <= set(GRID["optimizer.weight_decay"]) else [None]
-    series = [
-        Series(
-            "" if decay is None else f"weight decay {decay:g}",
-            sorted((row["optimizer.lr"], row["eer"]) for row in rows if decay in (None, row["optimizer.weight_decay"])),
-            "dots" if decay is None else "line",
-        )
-        for decay in groups
-    ]
-    rates = [row["optimizer.lr"] for row in rows]
-    x = Axis("learning rate", min(rates) / 2, max(rates) * 2, "log")
-    y = Axis("development EER", 0, max(0.05, max(row["eer"] for row in rows) * 1.1), percent=True)
-    return Chart("Sweep", x, y, series)
+    if set(decays) <= set(GRID["optimizer.weight_decay"]):
+        for decay in decays:
+            points = [(row["optimizer.lr"], row["eer"]) for row in rows if row["optimizer.weight_decay"] == decay]
+            axes.plot(*zip(*sorted(points), strict=True), "o-", label=f"weight decay {decay:g}")
+        axes.legend()
+    else:
+        axes.plot([row["optimizer.lr"] for row in rows], [row["eer"] for row in rows], "o")
+    axes.set_ylim(0, max(0.05, 1.1 * max(row["eer"] for row in rows)))
+    percent_axis(axes.yaxis)
+    return figure

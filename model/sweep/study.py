@@ -58,7 +58,7 @@ class SharedStudy:
         Raises:
             ConfigurationError: A package of the extra `training` is missing.
         """
-        require_training_extra("a sweep", "filelock", "optuna")
+        require_training_extra("a sweep", "filelock", "matplotlib", "optuna")
         import optuna
         from filelock import FileLock
         from optuna.storages import JournalStorage

@@ -63,7 +63,7 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def _start(manifest: Path, output: Path) -> subprocess.Popen[str]:
-    words = ["sweep", "--manifest", manifest, "--output", output, "--trials", str(TRIALS), "--device", "cpu"]
+    words = ["sweep", "--manifest", str(manifest), "--output", str(output), "--trials", str(TRIALS), "--device", "cpu"]
     given = [word for value in VALUES for word in ("--set", value)]
     command = [sys.executable, "-m", "model.cli", *words, *given]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)

@@ -22,10 +22,10 @@ print(os.environ.get("OPENBLAS_NUM_THREADS"))
 
 @pytest.mark.parametrize(
     ("queues", "own", "threads"),
-    [(["embed"], None, "1"), (["reduce"], None, "1"), (["reduce"], "4", "4"), (["reduce", "train"], None, "None")],
+    [(["embed"], None, "1"), (["reduce"], None, "1"), (["reduce"], "4", "4")],
 )
 def test_numpy_has_one_thread_in_a_worker(queues: list[str], own: str | None, threads: str) -> None:
-    """Unless the operator says otherwise; training uses all cores."""
+    """Unless the operator says otherwise."""
     env = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     env |= {"OPENBLAS_NUM_THREADS": own} if own else {}
     command = [sys.executable, "-c", _WORKER_STARTS, *queues]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from model.charts import save_chart, svg_text
 from model.dataset.manifest import Entry, read_manifest, settle, write_manifest
 from model.dataset.rules import Rules
 from model.dataset.scan import scan_folders
@@ -19,7 +20,6 @@ from model.dataset.split import parse_ratio, split_entries
 from model.dataset.stats import histogram, stats_of
 from model.dataset.tags import character_tags, read_summaries, scan_tags
 from model.errors import ConfigurationError, DatasetError
-from model.plot import save_chart, svg_chart
 
 
 def paint(path: Path, tone: int) -> Path:
@@ -168,7 +168,8 @@ def test_stats(tmp_path: Path) -> None:
     entries = [entry(f"a{k}", "a") for k in range(5)] + [entry(f"b{k}", "b") for k in range(2)] + [entry("c", "c")]
     found = stats_of(entries)
     assert (found.pictures, found.characters, found.mean, found.exactly_two, found.largest) == (7, 2, 3.5, 1, ("a", 5))
-    assert svg_chart(histogram(found)).startswith("<svg")
+    text = svg_text(histogram(found))
+    assert text.startswith("<svg") and "pictures of a character" in text and text == svg_text(histogram(found))
     save_chart(histogram(found), tmp_path / "h.png")
     with Image.open(tmp_path / "h.png") as picture:
         assert picture.width > 500
