@@ -90,7 +90,7 @@ class Sandbox(Output):
             done = inner if self._staging.publish(inner) else files.apply(inner)
             if original is not None and done.action is Action.HARDLINK:
                 _need_same(original, inner.target)
-        return replace(op, action=done.action)
+        return op if done.action is op.action else replace(op, action=done.action)
 
     def recover(self, op: Operation) -> Operation | None:
         """As `Output.recover`; an operation that leads out of the sandbox did not happen."""
@@ -127,7 +127,7 @@ class Sandbox(Output):
             OperationFailed: A folder cannot be opened; or what the block raised, with the paths that a person knows.
         """
         source = self._through(op.source) if op.action is Action.RENAME else op.source
-        inner = replace(op, source=source, target=self._through(op.target))
+        inner = Operation(op.action, op.image, source, self._through(op.target), op.digest, op.placed, op.id)
         try:
             yield inner
         except (OperationFailed, TargetExists) as error:
