@@ -108,7 +108,7 @@ def cancel(run: o.RunId = None, store: o.StorePath = None) -> None:
 
 
 def forget(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id such as 20261123-0412-k7m2p.")],
+    run: Annotated[str, typer.Argument(help="Run id such as 20261123-0412-k7m2p.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     json: o.Json = False,
     store: o.StorePath = None,
@@ -123,7 +123,8 @@ def forget(
     session = Session(store)
     found = session.store.run_folder(run)
     _need_idle(session, found)
-    stays = f"the files that it placed stay; `producer undo {run}` can still undo it" if can_undo(found) else ""
+    if can_undo(found):
+        session.say(f"the files that run {run} placed stay; `producer undo {run}` can still undo it")
     if not yes:
         session.confirm(
             f"Delete run {run} ({decimal(found.size_bytes)}) from the store {session.store.root}?"
@@ -134,8 +135,6 @@ def forget(
         print_json({"run": run, "freed_bytes": result.freed_bytes, "kept_bytes": result.kept_bytes}, session.out)
         return
     session.say(f"run {run} forgotten: {decimal(result.freed_bytes)} freed")
-    if stays:
-        session.say(stays)
     if result.kept_bytes:
         session.say(f"kept {decimal(result.kept_bytes)} of embeddings until no other run uses them")
 

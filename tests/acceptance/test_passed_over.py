@@ -47,5 +47,5 @@ def test_what_was_placed_and_is_excluded_now_stays(program: Program) -> None:
 def test_a_pattern_that_fits_nothing_is_refused(program: Program) -> None:
     """Before anything is made, in one line."""
     result = program.sort("run", "--exclude", "../x", rc=2)
-    assert "--exclude '../x' fits nothing" in result.stderr and len(result.stderr.splitlines()) == 1
+    assert "--exclude '../x' matches nothing" in result.stderr and len(result.stderr.splitlines()) == 1
     assert not program.collection.output.exists()

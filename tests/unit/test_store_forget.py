@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -201,8 +202,6 @@ for number, folder in enumerate(folders):
 
 def test_a_forget_that_is_killed_anywhere_is_finished_by_the_next(tmp_path: Path) -> None:
     """Killed before each change that it makes: others are unharmed, no damage is reported, the next ends the same."""
-    import shutil
-
     origin = Store(tmp_path / "origin")
     old = new_run(origin, tmp_path, [None] * CHUNKS)
     new = new_run(origin, tmp_path, [(old, 1)])
