@@ -21,9 +21,10 @@ from tasks.queue_client import Queue
 from tasks.settings import Settings
 from tasks.worker_counters import Work
 from tests.objects import ObjectServer
+from tests.unit.parts import SUMMARY
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
-from tests.unit.test_store_files import SUMMARY
+from tests.unit.parts import SUMMARY
 
 STORE = "s3://art/requests/store"
 CHUNKS = 9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -36,6 +37,15 @@ LISTED = st.builds(
     ),
     label=st.text(max_size=6),
 )
+
+SUMMARY: dict[str, Any] = {
+    **dict.fromkeys(("files", "copied_instead", "already", "left_alone", "problem_count"), 3),
+    **{name: [] for name in ("failed", "bad_references", "problems")},
+    "outcomes": {"unknown": 3},
+    "placed": {},
+    "report": "/out/report.csv",
+}
+"""The least that a summary of a pass holds."""
 
 
 def vector(seed: int) -> NDArray[np.float32]:

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +18,7 @@ from store.match import Match
 from store.mode import Mode
 from store.run import PassSpec, Run, RunSpec, valid_run_id
 from store.store import Store
+from tests.unit.parts import SUMMARY
 from tests.unit.trees import put, unfinished
 
 SPEC = RunSpec("/archive", "/out", 1_700_000_000.5, "digest", "v1-pad-32", 16, "private")
@@ -226,18 +226,6 @@ def test_what_is_no_run_id_leads_nowhere(tmp_path: Path, name: str) -> None:
     """A name from outside never becomes a path out of the store."""
     with pytest.raises(RunNotFound):
         Run(tmp_path, name)
-
-
-SUMMARY: dict[str, Any] = {
-    **dict.fromkeys(("files", "copied_instead", "already", "left_alone", "problem_count"), 3),
-    **{name: [] for name in ("failed", "bad_references", "problems")},
-    "outcomes": {
-        **dict.fromkeys(("assigned", "review", "duplicate", "unreadable", "unsupported"), 0),
-        "unknown": 3,
-    },
-    "placed": {},
-    "report": "/out/report.csv",
-}
 
 
 def test_passes_are_counted_by_number(tmp_path: Path) -> None:

@@ -23,9 +23,8 @@ from store.part import Part, PartSpec, ScanTotals
 from store.run import Run
 from store.shard import Read, read_shard, write_shard
 from store.store import Store
-from tests.unit.parts import DIMENSION, vector
+from tests.unit.parts import DIMENSION, SUMMARY, vector
 from tests.unit.sites import Site
-from tests.unit.test_store_files import SUMMARY
 from tests.unit.trees import look
 from workers.errors import UndoRefused
 from workers.undo_run import undo_run
