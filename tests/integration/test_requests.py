@@ -24,7 +24,6 @@ from tests.objects import ObjectServer
 from tests.unit.parts import SUMMARY
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
-from tests.unit.parts import SUMMARY
 
 STORE = "s3://art/requests/store"
 CHUNKS = 9

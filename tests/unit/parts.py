@@ -41,7 +41,10 @@ LISTED = st.builds(
 SUMMARY: dict[str, Any] = {
     **dict.fromkeys(("files", "copied_instead", "already", "left_alone", "problem_count"), 3),
     **{name: [] for name in ("failed", "bad_references", "problems")},
-    "outcomes": {"unknown": 3},
+    "outcomes": {
+        **dict.fromkeys(("assigned", "review", "duplicate", "unreadable", "unsupported"), 0),
+        "unknown": 3,
+    },
     "placed": {},
     "report": "/out/report.csv",
 }
