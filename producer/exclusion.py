@@ -155,12 +155,25 @@ class _Pattern:
 
 
 def _fit(pattern: list[re.Pattern[str] | None], path: list[str]) -> bool:
-    if not pattern or not path:
-        return not pattern and not path
-    first, rest = pattern[0], pattern[1:]
-    if first is None:
-        return not rest or any(_fit(rest, path[n:]) for n in range(len(path)))
-    return first.fullmatch(path[0]) is not None and _fit(rest, path[1:])
+    """Whether the parts of a pattern, None for `**`, fit those of a path, in time of their product."""
+    end = len(pattern)
+    places = {0}  # in the pattern, up to which the path so far fits
+    for part in path:
+        places = _with_empty(places, pattern)
+        here = [(place, pattern[place]) for place in places if place < end]
+        places = {place + 1 for place, one in here if one is not None and one.fullmatch(part)}
+        stars = {place for place, one in here if one is None}
+        places |= stars | ({end} if end - 1 in stars else set())
+    return end in places
+
+
+def _with_empty(places: set[int], pattern: list[re.Pattern[str] | None]) -> set[int]:
+    """The places that can be reached when `**` stands for no folder, which it does not at the end of a pattern."""
+    reached = set(places)
+    for place in range(min(places, default=0), len(pattern) - 1):
+        if place in reached and pattern[place] is None:
+            reached.add(place + 1)
+    return reached
 
 
 def _folded(text: str) -> str:

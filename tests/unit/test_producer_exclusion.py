@@ -149,3 +149,11 @@ class TestPatterns:
         """A clear error before anything is made."""
         with pytest.raises(BadRequest, match=r"--exclude .* matches nothing"):
             Exclusion([pattern]).check()
+
+
+def test_many_stars_and_a_deep_path_take_no_time() -> None:
+    """Six pairs of stars and sixty folders took minutes for each file."""
+    path = "/".join(["a"] * 500).encode()
+    exclusion = Exclusion(["**/a/" * 20 + "b", "**/" * 20 + "b"])
+    assert not exclusion.fits_path(path, False)
+    assert exclusion.fits_path(path + b"/b", False)
