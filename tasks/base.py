@@ -5,7 +5,8 @@ A message may come twice, in any order, and long after anybody wants what it ask
 1. Its fields are checked; a message of no known form ends.
 2. Its delivery is counted before anything else is done.
 3. It ends if it is done, or if the ledger does not know it any more.
-4. It is given up, and the run told, if worker after worker died at it or ran out of time.
+4. It is given up, and the run told, if worker after worker died at it or ran out of time. A reduction that gets further
+   each time is not.
 5. It ends, without an error, if its run was undone or cancelled, if a later pass has taken the place of its own, or if
    the store has no such run.
 6. The task's own function does the work. A message that failed goes to another worker first.

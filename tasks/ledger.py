@@ -185,6 +185,18 @@ return 1
 """
 )
 
+_REDUCING = (
+    _RECORD
+    + """
+redis.call('HSET', totals, 'reduced', ARGV[3], 'to_reduce', ARGV[4])
+if tonumber(ARGV[3]) > tonumber(redis.call('HGET', totals, 'furthest') or 0) then
+  redis.call('HSET', totals, 'furthest', ARGV[3])
+  if record and record.state == 'running' then record.deliveries = 0 write('running') end
+end
+redis.call('EXPIRE', totals, keep_s)
+"""
+)
+
 _EXPECT = """
 local records, totals, _, missing = unpack(KEYS)
 redis.call('HSET', totals, 'expected', #ARGV - 1)
@@ -297,7 +309,7 @@ class Ledger:
         """
         self._redis: Any = redis
         self._keep_s = keep_s
-        scripts = (_QUEUED, _TAKE, _DONE, _FAILED, _DROP, _SHARE, _EXPECT, _READ, _OVERDUE)
+        scripts = (_QUEUED, _TAKE, _DONE, _FAILED, _DROP, _SHARE, _REDUCING, _EXPECT, _READ, _OVERDUE)
         self._scripts = {text: self._redis.register_script(text) for text in scripts}
 
     def begin(self, run: str, number: int, known: Counts | None = None) -> None:
@@ -360,11 +372,13 @@ class Ledger:
 
     def scanned(self, run: str, number: int, files: int, to_read: int) -> None:
         """Note how far the scan is."""
-        self._set(run, number, scanned=files, to_read=to_read)
+        key = _pass_keys(run, number)[1]
+        with self._redis.pipeline() as pipe:
+            pipe.hset(key, mapping={"scanned": files, "to_read": to_read}).expire(key, self._keep_s).execute()
 
-    def reducing(self, run: str, number: int, done: int, total: int) -> None:
-        """Note how far the reduction is."""
-        self._set(run, number, reduced=done, to_reduce=total)
+    def reducing(self, message: ReduceMessage, done: int, total: int) -> None:
+        """Note how far the reduction is. Further than ever before counts as an answer to its deliveries."""
+        self._about(message, _REDUCING, done, total)
 
     def overdue(self, queue: str) -> list[Message]:
         """The stragglers of a queue, each told to one caller only, to be sent again; none while others wait."""
@@ -400,11 +414,6 @@ class Ledger:
             shared=(parts - missing_parts, parts),
             **{name: totals.get(name, 0) for name in _PLAIN},
         )
-
-    def _set(self, run: str, number: int, **values: int) -> None:
-        key = _pass_keys(run, number)[1]
-        with self._redis.pipeline() as pipe:
-            pipe.hset(key, mapping=values).expire(key, self._keep_s).execute()
 
     def _about(self, message: RunMessage, script: str, *args: str | float, keys: Iterable[str] = ()) -> Any:
         all_keys = [*_pass_keys(message.run, message.number), *_queue_keys(message.queue), *keys]

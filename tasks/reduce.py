@@ -32,7 +32,7 @@ def reduce(job: Job[ReduceMessage], run: Run) -> str:
     start = time.perf_counter()
 
     def show(done: int, total: int) -> None:
-        ledger().reducing(run.id, number, done, total)
+        ledger().reducing(job.message, done, total)
 
     summary = reduce_run(store(), run, number, wait_s=_WAIT_S, progress=show)
     wall_s = time.perf_counter() - start

@@ -213,6 +213,19 @@ def test_deliveries_are_counted_until_somebody_answers(ledger: Ledger) -> None:
         assert ledger.take(message, "w@test") == DONE_BEFORE
 
 
+def test_a_reduction_that_gets_further_is_not_given_up(ledger: Ledger) -> None:
+    """Its reducers die, but each places more than the one before; no further than before is no answer."""
+    ledger.queued(REDUCE)
+    for done_before in (1, 2, 3):
+        assert ledger.take(REDUCE, "r@test") == 1
+        ledger.reducing(REDUCE, done_before, 4)
+    for deliveries in (1, 2, 3):
+        assert ledger.take(REDUCE, "r@test") == deliveries
+        for again in range(4):
+            ledger.reducing(REDUCE, again, 4)
+    assert seen(ledger).to_reduce == 4 and seen(ledger).reduced == 3
+
+
 def test_nothing_is_noted_of_what_nobody_sent(ledger: Ledger, redis: Redis) -> None:
     """Strangers cannot fill the broker's memory with messages about nothing."""
     assert ledger.take(chunk(0), "w@test") == UNKNOWN
@@ -366,7 +379,7 @@ def test_every_key_expires(ledger: Ledger, redis: Redis) -> None:
     ledger.failed(chunk(2), "w@test", "why")
     ledger.expect(RUN, 1, [chunk(number).what for number in range(4)])
     ledger.scanned(RUN, 1, 10, 5)
-    ledger.reducing(RUN, 1, 1, 2)
+    ledger.reducing(REDUCE, 1, 2)
     ledger.queued(REDUCE)
     ledger.share(REDUCE, [AssignMessage(run=RUN, number=1, part=0, parts=1)])
     ledger.overdue("embed")
