@@ -1,4 +1,4 @@
-"""The names of the networks that this program can build, told without torch: a wrong file is refused at once."""
+"""The names of the networks that this program can build. No torch is needed, so a wrong file is refused at once."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["ARCHITECTURE", "colours_in"]
 ARCHITECTURE = "resnet18-linear"
 """Name of the architecture in a weights file; the dimension stands beside it.
 
-With colours it is followed by how many numbers of the embedding are theirs, e.g. `resnet18-linear-colours128`.
+With colour features, their number follows, e.g. `resnet18-linear-colours128`.
 """
 
 _NAME = re.compile(re.escape(ARCHITECTURE) + r"(?:-colours([1-9][0-9]{0,3}))?")
 
 
 def colours_in(architecture: str) -> int | None:
-    """How many numbers of the embedding are colours, 0 for none; None where the name is not known here."""
+    """Number of colour features in the embedding, 0 for none; None for an unknown architecture."""
     match = _NAME.fullmatch(architecture)
     return int(match[1] or 0) if match else None

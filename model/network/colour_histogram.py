@@ -1,8 +1,8 @@
-"""The part of an embedding that says how much of which colour a picture shows, and that no texture can deceive.
+"""The colour histogram features of an embedding, which do not depend on texture.
 
-Drawn characters teach a network shapes that real drawings show only in part; hair and clothes have the same colours in
-both. A histogram with soft bins, weighted to the middle of the picture, keeps that knowledge apart from what was
-learned.
+A network that has learned from drawn characters finds only part of their shapes in real drawings, but hair and clothes
+have the same colours in both. A histogram with soft bins, weighted to the middle of the picture, keeps these colours
+apart from the backbone embedding.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["BINS", "ColourHistogram"]
 
 
 class ColourHistogram(nn.Module):
-    """A histogram of the colours, moved and turned by a linear layer, as a point on the unit sphere.
+    """A colour histogram, projected by a linear layer, with unit length.
 
     Attributes:
         axes: The linear layer, `BINS` to `dimension`; fitted in closed form, not by gradients.
-        share: Share of the squared length of the whole embedding that colours get, 0..1.
+        share: Share of the colours in the squared length of the whole embedding, 0..1.
     """
 
     share: Tensor
@@ -36,7 +36,7 @@ class ColourHistogram(nn.Module):
         return functional.normalize(self.axes(histograms(pictures)), dim=1)
 
     def join(self, learned: Tensor, pictures: Tensor) -> Tensor:
-        """Put colours beside the learned part, `(n, d)` of unit length; the whole has unit length too."""
+        """Append the colours to the backbone embedding, `(n, d)` of unit length; the result has unit length too."""
         share = self.share.to(learned.dtype)
         colours = self(pictures).to(learned.dtype)
         return torch.cat([learned * (1 - share).sqrt(), colours * share.sqrt()], dim=1)
@@ -45,8 +45,8 @@ class ColourHistogram(nn.Module):
 def histograms(pictures: Tensor) -> Tensor:
     """Square roots of the share of each colour, `(n, BINS)` float; the squares of a row add up to 1.
 
-    A pixel counts in the eight bins around its colour, by nearness (trilinear), so that a small change of colour makes
-    a small change here.
+    A pixel counts in the eight bins around its colour, by trilinear weights, so that a small change of colour makes a
+    small change here.
     """
     step = max(1, min(pictures.shape[-2:]) // SAMPLES)
     sampled = pictures.float()[:, :, ::step, ::step]

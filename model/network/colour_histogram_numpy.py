@@ -1,4 +1,4 @@
-"""The colour histogram of `model.network.colour_histogram` without torch: the same numbers, pixel by pixel."""
+"""The colour histogram of `model.network.colour_histogram` by numpy, without torch; it gives the same numbers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["histograms", "unit_colours"]
 
 _TONES = np.arange(256, dtype=np.float32) / 255 * (LEVELS - 1)
 _BELOW = np.minimum(_TONES.astype(np.int64), LEVELS - 2)
-"""For each tone the level at or below it, and how far it is on its way to the next."""
+"""For each tone the level at or below it, and its distance to that level."""
 _BEYOND = (_TONES - _BELOW).astype(np.float32)
 _LIGHT = np.arange(256, dtype=np.float32) / 255 > WHITE
 
 
 def unit_colours(pictures: NDArray[np.uint8], tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """The part of embeddings that is colours: `(n, side, side, 3)` uint8 to `(n, colours)` float32, unit length."""
+    """Colour histogram features: `(n, side, side, 3)` uint8 to `(n, colours)` float32, unit length."""
     turned = histograms(pictures) @ tensors["colours.axes.weight"].T + tensors["colours.axes.bias"]
     lengths = np.linalg.norm(turned, axis=1, keepdims=True)
     unit: NDArray[np.float32] = turned / np.maximum(lengths, np.float32(1e-12))
@@ -38,7 +38,7 @@ def histograms(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     bins = (below[0] * LEVELS + below[1]) * LEVELS + below[2] + BINS * np.arange(len(pictures))[:, None, None]
     beyond = np.take(_BEYOND, planes)
     counts = np.zeros(BINS * (len(pictures) + 1))
-    # Around a colour stand eight bins, the corners of a cube: the nearer one is, the more of the pixel it gets.
+    # A pixel is shared by the eight bins around its colour, the corners of a cube; nearer bins get more of it.
     for red, to_red in enumerate(_split(weights, beyond[0])):
         for green, to_green in enumerate(_split(to_red, beyond[1])):
             for blue, share in enumerate(_split(to_green, beyond[2])):
@@ -53,7 +53,7 @@ def histograms(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _split(
     weights: NDArray[np.float32], beyond: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What of a weight goes to the level at or below, and what to the next."""
+    """Split weights between the level at or below and the next level."""
     above = weights * beyond
     return weights - above, above
 

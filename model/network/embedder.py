@@ -1,4 +1,4 @@
-"""The loaded network, ready to turn prepared pictures into embeddings."""
+"""The loaded network, which turns prepared pictures into embeddings."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Embedder:
     """A network on a device. One per process; loading takes seconds, embedding milliseconds.
 
     Attributes:
-        info: What the weights say of themselves.
-        batch: How many pictures go through the network at once.
-        engine: What runs the network.
+        info: The description in the weights file.
+        batch: Pictures per batch.
+        engine: It runs the network.
     """
 
     def __init__(self, engine: Engine, info: WeightsInfo, *, batch: int = 0) -> None:
@@ -35,14 +35,14 @@ class Embedder:
     def load(
         cls, path: Path, *, device: str = "cpu", batch: int = 0, precision: Precision = "auto", threads: int = 0
     ) -> Embedder:
-        """Load a weights file and run one batch, so that the first real picture does not wait.
+        """Load a weights file and embed one batch, so that the first real picture does not wait.
 
         Args:
             path: The weights file.
             device: `cpu` or `cuda`.
-            batch: Pictures through the network at once; 0 takes what suits the engine.
-            precision: What convolutions are computed in.
-            threads: Of the network on a processor; 0 takes all cores.
+            batch: Pictures per batch; 0 takes the size that suits the engine.
+            precision: Of the convolutions.
+            threads: Threads on a processor; 0 takes all cores.
 
         Raises:
             WeightsError: The file cannot be used.
@@ -55,19 +55,19 @@ class Embedder:
         return embedder
 
     def under(self, preprocessing: Preprocessing) -> Embedder:
-        """The same network for pictures prepared another way than its weights file says."""
+        """The same network for pictures with another preprocessing than that of its weights file."""
         other = copy.copy(self)
         other.info = replace(self.info, preprocessing=preprocessing)
         return other
 
     def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
-        """Begin to embed one batch of `batch` prepared pictures or fewer; the call of what comes back waits for it.
+        """Start to embed at most `batch` prepared pictures.
 
         Args:
             pictures: `(n, size_px, size_px, 3)` uint8, as `info.preprocessing` makes them.
 
         Returns:
-            What gives their embeddings, as `embed` does.
+            A call that waits, and returns the same as `embed`.
         """
         return self.engine.start(pictures)
 

@@ -1,4 +1,4 @@
-"""What runs a network, whatever library and device it is; `model/network/engine_selection.py` chooses one."""
+"""The interface of all engines, which run a network; `model/network/engine_selection.py` chooses one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 __all__ = ["Engine", "PendingBatch", "Precision"]
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
-"""What convolutions are computed in. `auto` takes the fastest that keeps embeddings: bf16 at a cosine of 0.9995 or more
-to float32, int8 where each of some compared pictures keeps 0.999 when the weights are loaded
-(`model/network/quantization.py`).
-`int8` itself promises 0.99, and is refused where the compared pictures do not keep that."""
+"""Precision of the convolutions. `auto` takes the fastest one that keeps the embeddings: bf16 has a cosine of at least
+0.9995 to float32; int8 is taken where all pictures that are compared when the weights are loaded reach 0.999
+(`model/network/quantization.py`). `int8` promises 0.99, and is refused where one of them does not reach it."""
 
 PendingBatch = Callable[[], NDArray[np.float32]]
-"""A batch on its way: the call waits for its embeddings, and gives the same ones however often it is made."""
+"""A batch in flight: a call waits for the embeddings; every further call returns the same ones."""
 
 
 class Engine(Protocol):
@@ -25,7 +24,7 @@ class Engine(Protocol):
 
     Attributes:
         name: Library, device and precision, for the log and the benchmarks.
-        batch: How many pictures at once suit it.
+        batch: The batch size that suits it.
     """
 
     name: str
@@ -35,12 +34,12 @@ class Engine(Protocol):
         """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""
 
     def start(self, pictures: NDArray[np.uint8]) -> PendingBatch:
-        """Begin to embed one batch, and return before it is done where the device works by itself.
+        """Start to embed one batch. A GPU works in the background; a processor returns when the batch is done.
 
-        The pictures may be changed afterwards. A processor computes at once: nobody else would do it meanwhile.
+        The caller may change the pictures afterwards.
 
         Raises:
-            DeviceLost: The GPU has failed; what this returns may raise it too.
+            DeviceLost: The GPU has failed; the returned call may raise it too.
         """
         vectors = self(pictures)
         return lambda: vectors

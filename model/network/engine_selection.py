@@ -15,14 +15,14 @@ __all__ = ["load_engine"]
 def load_engine(
     path: Path, *, device: str = "cpu", precision: Precision = "auto", threads: int = 0, batch: int = 0
 ) -> tuple[Engine, WeightsInfo]:
-    """Load a weights file into the engine that suits a device. On a processor torch is imported only where it must be.
+    """Load a weights file into the engine for a device. On a processor with OpenVINO torch is not imported.
 
     Args:
         path: The weights file.
         device: `cpu` or `cuda`.
-        precision: What convolutions are computed in.
-        threads: Of the network on a processor; 0 takes all cores.
-        batch: The most pictures that will come at once, for a device that records its work; 0 takes what suits it.
+        precision: Of the convolutions.
+        threads: Threads on a processor; 0 takes all cores.
+        batch: The largest batch, for a GPU, which records its work; 0 chooses the size by measuring.
 
     Raises:
         WeightsError: The file cannot be used.

@@ -1,8 +1,7 @@
-"""What this processor makes of products of bytes: whether they are quick, and how many bits kernels may have.
+"""What int8 costs and keeps on this processor: whether it is faster than float32, and how many bits kernels may have.
 
-Without VNNI or AMX, OpenVINO multiplies a byte of a picture with one of a kernel, adds two such products and keeps the
-sum in 16 bits (`vpmaddubsw`). 255 x 127 + 255 x 127 does not fit and becomes the largest number that does, without a
-word. With kernels of 7 bits, up to 63, no sum is that large.
+Without VNNI or AMX, OpenVINO adds two products of an activation byte and a kernel byte in 16 bits (`vpmaddubsw`).
+255 x 127 + 255 x 127 does not fit, and saturates silently. Kernels of 7 bits, up to 63, never overflow.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from model.network.openvino_runtime import op, ov
 __all__ = ["KERNEL_STEPS", "instructions", "kernel_bits", "quick", "shown_flags"]
 
 KERNEL_STEPS = {7: 63, 8: 127}
-"""The greatest whole number in a kernel of so many bits; the least is its negative."""
+"""Largest integer in a kernel, by its number of bits; the smallest is its negative."""
 
 _ONE_STEP = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 _SEVERAL_STEPS = frozenset({"avx2"})
 
 
 def shown_flags() -> frozenset[str]:
-    """What Linux says that this x86 processor can do; nothing elsewhere."""
+    """The flags of this x86 processor according to Linux; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -34,20 +33,20 @@ def shown_flags() -> frozenset[str]:
 
 
 def instructions(flags: Collection[str]) -> list[str]:
-    """By which a processor with these flags multiplies bytes, by name."""
+    """Names of the instruction sets among these flags that multiply bytes."""
     return sorted((_ONE_STEP | _SEVERAL_STEPS).intersection(flags))
 
 
 def quick(flags: Collection[str]) -> bool:
-    """Whether a processor with these flags is quicker in int8 than in float32; OpenVINO names int8 for every one."""
+    """Whether int8 is faster than float32 on a processor with these flags; OpenVINO lists int8 for every processor."""
     return bool(instructions(flags))
 
 
 def kernel_bits(core: ov.Core) -> int:
-    """How many bits a kernel may have: 8 where sums of products come out right, else 7.
+    """How many bits a kernel may have: 8 where a convolution of the largest bytes is exact, else 7.
 
-    OpenVINO is tried rather than asked: it may be held to older instructions than the processor has
-    (`ONEDNN_MAX_CPU_ISA`), and does not use every one that is there.
+    A convolution is computed, because flags do not tell: OpenVINO may be limited to older instructions
+    (`ONEDNN_MAX_CPU_ISA`), and does not use every instruction of the processor.
     """
     most, channels = 127, 16
     pixels = op.parameter([1, channels, 1, 1], np.float32)
@@ -60,7 +59,7 @@ def kernel_bits(core: ov.Core) -> int:
 
 
 _PLACED = ([1, 1], [0, 0], [0, 0], [1, 1])
-"""A convolution's strides, padding before and behind, dilations."""
+"""Strides, padding at both ends, and dilations of a convolution."""
 
 
 def _bytes(values: object, low: float, high: float, steps: int) -> object:

@@ -1,4 +1,4 @@
-"""The network on a processor, by OpenVINO; torch is not imported."""
+"""The OpenVINO engine for processors; it does not import torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from model.network.weights_file import WeightsInfo
 __all__ = ["OpenVinoEngine"]
 
 _BATCH = 8
-"""Pictures for each thread: of more than that, what a layer leaves does not stay in the second-level cache."""
+"""Pictures per thread: the output of a layer for more pictures does not fit in the second-level cache."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ class OpenVinoEngine(Engine):
 
         Raises:
             WeightsError: The tensors do not fit the architecture.
-            EngineMissing: bf16 is asked for, and is not there; or int8 is, and does not keep what it promises with
-                these weights on this processor.
+            EngineMissing: bf16 is asked for and the processor does not have it; or int8 is asked for, and these weights
+                do not keep the promised cosine on this processor.
         """
         self._core = ov.Core()
         self._threads = threads
@@ -73,7 +73,7 @@ class OpenVinoEngine(Engine):
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
     def _take(self, tensors: Tensors, info: WeightsInfo, precision: Precision) -> tuple[str, ov.InferRequest]:
-        """What is computed in, and the graph that does it."""
+        """The precision that is used, and the compiled graph."""
         side = info.preprocessing.size_px
         if precision == "int8" or (precision == "auto" and quick(shown_flags())):
             bits = kernel_bits(self._core)
@@ -90,7 +90,7 @@ class OpenVinoEngine(Engine):
         if precision == "bf16" or (precision == "auto" and self._names_bf16()):
             try:
                 return "bf16", self._compile(graph, "bf16")
-            except RuntimeError as error:  # named, and not there: OpenVINO is held to older instructions
+            except RuntimeError as error:  # listed but not usable: OpenVINO is limited to older instructions
                 if precision == "bf16":
                     raise EngineMissing("OpenVINO has no bf16 on this processor: choose auto or fp32") from error
         return "fp32", self._compile(graph, "f32")
@@ -99,7 +99,7 @@ class OpenVinoEngine(Engine):
         return "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
     def _find_rounding(self, tensors: Tensors, info: WeightsInfo, bits: int) -> Quantization:
-        """Look at drawn characters how the network is to be rounded and what comes of it; keep that."""
+        """Calibrate on drawn characters, measure the cosine to float32, and cache both."""
         side = info.preprocessing.size_px
         exact = self._compile(build_learned(tensors, side, watch=True), "f32")
         seen = activation_ranges(exact, side)
@@ -115,13 +115,13 @@ class OpenVinoEngine(Engine):
             "INFERENCE_PRECISION_HINT": hint,
             "INFERENCE_NUM_THREADS": self._threads,
             "NUM_STREAMS": "1",
-            "ENABLE_CPU_PINNING": False,  # pinned, the processes of one machine all sit on its first cores
+            "ENABLE_CPU_PINNING": False,  # with pinning all processes of a machine would use its first cores
         }
         return self._core.compile_model(graph, "CPU", options).create_infer_request()
 
     @staticmethod
     def _check(tensors: Tensors, info: WeightsInfo) -> None:
-        """Make sure that the numbers make embeddings of the promised length."""
+        """Make sure that the tensors give embeddings of the promised length."""
         colours = colours_in(info.architecture) or 0
         learned = len(tensors["head.bias"])
         if learned + colours != info.dimension or (colours and len(tensors["colours.axes.bias"]) != colours):

@@ -1,8 +1,8 @@
-"""The learned part of the network as an OpenVINO graph, built from a weights file's numbers, without torch.
+"""The backbone of the network as an OpenVINO graph, built from the tensors of a weights file, without torch.
 
-Convolutions and the batch normalisations behind them are one step here. An int8 graph rounds what convolutions read to
-8 bits, and kernels to as many as the processor bears (`model/network/int8_products.py`). What blocks add up is not
-rounded, so that no error is carried on; and what rounding a kernel adds to a channel in the mean is taken off its bias.
+Batch normalisation is folded into the convolutions. An int8 graph quantises the input of every convolution to 8 bits,
+and its kernel to 8 or 7 (`model/network/int8_products.py`). The residual sums are not quantised, so that errors do not
+add up from block to block. The mean error that a quantised kernel adds to a channel is subtracted from its bias.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ PLACES = {"input": 3, "stem": 64, "layer1.0.inner": 64, "layer1.1.entry": 64, "l
     for block in (0, 1)
     for place in ("entry", "inner")
 }
-"""Where an int8 graph rounds what convolutions read, in the order of the graph, and how many channels there are."""
+"""The quantised inputs of convolutions in the order of the graph, with their numbers of channels."""
 
 
 @dataclass(frozen=True)
 class ActivationRange:
-    """What a float32 network shows at one of `PLACES`.
+    """The values of a float32 network at one of `PLACES`.
 
     Attributes:
-        most: The greatest value; none is below 0.
-        means: Of each channel, `(channels,)` float32.
+        most: The largest value; the smallest possible one is 0.
+        means: Mean of each channel, `(channels,)` float32.
     """
 
     most: float
@@ -60,10 +60,10 @@ def build_learned(
 
     Args:
         tensors: Of the weights file; floats are float32.
-        side: Of the square, in pixels.
-        seen: Round to int8 by what was seen at each of `PLACES`.
-        bits: Of a kernel that is rounded, 7 or 8.
-        watch: Add two outputs for each of `PLACES`: the greatest value, and the mean of each channel.
+        side: Of the input tensor, in pixels.
+        seen: Activation range at each of `PLACES`; with it the graph is quantised to int8.
+        bits: Of a quantised kernel, 7 or 8.
+        watch: Add two outputs for each of `PLACES`: the largest value, and the mean of each channel.
 
     Raises:
         KeyError: A tensor is missing.
@@ -85,7 +85,7 @@ class _Learned:
     def build(self, side: int) -> ov.Model:
         pictures = op.parameter([-1, side, side, 3], np.uint8, name="pictures")
         x = op.relu(self._first(_channels_first(pictures)))
-        # Rounding first changes nothing, as it keeps the order of values; then the largest is found among bytes.
+        # Quantisation keeps the order of values, so it may come before the pooling, which then works on bytes.
         x = self._rounded(x, "stem")
         x = self._watched_at(op.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3], "floor").output(0))
         for name in (f"layer{layer}.{block}" for layer in range(1, 5) for block in range(2)):
@@ -95,7 +95,7 @@ class _Learned:
         return ov.Model([learned, *self._watched], [pictures], "learned")
 
     def _first(self, pixels: Any) -> Any:
-        """The first convolution. In an int8 graph it reads the pixels themselves, which are bytes already."""
+        """The first convolution. In an int8 graph it reads the pixels, which are bytes already."""
         mean, std = 255 * np.array(MEAN), 255 * np.array(STD)
         centred = op.subtract(self._watched_at(pixels), _row(mean))
         kernel, bias = self._folded("conv1", "bn1")
@@ -127,20 +127,20 @@ class _Learned:
         return _convolution(x, weights, bias, stride=stride, pad=pad)
 
     def _folded(self, name: str, norm: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Kernel and bias of a convolution with its batch normalisation."""
+        """Kernel and bias of a convolution with the batch normalisation folded in."""
         part = {key: self._tensors[f"trunk.{norm}.{key}"].astype(np.float64) for key in _NORM}
         scale = part["weight"] / np.sqrt(part["running_var"] + _BATCH_NORM_EPSILON)
         kernel = self._tensors[f"trunk.{name}.weight"] * scale[:, None, None, None]
         return kernel.astype(np.float32), part["bias"] - part["running_mean"] * scale
 
     def _rounded_kernel(self, kernel: NDArray[Any], bias: NDArray[Any], place: str) -> tuple[Any, NDArray[Any]]:
-        """The kernel of a convolution that reads a place; its bias, without what rounding adds in the mean."""
+        """The quantised kernel of a convolution that reads `place`, and its bias minus the mean quantisation error."""
         if not self._seen:
             return op.constant(kernel), bias
         most = np.maximum(np.abs(kernel).max(axis=(1, 2, 3), keepdims=True), 1e-12)
         step = most / self._steps
         added = (np.round(kernel / step) * step - kernel).sum(axis=(2, 3)) @ self._seen[place].means
-        # OpenVINO makes bytes of 255 steps alone; with fewer bits the outer ones stay empty.
+        # OpenVINO turns only 255 levels into bytes; with 7 bits the outer levels stay unused.
         end = (most * (127 / self._steps)).astype(np.float32)
         low, high = op.constant(-end), op.constant(end)
         return op.fake_quantize(op.constant(kernel), low, high, low, high, 255), bias - added
@@ -149,7 +149,7 @@ class _Learned:
         return _bytes_up_to(x, max(self._seen[place].most, 1e-6)) if self._seen else x
 
     def _watched_at(self, x: Any) -> Any:
-        """Count on being called at each of `PLACES`, in their order."""
+        """Add the outputs of `watch`. The calls must follow the order of `PLACES`."""
         if self._watch:
             self._watched += [
                 op.reduce_max(x, op.constant(np.arange(4)), False),
@@ -170,7 +170,7 @@ def _convolution(x: Any, kernel: Any, bias: NDArray[Any], *, stride: int, pad: i
 
 
 def _bytes_up_to(x: Any, most: float) -> Any:
-    """Round to 256 steps from 0 on."""
+    """Quantise to 256 levels from 0 to `most`."""
     low, high = op.constant(np.float32(0)), op.constant(np.float32(most))
     return op.fake_quantize(x, low, high, low, high, 256)
 

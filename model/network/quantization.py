@@ -1,8 +1,8 @@
-"""How the network of a weights file is rounded to int8, and how much that moves its embeddings.
+"""The int8 quantisation of a weights file: activation ranges, and how far int8 moves the embeddings.
 
-Both are found on drawn characters when the file is first loaded, and kept below `$XDG_CACHE_HOME/oshiwake` (default
-`~/.cache/oshiwake`), so that the next process does not look again. What is kept may be deleted, and where nothing can
-be kept, each process looks. The shipped weights come with theirs.
+Both are measured on drawn characters when the file is first loaded, and cached below `$XDG_CACHE_HOME/oshiwake`
+(default `~/.cache/oshiwake`). The cache may be deleted; without one, each process measures again. The shipped weights
+come with their own measurements.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ __all__ = [
 ]
 
 LEAST = 0.999
-"""The lowest cosine with which `auto` takes an int8 network. Weights that keep to it on the pictures that are compared
-have kept the equal error rates of real ones, mostly within 0.1 point (docs/decisions/0008-engines.md)."""
+"""`auto` takes an int8 network from this cosine on. Weights that reached it on the compared pictures kept their equal
+error rates on real pictures, mostly within 0.1 point (docs/decisions/0008-engines.md)."""
 
 PROMISED = 0.99
-"""The lowest cosine with which int8 is taken where it is asked for by name."""
+"""An int8 network that is asked for by name must reach this cosine."""
 
 RULE = 3
-"""Counts up whenever other numbers would be found for the same weights; what an earlier rule found is not read."""
+"""Raise this whenever the same weights would give other numbers; the cache of an earlier rule is not read."""
 
 _CHARACTERS, _PICTURES = 16, 2
-"""How many drawn characters, and pictures of each, show what a network sees; as many other characters are compared."""
+"""Drawn characters, and pictures of each, for the calibration; as many other characters for the comparison."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """What an int8 network of a weights file rounds by, and what comes of it.
+    """The quantisation of one weights file.
 
     Attributes:
-        bits: Of its kernels.
-        seen: At each of `model.network.openvino_graph.PLACES`, by the float32 network.
-        least: The lowest cosine to float32 among pictures that `seen` does not know, of the learned part: the colours
-            are never rounded.
+        bits: Of the kernels.
+        seen: Activation range of the float32 network at each of `model.network.openvino_graph.PLACES`.
+        least: Lowest cosine between int8 and float32, on pictures that the calibration did not use. Of the backbone
+            embedding: the colour histogram is never quantised.
     """
 
     bits: int
@@ -70,11 +70,11 @@ class Quantization:
 
 
 def cached_quantization(info: WeightsInfo, bits: int) -> Quantization | None:
-    """What an earlier process has kept, or what is shipped; None where neither is what this one would find.
+    """The quantisation from the cache or from the package; None where neither fits this process.
 
     Args:
         info: The weights.
-        bits: That kernels may have here.
+        bits: Of kernels on this processor.
     """
     key = _key(info, bits)
     return _read(_kept_at, {**key, "by": _by()}) or _read(_shipped_at, key)
@@ -93,7 +93,7 @@ def _read(place: Callable[[dict[str, Any]], Path], key: dict[str, Any]) -> Quant
 
 
 def cache_quantization(info: WeightsInfo, rounding: Quantization) -> None:
-    """Keep it for the next process, where that can be."""
+    """Store a quantisation for later processes; do nothing where nothing can be written."""
     seen = {place: {"most": one.most, "means": one.means.tolist()} for place, one in rounding.seen.items()}
     key = _key(info, rounding.bits)
     with contextlib.suppress(OSError, RuntimeError):  # no home, no space, no permission
@@ -101,11 +101,11 @@ def cache_quantization(info: WeightsInfo, rounding: Quantization) -> None:
 
 
 def activation_ranges(watching: ov.InferRequest, side: int) -> dict[str, ActivationRange]:
-    """What the float32 network sees in drawn characters.
+    """Calibrate: the activation ranges of the float32 network on drawn characters.
 
     Args:
         watching: A graph built with `watch`.
-        side: Of its pictures, in pixels.
+        side: Of the input tensor, in pixels.
     """
     shown = []
     for pictures in _drawn(0, side):
@@ -120,18 +120,18 @@ def activation_ranges(watching: ov.InferRequest, side: int) -> dict[str, Activat
 
 
 def least_cosine(exact: ov.InferRequest, rounded: ov.InferRequest, side: int) -> float:
-    """The lowest cosine between two graphs, of drawn characters that `activation_ranges` does not show, black, and
-    white."""
+    """The lowest cosine between two graphs, on drawn characters that `activation_ranges` does not use, on a black
+    and a white picture."""
     plain = np.stack([np.full((side, side, 3), value, np.uint8) for value in (0, 255)])
     cosines = []
     for pictures in (*_drawn(_CHARACTERS, side), plain):
         one, other = (graph.infer({0: pictures}, share_inputs=True)[0] for graph in (exact, rounded))
         cosines += np.einsum("nd,nd->n", one, other, dtype=np.float64).tolist()
-    return float(np.min(cosines))  # not a number, if one of them is none
+    return float(np.min(cosines))  # NaN if one of them is NaN
 
 
 def _drawn(first: int, side: int) -> Iterator[NDArray[np.uint8]]:
-    """Pictures of some characters, from a seed on, one character at a time."""
+    """Pictures of `_CHARACTERS` characters with consecutive seeds, one character at a time."""
     from model.synthesis import Identity, draw
 
     for character in range(first, first + _CHARACTERS):
@@ -140,19 +140,19 @@ def _drawn(first: int, side: int) -> Iterator[NDArray[np.uint8]]:
 
 
 def _kept_at(key: dict[str, Any]) -> Path:
-    """The file of the cache.
+    """The file in the cache.
 
     Raises:
-        RuntimeError: There is no home.
+        RuntimeError: There is no home directory.
     """
     cache = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification of the XDG base directories: a relative path is invalid and to be ignored.
+    # The XDG base directory specification: ignore a relative path.
     home = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
     return home / "oshiwake" / _name(key)
 
 
 def _shipped_at(key: dict[str, Any]) -> Path:
-    """What a cache has kept for the shipped weights, put beside them."""
+    """The file beside the shipped weights: a copy of what a cache held."""
     return DEFAULT_WEIGHTS.parent / _name(key)
 
 
@@ -161,24 +161,24 @@ def _name(key: dict[str, Any]) -> str:
 
 
 def _key(info: WeightsInfo, bits: int) -> dict[str, Any]:
-    """What must be the same for another process to find the same."""
+    """What decides the quantisation, apart from the library and the processor."""
     return {"rule": RULE, "digest": info.digest, "side": info.preprocessing.size_px, "bits": bits}
 
 
 def _by() -> str:
-    """What the cosine was found by: library, and instructions. Machines may share a home."""
+    """Library and instructions that the cosine depends on; machines may share a home directory."""
     return f"OpenVINO {ov.__version__} with {' '.join(instructions(shown_flags())) or 'no instructions for bytes'}"
 
 
 def _seen(kept: dict[str, Any], channels: int) -> ActivationRange:
-    """Read back what was seen at a place.
+    """Check the cached activation range of one place.
 
     Raises:
-        ArithmeticError, KeyError, TypeError, ValueError: It has another form, or is nothing that a network shows.
+        ArithmeticError, KeyError, TypeError, ValueError: It has another form, or values that no network gives.
     """
     most, means = _finite([kept["most"]])[0], _finite(kept["means"])
     if most < 0 or len(means) != channels:
-        raise ValueError("nothing that a network shows")
+        raise ValueError("no activation range of this network")
     return ActivationRange(float(most), means)
 
 

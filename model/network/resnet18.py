@@ -1,4 +1,4 @@
-"""The network: a ResNet18 trunk, a linear layer, unit length; beside it, where wanted, the colours."""
+"""The network: a ResNet18 trunk, a linear layer and unit length, with or without colour histogram features."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Network"]
 
 
 class Network(nn.Module):
-    """Pictures in, points on the unit sphere out.
+    """Turns pictures into embeddings of unit length.
 
-    The colour normalisation is part of the network, so that no caller can forget it.
+    The normalisation of pixel values is part of the network, so that no caller can forget it.
 
     Attributes:
         dimension: Length of an embedding.
-        colours: The part of the embedding that no gradient has learned, the last numbers of it, or None.
+        colours: Makes the colour histogram features, the last numbers of an embedding; None without them.
     """
 
     def __init__(self, dimension: int = 500, colours: int = 0) -> None:
@@ -56,15 +56,15 @@ class Network(nn.Module):
 
     @classmethod
     def of(cls, architecture: str, dimension: int) -> Network | None:
-        """Make the network of an architecture's name, at random weights; None where the name is not known here."""
+        """A network by the name of its architecture, with random weights; None for an unknown name."""
         colours = colours_in(architecture)
         return None if colours is None or colours >= dimension else cls(dimension, colours)
 
     def features(self, pictures: Tensor) -> Tensor:
-        """What the trunk sees in pictures, `(n, 512)` float, each number >= 0."""
+        """The features of the trunk, `(n, 512)` float, each number >= 0."""
         normal = (pictures - cast(Tensor, self.mean)) / cast(Tensor, self.std)
         return cast(Tensor, self.trunk(normal))
 
     def project(self, features: Tensor) -> Tensor:
-        """From features to the learned part, on the unit sphere: `(n, 512)` to `(n, dimension without colours)`."""
+        """From features to the backbone embedding of unit length: `(n, 512)` to `(n, dimension without colours)`."""
         return functional.normalize(self.head(features), dim=1)
