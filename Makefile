@@ -14,8 +14,8 @@ check: ## all that CI runs: ruff, mypy, import-linter, all tests
 test:
 	$(bin)/pytest
 
-unit: ## the fast tier alone, without what takes more than ten seconds
-	$(bin)/pytest -m "not slow" tests/unit
+unit: ## the fast tier alone: no service, no process, no training, no test marked slow
+	$(bin)/pytest tests/unit
 
 coverage: ## which lines the tests run, of the programs that they start too; `make coverage tests=tests/unit` for one tier
 	$(bin)/pytest --cov --cov-report=term --cov-report=html:build/coverage $(tests)

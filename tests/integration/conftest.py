@@ -1,4 +1,4 @@
-"""A real broker for tests that need no worker."""
+"""A real broker, for the tests that need one and no worker."""
 
 from __future__ import annotations
 

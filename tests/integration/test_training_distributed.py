@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
@@ -40,6 +41,7 @@ torch.distributed.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_one_process(tmp_path: Path) -> None:
     """Gathered embeddings and summed gradients give the whole batch's gradient in both processes, parts uneven."""
     from safetensors.torch import load_file, save_file
@@ -62,6 +64,7 @@ def test_gradients_are_those_of_one_process(tmp_path: Path) -> None:
         assert torch.allclose(found, layer.weight.grad, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_list_what_either_cannot_read(tmp_path: Path) -> None:
     """A training by torchrun ends with one weights file, and names damaged pictures of both parts of a batch."""
     entries = []

@@ -89,6 +89,7 @@ def test_drawn_training_resumes_exactly(tmp_path: Path, monkeypatch: pytest.Monk
     assert read_info(tmp_path / "whole" / WEIGHTS).digest == read_info(tmp_path / "parts" / WEIGHTS).digest
 
 
+@pytest.mark.slow
 def test_killed_training_resumes_exactly(tmp_path: Path, manifest: Path) -> None:
     """kill -9 after a checkpoint, then --resume: the weights are those of a training that was left alone.
 
