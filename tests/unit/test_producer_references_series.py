@@ -38,7 +38,7 @@ def test_series(tmp_path: Path) -> None:
         ("Fate/Ben", "Fate/Ben/3.png"),
     ]
     (remark,) = found.remarks
-    assert remark.startswith("Fate/Akari: 1 of its pictures lie in folders below")
+    assert remark.startswith("Fate/Akari: 1 of its pictures are in subfolders")
 
 
 def test_a_picture_beside_the_folders_makes_one_character(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_what_an_undo_needs_stays_until_the_run_is_undone(tmp_path: Path) -> Non
     """It is found for an undo alone; afterwards it goes."""
     store = Store(tmp_path / "store")
     run = new_run(store, tmp_path, [None])
-    run.note_journal("a journal")
+    run.note_journal("ab12")
     run.last_pass.finish({})
     spec = run.spec
     forget_run(store, run)
@@ -123,7 +123,7 @@ def test_what_an_undo_needs_stays_until_the_run_is_undone(tmp_path: Path) -> Non
         store.run(run.id)
     assert run.over(1) == "forgotten"
     found = store.run(run.id, forgotten=True)
-    assert (found.spec, found.passes, found.journal) == (spec, [1], "a journal")
+    assert (found.spec, found.passes, found.journal) == (spec, [1], "ab12")
     assert not found.archive.exists
     found.mark("undone")
     delete_forgotten(store)
