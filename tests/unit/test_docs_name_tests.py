@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TESTS = {path.name: path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+TESTS = [(path.name, path.read_text()) for path in (ROOT / "tests").rglob("*.py")]
 
 
 @pytest.mark.parametrize("page", ["security", "reliability"])
@@ -23,7 +23,8 @@ def exists(name: str) -> bool:
     """Whether there is such a file, with such tests in it, or such a test in any file."""
     file, _, inside = name.partition("::")
     if not file.endswith(".py"):
-        return any(f"def {file.removesuffix('…')}" in text for text in TESTS.values()) or f"{file}.py" in TESTS
-    return file in TESTS and all(
-        re.search(rf"(def|class) {part}\b", TESTS[file]) for part in inside.split("::") if part
+        return any(f"def {file.removesuffix('…')}" in text or found == f"{file}.py" for found, text in TESTS)
+    parts = [part for part in inside.split("::") if part]
+    return any(
+        found == file and all(re.search(rf"(def|class) {part}\b", text) for part in parts) for found, text in TESTS
     )
