@@ -14,7 +14,7 @@ check: ## all that CI runs: ruff, mypy, import-linter, all tests
 test:
 	$(bin)/pytest
 
-unit: ## the fast tier alone: no service, no process, no training, no test marked slow
+unit: ## the fast tier alone: no service, no training
 	$(bin)/pytest tests/unit
 
 coverage: ## which lines the tests run, of the programs that they start too; `make coverage tests=tests/unit` for one tier
