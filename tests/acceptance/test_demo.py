@@ -15,7 +15,9 @@ def test_the_demo_draws_sorts_and_shows(program: Program) -> None:
     out = program("demo", "--folder", folder).stdout
     for word in ("Akari", "桜木 ひな", "_unknown", "report.csv", "232  files seen", "download broke off.png"):
         assert word in out
-    named, right, shown = map(int, re.search(r"of (\d+) pictures .* (\d+) got .*; (\d+) pictures", out).groups())  # type: ignore[union-attr]
+    score = re.search(r"(\d+) of (\d+) named pictures got the right name; (\d+) pictures", out)
+    assert score is not None
+    right, named, shown = map(int, score.groups())
     assert shown == 204
     assert named > shown / 2, "more than half of the known characters' pictures get a name"
     assert right > 0.9 * named, "and the name is nearly always right"
