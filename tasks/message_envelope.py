@@ -28,7 +28,6 @@ _LARGEST = 64 << 10
 """Characters of a body; ours have a few hundred."""
 
 _LONGEST_NAME = 255
-_MOST_ATTEMPTS = 1000
 _JSON = ("application/json", "utf-8", "base64")
 _PIDBOX = ".pidbox"
 
@@ -76,7 +75,6 @@ def _task(payload: Any, queue: str) -> dict[str, Any]:
             "expires": None,
             "ignore_result": True,
             "redelivered": again,
-            "attempt": _attempt(headers.get("attempt")),
         },
         {"exchange": "", "routing_key": queue, "redelivered": again},
         number,
@@ -122,11 +120,6 @@ def _envelope(body: Any, headers: dict[str, Any], info: dict[str, Any], number: 
             "delivery_tag": str(uuid.uuid4()),
         },
     }
-
-
-def _attempt(value: Any) -> int:
-    """The number of a try at a trial; of another form, the first."""
-    return value if type(value) is int and 1 <= value <= _MOST_ATTEMPTS else 1
 
 
 def _uuid(value: Any) -> str:

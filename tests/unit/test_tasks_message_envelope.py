@@ -60,10 +60,10 @@ def test_no_header_changes_what_celery_does(headers: dict[str, Any]) -> None:
     """Whatever stands in them: no limit, no wait, no expiry, no callback; and the chunk is the chunk."""
     found = rebuilt(message([[], GOOD.model_dump(), {"callbacks": headers, "chord": headers}], **headers), "embed")
     got, calm = found["headers"], rebuilt(message(), "embed")["headers"]
-    own = {"id", "root_id", "attempt", "redelivered"}
+    own = {"id", "root_id", "redelivered"}
     assert {k: v for k, v in got.items() if k not in own} == {k: v for k, v in calm.items() if k not in own}
     assert got["id"] == got["root_id"] == str(uuid.UUID(got["id"]))
-    assert isinstance(got["attempt"], int) and isinstance(got["redelivered"], bool)
+    assert isinstance(got["redelivered"], bool)
     assert fields(found)[:2] == [[], GOOD.model_dump()] and not any(fields(found)[2].values())
 
 
@@ -90,13 +90,12 @@ def test_one_wrong_place_is_refused_or_ignored(data: st.DataObject) -> None:
 
 
 def test_what_a_redelivery_carries_is_kept() -> None:
-    """That a worker died at it, which message it is, and which try; its tag is new each time."""
-    payload = message(redelivered=True, attempt=2)
+    """That a worker died at it, and which message it is; its tag is new each time."""
+    payload = message(redelivered=True)
     found = rebuilt(payload, "embed")
     headers = found["headers"]
     assert headers["id"] == payload["headers"]["id"] and headers["redelivered"]
     assert found["properties"]["delivery_info"]["redelivered"]
-    assert headers["attempt"] == 2
     assert found["properties"]["delivery_tag"] != payload["properties"]["delivery_tag"]
 
 
