@@ -200,7 +200,9 @@ def _closest(
 ) -> NDArray[np.float32]:
     """`Decisions.closest`, from the `(n, c)` distances and the characters given."""
     many = np.diff(ends)
-    closest: NDArray[np.float32] = distances[(many == 0) & counted].min(axis=0, initial=np.float32(np.inf))
+    nameless = (many == 0) & counted
+    some = distances if nameless.all() else distances[nameless]
+    closest: NDArray[np.float32] = some.min(axis=0, initial=np.float32(np.inf))
     rows = np.repeat(np.arange(len(distances)), many)
     own = counted[rows]
     np.minimum.at(closest, given[own], distances[rows[own], given[own]])

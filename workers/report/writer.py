@@ -99,6 +99,9 @@ def lines(rows: Assignments) -> memoryview | bytes:
 _COMPUTED = "^[=+\\-@\t\r\n＝＋－＠']"
 """A cell that begins so is a formula for some spreadsheet (OWASP, CSV injection), or begins with our own mark."""
 
+_SPECIAL = '[,"\r\n]'
+"""A cell with one of these is quoted."""
+
 
 def cell_text(cell: str) -> str:
     """The text that a cell of a text column stands for."""
@@ -109,12 +112,11 @@ def cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts as cells of CSV; lists of them as one."""
     if pa.types.is_list(texts.type):
         texts = pc.binary_join(texts, SEPARATOR)
+    if not pc.any(pc.match_substring_regex(texts, f"{_COMPUTED}|{_SPECIAL}")).as_py():
+        return texts  # nearly always
     computed = pc.match_substring_regex(texts, _COMPUTED)
-    if pc.any(computed).as_py():
-        texts = pc.if_else(computed, pc.binary_join_element_wise("'", texts, ""), texts)
-    special = pc.match_substring_regex(texts, '[,"\r\n]')
-    if not pc.any(special).as_py():
-        return texts
+    texts = pc.if_else(computed, pc.binary_join_element_wise("'", texts, ""), texts)
+    special = pc.match_substring_regex(texts, _SPECIAL)
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
     return pc.if_else(special, quoted, texts)
 
