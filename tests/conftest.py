@@ -32,6 +32,11 @@ PLUGINS = Path(__file__).parent / "plugins"
 SHARED = Path(__file__).parents[1].parent / "shared"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests at once: one more than processors, since many tests wait for programs that they have started."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing is kept in, or read from, the cache of whoever runs the tests; child processes have the same."""

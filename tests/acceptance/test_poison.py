@@ -37,12 +37,12 @@ def little_memory() -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("ending", "reason"), [("!crash!!", "ends the process (SIGSEGV)"), ("!hang!!!", "takes longer than 5 s")]
+    ("ending", "reason"), [("!crash!!", "ends the process (SIGSEGV)"), ("!hang!!!", "takes longer than 3 s")]
 )
 def test_a_poisonous_picture_is_one_unreadable_row(program: Program, ending: str, reason: str) -> None:
     """It ends as one row with the reason; the others of its chunk are embedded, and the run is done."""
     c = program.collection
-    program.env.update({"PYTHONPATH": str(PLUGINS), "OSHIWAKE_PICTURE_LIMIT_S": "5"})
+    program.env.update({"PYTHONPATH": str(PLUGINS), "OSHIWAKE_PICTURE_LIMIT_S": "3"})
     victim = c.archive / "set 1" / "1-08.png"
     victim.write_bytes(victim.read_bytes() + ending.encode())
     status = program.json(*program.sort_args(), rc=1)
