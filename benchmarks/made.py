@@ -15,7 +15,8 @@ from store.listing import Kind, Listed
 from store.match import Match
 from store.mode import Mode
 from store.part import Part, PartSpec
-from store.run import PassSpec, Run, RunSpec
+from store.run import Run, RunSpec
+from store.run_pass import PassSpec
 from store.shard import Read, write_shard
 from store.store import Store
 

@@ -37,7 +37,8 @@ from store.listing import Listed
 from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec
-from store.run import PassSpec, Run, RunSpec
+from store.run import Run, RunSpec
+from store.run_pass import PassSpec
 from store.shard import Counts
 from store.store import Store
 from tasks.child_process import ChildProcess

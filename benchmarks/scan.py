@@ -28,7 +28,8 @@ from store.listing import Kind
 from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec
-from store.run import PassSpec, RunSpec
+from store.run import RunSpec
+from store.run_pass import PassSpec
 from store.shard import Read, write_shard
 from store.store import Store
 from tasks.queue_client import Queue

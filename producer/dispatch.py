@@ -21,8 +21,9 @@ from store.incremental import UnchangedFiles
 from store.journal import journal_exists
 from store.listing import Listed
 from store.part import Part, PartSpec, ScanTotals
-from store.run import Mark, Pass, Run, RunSpec
+from store.run import Mark, Run, RunSpec
 from store.run import Queue as QueueKind
+from store.run_pass import Pass
 from store.store import Store
 from tasks.messages import EmbedMessage, ReduceMessage
 from tasks.queue_client import Queue

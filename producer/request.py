@@ -19,7 +19,7 @@ from store.mode import Mode
 from store.object_storage import folder_exists, is_remote, real_path
 from store.roots import ANYWHERE, Roots
 from store.rule import Rule
-from store.run import PassSpec
+from store.run_pass import PassSpec
 
 __all__ = ["RuleOptions", "SortRequest", "check_folders", "need_writable"]
 

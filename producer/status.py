@@ -12,7 +12,8 @@ from producer.exclusion import PassedOver
 from store.counts import Counts
 from store.location import ObjectPath
 from store.part import ScanTotals
-from store.run import PassSpec, Run, RunSpec
+from store.run import Run, RunSpec
+from store.run_pass import PassSpec
 from tasks.errors import BrokerUnreachable
 from tasks.ledger import PassProgress
 from tasks.worker_registry import LiveWorker

@@ -1,21 +1,25 @@
-"""How files ended, in numbers. Apart from the shards, which take long to load: whoever only counts needs no Parquet."""
+"""How files ended, in numbers. Counting needs no Parquet, which loads slowly, so this is apart from the shards."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
+from store.fields import KNOWN_ALONE, Count
+
 __all__ = ["Counts"]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How the files of a chunk, or of several, ended, in numbers."""
+    """How the files of one or more chunks ended, in numbers."""
 
-    images: int = 0
-    embedded: int = 0
-    unreadable: int = 0
-    unsupported: int = 0
+    __pydantic_config__ = KNOWN_ALONE
+
+    images: Count = 0
+    embedded: Count = 0
+    unreadable: Count = 0
+    unsupported: Count = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StrictBool
 
 from store.errors import RunNotFound
-from store.fields import KNOWN_ALONE, Count, Name, Place, SocketAddress, Text, WeightsName, checked, read_model
-from store.files import files_below, names_in, read_json_if_there, write_json
+from store.fields import KNOWN_ALONE, Place, SocketAddress, Text, WeightsName, read_model
+from store.files import files_below, names_in, write_json
 from store.location import local_logs, location
 from store.lock import hold, holder
-from store.mode import Mode
 from store.part import Part
 from store.roots import ANYWHERE, Roots
-from store.rule import Distance, Rule
+from store.run_id import valid_run_id
+from store.run_pass import Pass
 
-__all__ = ["Mark", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "new_run_id", "valid_run_id"]
+__all__ = ["Mark", "Queue", "Run", "RunSpec"]
 
 Mark = Literal["cancelled", "undone", "makes_output", "emptied", "forgotten"]
 """What is noted of a run beside its files.
@@ -35,24 +33,6 @@ the output folder, and the journal is being removed. `forgotten`: see `store.for
 Queue = Literal["private", "shared"]
 
 _PASS = re.compile(r"[1-9][0-9]{0,5}")
-_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{4}(-[0-9a-z]{1,8})?")
-
-_LETTERS = "23456789bcdfghjkmnpqrstvwxz"
-"""None that looks like another, and no vowels: no words come out."""
-
-
-def new_run_id(created_s: float) -> str:
-    """The local time and five letters drawn at random, `20261123-0412-k7m2p`: one of 14 million in that minute.
-
-    Runs of different stores may share an output folder, whose journal knows them by their ids.
-    """
-    letters = "".join(secrets.choice(_LETTERS) for _ in range(5))
-    return time.strftime(f"%Y%m%d-%H%M-{letters}", time.localtime(created_s))
-
-
-def valid_run_id(text: str) -> bool:
-    """Whether a text has the form of a run id; `20261123-0412` and `20261123-0412-2` are those of older stores."""
-    return _RUN_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -84,25 +64,6 @@ class RunSpec:
     include_hidden: StrictBool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassSpec(Rule):
-    """How one pass assigns, which is a rule, and places.
-
-    Attributes:
-        references: The reference folder or JSON file: an absolute path, or one below a named root.
-        characters: Names with at least one reference picture, sorted.
-        mode: How files are placed.
-        remark: Where the threshold comes from, when it was calibrated.
-    """
-
-    __pydantic_config__ = KNOWN_ALONE
-
-    references: Place
-    characters: list[Name]
-    mode: Mode
-    remark: Text = ""
-
-
 @dataclass(frozen=True)
 class _Broker:
     """Where a private broker is."""
@@ -119,122 +80,6 @@ class _Output:
     __pydantic_config__ = KNOWN_ALONE
 
     id: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{0,64}$")]
-
-
-@dataclass(frozen=True)
-class _Far:
-    """A character to which no picture came near."""
-
-    name: Text
-    nearest: Distance
-
-
-@dataclass(frozen=True)
-class _Outcomes:
-    """How many files ended in which way."""
-
-    __pydantic_config__ = KNOWN_ALONE
-
-    assigned: Count
-    unknown: Count
-    review: Count
-    duplicate: Count
-    unreadable: Count
-    unsupported: Count
-
-
-@dataclass(frozen=True)
-class _Read:
-    """What the workers read, as `store.counts.Counts`."""
-
-    __pydantic_config__ = KNOWN_ALONE
-
-    images: Count = 0
-    embedded: Count = 0
-    unreadable: Count = 0
-    unsupported: Count = 0
-
-
-@dataclass(frozen=True)
-class _Summary:
-    """The outcome of a pass, as far as this version knows it; other fields may stand beside these."""
-
-    files: Count
-    outcomes: _Outcomes
-    failed: list[Text]
-    bad_references: list[Text]
-    placed: dict[str, Count]
-    copied_instead: Count
-    already: Count
-    left_alone: Count
-    problems: list[Text]
-    problem_count: Count
-    report: Text
-    characters: dict[Text, Count] = field(default_factory=dict)
-    read: _Read = field(default_factory=_Read)
-    unsupported_kinds: dict[Text, Count] = field(default_factory=dict)
-    far_characters: list[_Far] = field(default_factory=list)
-    far_character_count: Count = 0
-    threshold: Distance = 0
-
-
-class Pass:
-    """One assignment of a run: references and a rule, and what came of it.
-
-    Attributes:
-        number: 1 for the first pass of a run.
-        references: The part that lists the reference pictures.
-    """
-
-    def __init__(self, store_runs: Path, run_id: str, number: int, roots: Roots = ANYWHERE) -> None:
-        self.number = number
-        self.references = Part(store_runs, f"{run_id}/passes/{number}/references", roots)
-        self._roots = roots
-        self._folder = store_runs / run_id / "passes" / str(number)
-
-    @property
-    def spec(self) -> PassSpec:
-        """How this pass assigns and places."""
-        return read_model(self._folder / "pass.json", PassSpec)
-
-    @property
-    def reference_source(self) -> str:
-        """The reference folder or JSON file, on this machine.
-
-        Raises:
-            UnknownRoot, OutsideRoots: As `Roots.here`.
-        """
-        return self._roots.here(self.spec.references)
-
-    def begin(self, spec: PassSpec) -> None:
-        """Write the specification; from now on this is the run's current pass."""
-        stored = replace(spec, references=self._roots.stored(spec.references))
-        write_json(self._folder / "pass.json", asdict(stored))
-
-    def assignments_path(self, chunk: int) -> Path:
-        """Where the assignments of a chunk stand."""
-        return self._folder / "assignments" / f"{chunk:06d}.parquet"
-
-    def decided_path(self, chunk: int) -> Path:
-        """Where stands what becomes of a chunk's files before any is placed, when reducers share the work."""
-        return self._folder / "decided" / f"{chunk:06d}.parquet"
-
-    @property
-    def summary(self) -> dict[str, Any] | None:
-        """The outcome, or None while the pass is not reduced."""
-        path = self._folder / "summary.json"
-        value = read_json_if_there(path)
-        if value is not None:
-            checked(value, _Summary, path)
-        return value
-
-    def finish(self, summary: dict[str, Any]) -> None:
-        """Write the outcome: the pass is done."""
-        write_json(self._folder / "summary.json", summary)
-
-    def reopen(self) -> None:
-        """Forget that the pass was done, so that it is reduced again."""
-        (self._folder / "summary.json").unlink(missing_ok=True)
 
 
 class Run:

@@ -24,7 +24,8 @@ from store.location import ObjectPath, default_store, local_logs, location
 from store.object_cache import Kept
 from store.part import Part
 from store.roots import ANYWHERE, Roots
-from store.run import Run, RunSpec, new_run_id, valid_run_id
+from store.run import Run, RunSpec
+from store.run_id import new_run_id, valid_run_id
 
 __all__ = ["Store"]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from store.run import valid_run_id
+from store.run_id import valid_run_id
 from tasks.errors import BadMessage
 from tasks.queue_names import QueueName
 

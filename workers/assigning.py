@@ -25,7 +25,8 @@ from store.files import remove_folder
 from store.listing import Kind
 from store.outcomes import ChunkOutcomes, Outcomes
 from store.rule import Rule
-from store.run import Pass, Run
+from store.run import Run
+from store.run_pass import Pass
 from store.shard import DIGEST_BYTES, digest_rows
 from store.store import Store
 from workers.errors import NotReady

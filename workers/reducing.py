@@ -29,7 +29,8 @@ from store.journal import Journal
 from store.mode import Mode
 from store.outcomes import ChunkOutcomes
 from store.readable_names import readable_path
-from store.run import Pass, PassSpec, Run
+from store.run import Run
+from store.run_pass import Pass, PassSpec
 from store.store import Store
 from workers.assigning import Assigner
 from workers.duplicates import Duplicates

@@ -16,7 +16,8 @@ from producer.cli import main
 from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec
-from store.run import PassSpec, RunSpec
+from store.run import RunSpec
+from store.run_pass import PassSpec
 from store.store import Store
 
 

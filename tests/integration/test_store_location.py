@@ -14,7 +14,8 @@ from store.location import ObjectPath, location
 from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec, ScanTotals
-from store.run import PassSpec, RunSpec
+from store.run import RunSpec
+from store.run_pass import PassSpec
 from store.shard import Counts, Read, read_shard
 from store.store import Store
 from tests.objects import ObjectServer

@@ -12,7 +12,8 @@ from store.file_operation import Image
 from store.journal import Journal
 from store.match import Match
 from store.mode import Mode
-from store.run import PassSpec, Run, RunSpec
+from store.run import Run, RunSpec
+from store.run_pass import PassSpec
 from store.store import Store
 from tests.unit.trees import put, sha
 from workers.output import recover

@@ -17,7 +17,8 @@ from store.listing import Kind, Listed
 from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec
-from store.run import PassSpec, Run, RunSpec
+from store.run import Run, RunSpec
+from store.run_pass import PassSpec
 from store.shard import Read, write_shard
 from store.store import Store
 from tests.unit.parts import DIMENSION, KEY

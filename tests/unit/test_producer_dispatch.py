@@ -14,7 +14,8 @@ from store.journal import Journal
 from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec, ScanTotals
-from store.run import PassSpec, Run
+from store.run import Run
+from store.run_pass import PassSpec
 from store.store import Store
 from tests.unit.parts import KEY
 from tests.unit.sites import Site

@@ -21,7 +21,7 @@ from producer.request import RuleOptions, SortRequest, check_folders, need_writa
 from store.listing import Listed
 from store.match import Match
 from store.mode import Mode
-from store.run import PassSpec
+from store.run_pass import PassSpec
 
 REFERENCES = References("/refs", b"/refs", [Listed(b"Beniko/x", 1, 1, label="Beniko"), Listed(b"A/x", 1, 1, label="A")])
 

@@ -16,7 +16,9 @@ from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
 from store.files import SCHEMA, new_file, new_files, read_json, sync_folders, write_json
 from store.match import Match
 from store.mode import Mode
-from store.run import PassSpec, Run, RunSpec, valid_run_id
+from store.run import Run, RunSpec
+from store.run_id import valid_run_id
+from store.run_pass import PassSpec
 from store.store import Store
 from tests.unit.parts import SUMMARY
 from tests.unit.trees import put, unfinished

@@ -18,7 +18,8 @@ from store.match import Match
 from store.mode import Mode
 from store.outcomes import Outcomes
 from store.part import PartSpec, ScanTotals
-from store.run import PassSpec, Run, RunSpec
+from store.run import Run, RunSpec
+from store.run_pass import PassSpec
 from store.shard import Read
 from store.store import Store
 from tests.objects import ObjectServer

@@ -17,7 +17,8 @@ from store.match import Match
 from store.mode import Mode
 from store.outcomes import Outcomes
 from store.part import ScanTotals
-from store.run import PassSpec, RunSpec
+from store.run import RunSpec
+from store.run_pass import PassSpec
 from store.shard import Read
 from store.store import Store
 from tests.unit.parts import KEY, PATHS, add_shard, make_part, vector

@@ -1,0 +1,95 @@
+"""A pass: one assignment of a run, with its references, its rule and its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from store.fields import KNOWN_ALONE, Name, Place, Text, checked, read_model
+from store.files import read_json_if_there, write_json
+from store.mode import Mode
+from store.part import Part
+from store.pass_summary import PassSummary
+from store.roots import ANYWHERE, Roots
+from store.rule import Rule
+
+__all__ = ["Pass", "PassSpec"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassSpec(Rule):
+    """How one pass assigns, which is a rule, and places.
+
+    Attributes:
+        references: The reference folder or JSON file: an absolute path, or one below a named root.
+        characters: Names with at least one reference picture, sorted.
+        mode: How files are placed.
+        remark: Where the threshold comes from, when it was calibrated.
+    """
+
+    __pydantic_config__ = KNOWN_ALONE
+
+    references: Place
+    characters: list[Name]
+    mode: Mode
+    remark: Text = ""
+
+
+class Pass:
+    """One assignment of a run: references and a rule, and what came of it.
+
+    Attributes:
+        number: 1 for the first pass of a run.
+        references: The part that lists the reference pictures.
+    """
+
+    def __init__(self, store_runs: Path, run_id: str, number: int, roots: Roots = ANYWHERE) -> None:
+        self.number = number
+        self.references = Part(store_runs, f"{run_id}/passes/{number}/references", roots)
+        self._roots = roots
+        self._folder = store_runs / run_id / "passes" / str(number)
+
+    @property
+    def spec(self) -> PassSpec:
+        """How this pass assigns and places."""
+        return read_model(self._folder / "pass.json", PassSpec)
+
+    @property
+    def reference_source(self) -> str:
+        """The reference folder or JSON file, on this machine.
+
+        Raises:
+            UnknownRoot, OutsideRoots: As `Roots.here`.
+        """
+        return self._roots.here(self.spec.references)
+
+    def begin(self, spec: PassSpec) -> None:
+        """Write the specification; from now on this is the run's current pass."""
+        stored = replace(spec, references=self._roots.stored(spec.references))
+        write_json(self._folder / "pass.json", asdict(stored))
+
+    def assignments_path(self, chunk: int) -> Path:
+        """Where the assignments of a chunk stand."""
+        return self._folder / "assignments" / f"{chunk:06d}.parquet"
+
+    def decided_path(self, chunk: int) -> Path:
+        """Where stands what becomes of a chunk's files before any is placed, when reducers share the work."""
+        return self._folder / "decided" / f"{chunk:06d}.parquet"
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """The outcome, or None while the pass is not reduced."""
+        path = self._folder / "summary.json"
+        value = read_json_if_there(path)
+        if value is not None:
+            checked(value, PassSummary, path)
+        return value
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Write the outcome: the pass is done."""
+        write_json(self._folder / "summary.json", summary)
+
+    def reopen(self) -> None:
+        """Forget that the pass was done, so that it is reduced again."""
+        (self._folder / "summary.json").unlink(missing_ok=True)
