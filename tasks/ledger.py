@@ -26,8 +26,9 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from store.counts import Counts
+from tasks import ledger_scripts as scripts
 from tasks.messages import MESSAGES, AssignMessage, EmbedMessage, Message, ReduceMessage, RunMessage
-from tasks.worker_counters import ADD_WORK, INDEX, Work, work_key
+from tasks.worker_counters import INDEX, Work, work_key
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -65,199 +66,6 @@ class Verdict(IntEnum):
     GIVEN_UP = 0
     ALONE = 1
     OTHERS = 2
-
-
-# The time is the broker's: clocks of machines differ. Scripts about one message share their keys and first arguments.
-_RECORD = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local records, totals, recent, missing, failed, parts, sent, flying, took = unpack(KEYS)
-local name, keep_s = ARGV[1], ARGV[2]
-local member = records .. '|' .. name
-local text = redis.call('HGET', records, name)
-local record = text and cjson.decode(text)
-local function write(state)
-  record.state, record.since = state, now
-  redis.call('HSET', records, name, cjson.encode(record))
-  for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], keep_s) end
-end
-local function land()
-  redis.call('SREM', sent, member)
-  redis.call('ZREM', flying, member)
-end
-"""
-
-_QUEUED = (
-    _RECORD
-    + """
-if record and record.state == 'done' then return end
-record = record or {attempts = 1, failed_at = {}}
-record.deliveries, record.task, record.message = 0, ARGV[3], ARGV[4]
-redis.call('SADD', sent, member)
-write('queued')
-"""
-)
-
-_TAKE = (
-    _RECORD
-    + """
-redis.call('SREM', sent, member)
-if not record then return 0 end
-if record.state == 'done' then return -1 end
-record.deliveries, record.worker = record.deliveries + 1, ARGV[3]
-if ARGV[4] == '1' then redis.call('ZADD', flying, now, member) else redis.call('ZREM', flying, member) end
-redis.call('SREM', failed, name)
-write('running')
-return record.deliveries
-"""
-)
-
-_DONE = (
-    _RECORD
-    + ADD_WORK
-    + """
-land()
-local barrier = ARGV[4] == 'expected' and missing or parts
-local fresh = redis.call('SISMEMBER', barrier, name) == 1
-if fresh or record and record.state ~= 'done' then
-  if ARGV[4] == 'expected' and record and record.state == 'running' then
-    redis.call('LPUSH', took, now - record.since)
-    redis.call('LTRIM', took, 0, 31)
-  end
-  redis.call('SREM', barrier, name)
-  redis.call('SREM', failed, name)
-  if ARGV[4] == 'expected' then
-    for i, field in ipairs({'images', 'embedded', 'unreadable', 'unsupported'}) do
-      redis.call('HINCRBY', totals, field, ARGV[4 + i])
-    end
-    redis.call('LPUSH', recent, now .. ' ' .. redis.call('HGET', totals, 'images'))
-    redis.call('LTRIM', recent, 0, 63)
-  end
-  if ARGV[9] then add_work(10, 9) end
-  record = {worker = ARGV[3]}
-  write('done')
-end
-if not record or redis.call('HEXISTS', totals, ARGV[4]) == 0 or redis.call('SCARD', barrier) > 0 then return 0 end
--- A reduction that was asked for too early says nothing. A chunk that is reported again makes up for a lost message.
-if fresh then
-  redis.call('SREM', failed, 'reduce')
-  return 1
-end
-local reduce = redis.call('HGET', records, 'reduce')
-local state = reduce and cjson.decode(reduce).state or 'queued'
-return (state == 'queued' or state == 'shared' and ARGV[4] == 'parts') and 1 or 0
-"""
-)
-
-_FAILED = (
-    _RECORD
-    + """
-land()
-if not record or record.state == 'done' then return 0 end
-local worker, policy, limit, untried = ARGV[3], ARGV[5], tonumber(ARGV[6]), 0
-for i = 7, #ARGV do if not record.failed_at[ARGV[i]] then untried = untried + 1 end end
--- While others live that have not failed, only a worker's first failure counts: a machine without its mount is free
--- again first, and would use up the attempts of all.
-local counts = (not record.failed_at[worker] or untried == 0) and 1 or 0
-local over = counts == 1 and record.attempts >= limit
-record.reason, record.deliveries = ARGV[4], 0
-if over or policy == 'final' then redis.call('SADD', failed, name) end
-if policy == 'final' or over and policy == 'try' then write('failed') return 0 end
-record.attempts = record.attempts + counts
-record.failed_at[worker] = 1
-redis.call('SADD', sent, member)
-write('queued')
-return untried > 0 and 2 or 1
-"""
-)
-
-_DROP = _RECORD + "land() redis.call('HDEL', records, name)"
-
-_SHARE = (
-    _RECORD
-    + """
-if redis.call('HSETNX', totals, 'parts', #ARGV - 2) == 0 then return 0 end
-for i = 3, #ARGV do redis.call('SADD', parts, ARGV[i]) end
-record = record or {attempts = 1, failed_at = {}}
-record.deliveries = 0
-write('shared')
-return 1
-"""
-)
-
-_REDUCING = (
-    _RECORD
-    + """
-redis.call('HSET', totals, 'reduced', ARGV[3], 'to_reduce', ARGV[4])
-if tonumber(ARGV[3]) > tonumber(redis.call('HGET', totals, 'furthest') or 0) then
-  redis.call('HSET', totals, 'furthest', ARGV[3])
-  if record and record.state == 'running' then record.deliveries = 0 write('running') end
-end
-redis.call('EXPIRE', totals, keep_s)
-"""
-)
-
-_EXPECT = """
-local records, totals, _, missing = unpack(KEYS)
-redis.call('HSET', totals, 'expected', #ARGV - 1)
-for i = 2, #ARGV do
-  local text = redis.call('HGET', records, ARGV[i])
-  if not text or cjson.decode(text).state ~= 'done' then redis.call('SADD', missing, ARGV[i]) end
-end
-for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
-return redis.call('SCARD', missing) == 0 and 1 or 0
-"""
-
-_READ = """
-local records, totals, recent, missing, failed, parts = unpack(KEYS)
-if redis.call('EXISTS', records, totals) == 0 then return false end
-local expected, errors, hopeless = redis.call('HEXISTS', totals, 'expected') == 1, {}, 0
-for _, name in ipairs(redis.call('SMEMBERS', failed)) do
-  local waited_for = redis.call('SISMEMBER', missing, name)
-  if not expected or waited_for == 1 or name == 'reduce' and redis.call('SCARD', missing) == 0 then
-    errors[#errors + 1] = name
-    errors[#errors + 1] = cjson.decode(redis.call('HGET', records, name)).reason
-    hopeless = hopeless + waited_for
-  end
-end
-return {
-  redis.call('HGETALL', totals), redis.call('LRANGE', recent, 0, 0), redis.call('LRANGE', recent, -1, -1),
-  redis.call('SCARD', missing), hopeless, redis.call('SCARD', parts), errors,
-}
-"""
-
-_OVERDUE = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local sent, flying, took, queue = unpack(KEYS)
-if redis.call('LLEN', queue) > 0 then return {} end
-for _, member in ipairs(redis.call('SPOP', sent, ARGV[5])) do redis.call('ZADD', flying, 'NX', now, member) end
-local times = redis.call('LRANGE', took, 0, -1)
-for i = 1, #times do times[i] = tonumber(times[i]) end
-table.sort(times)
-local limit = tonumber(ARGV[2])
-if #times > 0 then limit = math.max(tonumber(ARGV[3]), ARGV[4] * times[math.ceil(#times / 2)]) end
-local found = {}
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', flying, '-inf', now - limit, 'LIMIT', 0, ARGV[5])) do
-  -- Whoever reaches the broker can write members and records of other forms; they are left aside.
-  local records, name = string.match(member, '^(.-)|(.*)$')
-  local text = records and redis.pcall('HGET', records, name)
-  local sound, record = pcall(cjson.decode, text)
-  record = sound and type(record) == 'table' and record or nil
-  local resent = record and (record.resent or 0)
-  if record and (record.state == 'queued' or record.state == 'running') and resent < tonumber(ARGV[1]) then
-    -- Whoever holds it is slow rather than dead, as far as anybody can know: that counts against no picture.
-    record.resent, record.deliveries = resent + 1, 0
-    redis.call('HSET', records, name, cjson.encode(record))
-    redis.call('ZADD', flying, now, member)
-    found[#found + 1] = {record.task, record.message}
-  else
-    redis.call('ZREM', flying, member)
-  end
-end
-redis.call('EXPIRE', flying, ARGV[6])
-return found
-"""
 
 
 @dataclass(frozen=True)
@@ -309,8 +117,8 @@ class Ledger:
         """
         self._redis: Any = redis
         self._keep_s = keep_s
-        scripts = (_QUEUED, _TAKE, _DONE, _FAILED, _DROP, _SHARE, _REDUCING, _EXPECT, _READ, _OVERDUE)
-        self._scripts = {text: self._redis.register_script(text) for text in scripts}
+        texts = (getattr(scripts, name) for name in scripts.__all__)
+        self._scripts = {text: self._redis.register_script(text) for text in texts}
 
     def begin(self, run: str, number: int, known: Counts | None = None) -> None:
         """Begin a new ledger for a pass, which starts from what the shards say."""
@@ -320,11 +128,11 @@ class Ledger:
 
     def expect(self, run: str, number: int, names: Iterable[str]) -> bool:
         """Say which chunks a pass waits for, once all are sent; tell whether all of them are done already."""
-        return bool(self._scripts[_EXPECT](keys=_pass_keys(run, number), args=[self._keep_s, *names]))
+        return bool(self._scripts[scripts.EXPECT](keys=_pass_keys(run, number), args=[self._keep_s, *names]))
 
     def queued(self, message: RunMessage) -> None:
         """A message is about to be put on its queue."""
-        self._about(message, _QUEUED, message.task, message.model_dump_json())
+        self._about(message, scripts.QUEUED, message.task, message.model_dump_json())
 
     def take(self, message: RunMessage, worker: str) -> int:
         """Count a delivery of a message, which a worker begins with; only chunks can become stragglers.
@@ -332,7 +140,7 @@ class Ledger:
         Returns:
             How often it was delivered and not answered, this time included; or `UNKNOWN`, or `DONE_BEFORE`.
         """
-        return int(self._about(message, _TAKE, worker, int(isinstance(message, EmbedMessage))))
+        return int(self._about(message, scripts.TAKE, worker, int(isinstance(message, EmbedMessage))))
 
     def done(self, message: RunMessage, work: Work, counts: Counts = Counts()) -> bool:  # noqa: B008  # frozen
         """Note that a message is done, and count the work it was, the first time only.
@@ -343,7 +151,7 @@ class Ledger:
         numbers = [counts.images, counts.embedded, counts.unreadable, counts.unsupported]
         barrier = {EmbedMessage: "expected", AssignMessage: "parts"}.get(type(message), "none")
         more = [work_key(work.worker), INDEX]
-        return bool(self._about(message, _DONE, work.worker, barrier, *numbers, *work.args, keys=more))
+        return bool(self._about(message, scripts.DONE, work.worker, barrier, *numbers, *work.args, keys=more))
 
     def failed(
         self, message: RunMessage, worker: str, reason: str, others: Collection[str] = (), policy: str = "final"
@@ -360,15 +168,15 @@ class Ledger:
         Returns:
             Whether it is to be sent again, and whether there are others that have not failed at it.
         """
-        return Verdict(self._about(message, _FAILED, worker, reason, policy, ATTEMPTS, *others))
+        return Verdict(self._about(message, scripts.FAILED, worker, reason, policy, ATTEMPTS, *others))
 
     def drop(self, message: RunMessage) -> None:
         """Forget a message that nobody wants."""
-        self._about(message, _DROP)
+        self._about(message, scripts.DROP)
 
     def share(self, message: ReduceMessage, parts: Collection[AssignMessage]) -> bool:
         """Say in which parts a pass is assigned; tell whether nobody has said so before."""
-        return bool(self._about(message, _SHARE, *(part.what for part in parts)))
+        return bool(self._about(message, scripts.SHARE, *(part.what for part in parts)))
 
     def scanned(self, run: str, number: int, files: int, to_read: int) -> None:
         """Note how far the scan is."""
@@ -378,12 +186,12 @@ class Ledger:
 
     def reducing(self, message: ReduceMessage, done: int, total: int) -> None:
         """Note how far the reduction is. Further than ever before counts as an answer to its deliveries."""
-        self._about(message, _REDUCING, done, total)
+        self._about(message, scripts.REDUCING, done, total)
 
     def overdue(self, queue: str) -> list[Message]:
         """The stragglers of a queue, each told to one caller only, to be sent again; none while others wait."""
         args = [RESENDS, UNKNOWN_S, SHORTEST_S, LONGER, _AT_ONCE, self._keep_s]
-        found = self._scripts[_OVERDUE](keys=[*_queue_keys(queue), queue], args=args)
+        found = self._scripts[scripts.STRAGGLERS](keys=[*_queue_keys(queue), queue], args=args)
         messages: list[Message] = []
         for task, message in found:
             with contextlib.suppress(KeyError, ValueError):  # whoever reaches the broker can write others
@@ -396,7 +204,7 @@ class Ledger:
 
     def read(self, run: str, number: int) -> PassProgress | None:
         """How far a pass is, or None where Redis knows nothing of it."""
-        found = self._scripts[_READ](keys=_pass_keys(run, number))
+        found = self._scripts[scripts.PROGRESS](keys=_pass_keys(run, number))
         if found is None:
             return None
         raw, newest, oldest, missing, hopeless, missing_parts, failures = found

@@ -19,13 +19,6 @@ NAME = "unawaited"
 
 
 @pytest.fixture
-def redis(settings: Settings) -> Iterator[Redis]:
-    """Another connection, to look with."""
-    with connect(settings.broker_url) as redis:
-        yield redis
-
-
-@pytest.fixture
 def sender(settings: Settings) -> Iterator[FireAndForget]:
     """What is tried; its connection has a name."""
     one = FireAndForget(connect(settings.broker_url).connection_pool)

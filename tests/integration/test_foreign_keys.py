@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from redis import Redis
 
@@ -12,7 +10,6 @@ from tasks import ledger as ledgers
 from tasks.ledger import Ledger
 from tasks.messages import EmbedMessage
 from tasks.metrics import metrics_text
-from tasks.redis_client import connect
 from tasks.settings import Settings
 from tasks.worker_counters import Work, work_key
 from tasks.worker_registry import LiveWorker, live_workers
@@ -20,13 +17,6 @@ from tasks.worker_registry import LiveWorker, live_workers
 RUN = "20261123-0412"
 CHUNK = EmbedMessage(run=RUN, number=1, part="archive", chunk=0)
 NO_NUMBERS = (b"", b"x", b"-1", b"nan", b"\xff", b"9" * 5000, b"1.5")
-
-
-@pytest.fixture
-def redis(settings: Settings) -> Iterator[Redis]:
-    """A connection to an empty broker."""
-    with connect(settings.broker_url) as redis:
-        yield redis
 
 
 def test_workers_that_are_none(redis: Redis, settings: Settings) -> None:

