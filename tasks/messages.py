@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -39,8 +40,8 @@ _Number = Annotated[int, Field(ge=1, lt=1_000_000)]
 _Chunk = Annotated[int, Field(ge=0, lt=1_000_000_000)]
 
 
-class Message(BaseModel):
-    """What all have in common.
+class Message(BaseModel, ABC):
+    """What all messages have in common.
 
     Attributes:
         task: The task that it starts.
@@ -55,9 +56,9 @@ class Message(BaseModel):
     version: Literal[1] = 1
 
     @property
+    @abstractmethod
     def shown(self) -> str:
         """What Flower shows of it."""
-        raise NotImplementedError
 
 
 class RunMessage(Message):
@@ -72,9 +73,9 @@ class RunMessage(Message):
     number: _Number
 
     @property
+    @abstractmethod
     def what(self) -> str:
-        """What of the pass it is about, for a person to read, and by which its deliveries are counted."""
-        raise NotImplementedError
+        """What it asks for, for a person to read. The ledger counts deliveries by this name."""
 
 
 class EmbedMessage(RunMessage):
