@@ -2,73 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from producer import options as o
 from store.mode import Mode
 
+if TYPE_CHECKING:
+    from producer.request import SortRequest
+    from producer.session import Session
+
 __all__ = ["demo", "enqueue", "run"]
 
 
-def run(
-    archive: o.Archive,
-    references: o.References,
-    output: o.Output,
-    mode: o.Mode = Mode.HARDLINK,
-    threshold: o.Threshold = None,
-    match: o.Match = None,
-    margin: o.Margin = None,
-    band: o.Band = None,
-    multiple: o.Multiple = None,
-    weights: o.Weights = None,
-    exclude: o.Exclude = None,
-    include_hidden: o.IncludeHidden = False,
-    store: o.StorePath = None,
-    processes: o.Processes = 0,
-    json: o.Json = False,
-) -> None:
-    """Sort an archive on this machine, with a private queue and workers that are stopped at the end."""
-    from producer.exclusion import Exclusion
-    from producer.request import RuleOptions, SortRequest, need_writable
-    from producer.run_locally import sort_locally
-    from producer.session import Session
+@dataclass(frozen=True)
+class SortOptions:
+    """The options that `producer run` and `producer enqueue` share."""
 
-    session = Session(store)
-    rule = RuleOptions(threshold, match, margin, band, multiple)
-    request = SortRequest.check(
-        archive,
-        references,
-        output,
-        weights=weights,
-        mode=mode,
-        rule=rule,
-        roots=session.roots,
-        exclusion=Exclusion(exclude or (), include_hidden),
-    )
+    archive: o.Archive
+    references: o.References
+    output: o.Output
+    mode: o.Mode = Mode.HARDLINK
+    threshold: o.Threshold = None
+    match: o.Match = None
+    margin: o.Margin = None
+    band: o.Band = None
+    multiple: o.Multiple = None
+    weights: o.Weights = None
+    exclude: o.Exclude = None
+    include_hidden: o.IncludeHidden = False
+    store: o.StorePath = None
+
+    def check(self) -> tuple[Session, SortRequest]:
+        """Check the options, and print remarks on the references.
+
+        Raises:
+            BadRequest, WeightsError: As `SortRequest.check`.
+        """
+        from producer.exclusion import Exclusion
+        from producer.request import RuleOptions, SortRequest
+        from producer.session import Session
+
+        session = Session(self.store)
+        request = SortRequest.check(
+            self.archive,
+            self.references,
+            self.output,
+            weights=self.weights,
+            mode=self.mode,
+            rule=RuleOptions(self.threshold, self.match, self.margin, self.band, self.multiple),
+            roots=session.roots,
+            exclusion=Exclusion(self.exclude or (), self.include_hidden),
+        )
+        for line in request.references.remarks:
+            session.say(line)
+        return session, request
+
+
+def _with_sort_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace the first parameter of a command, a `SortOptions`, by its fields: Typer makes an option of each."""
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    shared = inspect.signature(SortOptions, eval_str=True).parameters
+
+    def with_options(**given: Any) -> None:
+        command(SortOptions(**{name: given.pop(name) for name in shared}), **given)
+
+    with_options.__doc__ = command.__doc__
+    with_options.__dict__["__signature__"] = inspect.Signature([*shared.values(), *own])
+    return with_options
+
+
+@_with_sort_options
+def run(options: SortOptions, processes: o.Processes = 0, json: o.Json = False) -> None:
+    """Sort an archive on this machine, with a private queue and workers that are stopped at the end."""
+    from producer.request import need_writable
+    from producer.run_locally import sort_locally
+
+    session, request = options.check()
     need_writable(request.output)
-    for line in request.references.remarks:
-        session.say(line)
     session.finish(sort_locally(session, request, processes), json)
 
 
+@_with_sort_options
 def enqueue(
-    archive: o.Archive,
-    references: o.References,
-    output: o.Output,
-    mode: o.Mode = Mode.HARDLINK,
-    threshold: o.Threshold = None,
-    match: o.Match = None,
-    margin: o.Margin = None,
-    band: o.Band = None,
-    multiple: o.Multiple = None,
-    weights: o.Weights = None,
-    exclude: o.Exclude = None,
-    include_hidden: o.IncludeHidden = False,
-    store: o.StorePath = None,
+    options: SortOptions,
     worker_check: Annotated[
         bool, typer.Option("--worker-check/--no-worker-check", help="Refuse if no worker is listening.")
     ] = True,
@@ -76,28 +98,13 @@ def enqueue(
 ) -> None:
     """Scan an archive, send its chunks to the workers, and print the run id."""
     from producer.dispatch import Dispatcher, create_run
-    from producer.exclusion import Exclusion, PassedOver
+    from producer.exclusion import PassedOver
     from producer.printing import passed_line, print_json
     from producer.progress_view import ProgressView
-    from producer.request import RuleOptions, SortRequest
-    from producer.session import Session
     from tasks.errors import NoWorker
     from tasks.queue_names import QueueName
 
-    session = Session(store)
-    rule = RuleOptions(threshold, match, margin, band, multiple)
-    request = SortRequest.check(
-        archive,
-        references,
-        output,
-        weights=weights,
-        mode=mode,
-        rule=rule,
-        roots=session.roots,
-        exclusion=Exclusion(exclude or (), include_hidden),
-    )
-    for line in request.references.remarks:
-        session.say(line)
+    session, request = options.check()
     queue = session.checked_queue()
     if worker_check:
         try:
