@@ -172,16 +172,15 @@ def _placing_lines(summary: dict[str, object], status: RunStatus) -> Iterable[st
 
 
 def _far_lines(summary: dict[str, Any]) -> Iterable[str]:
-    """A few of the characters without a close picture, and a possible cause."""
+    """A few of the characters that no picture resembles, and a possible cause."""
     shown = summary.get("far_characters", [])[:_FAR_SHOWN]
     for one in shown:
-        yield (
-            f"no picture is close to {one['name']!r} (nearest {one['nearest']:.2f},"
-            f" threshold {summary['threshold']:.2f})"
-        )
+        nearest = one["nearest"]
+        distances = "" if nearest is None else f" (nearest {nearest:.2f}, threshold {summary['threshold']:.2f})"
+        yield f"no picture resembles {one['name']!r}{distances}"
     more = summary.get("far_character_count", 0) - len(shown)
     if more > 0:
-        yield f"… nor to {more:,} other {'characters' if more > 1 else 'character'}"
+        yield f"… nor {more:,} other {'characters' if more > 1 else 'character'}"
     if shown:
         yield (
             "if they are in the archive, check their reference pictures: a picture of two characters, or of a small"

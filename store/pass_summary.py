@@ -13,10 +13,10 @@ __all__ = ["PassSummary"]
 
 @dataclass(frozen=True)
 class _Far:
-    """A character to which no picture came near."""
+    """A character that no picture resembles, and the minimum distance of an unnamed picture to it if there is one."""
 
     name: Text
-    nearest: Distance
+    nearest: Distance | None
 
 
 @dataclass(frozen=True)

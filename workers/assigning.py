@@ -37,15 +37,15 @@ __all__ = ["Assigner", "FarCharacter", "assign_part"]
 
 @dataclass(frozen=True)
 class FarCharacter:
-    """A character that resembles no picture: perhaps its references show two, or a small figure in a scene.
+    """A character that no picture resembles: its references may show two characters, or a small figure in a scene.
 
     Attributes:
         name: Its name.
-        nearest: The least distance of a picture to it.
+        nearest: The minimum distance of an unnamed picture to it; None where every picture has another name.
     """
 
     name: str
-    nearest: float
+    nearest: float | None
 
 
 class Assigner:
@@ -87,17 +87,18 @@ class Assigner:
         return found, rows
 
     def far_characters(self) -> list[FarCharacter]:
-        """The characters to which no picture of the chunks so far came near enough, the farthest first.
+        """The characters that no picture of the chunks so far resembles, the farthest first; none without a picture.
 
-        A picture that is a reference itself, byte for byte, does not count: nothing is nearer than oneself.
+        A picture with the bytes of a reference does not count.
         """
-        limit = self._rule.threshold + self._rule.band
-        far = [
-            FarCharacter(name, float(nearest))
-            for name, negative, nearest in zip(self.gallery.names, self.gallery.negative, self._closest, strict=True)
-            if not negative and limit + TIE < nearest < np.inf
+        if not np.isfinite(self._closest).any():
+            return []
+        limit = self._rule.threshold + self._rule.band + TIE
+        distances = zip(self._closest.tolist(), self.gallery.names, self.gallery.negative, strict=True)
+        far = [(-nearest, name) for nearest, name, negative in distances if not negative and nearest > limit]
+        return [
+            FarCharacter(name, round(-nearest, 4) if np.isfinite(nearest) else None) for nearest, name in sorted(far)
         ]
-        return sorted(far, key=lambda one: (-one.nearest, one.name))
 
     def _decided(self, chunk: int) -> tuple[ChunkOutcomes, Assignments, NDArray[np.float32]]:
         """The files of a chunk, what becomes of each, and how near a picture comes to each character."""

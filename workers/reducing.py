@@ -281,7 +281,7 @@ class _Reducer:
             "unsupported_kinds": dict(totals.kinds.most_common()),
             "failed": totals.failed,
             "bad_references": self._assigner.bad_references,
-            "far_characters": [{"name": one.name, "nearest": round(one.nearest, 4)} for one in far[:SHOWN]],
+            "far_characters": [asdict(one) for one in far[:SHOWN]],
             "far_character_count": len(far),
             "threshold": self._spec.threshold,
             "placed": dict(sorted(tally.done.items())),

@@ -124,11 +124,11 @@ def test_a_failed_run_names_ten_chunks_and_what_to_do(tmp_path: Path, capsys: py
 
 
 @pytest.mark.parametrize(("count", "lines"), [(0, 0), (1, 2), (3, 4), (4, 5), (500, 5)])
-def test_characters_that_nothing_came_near_take_a_few_lines(
+def test_characters_that_no_picture_resembles_take_a_few_lines(
     count: int, lines: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The farthest by name with both distances, the others counted, and once what it may mean."""
-    far = [{"name": f"[bold]{n}", "nearest": 0.41} for n in range(min(count, 10))]
+    """The farthest by name, with both distances if there are any; the others counted; and a possible cause."""
+    far = [{"name": f"[bold]{n}", "nearest": None if n else 0.41} for n in range(min(count, 10))]
     summary = {**SUMMARY, "far_characters": far, "far_character_count": count, "threshold": 0.2644}
     seen = replace(status(RunState.DONE), references="2 characters of 1 series", rule="threshold 0.26")
     print_status(replace(seen, summary={**SUMMARY}), Session(tmp_path).out)
@@ -136,6 +136,7 @@ def test_characters_that_nothing_came_near_take_a_few_lines(
     print_status(replace(seen, summary=summary), Session(tmp_path).out)
     text = capsys.readouterr().out
     assert len(text.splitlines()) - len(before) == lines
-    assert ("no picture is close to '[bold]0' (nearest 0.41, threshold 0.26)" in text) is bool(count)
+    assert ("no picture resembles '[bold]0' (nearest 0.41, threshold 0.26)" in text) is bool(count)
+    assert ("no picture resembles '[bold]1'\n" in text) is (count > 1)
     assert ("matches nobody" in text) is bool(count) and ("497 other characters" in text) is (count == 500)
     assert "2 characters of 1 series; threshold 0.26" in text

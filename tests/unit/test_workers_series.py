@@ -1,4 +1,4 @@
-"""Series of characters, and characters that nothing came near: what a reduction makes of them."""
+"""Series of characters, and characters that no picture resembles: what a reduction makes of them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_link_in_place_of_a_series_is_not_followed(site: Site, level: str, tmp
     assert (site.output / "_unknown").exists()
 
 
-def test_a_character_that_nothing_came_near_is_named(site: Site) -> None:
+def test_a_character_that_no_picture_resembles_is_named(site: Site) -> None:
     """Not one that has a picture, nor a negative; pictures of others do not count, nor does the reference itself."""
     pictures = {"a.png": at(a=0.1), "b.png": at(s=0.45, a=0.8), "reference.png": at(s=0.0)}
     for name in pictures:
@@ -76,10 +76,22 @@ def test_a_character_that_nothing_came_near_is_named(site: Site) -> None:
     assert sorting.reduce(2)["far_characters"] == []
 
 
-def test_where_every_picture_has_a_name_nothing_is_said_of_the_others(site: Site) -> None:
-    """An archive need not show every character, and then nothing is known of the references."""
+def test_a_character_is_named_where_every_picture_has_another_name(site: Site) -> None:
+    """No distance is told: the picture of another character says nothing about it."""
     site.add("a.png")
-    assert Sorting(site, {"a.png": at(a=0.1, s=0.5)}).reduce()["far_characters"] == []
+    sorting = Sorting(site, {"a.png": at(a=0.1, s=0.5)})
+    assert sorting.reduce()["far_characters"] == [{"name": "桜 ひな", "nearest": None}]
+    stored = sorting.run.last_pass.summary
+    assert stored is not None and stored["far_characters"] == [{"name": "桜 ひな", "nearest": None}]
+
+
+@pytest.mark.parametrize("pictures", [{}, {"a.png": None}, {"a.png": at(s=0.0)}])
+def test_no_character_is_named_where_no_picture_counts(site: Site, pictures: dict[str, Any]) -> None:
+    """The archive is empty, or unreadable, or holds the bytes of a reference."""
+    for name in pictures:
+        site.add(name)
+        site.digests[name] = bytes(32)  # that of every reference
+    assert Sorting(site, pictures).reduce()["far_characters"] == []
 
 
 @pytest.mark.parametrize("assigned", [(0,), (0, 1, 2)])
