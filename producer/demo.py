@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.tree import Tree
 
+from model.counted_nouns import counted
 from model.synthesis import Identity, draw
 from producer.printing import print_summary
 from producer.request import RuleOptions, SortRequest
@@ -81,7 +82,8 @@ def draw_demo(folder: Path, console: Console) -> Demo:
             parent.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
             drawing = pool.map(_draw, sheets, chunksize=8)
-            for _ in track(drawing, f"drawing {len(sheets)} pictures", len(sheets), console=console, transient=True):
+            what = f"drawing {counted(len(sheets), 'picture')}"
+            for _ in track(drawing, what, len(sheets), console=console, transient=True):
                 pass
     _draw_oddities(demo.archive)
     return demo
@@ -164,7 +166,7 @@ def print_demo(demo: Demo, status: RunStatus, console: Console) -> None:
     for folder in sorted(path for path in demo.output.iterdir() if not path.name.startswith(".")):
         if folder.is_dir():
             files = sorted(path.name for path in folder.iterdir())
-            branch = tree.add(f"[bold]{escape(folder.name)}[/bold]  {len(files)} pictures")
+            branch = tree.add(f"[bold]{escape(folder.name)}[/bold]  {counted(len(files), 'picture')}")
             for name in files[:_SHOWN_FILES]:
                 branch.add(escape(name))
             if len(files) > _SHOWN_FILES:

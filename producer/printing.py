@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from model.counted_nouns import counted, noun
 from model.printable import json_text
 from producer.exclusion import PassedOver
 from producer.status import SILENT_S, RunState, RunStatus
@@ -61,7 +62,8 @@ def print_status(status: RunStatus, console: Console) -> None:
     table.add_row("run", f"[bold]{status.run}[/bold]  {status.state.value}")
     table.add_row("archive", escape(status.archive))
     table.add_row("output", escape(status.output))
-    table.add_row("scanned", f"{status.scanned:,} files, {status.reused:,} of them unchanged since an earlier run")
+    files = counted(status.scanned, "file")
+    table.add_row("scanned", f"{files}, {status.reused:,} of them unchanged since an earlier run")
     numbers = f"{status.embedded:,} embedded, {status.failed:,} unreadable, {status.unsupported:,} not supported"
     table.add_row("read", f"{numbers}, {status.remaining:,} remaining")
     if status.images_per_s and not status.ended:
@@ -76,7 +78,7 @@ def print_status(status: RunStatus, console: Console) -> None:
     for chunk, reason in list(status.errors.items())[:_SHOWN]:
         table.add_row("[red]failed[/red]", escape(f"{chunk}: {reason}"))
     if len(status.errors) > _SHOWN:
-        table.add_row("", f"… and {len(status.errors) - _SHOWN:,} more chunks (--json lists all)")
+        table.add_row("", f"… and {counted(len(status.errors) - _SHOWN, 'more chunk')} (--json lists all)")
     console.print(table)
     if status.state is RunState.STOPPED:
         console.print(f"the run has stopped; `producer resume {status.run}` continues it", soft_wrap=True)
@@ -114,58 +116,60 @@ def print_summary(status: RunStatus, console: Console) -> None:
 def passed_line(passed: PassedOver) -> str:
     """What the scan skipped, in one line; empty if it skipped nothing."""
     numbers = [(passed.folders, "folder"), (passed.files, "file")]
-    counts = " and ".join(f"{number:,} {noun}{'s' * (number != 1)}" for number, noun in numbers if number)
+    counts = " and ".join(counted(number, one) for number, one in numbers if number)
     written = f", {passed.unfinished:,} still being written" if passed.unfinished else ""
     return f"skipped: {counts} (system, hidden or excluded{written})" if counts else ""
 
 
-def _counts_table(summary: dict[str, object]) -> Table:
+def _counts_table(summary: dict[str, Any]) -> Table:
     table = Table(title=None, box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
     table.add_column()
-    outcomes: dict[str, int] = {**summary["outcomes"]}  # type: ignore[dict-item]
-    kinds: dict[str, int] = summary.get("unsupported_kinds", {})  # type: ignore[assignment]
+    outcomes: dict[str, int] = {**summary["outcomes"]}
+    kinds: dict[str, int] = summary.get("unsupported_kinds", {})
     outcomes["unsupported"] -= sum(kinds.values())
     meanings = {
         "assigned": "assigned to a character",
         "unknown": "unknown: no character is close enough",
         "review": "to review: too close to call between two characters",
-        "duplicate": "duplicates of another file",
+        "duplicate": noun(outcomes["duplicate"], "duplicate of another file", "duplicates of other files"),
         "unreadable": "unreadable",
-        "unsupported": "not a picture" if outcomes["unsupported"] == 1 else "not pictures",
+        "unsupported": noun(outcomes["unsupported"], "not a picture", "not pictures"),
     }
     for name, meaning in meanings.items():
         if outcomes[name] or name in ("assigned", "unknown"):
             table.add_row(f"{outcomes[name]:,}", meaning)
     if kinds:
-        table.add_row(f"{sum(kinds.values()):,}", escape(f"files of unsupported kinds: {_listed(kinds)}"))
-    table.add_row(f"[bold]{summary['files']:,}[/bold]", "[bold]files seen[/bold]")
+        number = sum(kinds.values())
+        table.add_row(f"{number:,}", escape(f"{noun(number, 'file')} of unsupported kinds: {_listed(kinds)}"))
+    files: int = summary["files"]
+    table.add_row(f"[bold]{files:,}[/bold]", f"[bold]{noun(files, 'file')} seen[/bold]")
     return table
 
 
 def _listed(kinds: dict[str, int]) -> str:
     """`2 SVG, 1 camera raw (CR2)`, most frequent first."""
     some = [f"{count:,} {kind}" for kind, count in list(kinds.items())[:_SHOWN]]
-    more = [f"{len(kinds) - _SHOWN} more kinds (--json lists all)"] if len(kinds) > _SHOWN else []
+    more = [f"{counted(len(kinds) - _SHOWN, 'more kind')} (--json lists all)"] if len(kinds) > _SHOWN else []
     return ", ".join(some + more)
 
 
-def _placing_lines(summary: dict[str, object], status: RunStatus) -> Iterable[str]:
-    placed: dict[str, int] = summary["placed"]  # type: ignore[assignment]
+def _placing_lines(summary: dict[str, Any], status: RunStatus) -> Iterable[str]:
+    placed: dict[str, int] = summary["placed"]
     words = {
-        "hardlink": "hard links",
-        "symlink": "symbolic links",
-        "copy": "copies",
-        "move": "moved",
-        "rename": "moved to another folder",
-        "remove": "removed",
+        "hardlink": ("hard link", "hard links"),
+        "symlink": ("symbolic link", "symbolic links"),
+        "copy": ("copy", "copies"),
+        "move": ("moved", "moved"),
+        "rename": ("moved to another folder", "moved to another folder"),
+        "remove": ("removed", "removed"),
     }
-    done = ", ".join(f"{placed[name]:,} {word}" for name, word in words.items() if placed.get(name))
+    done = ", ".join(counted(placed[name], *forms) for name, forms in words.items() if placed.get(name))
     already = f"{summary['already']:,} already in place"
-    reused = f"; reused {status.reused:,} embeddings" if status.reused else ""
+    reused = f"; reused {counted(status.reused, 'embedding')}" if status.reused else ""
     yield f"placed: {done or 'nothing new'}; {already}{reused}"
     if summary["copied_instead"]:
-        copies = f"{summary['copied_instead']:,} are copies"
+        copies = counted(summary["copied_instead"], "is a copy", "are copies")
         yield f"{copies}: hard links cannot cross file systems, reach object storage, or link files of another owner"
     if summary["left_alone"]:
         yield f"{summary['left_alone']:,} left where you put them"
@@ -180,7 +184,7 @@ def _far_lines(summary: dict[str, Any]) -> Iterable[str]:
         yield f"no picture resembles {one['name']!r}{distances}"
     more = summary.get("far_character_count", 0) - len(shown)
     if more > 0:
-        yield f"… nor {more:,} other {'characters' if more > 1 else 'character'}"
+        yield f"… nor {counted(more, 'other character')}"
     if shown:
         yield (
             "if they are in the archive, check their reference pictures: a picture of two characters, or of a small"
@@ -188,13 +192,13 @@ def _far_lines(summary: dict[str, Any]) -> Iterable[str]:
         )
 
 
-def _print_failures(summary: dict[str, object], console: Console) -> None:
+def _print_failures(summary: dict[str, Any], console: Console) -> None:
     """Print up to ten failures of each kind, and where the rest is."""
-    unreadable: int = summary["outcomes"]["unreadable"]  # type: ignore[index]
+    unreadable: int = summary["outcomes"]["unreadable"]
     kinds: list[tuple[str, list[str], int]] = [
-        ("unreadable", summary["failed"], unreadable),  # type: ignore[list-item]
-        ("bad reference", summary["bad_references"], len(summary["bad_references"])),  # type: ignore[list-item, arg-type]
-        ("not placed", summary["problems"], summary["problem_count"]),  # type: ignore[list-item]
+        ("unreadable", summary["failed"], unreadable),
+        ("bad reference", summary["bad_references"], len(summary["bad_references"])),
+        ("not placed", summary["problems"], summary["problem_count"]),
     ]
     for word, lines, count in kinds:
         for line in lines[:_SHOWN]:

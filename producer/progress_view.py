@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
+from model.counted_nouns import counted
 from producer.errors import RunFailed
 from producer.printing import duration
 from producer.status import RunState, RunStatus, StatusReader
@@ -53,7 +54,7 @@ class ProgressView:
 
     def scanned(self, files: int, to_read: int) -> None:
         """Show the progress of the scan."""
-        self._update(f"scanning: {files:,} files, {to_read:,} to read", None, None, "")
+        self._update(f"scanning: {counted(files, 'file')}, {to_read:,} to read", None, None, "")
 
     def show(self, status: RunStatus) -> None:
         """Show the status of a run."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from model.counted_nouns import counted
 from model.dataset.reserved_folders import is_negative
 from producer.exclusion import PassedOver
 from store.counts import Counts
@@ -270,14 +271,10 @@ def describe_references(names: list[str]) -> str:
     negatives = sum(map(is_negative, names))
     series = {name.rpartition("/")[0] for name in names if "/" in name and not is_negative(name)}
     return (
-        _counted(len(names) - negatives, "character", "characters")
+        counted(len(names) - negatives, "character")
         + (f" of {len(series):,} series" if series else "")
-        + (f", {_counted(negatives, 'folder', 'folders')} of negatives" if negatives else "")
+        + (f", {counted(negatives, 'folder')} of negatives" if negatives else "")
     )
-
-
-def _counted(number: int, one: str, several: str) -> str:
-    return f"{number:,} {one if number == 1 else several}"
 
 
 def _rule(spec: PassSpec) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.cli.failed_files import end_with
+from model.counted_nouns import counted
 from model.printable import json_text, printable
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def tags(
 
     how = parse_several(several)
     characters = character_tags(read_summaries(summaries), Rules.read(rules or DEFAULT_RULES))
-    typer.echo(f"{len(characters)} tags name characters")
+    typer.echo(f"{counted(len(characters), 'tag names a character', 'tags name characters')}")
     found = scan_tags(file, characters, images or file.parent, check=check)
     entries = settle(found.entries, how)
     write_manifest(output, entries)
@@ -120,12 +121,13 @@ def split(
     for name in SPLITS:
         part = [entry for entry in entries if entry.split == name]
         characters = {one for entry in part for one in entry.characters}
-        typer.echo(f"{name}: {len(characters)} characters, {len(part)} pictures")
+        typer.echo(f"{name}: {counted(len(characters), 'character')}, {counted(len(part), 'picture')}")
 
 
 def _tell(output: Path, kept: Sequence[Entry], found: Sequence[Entry]) -> None:
     characters = {name for entry in kept for name in entry.characters}
     contents = len({entry.digest for entry in found})
-    typer.echo(printable(f"{output}: {len(kept)} pictures of {len(characters)} characters"))
+    typer.echo(printable(f"{output}: {counted(len(kept), 'picture')} of {counted(len(characters), 'character')}"))
     if len(kept) < len(found):
-        typer.echo(f"left out: {len(found) - contents} copies; {contents - len(kept)} of several characters, or alone")
+        copies = counted(len(found) - contents, "copy", "copies")
+        typer.echo(f"left out: {copies}; {contents - len(kept)} of several characters, or alone")

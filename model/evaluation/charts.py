@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.charts import new_chart, percent_axis
+from model.counted_nouns import counted
 from model.evaluation.evaluate import Evaluation
 from model.evaluation.report import thinned
 
@@ -65,7 +66,7 @@ def _identification(found: Evaluation) -> Figure:
     )
     for one in found.identification:
         keep = thinned(len(one.thresholds))
-        label = f"{one.references} reference{'s' * (one.references > 1)}"
+        label = counted(one.references, "reference")
         axes.plot(one.strangers_named[keep], one.known_missed[keep], label=label)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     percent_axis(axes.xaxis, axes.yaxis)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from model.counted_nouns import counted
 from model.dataset.manifest import SPLITS, Entry, read_manifest
 from model.dataset.scan import scan_folders
 from model.errors import DatasetError
@@ -41,7 +42,7 @@ def open_set(path: Path, split: str) -> tuple[PictureSet, list[tuple[str, str]]]
         unsplit = entries and not any(entry.split for entry in entries)
         hint = "; `reid dataset split` splits it" if unsplit else ""
         raise DatasetError(f"{name}: a measurement needs two characters, and one with two pictures{hint}")
-    counts = f"{len(pictures.characters)} characters, {len(pictures.pictures)} pictures"
+    counts = f"{counted(len(pictures.characters), 'character')}, {counted(len(pictures.pictures), 'picture')}"
     return replace(pictures, name=f"{name}: {counts}"), failures
 
 

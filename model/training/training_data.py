@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.counted_nouns import counted
 from model.dataset.manifest import Entry, read_manifest
 from model.errors import ConfigurationError
 from model.training.config import Config
@@ -124,6 +125,6 @@ def listed_set(entries: Sequence[Entry], split: str) -> PictureSet | None:
     return PictureSet(
         source=FileDataset([Path(path) for path, _ in rows]),
         pictures=[(number[name], place) for place, (_, name) in enumerate(rows)],
-        name=f"{split}: {len(names)} characters, {len(rows)} pictures",
+        name=f"{split}: {counted(len(names), 'character')}, {counted(len(rows), 'picture')}",
         characters=tuple(names),
     )

@@ -60,6 +60,7 @@ def reduce(
 
 def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -> None:
     """Put every file back where it was before a run."""
+    from model.counted_nouns import counted
     from producer.printing import print_json
     from producer.session import Session
     from store.errors import StoreError
@@ -75,11 +76,11 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
     if json:
         print_json({"run": found.id, "reversed": result.reversed, "left": result.left}, session.out)
     else:
-        session.say(f"run {found.id} undone: {result.reversed:,} file operations reversed")
+        session.say(f"run {found.id} undone: {counted(result.reversed, 'file operation')} reversed")
         for line in result.left[:_SHOWN]:
             session.say(f"left in place: {line}")
         if len(result.left) > _SHOWN:
-            session.say(f"… and {len(result.left) - _SHOWN:,} more were left in place")
+            session.say(f"… and {len(result.left) - _SHOWN:,} more left in place")
         if result.others and not result.reversed:
             session.say(f"the files in {found.output} were placed by run {', '.join(result.others)}")
     raise typer.Exit(1 if result.left else 0)

@@ -97,6 +97,7 @@ def enqueue(
     json: o.Json = False,
 ) -> None:
     """Scan an archive, send its chunks to the workers, and print the run id."""
+    from model.counted_nouns import counted
     from producer.dispatch import Dispatcher, create_run
     from producer.exclusion import PassedOver
     from producer.printing import passed_line, print_json
@@ -121,7 +122,7 @@ def enqueue(
         print_json({**fields, "passed_over": asdict(passed)}, session.out)
         return
     session.say(
-        f"{totals.files:,} files seen, {totals.to_read:,} to read, {totals.reused:,} unchanged;"
+        f"{counted(totals.files, 'file')} seen, {totals.to_read:,} to read, {totals.reused:,} unchanged;"
         f" follow with: producer status {made.id} --watch"
     )
     if line := passed_line(passed):
