@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.listing import Kind, Listed
-from store.match import Match
 from store.mode import Mode
 from store.part import Part, PartSpec
 from store.run import Run, RunSpec
@@ -81,18 +80,7 @@ def made_run(
     pass_.references.add_listing(0, [Listed(b"%05d.png" % n, 1, 1, label=name) for n, name in enumerate(names)])
     reads = [Read(n, Kind.EMBEDDED, bytes(32), vector) for n, vector in enumerate(centres)]
     write_shard(pass_.references.shard_path(0), reads, dimension=dimension, embedding_key=KEY)
-    pass_.begin(
-        PassSpec(
-            references=where,
-            characters=names,
-            threshold=0.3,
-            match=Match.MAX,
-            margin=0.02,
-            band=0.0,
-            multiple=False,
-            mode=Mode.HARDLINK,
-        )
-    )
+    pass_.begin(PassSpec(references=where, characters=names, threshold=0.3, mode=Mode.HARDLINK))
     return store, run
 
 

@@ -34,7 +34,6 @@ from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from store.listing import Listed
-from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec
 from store.run import Run, RunSpec
@@ -93,16 +92,7 @@ class LocalCluster:
         run = self.store.create_run(self.spec)
         run.archive.begin(PartSpec(self.spec.archive, "benchmark"))
         run.pass_(1).begin(
-            PassSpec(
-                references=self.spec.archive,
-                characters=["nobody"],
-                threshold=0.3,
-                match=Match.MAX,
-                margin=0.0,
-                band=0.0,
-                multiple=False,
-                mode=Mode.HARDLINK,
-            )
+            PassSpec(references=self.spec.archive, characters=["nobody"], threshold=0.3, margin=0.0, mode=Mode.HARDLINK)
         )
         listed = [Listed(os.fsencode(path.relative_to(self.spec.archive)), path.stat().st_size, 1) for path in paths]
         chunks = [listed[i : i + chunk] for i in range(0, len(listed), chunk)]

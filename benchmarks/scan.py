@@ -25,7 +25,6 @@ from producer.dispatch import Dispatcher
 from producer.scan import Scan
 from store.incremental import UnchangedFiles
 from store.listing import Kind
-from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec
 from store.run import RunSpec
@@ -117,18 +116,7 @@ def enqueue(url: str, tree: str, store: str, chunk: int) -> int:
     run.archive.begin(PartSpec(tree, KEY))
     pass_ = run.pass_(1)
     pass_.references.begin(PartSpec(f"{tree}.references", KEY))
-    pass_.begin(
-        PassSpec(
-            references=tree,
-            characters=["a"],
-            threshold=0.3,
-            match=Match.MAX,
-            margin=0.02,
-            band=0.0,
-            multiple=False,
-            mode=Mode.HARDLINK,
-        )
-    )
+    pass_.begin(PassSpec(references=tree, characters=["a"], threshold=0.3, mode=Mode.HARDLINK))
     ListingWriter(pass_.references, UnchangedFiles(None), chunk).write([], lambda chunk: None)
     settings = Settings(broker_url=url, store=Path(store), chunk_images=chunk)
     return Dispatcher(made, Queue(settings), chunk).send(run).to_read

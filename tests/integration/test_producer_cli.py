@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from producer.cli import main
-from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec
-from store.run import RunSpec
+from store.run import Run, RunSpec
 from store.run_pass import PassSpec
 from store.store import Store
 
@@ -28,6 +27,15 @@ def hangup() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+def new_run(store: Store, archive: str, created_s: float = 1e9) -> Run:
+    """A run that has begun its first pass."""
+    run = store.create_run(RunSpec(archive, "/out", created_s, "digest", "v1", 16, "private"))
+    run.archive.begin(PartSpec(archive, "key"))
+    run.pass_(1).references.begin(PartSpec("/references", "key"))
+    run.pass_(1).begin(PassSpec(references="/references", characters=["Akari"], threshold=0.3, mode=Mode.HARDLINK))
+    return run
 
 
 @pytest.mark.usefixtures("hangup")
@@ -47,21 +55,7 @@ def test_under_nohup_a_closed_terminal_stops_nothing(monkeypatch: pytest.MonkeyP
 def test_a_name_that_is_no_text_is_shown(tmp_path: Path, encoding: str, options: list[str]) -> None:
     """An archive from a system with another encoding, in a terminal that is strict."""
     archive = os.fsdecode(bytes(tmp_path / "桜") + b"\xff")
-    run = Store(tmp_path / "store").create_run(RunSpec(archive, "/out", 1e9, "digest", "v1", 16, "private"))
-    run.archive.begin(PartSpec(archive, "key"))
-    run.pass_(1).references.begin(PartSpec("/references", "key"))
-    run.pass_(1).begin(
-        PassSpec(
-            references="/references",
-            characters=["Akari"],
-            threshold=0.3,
-            match=Match.MAX,
-            margin=0.02,
-            band=0.0,
-            multiple=False,
-            mode=Mode.HARDLINK,
-        )
-    )
+    new_run(Store(tmp_path / "store"), archive)
     program = "from producer.cli import main; main()"
     result = subprocess.run(
         [sys.executable, "-c", program, "list", "--store", tmp_path / "store", *options],
@@ -78,21 +72,7 @@ def test_a_damaged_run_does_not_hide_the_others(tmp_path: Path) -> None:
     """`producer list` names the damaged file and shows all else."""
     store = Store(tmp_path / "store")
     for number in range(2):
-        run = store.create_run(RunSpec(f"/archive-{number}", "/out", 1e9 + number, "digest", "v1", 16, "private"))
-        run.archive.begin(PartSpec("/archive", "key"))
-        run.pass_(1).references.begin(PartSpec("/references", "key"))
-        run.pass_(1).begin(
-            PassSpec(
-                references="/references",
-                characters=["Akari"],
-                threshold=0.3,
-                match=Match.MAX,
-                margin=0.02,
-                band=0.0,
-                multiple=False,
-                mode=Mode.HARDLINK,
-            )
-        )
+        run = new_run(store, f"/archive-{number}", 1e9 + number)
     damaged = run.folder / "passes" / "1" / "pass.json"
     damaged.write_text(damaged.read_text().replace("hardlink", "../x"))
     code = "from producer.cli import main; main()"

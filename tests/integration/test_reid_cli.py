@@ -262,16 +262,22 @@ def test_adapt(
 SMALL = ("network.size_px=32", "network.dimension=8", "schedule.steps=1", "run.workers=0", "run.evaluate_steps=1")
 
 
-@pytest.mark.parametrize("search", ["random", "tpe"])
-def test_sweep_searches(search: str, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Random and TPE search try values within the ranges, never the same twice, and draw them as dots."""
-    manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
+@pytest.fixture
+def sweep(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
+    """The words of a small sweep into the folder `sweep`."""
+    manifest = tmp_path / "m.parquet"
     assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
     assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
     given = [word for value in SMALL for word in ("--set", value)]
-    words = ("sweep", "-o", output, "--manifest", manifest, "--search", search, *given)
+    return ["sweep", "-o", tmp_path / "sweep", "--manifest", manifest, *given]
+
+
+@pytest.mark.parametrize("search", ["random", "tpe"])
+def test_sweep_searches(search: str, sweep: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Random and TPE search try values within the ranges, never the same twice, and draw them as dots."""
+    output = tmp_path / "sweep"
     for trials in (2, 4):
-        assert reid(monkeypatch, *words, "--trials", trials) == 0
+        assert reid(monkeypatch, *sweep, "--search", search, "--trials", trials) == 0
         rows = json.loads((output / "sweep.json").read_text())
         assert len({row["trial"] for row in rows}) == trials
     assert all(1e-5 <= row["optimizer.lr"] <= 1e-1 and 1e-8 <= row["optimizer.weight_decay"] <= 1e-2 for row in rows)
@@ -281,42 +287,29 @@ def test_sweep_searches(search: str, folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_sweep_lists_failures(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sweep: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Trials that cannot be trained are listed, and the sweep ends with 1; the next call tries them again."""
-    manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
-    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
-    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
-    given = [word for value in SMALL for word in ("--set", value)]
-    words = ("sweep", "-o", output, "--manifest", manifest, "--trials", "2", *given)
+    words = (*sweep, "--trials", "2")
     assert reid(monkeypatch, *words, "--set", "loss.traits=1") == 1
     assert capsys.readouterr().err.count("loss.traits: only drawn characters") == 2
     assert reid(monkeypatch, *words) == 0
-    assert len(json.loads((output / "sweep.json").read_text())) == 2
+    assert len(json.loads((tmp_path / "sweep" / "sweep.json").read_text())) == 2
 
 
-def test_sweep_resumes(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_sweep_resumes(sweep: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A sweep of two trials, asked again for three, trains one more."""
-    manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
-    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
-    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
-    given = [word for value in SMALL for word in ("--set", value)]
+    output = tmp_path / "sweep"
     for trials in (2, 3):
-        words = ("sweep", "-o", output, "--manifest", manifest, "--trials", trials, *given)
-        assert reid(monkeypatch, *words) == 0
+        assert reid(monkeypatch, *sweep, "--trials", trials) == 0
         assert len(json.loads((output / "sweep.json").read_text())) == trials
     assert (output / "sweep.svg").read_text().startswith("<svg")
 
 
 def test_sweep_compares_one_configuration(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sweep: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Trials of another configuration are not put beside those that are done."""
-    manifest, output = tmp_path / "m.parquet", tmp_path / "sweep"
-    assert reid(monkeypatch, "dataset", "scan", folder, "-o", manifest) == 0
-    assert reid(monkeypatch, "dataset", "split", manifest, "--ratio", "1:1:0") == 0
-    given = [word for value in SMALL for word in ("--set", value)]
-    words = ("sweep", "-o", output, "--manifest", manifest, *given, "--trials")
-    assert reid(monkeypatch, *words, 1) == 0
-    assert reid(monkeypatch, *words, 2, "--set", "loss.name=supcon") == 2
+    assert reid(monkeypatch, *sweep, "--trials", 1) == 0
+    assert reid(monkeypatch, *sweep, "--trials", 2, "--set", "loss.name=supcon") == 2
     assert "another configuration (loss.name: triplet, now supcon)" in capsys.readouterr().err

@@ -11,7 +11,6 @@ from store.errors import DamagedStore, RunNotFound
 from store.files import clean_up, new_file, read_json, remove_folder, write_json
 from store.listing import Kind, Listed
 from store.location import ObjectPath, location
-from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec, ScanTotals
 from store.run import RunSpec
@@ -22,16 +21,7 @@ from tests.objects import ObjectServer
 from tests.unit.parts import DIMENSION, KEY, add_shard, vector
 
 SPEC = RunSpec("s3://art/x", "/out", 1_700_000_000.0, "digest", "v1-pad-32", DIMENSION, "shared")
-PASS = PassSpec(
-    references="s3://art/refs",
-    characters=["A"],
-    threshold=0.3,
-    match=Match.MAX,
-    margin=0.02,
-    band=0.0,
-    multiple=False,
-    mode=Mode.COPY,
-)
+PASS = PassSpec(references="s3://art/refs", characters=["A"], threshold=0.3, mode=Mode.COPY)
 
 
 def test_a_place_is_a_folder_or_a_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

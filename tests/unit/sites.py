@@ -10,7 +10,6 @@ from pathlib import Path
 
 from store.file_operation import Image
 from store.journal import Journal
-from store.match import Match
 from store.mode import Mode
 from store.run import Run, RunSpec
 from store.run_pass import PassSpec
@@ -67,18 +66,7 @@ class Site:
         """A new run over this archive and output."""
         spec = RunSpec(str(self.archive), str(self.output), 1_700_000_000.0, "digest", "v1-pad-32", 16, "private")
         run = Store(self.root / "store").create_run(spec)
-        run.pass_(1).begin(
-            PassSpec(
-                references="/references",
-                characters=["A"],
-                threshold=0.3,
-                match=Match.MAX,
-                margin=0.02,
-                band=0.0,
-                multiple=False,
-                mode=Mode.HARDLINK,
-            )
-        )
+        run.pass_(1).begin(PassSpec(references="/references", characters=["A"], threshold=0.3, mode=Mode.HARDLINK))
         return run
 
     def wanted(self, name: str, folders: Sequence[str], *, keep: bool = False) -> Wanted:

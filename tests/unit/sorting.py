@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from store.assignments import read_assignments
 from store.listing import Kind, Listed
-from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec
 from store.run import Run, RunSpec
@@ -26,16 +25,7 @@ from tests.unit.sites import Site
 from workers.reducing import reduce_run
 
 AXES = {"Akari": 0, "桜 ひな": 1, "_not ads": 2}
-SPEC = PassSpec(
-    references="/references",
-    characters=sorted(AXES),
-    threshold=0.3,
-    match=Match.MAX,
-    margin=0.02,
-    band=0.0,
-    multiple=False,
-    mode=Mode.HARDLINK,
-)
+SPEC = PassSpec(references="/references", characters=sorted(AXES), threshold=0.3, mode=Mode.HARDLINK)
 
 
 def at(**distances: float) -> NDArray[np.float32]:

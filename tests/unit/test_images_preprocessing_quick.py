@@ -25,6 +25,8 @@ from model.images.preprocessing import Fit, Preprocessing
 from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS
 from model.synthesis import Identity, draw
+from tests.unit.jpeg_files import turned
+from tests.unit.picture_files import chunk
 
 UNFILTER = importlib.util.find_spec("model.images.unfilter") is not None
 DRAWINGS = Path(__file__).parents[2].parent / "shared" / "data" / "cc0-illustrations"
@@ -55,13 +57,6 @@ def encode(image: Image.Image, pillow_format: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, pillow_format, **options)
     return file.getvalue()
-
-
-def turned(orientation: int) -> bytes:
-    """An EXIF block that says so."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return exif.tobytes()
 
 
 @functools.cache
@@ -280,11 +275,6 @@ def test_what_a_png_says_behind_its_pixels_is_heard() -> None:
     text.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="3"/>')
     for data in (encode(picture(3), "PNG", pnginfo=text), encode(picture(3), "PNG", transparency=(255, 255, 255))):
         assert np.abs(QUICK.read(data).astype(int) - PLAIN.read(data)).mean() <= 2
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 @functools.cache

@@ -19,11 +19,12 @@ from model.images.preprocessing import Preprocessing
 from model.network.cuda_engine import CudaEngine
 from model.network.embedder import Embedder
 from model.network.engine import Precision
-from model.network.resnet18 import Network
 from model.network.torch_engine import TorchEngine
-from model.network.weights_file import DEFAULT_WEIGHTS, load_network, save_network
+from model.network.weights_file import DEFAULT_WEIGHTS, load_network
 from model.synthesis import Identity, draw
 from store.listing import Kind, Listed
+from tests.unit.jpeg_files import encode
+from tests.unit.network_files import pictures, save_weights
 from workers.embedding import WorkOptions
 from workers.pipeline import Pipeline
 from workers.sources import Sources
@@ -38,20 +39,7 @@ LEAST: dict[Precision, float] = {"fp32": 0.99999, "bf16": 0.9995, "auto": 0.9995
 )
 def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Each architecture, with numbers such as training leaves them."""
-    colours, side = request.param
-    torch.manual_seed(colours)
-    network = Network(200, colours).train()
-    with torch.no_grad():  # batch normalisation learns what pictures look like
-        for _ in range(2):
-            network(torch.from_numpy(pictures(side, 8)).permute(0, 3, 1, 2) / 255)
-    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
-    save_network(path, network.eval(), preprocessing=Preprocessing("pad", side), threshold=0.5)
-    return path
-
-
-def pictures(side: int, count: int, first: int = 500) -> NDArray[np.uint8]:
-    """Drawn characters, no two alike."""
-    return np.stack([np.asarray(draw(Identity.from_seed(first + n), n, size_px=side)) for n in range(count)])
+    return save_weights(tmp_path_factory.mktemp("weights") / "w.safetensors", *request.param)
 
 
 def plain(path: Path, shown: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -168,13 +156,6 @@ def jpegs() -> Iterator[NvJpegDecoder]:
     found = NvJpegDecoder()
     yield found
     found.close()
-
-
-def encode(image: Image.Image, **options: object) -> bytes:
-    """The bytes of a JPEG."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", **options)
-    return file.getvalue()
 
 
 def files() -> dict[str, bytes]:

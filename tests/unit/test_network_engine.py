@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from model.errors import EngineMissing, WeightsError
-from model.images.preprocessing import Preprocessing
 from model.network.architecture import ARCHITECTURE
 from model.network.colour_histogram import histograms as plain_histograms
 from model.network.colour_histogram_numpy import histograms
 from model.network.embedder import Embedder
 from model.network.engine import Precision
 from model.network.engine_selection import load_engine
-from model.network.resnet18 import Network
 from model.network.torch_engine import TorchEngine, folded
-from model.network.weights_file import DEFAULT_WEIGHTS, load_network, save_network
-from model.synthesis import Identity, draw
+from model.network.weights_file import DEFAULT_WEIGHTS, load_network
+from tests.unit.network_files import pictures, save_weights
 
 needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
 
@@ -38,21 +36,7 @@ LEAST: dict[Precision, float] = {"fp32": 0.999999, "bf16": 0.9995, "auto": 0.999
 )
 def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Each architecture, with numbers such as training leaves them."""
-    colours, side = request.param
-    torch.manual_seed(colours)
-    network = Network(200, colours)
-    network.train()
-    with torch.no_grad():  # batch normalisation learns what pictures look like
-        for _ in range(2):
-            network(torch.from_numpy(pictures(side, 8)).permute(0, 3, 1, 2) / 255)
-    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
-    save_network(path, network.eval(), preprocessing=Preprocessing("pad", side), threshold=0.5)
-    return path
-
-
-def pictures(side: int, count: int, first: int = 500) -> NDArray[np.uint8]:
-    """Drawn characters that no calibration has seen."""
-    return np.stack([np.asarray(draw(Identity.from_seed(first + n), n, size_px=side)) for n in range(count)])
+    return save_weights(tmp_path_factory.mktemp("weights") / "w.safetensors", *request.param)
 
 
 def plain(path: Path) -> Embedder:

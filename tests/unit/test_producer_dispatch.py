@@ -11,7 +11,6 @@ from producer.dispatch import Dispatcher, create_run
 from producer.errors import BadRequest
 from producer.request import RuleOptions, SortRequest
 from store.journal import Journal
-from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec, ScanTotals
 from store.run import Run
@@ -31,16 +30,7 @@ def undone(tmp_path: Path) -> Run:
     put(tmp_path / "references" / "Akari" / "1.png", PNG)
     run.archive.begin(PartSpec(run.spec.archive, KEY))
     run.archive.finish_scan(ScanTotals(0, 0, 0, 0, 0))
-    spec = PassSpec(
-        references=str(tmp_path / "references"),
-        characters=["Akari"],
-        threshold=0.3,
-        match=Match.MAX,
-        margin=0.02,
-        band=0.0,
-        multiple=False,
-        mode=Mode.HARDLINK,
-    )
+    spec = PassSpec(references=str(tmp_path / "references"), characters=["Akari"], threshold=0.3, mode=Mode.HARDLINK)
     run.pass_(1).references.begin(PartSpec(spec.references, KEY))
     run.pass_(1).begin(spec)
     run.mark("undone")

@@ -11,14 +11,7 @@ import pytest
 from producer.errors import BadRequest
 from producer.exclusion import Exclusion, PassedOver
 from producer.scan import Scan
-from tests.unit.scanned import fill, make_zip
-
-
-def scanned(root: Path, *patterns: str, hidden: bool = False) -> tuple[list[str], PassedOver]:
-    """What is seen, and what is passed over."""
-    scan = Scan(bytes(root), exclusion=Exclusion(patterns, hidden))
-    return [listed.name for listed in scan], scan.passed
-
+from tests.unit.scanned import fill, make_zip, scanned
 
 SYSTEM_FOLDERS = [
     "@eaDir",

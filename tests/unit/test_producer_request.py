@@ -67,14 +67,7 @@ class TestRuleOptions:
     def test_nothing_asked(self) -> None:
         """Without options the threshold is that of the weights and the rest is the rule's default."""
         assert spec(RuleOptions()) == PassSpec(
-            references="/refs",
-            characters=["A", "Beniko"],
-            threshold=0.25,
-            match=Match.MAX,
-            margin=0.02,
-            band=0.0,
-            multiple=False,
-            mode=Mode.HARDLINK,
+            references="/refs", characters=["A", "Beniko"], threshold=0.25, mode=Mode.HARDLINK
         )
 
     def test_everything_asked(self) -> None:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_all, write_assignments
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
 from store.files import SCHEMA, new_file, new_files, read_json, sync_folders, write_json
-from store.match import Match
 from store.mode import Mode
 from store.run import Run, RunSpec
 from store.run_id import valid_run_id
@@ -24,16 +23,7 @@ from tests.unit.parts import SUMMARY
 from tests.unit.trees import put, unfinished
 
 SPEC = RunSpec("/archive", "/out", 1_700_000_000.5, "digest", "v1-pad-32", 16, "private")
-PASS = PassSpec(
-    references="/references",
-    characters=["Akari", "桜"],
-    threshold=0.3,
-    match=Match.MAX,
-    margin=0.02,
-    band=0.0,
-    multiple=False,
-    mode=Mode.HARDLINK,
-)
+PASS = PassSpec(references="/references", characters=["Akari", "桜"], threshold=0.3, mode=Mode.HARDLINK)
 
 
 def begun(run: Run) -> Run:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from store.errors import DamagedStore, LockHeld, RunNotFound
 from store.forget import Forgotten, delete_forgotten, forget_run
 from store.listing import CacheHit, Kind, Listed
-from store.match import Match
 from store.mode import Mode
 from store.outcomes import Outcomes
 from store.part import PartSpec, ScanTotals
@@ -25,16 +24,7 @@ from store.store import Store
 from tests.objects import ObjectServer
 from tests.unit.parts import KEY, add_shard, vector
 
-PASS = PassSpec(
-    references="/refs",
-    characters=["a"],
-    threshold=0.3,
-    match=Match.MAX,
-    margin=0.02,
-    band=0.0,
-    multiple=False,
-    mode=Mode.COPY,
-)
+PASS = PassSpec(references="/refs", characters=["a"], threshold=0.3, mode=Mode.COPY)
 CHUNKS = 3
 
 Reference = tuple[Run, int] | None

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from store.errors import DamagedStore
 from store.incremental import UnchangedFiles
 from store.listing import CacheHit, Kind, Listed
-from store.match import Match
 from store.mode import Mode
 from store.outcomes import Outcomes
 from store.part import ScanTotals
@@ -163,18 +162,7 @@ def test_earlier_parts_are_those_of_the_same_folder_and_network(store: Store) ->
     names = []
     for created in (1.0, 2.0, 3.0):
         run = store.create_run(replace(spec, created_s=created))
-        run.pass_(1).begin(
-            PassSpec(
-                references="/refs",
-                characters=["a"],
-                threshold=0.3,
-                match=Match.MAX,
-                margin=0.02,
-                band=0.0,
-                multiple=False,
-                mode=Mode.COPY,
-            )
-        )
+        run.pass_(1).begin(PassSpec(references="/refs", characters=["a"], threshold=0.3, mode=Mode.COPY))
         make_part(store.runs, run.archive.name, [])
         make_part(store.runs, run.pass_(1).references.name, [], root="/refs")
         if created < 3:
