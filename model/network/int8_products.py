@@ -13,16 +13,16 @@ import numpy as np
 
 from model.network.openvino_runtime import op, ov
 
-__all__ = ["KERNEL_STEPS", "instructions", "kernel_bits", "quick", "shown_flags"]
+__all__ = ["KERNEL_STEPS", "byte_instructions", "cpu_flags", "int8_is_faster", "kernel_bits"]
 
 KERNEL_STEPS = {7: 63, 8: 127}
 """Largest integer in a kernel, by its number of bits; the smallest is its negative."""
 
-_ONE_STEP = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
-_SEVERAL_STEPS = frozenset({"avx2"})
+_WITH_VNNI = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+_WITHOUT_VNNI = frozenset({"avx2"})
 
 
-def shown_flags() -> frozenset[str]:
+def cpu_flags() -> frozenset[str]:
     """The flags of this x86 processor according to Linux; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -32,14 +32,14 @@ def shown_flags() -> frozenset[str]:
     return frozenset(flags.partition(":")[2].split())
 
 
-def instructions(flags: Collection[str]) -> list[str]:
+def byte_instructions(flags: Collection[str]) -> list[str]:
     """Names of the instruction sets among these flags that multiply bytes."""
-    return sorted((_ONE_STEP | _SEVERAL_STEPS).intersection(flags))
+    return sorted((_WITH_VNNI | _WITHOUT_VNNI).intersection(flags))
 
 
-def quick(flags: Collection[str]) -> bool:
+def int8_is_faster(flags: Collection[str]) -> bool:
     """Whether int8 is faster than float32 on a processor with these flags; OpenVINO lists int8 for every processor."""
-    return bool(instructions(flags))
+    return bool(byte_instructions(flags))
 
 
 def kernel_bits(core: ov.Core) -> int:
@@ -48,17 +48,18 @@ def kernel_bits(core: ov.Core) -> int:
     A convolution is computed, because flags do not tell: OpenVINO may be limited to older instructions
     (`ONEDNN_MAX_CPU_ISA`), and does not use every instruction of the processor.
     """
-    most, channels = 127, 16
+    largest, channels = 127, 16
     pixels = op.parameter([1, channels, 1, 1], np.float32)
-    kernel = np.full((channels, channels, 1, 1), most, np.float32)
-    sums = op.convolution(_bytes(pixels, 0, 255, 256), _bytes(op.constant(kernel), -most, most, 255), *_PLACED)
+    kernel = np.full((channels, channels, 1, 1), largest, np.float32)
+    pixel_bytes, kernel_bytes = _bytes(pixels, 0, 255, 256), _bytes(op.constant(kernel), -largest, largest, 255)
+    sums = op.convolution(pixel_bytes, kernel_bytes, *_CONVOLUTION)
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": "1"}
-    found = core.compile_model(ov.Model([sums], [pixels], "products"), "CPU", options)
-    largest = found({0: np.full((1, channels, 1, 1), 255, np.float32)})[0]
-    return 8 if np.all(largest == 255 * most * channels) else 7
+    compiled = core.compile_model(ov.Model([sums], [pixels], "products"), "CPU", options)
+    result = compiled({0: np.full((1, channels, 1, 1), 255, np.float32)})[0]
+    return 8 if np.all(result == 255 * largest * channels) else 7
 
 
-_PLACED = ([1, 1], [0, 0], [0, 0], [1, 1])
+_CONVOLUTION = ([1, 1], [0, 0], [0, 0], [1, 1])
 """Strides, padding at both ends, and dilations of a convolution."""
 
 

@@ -12,16 +12,16 @@ from model.errors import EngineMissing, WeightsError
 from model.network.architecture import colours_in
 from model.network.colour_histogram_numpy import unit_colours
 from model.network.engine import Engine, Precision
-from model.network.int8_products import kernel_bits, quick, shown_flags
-from model.network.openvino_graph import ActivationRange, Tensors, build_learned
+from model.network.int8_products import cpu_flags, int8_is_faster, kernel_bits
+from model.network.openvino_graph import ActivationRange, Tensors, build_backbone
 from model.network.openvino_runtime import ov
 from model.network.quantization import (
-    PROMISED,
+    MIN_COSINE_INT8,
     Quantization,
     activation_ranges,
     cache_quantization,
     cached_quantization,
-    least_cosine,
+    min_cosine,
 )
 from model.network.weights_file import WeightsInfo
 
@@ -56,7 +56,7 @@ class OpenVinoEngine(Engine):
         self.batch = _BATCH * max(1, threads)
         try:
             self._check(tensors, info)
-            taken, self._learned = self._take(tensors, info, precision)
+            taken, self._backbone = self._take(tensors, info, precision)
         except (KeyError, RuntimeError, ValueError) as error:
             raise WeightsError(f"its tensors do not fit {info.architecture} ({str(error).splitlines()[0]})") from error
         self.name = f"OpenVINO {taken} on {threads or 'all'} threads"
@@ -65,28 +65,28 @@ class OpenVinoEngine(Engine):
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""
         pictures = np.ascontiguousarray(pictures)
-        learned = np.array(self._learned.infer({0: pictures}, share_inputs=True)[0])
+        backbone = np.array(self._backbone.infer({0: pictures}, share_inputs=True)[0])
         if not self._colours:
-            return learned
+            return backbone
         share = self._colours["colours.share"]
-        parts = [learned * np.sqrt(1 - share), unit_colours(pictures, self._colours) * np.sqrt(share)]
+        parts = [backbone * np.sqrt(1 - share), unit_colours(pictures, self._colours) * np.sqrt(share)]
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
     def _take(self, tensors: Tensors, info: WeightsInfo, precision: Precision) -> tuple[str, ov.InferRequest]:
         """The precision that is used, and the compiled graph."""
         side = info.preprocessing.size_px
-        if precision == "int8" or (precision == "auto" and quick(shown_flags())):
+        if precision == "int8" or (precision == "auto" and int8_is_faster(cpu_flags())):
             bits = kernel_bits(self._core)
-            rounding = cached_quantization(info, bits) or self._find_rounding(tensors, info, bits)
-            if precision == "int8" and not rounding.least >= PROMISED:
+            quantization = cached_quantization(info, bits) or self._quantize(tensors, info, bits)
+            if precision == "int8" and not quantization.min_cosine >= MIN_COSINE_INT8:
                 raise EngineMissing(
-                    f"int8 moves embeddings of these weights too far on this processor (cosine {rounding.least:.4f},"
-                    f" not {PROMISED}): choose auto, bf16 or fp32"
+                    "int8 moves embeddings of these weights too far on this processor"
+                    f" (cosine {quantization.min_cosine:.4f}, not {MIN_COSINE_INT8}): choose auto, bf16 or fp32"
                 )
-            if precision == "int8" or rounding.holds:
-                return "int8", self._rounded(tensors, side, rounding.seen, bits)
-            _log.info("action=int8 taken=no weights=%s least_cosine=%.5f", info.digest[:16], rounding.least)
-        graph = build_learned(tensors, side)
+            if precision == "int8" or quantization.holds:
+                return "int8", self._int8(tensors, side, quantization.ranges, bits)
+            _log.info("action=int8 taken=no weights=%s min_cosine=%.5f", info.digest[:16], quantization.min_cosine)
+        graph = build_backbone(tensors, side)
         if precision == "bf16" or (precision == "auto" and self._names_bf16()):
             try:
                 return "bf16", self._compile(graph, "bf16")
@@ -98,17 +98,18 @@ class OpenVinoEngine(Engine):
     def _names_bf16(self) -> bool:
         return "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
-    def _find_rounding(self, tensors: Tensors, info: WeightsInfo, bits: int) -> Quantization:
+    def _quantize(self, tensors: Tensors, info: WeightsInfo, bits: int) -> Quantization:
         """Calibrate on drawn characters, measure the cosine to float32, and cache both."""
         side = info.preprocessing.size_px
-        exact = self._compile(build_learned(tensors, side, watch=True), "f32")
-        seen = activation_ranges(exact, side)
-        rounding = Quantization(bits, seen, least_cosine(exact, self._rounded(tensors, side, seen, bits), side))
-        cache_quantization(info, rounding)
-        return rounding
+        exact = self._compile(build_backbone(tensors, side, calibrate=True), "f32")
+        ranges = activation_ranges(exact, side)
+        cosine = min_cosine(exact, self._int8(tensors, side, ranges, bits), side)
+        quantization = Quantization(bits, ranges, cosine)
+        cache_quantization(info, quantization)
+        return quantization
 
-    def _rounded(self, tensors: Tensors, side: int, seen: Mapping[str, ActivationRange], bits: int) -> ov.InferRequest:
-        return self._compile(build_learned(tensors, side, seen=seen, bits=bits), "f32")
+    def _int8(self, tensors: Tensors, side: int, ranges: Mapping[str, ActivationRange], bits: int) -> ov.InferRequest:
+        return self._compile(build_backbone(tensors, side, ranges=ranges, bits=bits), "f32")
 
     def _compile(self, graph: ov.Model, hint: str) -> ov.InferRequest:
         options = {

@@ -31,12 +31,12 @@ def test_the_bits_are_those_that_openvino_bears() -> None:
 def test_embeddings_hold_on_older_processors(held_to: str) -> None:
     """Whatever `auto`, and int8 by name, take there: the shipped weights keep what is promised of it."""
     env = os.environ | {"ONEDNN_MAX_CPU_ISA": held_to}
-    found = subprocess.run([sys.executable, "-c", LEAST_COSINES], env=env, check=True, capture_output=True, text=True)
+    found = subprocess.run([sys.executable, "-c", MIN_COSINES], env=env, check=True, capture_output=True, text=True)
     auto, int8 = (float(word) for word in found.stdout.split())
     assert auto >= 0.999 and int8 >= 0.99
 
 
-LEAST_COSINES = """
+MIN_COSINES = """
 import numpy as np
 from model.network.embedder import Embedder
 from model.synthesis import Identity, draw

@@ -20,12 +20,12 @@ pytest.importorskip("model.network.openvino_runtime", reason="OpenVINO is not in
 from model.errors import EngineMissing
 from model.network.embedder import Embedder
 from model.network.engine import Precision
-from model.network.int8_products import kernel_bits, quick, shown_flags
+from model.network.int8_products import cpu_flags, int8_is_faster, kernel_bits
 from model.network.openvino_runtime import ov
 from model.network.weights_file import DEFAULT_WEIGHTS, metadata_of, read_info, tensor_digest
 from model.synthesis import Identity, draw
 
-needs_bytes = pytest.mark.skipif(not quick(shown_flags()), reason="int8 is not quick on this processor")
+needs_bytes = pytest.mark.skipif(not int8_is_faster(cpu_flags()), reason="int8 is not faster on this processor")
 
 PROMISED = 0.999
 SIDE = read_info(DEFAULT_WEIGHTS).preprocessing.size_px
@@ -49,7 +49,7 @@ def bits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
 
 @pytest.fixture(scope="module")
 def shown() -> NDArray[np.uint8]:
-    """Drawn characters that no rounding has seen, black and white."""
+    """Drawn characters that no calibration has used, black and white."""
     drawn = [np.asarray(draw(Identity.from_seed(900 + n), n, size_px=SIDE)) for n in range(20)]
     return np.stack([*drawn, np.zeros_like(drawn[0]), np.full_like(drawn[0], 255)])
 
@@ -146,9 +146,9 @@ def test_the_next_process_finds_the_same(cache: Path, shown: NDArray[np.uint8]) 
 def test_what_is_kept_decides(cache: Path) -> None:
     """A later process does not compare again."""
     load()
-    change(only_file(cache), least=0.9)
+    change(only_file(cache), min_cosine=0.9)
     assert "int8" not in load().engine.name
-    change(only_file(cache), least=0.99999)
+    change(only_file(cache), min_cosine=0.99999)
     assert "int8" in load().engine.name
 
 
@@ -160,12 +160,15 @@ def test_each_weights_file_has_its_own(cache: Path, uneven: Path) -> None:
     assert len(list(cache.iterdir())) == 2
 
 
-def _without(kept: dict[str, Any], place: str) -> dict[str, Any]:
-    return {**kept, "seen": {name: one for name, one in kept["seen"].items() if name != place}}
+def _without(kept: dict[str, Any], without: str) -> dict[str, Any]:
+    return {**kept, "activations": {name: one for name, one in kept["activations"].items() if name != without}}
 
 
 def _with(kept: dict[str, Any], **values: Any) -> dict[str, Any]:
-    return {**kept, "seen": {**kept["seen"], "layer3.0.inner": {**kept["seen"]["layer3.0.inner"], **values}}}
+    return {
+        **kept,
+        "activations": {**kept["activations"], "layer3.0.inner": {**kept["activations"]["layer3.0.inner"], **values}},
+    }
 
 
 BROKEN: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -174,18 +177,18 @@ BROKEN: dict[str, Callable[[dict[str, Any]], object]] = {
     "no text": lambda kept: b"\xff\xfe\x00",
     "a list": lambda kept: b"[]",
     "deep": lambda kept: b"[" * 100_000,
-    "an earlier rule": lambda kept: {**kept, "rule": 0},
-    "another OpenVINO": lambda kept: {**kept, "by": "OpenVINO 1"},
+    "an earlier revision": lambda kept: {**kept, "revision": 0},
+    "another OpenVINO": lambda kept: {**kept, "measured_by": "OpenVINO 1"},
     "other weights": lambda kept: {**kept, "digest": "0" * 64},
     "another side": lambda kept: {**kept, "side": 64},
-    "no cosine": lambda kept: {**kept, "least": None},
-    "cosine NaN": lambda kept: {**kept, "least": float("nan")},
+    "no cosine": lambda kept: {**kept, "min_cosine": None},
+    "cosine NaN": lambda kept: {**kept, "min_cosine": float("nan")},
     "a place missing": lambda kept: _without(kept, "layer4.1.inner"),
-    "a channel missing": lambda kept: _with(kept, means=kept["seen"]["layer3.0.inner"]["means"][1:]),
-    "infinite": lambda kept: _with(kept, most=float("inf")),
-    "too large": lambda kept: _with(kept, most=1e300),
-    "much too large": lambda kept: _with(kept, most=10**400),
-    "below nothing": lambda kept: _with(kept, most=-1.0),
+    "a channel missing": lambda kept: _with(kept, means=kept["activations"]["layer3.0.inner"]["means"][1:]),
+    "infinite": lambda kept: _with(kept, maximum=float("inf")),
+    "too large": lambda kept: _with(kept, maximum=1e300),
+    "much too large": lambda kept: _with(kept, maximum=10**400),
+    "below nothing": lambda kept: _with(kept, maximum=-1.0),
     "words": lambda kept: _with(kept, means=["many"] * 256),
 }
 
@@ -207,15 +210,15 @@ def test_what_is_broken_or_foreign_is_as_if_it_were_not_there(
 def test_int8_that_breaks_its_promise_is_refused(cache: Path, bits: int) -> None:
     """By name it is taken from 0.99 on; below that the line says how far it is off and what to choose."""
     load(precision="int8")
-    change(only_file(cache), least=0.9901)
+    change(only_file(cache), min_cosine=0.9901)
     assert "int8" in load(precision="int8").engine.name
-    for least in (0.9899, -1.0):
-        change(only_file(cache), least=least)
-        with pytest.raises(EngineMissing, match=rf"cosine {least:.4f}, not 0.99\): choose auto"):
+    for cosine in (0.9899, -1.0):
+        change(only_file(cache), min_cosine=cosine)
+        with pytest.raises(EngineMissing, match=rf"cosine {cosine:.4f}, not 0.99\): choose auto"):
             load(precision="int8")
 
 
-def test_another_number_of_bits_is_another_rounding(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_number_of_bits_is_another_quantization(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Machines that share a home do not take what holds for one another's processors."""
     load(precision="int8")
     assert only_file(cache).exists()
@@ -230,17 +233,17 @@ def test_the_shipped_weights_come_with_theirs(cache: Path, bits: int) -> None:
     load(DEFAULT_WEIGHTS, "int8")
     assert not cache.exists()
     load(precision="int8")
-    (shipped,) = DEFAULT_WEIGHTS.parent.glob(f"rounding-*-{bits}bit.json")
+    (shipped,) = DEFAULT_WEIGHTS.parent.glob(f"quantization-*-{bits}bit.json")
     theirs, found = (json.loads(path.read_text()) for path in (shipped, only_file(cache)))
-    assert (theirs["rule"], theirs["side"], theirs["digest"]) == (
-        found["rule"],
+    assert (theirs["revision"], theirs["side"], theirs["digest"]) == (
+        found["revision"],
         SIDE,
         read_info(DEFAULT_WEIGHTS).digest,
     ), f"load the weights anew and put what is kept into {shipped.parent}"
-    assert theirs["least"] == pytest.approx(found["least"], abs=1e-5)
-    for place, seen in found["seen"].items():
-        assert theirs["seen"][place]["most"] == pytest.approx(seen["most"], rel=1e-3)
-        np.testing.assert_allclose(theirs["seen"][place]["means"], seen["means"], atol=1e-3 * seen["most"])
+    assert theirs["min_cosine"] == pytest.approx(found["min_cosine"], abs=1e-5)
+    for name, one in found["activations"].items():
+        assert theirs["activations"][name]["maximum"] == pytest.approx(one["maximum"], rel=1e-3)
+        np.testing.assert_allclose(theirs["activations"][name]["means"], one["means"], atol=1e-3 * one["maximum"])
 
 
 def test_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: NDArray[np.uint8]) -> None:

@@ -31,7 +31,7 @@ from workers.sources import Sources
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU that it can use here")
 
-LEAST: dict[Precision, float] = {"fp32": 0.99999, "bf16": 0.9995, "auto": 0.9995}
+MIN_COSINE: dict[Precision, float] = {"fp32": 0.99999, "bf16": 0.9995, "auto": 0.9995}
 
 
 @pytest.fixture(
@@ -62,7 +62,7 @@ def test_embeddings_are_those_of_the_processor(weights: Path, precision: Precisi
     shown = pictures(embedder.info.preprocessing.size_px, 19)
     shown = np.concatenate([shown, np.zeros_like(shown[:1]), np.full_like(shown[:1], 255)])
     assert isinstance(embedder.engine, CudaEngine) and embedder.batch == 8
-    assert least_cosine(embedder.embed(shown), plain(weights, shown)) >= LEAST[precision]
+    assert least_cosine(embedder.embed(shown), plain(weights, shown)) >= MIN_COSINE[precision]
 
 
 def test_shipped_weights_in_the_batch_that_is_chosen() -> None:
@@ -71,7 +71,7 @@ def test_shipped_weights_in_the_batch_that_is_chosen() -> None:
     assert embedder.batch in (32, 64, 128, 256)
     shown = pictures(96, 40)
     wanted = plain(DEFAULT_WEIGHTS, shown)
-    assert least_cosine(embedder.embed(shown), wanted) >= LEAST["auto"]
+    assert least_cosine(embedder.embed(shown), wanted) >= MIN_COSINE["auto"]
     assert least_cosine(np.concatenate([embedder.embed(shown[n : n + 1]) for n in range(5)]), wanted[:5]) >= 0.9995
 
 
@@ -97,7 +97,7 @@ def test_batches_under_way_do_not_mix(shipped: CudaEngine) -> None:
         under_way = following
     assert under_way is not None
     found.append(under_way())
-    assert least_cosine(np.concatenate(found), wanted) >= LEAST["auto"]
+    assert least_cosine(np.concatenate(found), wanted) >= MIN_COSINE["auto"]
 
 
 def test_more_than_two_may_be_begun(shipped: CudaEngine) -> None:
@@ -106,7 +106,7 @@ def test_more_than_two_may_be_begun(shipped: CudaEngine) -> None:
     wanted = plain(DEFAULT_WEIGHTS, shown)
     started = [shipped.start(shown[i : i + 4]) for i in range(0, 22, 4)]
     backwards = [finish() for finish in reversed(started)][::-1]
-    assert least_cosine(np.concatenate(backwards), wanted) >= LEAST["auto"]
+    assert least_cosine(np.concatenate(backwards), wanted) >= MIN_COSINE["auto"]
     assert all((finish() == vectors).all() for finish, vectors in zip(started, backwards, strict=True))
     assert [len(vectors) for vectors in backwards] == [4, 4, 4, 4, 4, 2]
 
@@ -116,7 +116,7 @@ def test_too_many_pictures_are_refused(shipped: CudaEngine) -> None:
     shown = pictures(96, 5)
     with pytest.raises(ValueError, match="broadcast"):
         shipped.start(shown)
-    assert least_cosine(shipped(shown[:4]), plain(DEFAULT_WEIGHTS, shown[:4])) >= LEAST["auto"]
+    assert least_cosine(shipped(shown[:4]), plain(DEFAULT_WEIGHTS, shown[:4])) >= MIN_COSINE["auto"]
 
 
 def test_a_batch_that_does_not_fit_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_a_batch_that_does_not_fit_is_not_taken(monkeypatch: pytest.MonkeyPatch)
         torch.cuda.set_per_process_memory_fraction(1.0)
     shown = pictures(96, 4)
     assert engine.batch == 4
-    assert least_cosine(engine(shown), plain(DEFAULT_WEIGHTS, shown)) >= LEAST["auto"]
+    assert least_cosine(engine(shown), plain(DEFAULT_WEIGHTS, shown)) >= MIN_COSINE["auto"]
 
 
 def test_what_is_not_needed_is_given_back() -> None:

@@ -27,7 +27,7 @@ from tests.unit.network_files import pictures, save_weights
 
 needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
 
-LEAST: dict[Precision, float] = {"fp32": 0.999999, "bf16": 0.9995, "auto": 0.999, "int8": 0.99}
+MIN_COSINE: dict[Precision, float] = {"fp32": 0.999999, "bf16": 0.9995, "auto": 0.999, "int8": 0.99}
 """The lowest cosine to torch in float32 that each precision may show; docs/performance.md tells what was seen."""
 
 
@@ -65,7 +65,7 @@ def test_embeddings_are_those_of_torch(weights: Path, precision: Precision) -> N
     except EngineMissing as refused:
         assert precision in ("bf16", "int8") and f"{precision} " in str(refused) and "choose auto" in str(refused)
     else:
-        assert least >= LEAST[precision]
+        assert least >= MIN_COSINE[precision]
 
 
 @needs_openvino
@@ -78,7 +78,7 @@ def test_the_engine_says_which_batch_suits_it(batch: int, threads: int, taken: i
 @pytest.mark.parametrize("precision", ["fp32", "auto", "int8"])
 def test_embeddings_of_the_shipped_weights(precision: Precision) -> None:
     """The shipped weights keep to the same bounds; so `auto` is safe where it is the default."""
-    assert cosines(DEFAULT_WEIGHTS, precision).min() >= LEAST[precision]
+    assert cosines(DEFAULT_WEIGHTS, precision).min() >= MIN_COSINE[precision]
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 3), st.just(50), st.just(50), st.just(3))))
@@ -124,7 +124,7 @@ def test_what_a_gpu_computes_on_a_processor(weights: Path) -> None:
     wanted = TorchEngine(network, threads=1)(shown)
     with torch.inference_mode():
         exact = folded(network)(torch.from_numpy(shown).permute(0, 3, 1, 2) / 255).numpy()
-    assert np.einsum("nd,nd->n", exact, wanted).min() >= LEAST["fp32"]
+    assert np.einsum("nd,nd->n", exact, wanted).min() >= MIN_COSINE["fp32"]
     half = TorchEngine(network, precision="bf16", threads=1)(shown)
-    assert np.einsum("nd,nd->n", half, wanted).min() >= LEAST["bf16"]
+    assert np.einsum("nd,nd->n", half, wanted).min() >= MIN_COSINE["bf16"]
     assert np.linalg.norm(half, axis=1) == pytest.approx(1, abs=1e-5)

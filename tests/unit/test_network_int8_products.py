@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("model.network.openvino_runtime", reason="OpenVINO is not installed")
 
-from model.network.int8_products import KERNEL_STEPS, instructions, quick
+from model.network.int8_products import KERNEL_STEPS, byte_instructions, int8_is_faster
 
 HASWELL = "fpu sse2 ssse3 sse4_1 sse4_2 fma f16c avx avx2 bmi1 bmi2".split()
 SKYLAKE_SERVER = [*HASWELL, *"avx512f avx512dq avx512cd avx512bw avx512vl".split()]
@@ -29,8 +29,8 @@ SKYLAKE_SERVER = [*HASWELL, *"avx512f avx512dq avx512cd avx512bw avx512vl".split
 )
 def test_instructions(flags: list[str], found: list[str]) -> None:
     """int8 is worth a try from AVX2 on."""
-    assert instructions(flags) == found
-    assert quick(flags) == bool(found)
+    assert byte_instructions(flags) == found
+    assert int8_is_faster(flags) == bool(found)
 
 
 def test_sums_of_two_products_fit_where_kernels_have_7_bits() -> None:
