@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from store.errors import DamagedStore
 from store.files import SCHEMA, new_files
 from store.listing import read_table
+from store.location import Location
 
 __all__ = [
     "Assigned",
@@ -131,12 +132,12 @@ class Assignments:
         return Assignments.of_columns(**{name: columns.get(name, self[name]) for name in _COLUMNS.names})
 
 
-def write_assignments(path: Path, rows: Assignments) -> None:
+def write_assignments(path: Location, rows: Assignments) -> None:
     """Write a chunk's outcomes atomically."""
     write_all([path], [rows])
 
 
-def write_all(paths: Sequence[Path], chunks: Sequence[Assignments]) -> None:
+def write_all(paths: Sequence[Location], chunks: Sequence[Assignments]) -> None:
     """Write the outcomes of several chunks of a pass, each atomically; the disk is waited for together."""
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     new_files(paths, lambda temporary, number: _write(temporary, chunks[number]))
@@ -149,7 +150,7 @@ def _write(path: Path, rows: Assignments) -> None:
     path.write_bytes(content.getvalue())
 
 
-def read_columns(path: Path) -> Assignments:
+def read_columns(path: Location) -> Assignments:
     """Read a chunk's outcomes, column by column.
 
     Raises:
@@ -163,14 +164,14 @@ def read_columns(path: Path) -> Assignments:
     return Assignments(table)
 
 
-def write_decided(path: Path, rows: Assignments, closest: Sequence[float]) -> None:
+def write_decided(path: Location, rows: Assignments, closest: Sequence[float]) -> None:
     """Write what one reducer found out for another: a chunk's outcomes, and the least distance to each character."""
     noted = json.dumps([distance if math.isfinite(distance) else None for distance in closest])
     metadata = {**rows.table.schema.metadata, b"closest": noted}
     write_assignments(path, Assignments(rows.table.replace_schema_metadata(metadata)))
 
 
-def read_decided(path: Path) -> tuple[Assignments, list[float]]:
+def read_decided(path: Location) -> tuple[Assignments, list[float]]:
     """Read the same; where there is no distance to a character it is infinite.
 
     Raises:
@@ -186,7 +187,7 @@ def read_decided(path: Path) -> tuple[Assignments, list[float]]:
     return Assignments(table.replace_schema_metadata(_COLUMNS.metadata)), closest
 
 
-def read_assignments(path: Path) -> list[Assigned]:
+def read_assignments(path: Location) -> list[Assigned]:
     """Read a chunk's outcomes.
 
     Raises:

@@ -15,7 +15,12 @@
 Only JournalBusy is worth a retry. The message is one line that names the file or the run.
 """
 
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from store.location import Location
 
 
 class StoreError(Exception):
@@ -41,7 +46,7 @@ class StaleShard(DamagedStore):
         path: The shard.
     """
 
-    def __init__(self, text: str, path: Path) -> None:
+    def __init__(self, text: str, path: Location) -> None:
         super().__init__(text)
         self.path = path
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import os
 import re
-from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
 
 from store.errors import DamagedStore
 from store.files import read_json
+from store.location import Location
 
 __all__ = [
     "KNOWN_ALONE",
@@ -110,7 +110,7 @@ Count = Annotated[int, Field(strict=True, ge=0, le=1 << 53)]
 T = TypeVar("T")
 
 
-def read_model(path: Path, kind: type[T]) -> T:
+def read_model(path: Location, kind: type[T]) -> T:
     """Read a JSON file of the store as what it should be.
 
     Raises:
@@ -120,7 +120,7 @@ def read_model(path: Path, kind: type[T]) -> T:
     return checked(read_json(path), kind, path)
 
 
-def checked(value: Any, kind: type[T], path: Path) -> T:
+def checked(value: Any, kind: type[T], path: Location) -> T:
     """A value out of a file as what it should be.
 
     Raises:

@@ -13,18 +13,29 @@ from pathlib import Path
 
 from store.errors import DamagedStore, JournalBusy, OutputGone, StoreError
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
-from store.roots import Roots
 
-__all__ = ["JournalFile"]
+__all__ = ["JournalFile", "file_exists"]
 
 _TRIES = 10
 """How often the journal is opened again when its holder deletes it just then."""
 
 
+def file_exists(output: Path) -> bool:
+    """Whether an output folder has a journal."""
+    return _file_of(output).exists()
+
+
+def _file_of(output: Path) -> Path:
+    return output / JOURNAL_FOLDER / "journal.sqlite"
+
+
 class JournalFile(JournalDatabase):
     """An open journal file."""
 
-    def __init__(self, output: Path, roots: Roots, wait_s: float, *, may_make: bool, makes_output: bool) -> None:
+    folder: Path
+    path: Path
+
+    def __init__(self, output: Path, wait_s: float, *, may_make: bool, makes_output: bool) -> None:
         """Open the journal of a folder, as `Journal` does.
 
         Raises:
@@ -35,8 +46,7 @@ class JournalFile(JournalDatabase):
             StoreError: The output folder cannot be written, or something else stands where the journal should.
         """
         self.folder = output / JOURNAL_FOLDER
-        self.roots = roots
-        self.path = self.folder / "journal.sqlite"
+        self.path = _file_of(output)
         for _ in range(_TRIES):
             made_output = may_make and (self._make_folders(output) or makes_output)
             self._need_no_link()

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.exclusion import Exclusion, PassedOver
-from producer.scan import Scan
+from producer.scan import scan
 from tests.unit.scanned import fill
 
 
 def scanned(root: Path, *patterns: str, hidden: bool = False) -> tuple[list[str], PassedOver]:
     """What is seen, and what is passed over."""
-    scan = Scan(bytes(root), exclusion=Exclusion(patterns, hidden))
-    return [listed.name for listed in scan], scan.passed
+    found = scan(bytes(root), exclusion=Exclusion(patterns, hidden))
+    return [listed.name for listed in found], found.passed
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed; it is what is compared with")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from store.errors import DamagedStore, RunNotFound
-from store.files import clean_up, new_file, read_json, remove_folder, write_json
+from store.files import new_file, read_json, write_json
 from store.listing import Kind, Listed
-from store.location import ObjectPath, location
+from store.location import ObjectPath, location, storage_of
 from store.match import Match
 from store.mode import Mode
 from store.part import PartSpec, ScanTotals
@@ -53,8 +53,8 @@ def test_an_object_appears_whole_or_not_at_all(objects: ObjectServer) -> None:
     assert not location("s3://art/whol").exists() and not location("s3://art/whole/x").exists()
     with pytest.raises(DamagedStore):
         read_json(path.parent / "none.json")
-    clean_up(path.parent)
-    remove_folder(path.parent)
+    storage_of(path).clean_up(path.parent)
+    storage_of(path).remove_folder(path.parent)
     assert not path.exists()
     path.unlink(missing_ok=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from store.listing import CacheHit, Kind, Listed
+from store.location import Location
 from store.part import Part, PartSpec
 from store.shard import Read, write_shard
 
@@ -57,7 +57,7 @@ def vector(seed: int) -> NDArray[np.float32]:
     return values / np.linalg.norm(values)
 
 
-def make_part(folder: Path, name: str, chunks: Sequence[Sequence[Listed]], root: str = "/archive") -> Part:
+def make_part(folder: Location, name: str, chunks: Sequence[Sequence[Listed]], root: str = "/archive") -> Part:
     """A part with listings and no shard yet."""
     part = Part(folder, name)
     part.begin(PartSpec(root, KEY))

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from producer.exclusion import NOTHING_ASKED, Exclusion
-from producer.scan import Scan
+from producer.scan import scan as scan_of
 from store.listing import Listed
 
 
 def scan(root: Path | bytes, *excluded: Path, exclusion: Exclusion = NOTHING_ASKED) -> list[Listed]:
     """Scan a tree."""
     own = tuple(os.fsencode(path) for path in excluded)
-    return list(Scan(os.path.realpath(os.fsencode(root)), own, exclusion=exclusion))
+    return list(scan_of(os.path.realpath(os.fsencode(root)), own, exclusion=exclusion))
 
 
 def names(root: Path, *excluded: Path) -> list[str]:

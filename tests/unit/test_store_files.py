@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_all, write_assignments
+from store.durability import sync_folders
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
-from store.files import SCHEMA, new_file, new_files, read_json, sync_folders, write_json
+from store.files import SCHEMA, new_file, new_files, read_json, write_json
 from store.match import Match
 from store.mode import Mode
 from store.run import PassSpec, Run, RunSpec, valid_run_id
@@ -202,7 +203,8 @@ def test_the_newest_run_is_the_one_made_last(tmp_path: Path) -> None:
     late = begun(store.create_run(RunSpec(**{**SPEC.__dict__, "created_s": 1_800_000_000.0})))
     begun(store.create_run(SPEC))
     store.create_run(RunSpec(**{**SPEC.__dict__, "created_s": 1_900_000_000.0}))  # died before its first pass
-    put(store.runs / "20991231-2359" / "run.json", b"{")
+    runs = tmp_path / "store" / "runs"
+    put(runs / "20991231-2359" / "run.json", b"{")
     (store.runs / "20991231-2358").mkdir()
     assert store.latest().id == late.id
     assert [line.partition(": ")[0] for line in store.damaged()] == [str(store.runs / "20991231-2359" / "run.json")]
@@ -211,9 +213,10 @@ def test_the_newest_run_is_the_one_made_last(tmp_path: Path) -> None:
 def test_a_store_with_nothing_but_damage_says_so(tmp_path: Path) -> None:
     """Not that there is no run: the line names the file, also where it is JSON of another form."""
     store = Store(tmp_path / "store")
+    runs = tmp_path / "store" / "runs"
     for content in (b"{", b'{"schema": 1, "archive": "/a"}'):
-        put(store.runs / "20991231-2359" / "run.json", content)
-        put(store.runs / "20991231-2359" / "passes" / "1" / "pass.json", b"{}")
+        put(runs / "20991231-2359" / "run.json", content)
+        put(runs / "20991231-2359" / "passes" / "1" / "pass.json", b"{}")
         with pytest.raises(DamagedStore, match=r"20991231-2359/run\.json"):
             store.latest()
 

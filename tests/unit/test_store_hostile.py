@@ -18,6 +18,7 @@ from store.assignments import Assigned, Assignments, FinalOutcome, read_assignme
 from store.errors import DamagedStore
 from store.journal import Journal
 from store.listing import CacheHit, Kind, Listed, read_listing, write_listing
+from store.location import Location
 from store.mode import Mode
 from store.part import Part, PartSpec, ScanTotals
 from store.run import Run
@@ -124,14 +125,14 @@ def run(site: Site) -> Run:
 
 
 @pytest.fixture
-def spoil(run: Run) -> Iterator[Callable[[str, str, Any], Path]]:
+def spoil(run: Run) -> Iterator[Callable[[str, str, Any], Location]]:
     """Puts another value into a file; puts the file back at the end."""
-    before: dict[Path, bytes] = {}
+    before: dict[Location, bytes] = {}
 
-    def change(name: str, field: str, value: Any) -> Path:
+    def change(name: str, field: str, value: Any) -> Location:
         path = run.folder / name
         before.setdefault(path, path.read_bytes())
-        path.write_text(json.dumps({**json.loads(before[path]), field: value}))
+        path.write_bytes(json.dumps({**json.loads(before[path]), field: value}).encode())
         return path
 
     yield change
@@ -139,7 +140,7 @@ def spoil(run: Run) -> Iterator[Callable[[str, str, Any], Path]]:
         path.write_bytes(content)
 
 
-def told(read: Callable[[], object], path: Path) -> None:
+def told(read: Callable[[], object], path: Location) -> None:
     """Assert that one clear line names the file and the cause."""
     with pytest.raises(DamagedStore) as caught:
         read()
@@ -150,7 +151,7 @@ def told(read: Callable[[], object], path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "field"), [(name, field) for name, fields in FIELDS.items() for field in fields])
 def test_each_field_is_checked(
-    name: str, field: str, site: Site, run: Run, spoil: Callable[[str, str, Any], Path]
+    name: str, field: str, site: Site, run: Run, spoil: Callable[[str, str, Any], Location]
 ) -> None:
     """As it stands it is read; with anything that this program would not write there, it is not."""
     store = Store(site.root / "store")
@@ -335,7 +336,7 @@ def test_placements_of_a_journal(tmp_path: Path) -> None:
 
 
 def test_a_part_that_is_damaged_makes_nothing_known(
-    site: Site, run: Run, spoil: Callable[[str, str, Any], Path]
+    site: Site, run: Run, spoil: Callable[[str, str, Any], Location]
 ) -> None:
     """An old run with a spoilt file does not keep a new one from beginning."""
     store = Store(site.root / "store")

@@ -31,7 +31,7 @@ def journal(quick_path: Path) -> Iterator[Journal]:
 
 def output(journal: Journal) -> Path:
     """The output folder."""
-    return journal.folder.parent
+    return Path(str(journal.folder.parent))
 
 
 def write(journal: Journal, run: str, number: int, *names: str) -> Path:
@@ -39,7 +39,7 @@ def write(journal: Journal, run: str, number: int, *names: str) -> Path:
     report = ReportWriter(journal.folder, run, number)
     report.write(Assignments.of([Assigned(name, FinalOutcome.UNKNOWN, reason="far") for name in names]))
     report.close()
-    return publish(journal, output(journal), report.path)
+    return Path(str(publish(journal, output(journal), report.path)))
 
 
 def files(journal: Journal) -> dict[str, list[str]]:
@@ -125,7 +125,7 @@ def test_no_cell_is_a_formula(text: str, journal: Journal) -> None:
     report = ReportWriter(journal.folder, RUN, 1)
     report.write(Assignments.of([row]))
     report.close()
-    with report.path.open(encoding="utf-8", newline="") as file:
+    with open(str(report.path), encoding="utf-8", newline="") as file:
         (cells,) = csv.DictReader(file)
     for name in ("path", "character", "runner_up", "reason", "nearest", "placed"):
         assert cells[name][:1] not in ("=", "+", "-", "@", "\t", "\r", "\n", "＝")
@@ -159,7 +159,7 @@ def test_rows_survive_a_spreadsheet(journal: Journal) -> None:
     report.write(Assignments.of([row]))
     report.write(Assignments.of([Assigned("c.png", FinalOutcome.UNREADABLE, reason="the file is empty")]))
     report.close()
-    with report.path.open(encoding="utf-8", newline="") as file:
+    with open(str(report.path), encoding="utf-8", newline="") as file:
         first, second = csv.DictReader(file)
     assert tuple(first) == COLUMNS
     assert first["path"] == row.path and first["character"] == "Akari | 桜 ひな"

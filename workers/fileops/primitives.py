@@ -8,9 +8,8 @@ import os
 import stat
 from pathlib import Path
 
-from store.files import TEMPORARY_PREFIX, sync_folder
-from store.object_storage import is_remote
-from workers.safe_open import open_regular
+from store.durability import TEMPORARY_PREFIX, sync_folder
+from store.location import storage_of
 
 __all__ = [
     "NO_LINK",
@@ -44,7 +43,7 @@ def status_of(path: bytes) -> os.stat_result | None:
 
 def file_digest(path: bytes) -> bytes:
     """sha256 of a file's content."""
-    with open_regular(path) as file:
+    with storage_of(path).open(path) as file:
         return hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]
 
 
@@ -60,7 +59,7 @@ def has_digest(path: bytes, digest: bytes) -> bool:
 def digest_or_none(path: bytes) -> bytes | None:
     """sha256 of a regular file or an object, None for anything else and for what cannot be read."""
     try:
-        return file_digest(path) if is_remote(path) or stat.S_ISREG(os.lstat(path).st_mode) else None
+        return file_digest(path) if storage_of(path).regular(path) else None
     except OSError:
         return None
 

@@ -15,17 +15,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from store.durability import sync_folders
 from store.file_operation import Action, Image, Operation
-from store.files import sync_folders
 from store.journal import JOURNAL_FOLDER
-from store.object_storage import is_remote
+from store.location import storage_of
+from store.location.local_storage import real_path
 from store.roots import ANYWHERE, Roots
 from workers.errors import Unsettled
 from workers.fileops import files
 from workers.fileops.operation import OperationFailed, TargetExists
 from workers.fileops.output import Output
 from workers.fileops.staging import STAGED, Staging
-from workers.safe_open import real_path
 
 __all__ = ["Sandbox"]
 
@@ -175,7 +175,7 @@ class Sandbox(Output):
 
         Of a copy nobody has to: its bytes are compared with those that were read inside the roots.
         """
-        if not self._roots or op.action is not Action.HARDLINK or is_remote(op.source):
+        if not self._roots or op.action is not Action.HARDLINK or not storage_of(op.source).links:
             yield None
             return
         try:

@@ -10,8 +10,9 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from store.durability import TEMPORARY_PREFIX, sync_files
 from store.file_operation import Action, Operation
-from store.files import TEMPORARY_PREFIX, sync_files
+from store.location import Location
 from workers.fileops.copy import Copy
 from workers.fileops.operation import OperationFailed, TargetExists
 from workers.fileops.primitives import temporary_name, unlink
@@ -96,7 +97,7 @@ class Staging:
             os.rmdir(self.folder)
 
 
-def clear_staged(folder: Path) -> None:
+def clear_staged(folder: Location) -> None:
     """Remove what a killed process has left in a journal's folder."""
     for path in (folder / STAGED).glob(f"{TEMPORARY_PREFIX}*.part"):
         path.unlink()

@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 
-from store.object_storage import read_object
+from store.location.s3 import read_object
 
 __all__ = ["Kept"]
 

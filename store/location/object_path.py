@@ -1,53 +1,26 @@
-"""Where a store lies: in a folder, or below a prefix in object storage.
+"""An address in object storage, with the part of pathlib's interface that is used, so that one code has both.
 
-`ObjectPath` has the part of pathlib's interface that the store uses, so that one code writes both. An object appears
-whole or not at all, and one that is there is seen by everybody: what a folder needs a rename and a sync for.
+An object appears whole or not at all, and one that is there is seen by everybody: what a folder needs a rename and a
+sync for.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import posixpath
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import BinaryIO, cast
 
-from store.object_cache import Kept
-from store.object_storage import delete_object, is_remote, list_folder, object_exists, read_object, write_object
+from store.location import s3
+from store.location.object_cache import Kept
 
-__all__ = ["ObjectPath", "default_store", "local_logs", "location", "read_whole"]
+__all__ = ["ObjectPath"]
 
 _LASTING = ("listing", "shards")
 """Folders of what is written once."""
 
 _CLAIM = ".oshiwake-claim"
 """The object that makes an empty folder."""
-
-
-def default_store() -> Path:
-    """`oshiwake` in the user's data folder, as the XDG base directory specification says."""
-    data = os.environ.get("XDG_DATA_HOME", "")
-    # The specification: a relative path is invalid and to be ignored.
-    home = Path(data) if data.startswith("/") else Path.home() / ".local" / "share"
-    return home / "oshiwake"
-
-
-def local_logs(folder: Path) -> Path:
-    """Where this machine writes logs: in the folder, or for object storage in the user's data folder."""
-    return (default_store() if isinstance(folder, ObjectPath) else folder) / "logs"
-
-
-def location(address: str | Path) -> Path:
-    """A folder's absolute path, or an `ObjectPath` in its stead."""
-    text = os.fspath(address) if not isinstance(address, ObjectPath) else str(address)
-    return cast(Path, ObjectPath(text.rstrip("/"))) if is_remote(text) else Path(os.path.abspath(text))
-
-
-def read_whole(path: Path) -> Path | BinaryIO:
-    """What readers of Parquet take: a path, or the content of an object."""
-    return io.BytesIO(path.read_bytes()) if isinstance(path, ObjectPath) else path
 
 
 class ObjectPath:
@@ -84,7 +57,7 @@ class ObjectPath:
 
     def exists(self) -> bool:
         """Whether there is such an object, or anything below."""
-        return object_exists(bytes(self))
+        return s3.object_exists(bytes(self))
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Folders are there when they are needed; with `exist_ok=False`, whoever comes first has it.
@@ -95,11 +68,14 @@ class ObjectPath:
         if not exist_ok:
             if self.exists():
                 raise FileExistsError(f"{self} is there already")
-            write_object(bytes(self / _CLAIM), b"", new=True)
+            (self / _CLAIM).write_new(b"")
+
+    def rmdir(self) -> None:
+        """Nothing to do: folders go with their objects."""
 
     def iterdir(self) -> Iterator[ObjectPath]:
         """What the folder holds; nothing where there is none."""
-        for page in list_folder(bytes(self)):
+        for page in self.pages():
             yield from (self / os.fsdecode(entry.name) for entry in page if entry.name)
 
     def glob(self, pattern: str) -> Iterator[ObjectPath]:
@@ -114,13 +90,13 @@ class ObjectPath:
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Take the object away."""
-        delete_object(bytes(self))
+        self.delete()
 
     def read_bytes(self) -> bytes:
         """Its content."""
         if self._kept is not None and posixpath.basename(posixpath.dirname(self._address)) in _LASTING:
             return self._kept.read(bytes(self))
-        return read_object(bytes(self))
+        return s3.read_object(bytes(self))
 
     def read_text(self, encoding: str = "utf-8") -> str:
         """Its content as text."""
@@ -128,4 +104,42 @@ class ObjectPath:
 
     def write_bytes(self, content: bytes) -> None:
         """Put an object there, in place of another."""
-        write_object(bytes(self), content)
+        s3.write_object(bytes(self), content)
+
+    # What objects have and files have not: pages, and conditions that the server checks. See `store.location.s3`.
+
+    def pages(self) -> Iterator[list[s3.Entry]]:
+        """The entries of a folder, a page at a time, in the order of the server; nothing for one that is not there."""
+        return s3.list_folder(bytes(self))
+
+    def look(self) -> s3.ObjectStat | None:
+        """What the server says of the object; None where there is none."""
+        return s3.stat_object(bytes(self))
+
+    def write_new(self, content: bytes, digest: bytes = b"") -> None:
+        """Put an object there if there is none, with the sha256 of its content for `look`.
+
+        Raises:
+            FileExistsError: There is one.
+        """
+        s3.write_object(bytes(self), content, new=True, digest=digest)
+
+    def replace(self, content: bytes, tag: str | None) -> str:
+        """Put an object there in place of the one with that tag, or of none; return its own tag.
+
+        Raises:
+            FileExistsError, FileNotFoundError: That is not what is there.
+        """
+        return s3.replace_object(bytes(self), content, tag)
+
+    def delete(self, tag: str | None = None) -> None:
+        """Take the object away, if it is the one with that tag; nothing to do where there is none.
+
+        Raises:
+            FileExistsError: It is another one.
+        """
+        s3.delete_object(bytes(self), tag)
+
+    def age_s(self) -> float | None:
+        """Seconds since it was written, by the clock of the server; None where there is none."""
+        return s3.object_age_s(bytes(self))

@@ -27,14 +27,12 @@ __all__ = [
     "ObjectStat",
     "delete_object",
     "folder_exists",
-    "is_remote",
     "list_folder",
     "object_age_s",
     "object_exists",
     "object_time",
     "open_object",
     "read_object",
-    "real_path",
     "replace_object",
     "stat_object",
     "write_object",
@@ -48,18 +46,6 @@ _DIGEST = "oshiwake-sha256"
 """Under this word an object says what it was when we put it there; another that is put in its place does not."""
 
 _CONFIG = {"connect_timeout": 10, "read_timeout": 30, "max_pool_connections": 32}
-
-
-def is_remote(path: str | bytes) -> bool:
-    """Whether a path means an object, or a folder of objects."""
-    return path.startswith(b"s3://") if isinstance(path, bytes) else path.startswith(_SCHEME)
-
-
-def real_path(path: str) -> str:
-    """A path without symbolic links, `..` and the like; of objects too, though a server would take them literally."""
-    if not is_remote(path):
-        return os.path.realpath(path)
-    return _SCHEME + posixpath.normpath(path.removeprefix(_SCHEME))
 
 
 @dataclass(frozen=True, slots=True)

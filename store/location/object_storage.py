@@ -1,0 +1,172 @@
+"""Storage in a bucket: what is promised by `Storage`, kept by objects."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import posixpath
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from store.errors import JournalBusy, LockHeld
+from store.location import s3
+from store.location.file_lock import me, shown
+from store.location.lease import Lease, lease_note
+from store.location.local_storage import LocalStorage
+from store.location.object_cache import Kept
+from store.location.object_path import ObjectPath
+from store.location.storage import Seen, Storage, default_store
+from store.temporary_folders import Scratch
+
+__all__ = ["TRUSTED_S", "ObjectStorage"]
+
+TRUSTED_S = 5.0
+"""For so long an object counts as unchanged."""
+
+_BAD_FILE = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EEXIST, errno.EINVAL, errno.ENOTDIR}
+"""What is wrong with one object; other errors are those of the storage as a whole."""
+
+
+class ObjectStorage(Storage[ObjectPath]):
+    """Objects below `s3://bucket/`."""
+
+    links = False
+    keeps_open = True
+    fetches = 16
+    look_s = 3.0
+
+    def normal(self, path: str) -> str:
+        # A server would take `..` literally.
+        return "s3://" + posixpath.normpath(path.removeprefix("s3://"))
+
+    def open(self, path: bytes) -> BinaryIO:
+        self.need_inside(path)
+        return io.BytesIO(s3.read_object(path))
+
+    def open_to_seek(self, path: bytes, known: Seen | None) -> tuple[BinaryIO | None, Seen]:
+        """An object is asked now and then whether it is the same; what is read of another one is refused by its tag."""
+        self.need_inside(path)
+        now_s = time.monotonic()
+        if known and now_s - known.asked_s <= TRUSTED_S:
+            return None, known
+        seen = Seen(s3.stat_object(path), now_s)
+        return (None if known and known.identity == seen.identity else s3.open_object(path)), seen
+
+    def head(self, path: bytes, size: int) -> bytes:
+        return s3.read_object(path, size)
+
+    def exists(self, path: bytes) -> bool:
+        try:
+            return bool(s3.object_time(path))
+        except OSError:
+            return False
+
+    def may_stand(self, path: bytes) -> bool:
+        return True
+
+    def regular(self, path: bytes) -> bool:
+        return True
+
+    def modified_ns(self, path: bytes) -> int:
+        return s3.object_time(path)
+
+    def copy_status(self, source: bytes, copy: bytes, *, owner: bool) -> None:
+        os.utime(copy, ns=(s3.object_time(source),) * 2)
+
+    def as_a_whole(self, error: OSError) -> bool:
+        return error.errno not in _BAD_FILE
+
+    def is_folder(self, path: bytes) -> bool:
+        return s3.folder_exists(path)
+
+    def mounted(self, path: bytes) -> bool:
+        return s3.folder_exists(path)
+
+    def folders_in(self, path: bytes, *, links: bool) -> list[bytes]:
+        return [entry.name for page in s3.list_folder(path) for entry in page if entry.folder]
+
+    def real_folder(self, path: ObjectPath) -> ObjectPath:
+        if not s3.folder_exists(bytes(path)):
+            raise FileNotFoundError(errno.ENOENT, "there is no object below that prefix", str(path))
+        return path
+
+    def real_output(self, path: ObjectPath) -> ObjectPath:
+        real = ObjectPath(self.real(str(path)))
+        s3.folder_exists(bytes(real))  # or it raises
+        return real
+
+    def need_writable(self, path: ObjectPath) -> None:
+        trial = path / ".oshiwake" / "trial"
+        trial.write_bytes(b"")
+        trial.unlink()
+
+    @contextlib.contextmanager
+    def unfinished(self, path: ObjectPath) -> Iterator[Path]:
+        with Scratch() as scratch:
+            yield scratch.path / path.name
+
+    @contextlib.contextmanager
+    def new_file(self, path: ObjectPath, *, replace: bool) -> Iterator[Path]:
+        with self.unfinished(path) as temporary:
+            yield temporary
+            (path.write_bytes if replace else path.write_new)(temporary.read_bytes())
+
+    def new_files(self, paths: Sequence[ObjectPath], write: Callable[[Path, int], None], *, replace: bool) -> None:
+        for number, path in enumerate(paths):
+            with self.new_file(path, replace=replace) as temporary:
+                write(temporary, number)
+
+    def columns(self, path: ObjectPath) -> Path | BinaryIO:
+        return io.BytesIO(path.read_bytes())
+
+    def clean_up(self, folder: ObjectPath, *, below: bool = True) -> None:
+        pass
+
+    def files_below(self, folder: ObjectPath) -> Iterator[tuple[ObjectPath, int]]:
+        for page in folder.pages():
+            for found in filter(lambda entry: entry.name, page):
+                path = folder / os.fsdecode(found.name)
+                yield from self.files_below(path) if found.folder else [(path, found.size)]
+
+    def remove_empty_folders(self, folder: ObjectPath) -> None:
+        pass
+
+    def remove_folder(self, folder: ObjectPath) -> None:
+        for path in folder.iterdir():
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    @contextlib.contextmanager
+    def hold(self, path: ObjectPath, what: str) -> Iterator[Callable[[], None]]:
+        try:
+            lease = Lease(path, 0.0, note=me())
+        except JournalBusy as error:
+            raise LockHeld(f"{what} by {self.holder(path) or 'another process'}") from error
+        try:
+            yield lease.check
+        finally:
+            lease.release()
+
+    def holder(self, path: ObjectPath) -> str | None:
+        note = lease_note(path)
+        return None if note is None else shown(note)
+
+    def logs(self, folder: ObjectPath, *below: str) -> Path:
+        return default_store().joinpath("logs", *below)
+
+    @contextlib.contextmanager
+    def fetching_once(self, folder: ObjectPath) -> Iterator[ObjectPath]:
+        with contextlib.closing(Kept()) as kept:
+            yield ObjectPath(str(folder), kept)
+
+    def fetched(self, path: ObjectPath, to: str) -> Path:
+        fetched = default_store() / to / path.name
+        if not fetched.exists():
+            fetched.parent.mkdir(parents=True, exist_ok=True)
+            with LocalStorage().new_file(fetched, replace=True) as temporary:
+                temporary.write_bytes(path.read_bytes())
+        return fetched
