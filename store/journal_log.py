@@ -176,7 +176,7 @@ class JournalLog(JournalDatabase):
             # For a server that ignores the condition; the lease keeps others away in between.
             if piece.look() is not None:
                 raise FileExistsError
-            piece.write_new(content)
+            piece.write(content, new=True)
         except FileExistsError as error:
             # A request that is repeated because its answer was lost finds its own object.
             if piece.read_bytes() != content:

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from store.location.local_storage import LocalStorage
-from store.location.object_path import ObjectPath
+from store.location.object_path import Entry, ObjectPath, ObjectStat
 from store.location.object_storage import ObjectStorage
-from store.location.s3 import Entry, ObjectStat
 from store.location.storage import Fence, Location, Storage, default_store
 
 __all__ = [

@@ -46,7 +46,7 @@ class LocalStorage(Storage[Path]):
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", path)
-            if self.fenced:
+            if self._fence:
                 self.need_inside(real_path(descriptor))
         except BaseException:
             os.close(descriptor)

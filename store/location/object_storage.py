@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from store.errors import JournalBusy, LockHeld
-from store.location import s3
 from store.location.file_lock import me, shown
 from store.location.lease import Lease, lease_note
 from store.location.local_storage import LocalStorage
-from store.location.object_cache import Kept
+from store.location.object_cache import ObjectCache
 from store.location.object_path import ObjectPath
 from store.location.storage import Seen, Storage, default_store
 from store.temporary_folders import Scratch
@@ -45,7 +44,7 @@ class ObjectStorage(Storage[ObjectPath]):
 
     def open(self, path: bytes) -> BinaryIO:
         self.need_inside(path)
-        return io.BytesIO(s3.read_object(path))
+        return io.BytesIO(_at(path).read_bytes())
 
     def open_to_seek(self, path: bytes, known: Seen | None) -> tuple[BinaryIO | None, Seen]:
         """An object is asked now and then whether it is the same; what is read of another one is refused by its tag."""
@@ -53,15 +52,15 @@ class ObjectStorage(Storage[ObjectPath]):
         now_s = time.monotonic()
         if known and now_s - known.asked_s <= TRUSTED_S:
             return None, known
-        seen = Seen(s3.stat_object(path), now_s)
-        return (None if known and known.identity == seen.identity else s3.open_object(path)), seen
+        seen = Seen(_at(path).look(), now_s)
+        return (None if known and known.identity == seen.identity else _at(path).open()), seen
 
     def head(self, path: bytes, size: int) -> bytes:
-        return s3.read_object(path, size)
+        return _at(path).head(size)
 
     def exists(self, path: bytes) -> bool:
         try:
-            return bool(s3.object_time(path))
+            return bool(_at(path).modified_ns())
         except OSError:
             return False
 
@@ -72,31 +71,31 @@ class ObjectStorage(Storage[ObjectPath]):
         return True
 
     def modified_ns(self, path: bytes) -> int:
-        return s3.object_time(path)
+        return _at(path).modified_ns()
 
     def copy_status(self, source: bytes, copy: bytes, *, owner: bool) -> None:
-        os.utime(copy, ns=(s3.object_time(source),) * 2)
+        os.utime(copy, ns=(_at(source).modified_ns(),) * 2)
 
     def as_a_whole(self, error: OSError) -> bool:
         return error.errno not in _BAD_FILE
 
     def is_folder(self, path: bytes) -> bool:
-        return s3.folder_exists(path)
+        return _at(path).is_dir()
 
     def mounted(self, path: bytes) -> bool:
-        return s3.folder_exists(path)
+        return _at(path).is_dir()
 
     def folders_in(self, path: bytes, *, links: bool) -> list[bytes]:
-        return [entry.name for page in s3.list_folder(path) for entry in page if entry.folder]
+        return [entry.name for page in _at(path).pages() for entry in page if entry.folder]
 
     def real_folder(self, path: ObjectPath) -> ObjectPath:
-        if not s3.folder_exists(bytes(path)):
+        if not path.is_dir():
             raise FileNotFoundError(errno.ENOENT, "there is no object below that prefix", str(path))
         return path
 
     def real_output(self, path: ObjectPath) -> ObjectPath:
         real = ObjectPath(self.real(str(path)))
-        s3.folder_exists(bytes(real))  # or it raises
+        real.is_dir()  # or it raises
         return real
 
     def need_writable(self, path: ObjectPath) -> None:
@@ -113,7 +112,7 @@ class ObjectStorage(Storage[ObjectPath]):
     def new_file(self, path: ObjectPath, *, replace: bool) -> Iterator[Path]:
         with self.unfinished(path) as temporary:
             yield temporary
-            (path.write_bytes if replace else path.write_new)(temporary.read_bytes())
+            path.write(temporary.read_bytes(), new=not replace)
 
     def new_files(self, paths: Sequence[ObjectPath], write: Callable[[Path, int], None], *, replace: bool) -> None:
         for number, path in enumerate(paths):
@@ -160,8 +159,8 @@ class ObjectStorage(Storage[ObjectPath]):
 
     @contextlib.contextmanager
     def fetching_once(self, folder: ObjectPath) -> Iterator[ObjectPath]:
-        with contextlib.closing(Kept()) as kept:
-            yield ObjectPath(str(folder), kept)
+        with contextlib.closing(ObjectCache()) as cache:
+            yield ObjectPath(str(folder), cache)
 
     def fetched(self, path: ObjectPath, to: str) -> Path:
         fetched = default_store() / to / path.name
@@ -170,3 +169,7 @@ class ObjectStorage(Storage[ObjectPath]):
             with LocalStorage().new_file(fetched, replace=True) as temporary:
                 temporary.write_bytes(path.read_bytes())
         return fetched
+
+
+def _at(path: bytes) -> ObjectPath:
+    return ObjectPath(os.fsdecode(path))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Generic, Protocol, TypeAlias, TypeVar
+from typing import BinaryIO, Protocol, TypeAlias, TypeVar
 
 from store.location.object_path import ObjectPath
 
@@ -46,7 +45,7 @@ class Seen:
     asked_s: float = 0.0
 
 
-class Storage(ABC, Generic[P]):
+class Storage(Protocol[P]):
     """A folder or a bucket.
 
     Attributes:
@@ -60,9 +59,9 @@ class Storage(ABC, Generic[P]):
     keeps_open: bool
     fetches: int
     look_s: float
+    _fence: Fence | None
 
     def __init__(self, fence: Fence | None = None) -> None:
-        self.fenced = fence is not None
         self._fence = fence
 
     def admits(self, real_path: bytes) -> bool:
@@ -78,7 +77,6 @@ class Storage(ABC, Generic[P]):
         if not self.admits(real_path):
             raise PermissionError(errno.EACCES, "it leads out of this machine's roots", real_path)
 
-    @abstractmethod
     def normal(self, path: str) -> str:
         """A path without `..` and the like; symbolic links are not followed."""
 
@@ -88,7 +86,6 @@ class Storage(ABC, Generic[P]):
 
     # Pictures.
 
-    @abstractmethod
     def open(self, path: bytes) -> BinaryIO:
         """Open a regular file for reading; of anything else not one byte is waited for. An object is fetched whole.
 
@@ -96,102 +93,79 @@ class Storage(ABC, Generic[P]):
             PermissionError: It lies outside the fence; not one byte is read.
         """
 
-    @abstractmethod
     def open_to_seek(self, path: bytes, known: Seen | None) -> tuple[BinaryIO | None, Seen]:
         """Open a file to read here and there; None for one that is known and has not changed, where that is cheaper."""
 
-    @abstractmethod
     def head(self, path: bytes, size: int) -> bytes:
         """The first bytes of a file."""
 
-    @abstractmethod
     def exists(self, path: bytes) -> bool:
         """Whether a file is there; also False where nobody can tell now."""
 
-    @abstractmethod
     def may_stand(self, path: bytes) -> bool:
         """Whether a placed file may be there still, as far as a look costs nothing."""
 
-    @abstractmethod
     def regular(self, path: bytes) -> bool:
         """Whether a path means a regular file, and no link to one."""
 
-    @abstractmethod
     def modified_ns(self, path: bytes) -> int:
         """When a file was last changed, in nanoseconds since the epoch."""
 
-    @abstractmethod
     def copy_status(self, source: bytes, copy: bytes, *, owner: bool) -> None:
         """Give a copy on this machine the times and permissions of its source; its owner too, if that is possible."""
 
-    @abstractmethod
     def as_a_whole(self, error: OSError) -> bool:
         """Whether an error is one of the storage, and will be the same for every file."""
 
     # Folders of pictures.
 
-    @abstractmethod
     def is_folder(self, path: bytes) -> bool:
         """Whether there is such a folder."""
 
-    @abstractmethod
     def mounted(self, path: bytes) -> bool:
         """Whether this machine sees a folder with something in it; an empty one is where nothing is mounted."""
 
-    @abstractmethod
     def folders_in(self, path: bytes, *, links: bool) -> list[bytes]:
         """The names of the folders in a folder; `links` to folders among them."""
 
-    @abstractmethod
     def real_folder(self, path: P) -> P:
         """The real form of a folder that must be there."""
 
-    @abstractmethod
     def real_output(self, path: P) -> P:
         """The real form of a folder that is there, or can be made."""
 
-    @abstractmethod
     def need_writable(self, path: P) -> None:
         """Make sure that this process may write to a folder, or make it."""
 
     # Files of a store.
 
-    @abstractmethod
     def unfinished(self, path: P) -> AbstractContextManager[Path]:
         """A temporary file of this machine for what `path` will be, taken away at the end if it is still there."""
 
-    @abstractmethod
     def new_file(self, path: P, *, replace: bool) -> AbstractContextManager[Path]:
         """See `store.files.new_file`."""
 
-    @abstractmethod
     def new_files(self, paths: Sequence[P], write: Callable[[Path, int], None], *, replace: bool) -> None:
         """See `store.files.new_files`."""
 
-    @abstractmethod
     def columns(self, path: P) -> Path | BinaryIO:
         """What readers of Parquet take who need a part of a file."""
 
-    @abstractmethod
     def clean_up(self, folder: P, *, below: bool = True) -> None:
         """Take away the unfinished files in a folder, and below it, whose writers have died.
 
         On a file system without locks they stay: nobody can tell there. Objects are never unfinished.
         """
 
-    @abstractmethod
     def files_below(self, folder: P) -> Iterator[tuple[P, int]]:
         """Every file below a folder with its size in bytes; nothing if there is no folder. Links are not followed."""
 
-    @abstractmethod
     def remove_empty_folders(self, folder: P) -> None:
         """Remove the empty folders below a folder, and the folder itself if it is empty then."""
 
-    @abstractmethod
     def remove_folder(self, folder: P) -> None:
         """Take a folder away with all that is in it, as far as that can be done."""
 
-    @abstractmethod
     def hold(self, path: P, what: str) -> AbstractContextManager[Callable[[], None]]:
         """Hold a lock; gives what makes sure, from time to time, that it is still held.
 
@@ -204,7 +178,6 @@ class Storage(ABC, Generic[P]):
             DamagedStore: Something else than a lock stands there.
         """
 
-    @abstractmethod
     def holder(self, path: P) -> str | None:
         """Who holds a lock: `process 4711 on kiwi since 2026-11-23 04:12`; None where nobody does.
 
@@ -212,14 +185,11 @@ class Storage(ABC, Generic[P]):
             DamagedStore: Something else than a lock stands there.
         """
 
-    @abstractmethod
     def logs(self, folder: P, *below: str) -> Path:
         """Where this machine writes logs: in the folder, or, for object storage, by names in the user's data folder."""
 
-    @abstractmethod
     def fetching_once(self, folder: P) -> AbstractContextManager[P]:
         """The same folder for a while in which no listing and no shard below it is fetched twice."""
 
-    @abstractmethod
     def fetched(self, path: P, to: str) -> Path:
         """A file of this machine with the same content, fetched into a folder of the user's data where it must be."""

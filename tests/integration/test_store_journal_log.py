@@ -13,8 +13,7 @@ from store import journal_log
 from store.errors import DamagedStore, JournalBusy, StoreError
 from store.file_operation import Action, Image, Operation
 from store.journal import Journal, journal_exists
-from store.location import Location, lease, location, s3
-from store.location.s3 import write_object
+from store.location import Location, ObjectPath, lease, location
 from tests.objects import ObjectServer
 
 
@@ -145,7 +144,7 @@ def test_a_holder_that_has_lost_the_journal_writes_nothing(
         with pytest.raises(StoreError):
             sleeper.check()
         if quick:
-            monkeypatch.setattr(s3, "stat_object", lambda path: None)
+            monkeypatch.setattr(ObjectPath, "look", lambda path: None)
         with pytest.raises(JournalBusy):
             sleeper.plan("20261123-0001", copies(output, "a"))
         journal.settle(planned)
@@ -170,12 +169,14 @@ def test_a_piece_whose_answer_was_lost_is_not_taken_for_another_holders(
 ) -> None:
     """The server has it, the client sends it again."""
 
-    def twice(path: bytes, content: bytes, *, new: bool, digest: bytes) -> None:
-        write_object(path, content, new=new)
-        write_object(path, content, new=new)
+    write = ObjectPath.write
+
+    def twice(path: ObjectPath, content: bytes, *, new: bool) -> None:
+        write(path, content, new=new)
+        write(path, content, new=new)
 
     with Journal(output) as journal, monkeypatch.context() as lossy:
-        lossy.setattr(s3, "write_object", twice)
+        lossy.setattr(ObjectPath, "write", twice)
         journal.note("word", 1)
         journal.note("word", 2)
     with Journal(output) as journal:

@@ -63,7 +63,7 @@ class Objects:
         with self._storage():
             if _object(path).look() is None:
                 with contextlib.suppress(FileExistsError):
-                    _object(path).write_new(content, digest)
+                    _object(path).write(content, new=True, digest=digest)
                     return
                 # A request that is repeated because its answer was lost finds its own object.
                 if self.holds(path, digest):
