@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import chain
+from typing import TypeAlias
 
 from producer.exclusion import unfinished
 from producer.tree_scan import Found, TreeScan
@@ -26,6 +26,9 @@ _AHEAD = 8
 
 _NO_NAMES = (b"", b".", b"..")
 
+_Answer: TypeAlias = tuple[list[Entry], Iterator[list[Entry]]]
+"""The first page of a folder, and the others."""
+
 
 class BucketScan(TreeScan):
     """A scan of the objects below one prefix; every object exactly once."""
@@ -33,30 +36,30 @@ class BucketScan(TreeScan):
     def _begin(self, stack: ExitStack) -> Found:
         pool = ThreadPoolExecutor(_AHEAD, thread_name_prefix="list")
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        return self._folder(pool, self._ask(pool, b""))
+        return self._folder(pool, *self._ask(pool, b""))
 
-    def _folder(self, pool: ThreadPoolExecutor, asked: _Asked) -> Found:
+    def _folder(self, pool: ThreadPoolExecutor, prefix: bytes, answer: Future[_Answer]) -> Found:
         """The files of one folder and the folders to enter, in order."""
         try:
-            first, others = asked.answer.result()
+            first, others = answer.result()
             found = sorted(chain(first, *others), key=lambda entry: (entry.name, entry.folder))
         except OSError as error:
             reason = f"folder cannot be listed: {error.strerror}"
-            yield Listed(asked.prefix[:-1] or b".", 0, 0, kind=Kind.UNREADABLE, reason=reason)
+            yield Listed(prefix[:-1] or b".", 0, 0, kind=Kind.UNREADABLE, reason=reason)
             return
         under_way = unfinished(entry.name for entry in found)
-        entries = [entry for entry in found if not self._passes_over(entry, asked.prefix + entry.name, under_way)]
+        entries = [entry for entry in found if not self._passes_over(entry, prefix + entry.name, under_way)]
         folders = (entry for entry in entries if entry.folder)
-        ahead: deque[_Asked] = deque()
+        ahead: deque[tuple[bytes, Future[_Answer]]] = deque()
         for entry in entries:
             if not entry.folder:
-                yield from self._object(asked.prefix + entry.name, entry)
+                yield from self._object(prefix + entry.name, entry)
                 continue
             while len(ahead) < _AHEAD and (coming := next(folders, None)) is not None:
-                ahead.append(self._ask(pool, b"%s%s/" % (asked.prefix, coming.name)))
-            following = ahead.popleft()
-            if os.path.join(self.root, following.prefix[:-1]) not in self.excluded:
-                yield self._folder(pool, following)
+                ahead.append(self._ask(pool, b"%s%s/" % (prefix, coming.name)))
+            below, coming_answer = ahead.popleft()
+            if os.path.join(self.root, below[:-1]) not in self.excluded:
+                yield self._folder(pool, below, coming_answer)
 
     @staticmethod
     def _is_folder(entry: Entry) -> bool:
@@ -71,18 +74,10 @@ class BucketScan(TreeScan):
         else:
             yield from self._file(path, entry.size, entry.mtime_ns)
 
-    def _ask(self, pool: ThreadPoolExecutor, prefix: bytes) -> _Asked:
-        return _Asked(prefix, pool.submit(_first_page, ObjectPath(os.fsdecode(b"%s/%s" % (self.root, prefix)))))
+    def _ask(self, pool: ThreadPoolExecutor, prefix: bytes) -> tuple[bytes, Future[_Answer]]:
+        return prefix, pool.submit(_first_page, ObjectPath(os.fsdecode(b"%s/%s" % (self.root, prefix))))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A folder to enter: its prefix below the root, its first page, and the other pages."""
-
-    prefix: bytes
-    answer: Future[tuple[list[Entry], Iterator[list[Entry]]]]
-
-
-def _first_page(folder: ObjectPath) -> tuple[list[Entry], Iterator[list[Entry]]]:
+def _first_page(folder: ObjectPath) -> _Answer:
     pages = folder.pages()
     return next(pages, []), pages

@@ -50,10 +50,9 @@ def sync_file(path: Path) -> None:
 
 def sync_files(folder: Path, files: Collection[Path]) -> None:
     """Make the contents of files in one folder durable; many at once by one call for their file system."""
-    if len(files) > _MANY_FOLDERS and _sync_file_systems([folder]):
-        return
-    for file in files:
-        sync_file(file)
+    if len(files) <= _MANY_FOLDERS or not _sync_file_systems([folder]):
+        for file in files:
+            sync_file(file)
 
 
 def sync_folder(folder: Path) -> None:
@@ -69,10 +68,9 @@ def sync_folder(folder: Path) -> None:
 
 def sync_folders(folders: Collection[Path]) -> None:
     """Make the names in several folders durable; many at once by one call for their file system, where there is one."""
-    if len(folders) > _MANY_FOLDERS and _sync_file_systems(folders):
-        return
-    for folder in folders:
-        sync_folder(folder)
+    if len(folders) <= _MANY_FOLDERS or not _sync_file_systems(folders):
+        for folder in folders:
+            sync_folder(folder)
 
 
 def _sync_file_systems(folders: Iterable[Path]) -> bool:

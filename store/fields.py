@@ -26,7 +26,6 @@ __all__ = [
     "Text",
     "WeightsName",
     "checked",
-    "path_error",
     "read_model",
     "stored_path",
     "valid_part",
@@ -42,11 +41,6 @@ _MOST_BYTES = 4096
 _WEIGHTS = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _PART = re.compile(r"[0-9a-z-]{1,40}/(archive|passes/[0-9]{1,6}/references)")
 _STORED = re.compile(rb"(/|s3://[^/\x00]|[A-Za-z0-9][A-Za-z0-9._-]*:/(?!/))[^\x00]*", re.DOTALL)
-
-
-def path_error(path: str) -> str | None:
-    """Why a path cannot be one that the store wrote down, or None: absolute, or below a named root or a bucket."""
-    return None if stored_path(os.fsencode(path)) else "no absolute path, nor one below a named root"
 
 
 def stored_path(path: object) -> bool:
@@ -75,8 +69,8 @@ def _text(value: object) -> str:
 
 def _place(value: object) -> str:
     text = _text(value)
-    if (error := path_error(text)) is not None:
-        raise ValueError(error)
+    if not stored_path(os.fsencode(text)):
+        raise ValueError("no absolute path, nor one below a named root")
     return text
 
 

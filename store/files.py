@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ __all__ = [
     "check_schema",
     "names_in",
     "new_file",
-    "new_files",
     "read_json",
     "read_json_if_there",
     "write_json",
@@ -33,20 +31,6 @@ def new_file(path: Location, *, replace: bool = True) -> AbstractContextManager[
         FileExistsError: Without `replace`, where something stands there.
     """
     return storage_of(path).new_file(path, replace=replace)
-
-
-def new_files(paths: Sequence[Location], write: Callable[[Path, int], None], *, replace: bool = True) -> None:
-    """Write several files of one folder and put them in place in order: whatever dies when, the first of them stand.
-
-    Args:
-        paths: The files.
-        write: Writes one of them, told its temporary path and its index.
-        replace: Take the place of files that stand.
-
-    Raises:
-        FileExistsError: Without `replace`, at the first that stands; those before it are in place.
-    """
-    storage_of(paths[0]).new_files(paths, write, replace=replace)
 
 
 def names_in(folder: Location) -> set[str]:

@@ -130,12 +130,7 @@ class Journal(JournalQueries):
         self._file.remove()
 
     def check(self) -> None:
-        """Make sure that the journal is still ours; in a folder it is, for as long as it is open.
-
-        Raises:
-            JournalBusy: Another process has taken it over.
-            StoreError: The storage does not answer.
-        """
+        """See `JournalDatabase.check`."""
         self._file.check()
 
     def note(self, key: str, value: Note) -> None:

@@ -36,15 +36,7 @@ class JournalFile(JournalDatabase):
     path: Path
 
     def __init__(self, output: Path, wait_s: float, *, may_make: bool, makes_output: bool) -> None:
-        """Open the journal of a folder, as `Journal` does.
-
-        Raises:
-            OutputGone: There is none, and it may not be made.
-            JournalBusy: Another process still held it after `wait_s` seconds.
-            NewerSchema: A newer program wrote it.
-            DamagedStore: The file is no journal.
-            StoreError: The output folder cannot be written, or something else stands where the journal should.
-        """
+        """Open the journal of a folder, with the errors of `Journal`; OutputGone where there is none to be made."""
         self.folder = output / JOURNAL_FOLDER
         self.path = _file_of(output)
         for _ in range(_TRIES):

@@ -45,15 +45,7 @@ class JournalLog(JournalDatabase):
     path: ObjectPath
 
     def __init__(self, output: ObjectPath, wait_s: float, *, may_make: bool) -> None:
-        """Open the journal, as `Journal` does.
-
-        Raises:
-            OutputGone: There is none, and it may not be made.
-            JournalBusy: Another process holds it.
-            NewerSchema: A newer program wrote it.
-            DamagedStore: The pieces make no journal.
-            StoreError: The storage does not answer, or refuses us.
-        """
+        """Open the journal, with the errors of `Journal`; OutputGone where there is none to be made."""
         self.folder = output / JOURNAL_FOLDER
         self.path = _pieces_folder(output)
         self._next = 1

@@ -16,11 +16,20 @@ import pyarrow.parquet as pq
 
 from store.errors import DamagedStore
 from store.fields import valid_part
-from store.files import SCHEMA, check_schema, new_files
+from store.files import SCHEMA, check_schema
 from store.location import Location, storage_of
 from store.readable_names import readable_name
 
-__all__ = ["CacheHit", "Kind", "Listed", "SortKey", "listing_digest", "read_listing", "write_listing", "write_listings"]
+__all__ = [
+    "CacheHit",
+    "Kind",
+    "Listed",
+    "SortKey",
+    "listed_rows",
+    "listing_digest",
+    "read_listing_table",
+    "write_listings",
+]
 
 SortKey = tuple[tuple[bytes, ...], bytes]
 """Orders files as the scan meets them: folder by folder, names as bytes, then the names inside an archive file."""
@@ -112,18 +121,13 @@ _COLUMNS = pa.schema(
 )
 
 
-def write_listing(path: Location, rows: Sequence[Listed]) -> None:
-    """Write a chunk's listing atomically."""
-    write_listings([path], [rows])
-
-
 def write_listings(paths: Sequence[Location], chunks: Sequence[Sequence[Listed]]) -> None:
     """Write the listings of chunks that follow one another; they appear in their order, each whole.
 
     Raises:
         FileExistsError: One stands already. It is never replaced: there may be a shard of what it lists.
     """
-    new_files(paths, lambda temporary, number: _write(temporary, chunks[number]), replace=False)
+    storage_of(paths[0]).new_files(paths, lambda temporary, number: _write(temporary, chunks[number]), replace=False)
 
 
 def _write(path: Path, rows: Sequence[Listed]) -> None:
@@ -151,16 +155,6 @@ def _write(path: Path, rows: Sequence[Listed]) -> None:
 def _valid(text: str) -> str:
     """Parquet strings are UTF-8; what an odd file name left in a message is shown escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def read_listing(path: Location) -> list[Listed]:
-    """Read a chunk's listing.
-
-    Raises:
-        DamagedStore: The file is missing or cannot be read.
-        NewerSchema: A newer program wrote it.
-    """
-    return listed_rows(read_listing_table(path))
 
 
 def listed_rows(table: pa.Table) -> list[Listed]:

@@ -124,10 +124,6 @@ class Part:
         """Say that the listing is whole."""
         write_json(self._folder / "scan.json", asdict(totals))
 
-    def add_listing(self, chunk: int, rows: list[Listed]) -> None:
-        """Write the listing of one chunk."""
-        self.add_listings(chunk, [rows])
-
     def add_listings(self, first: int, chunks: Sequence[list[Listed]]) -> None:
         """Write the listings of chunks that follow one another; a gap is never seen between those that stand."""
         from store.listing import write_listings

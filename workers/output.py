@@ -17,7 +17,11 @@ __all__ = ["need_output", "open_journal", "open_output", "recover"]
 
 def open_output(journal: Journal) -> Output:
     """The output whose journal is open."""
-    return choose(journal.folder.parent, lambda folder: Sandbox(folder, journal.roots), lambda _: Bucket(journal))
+    return choose(
+        journal.folder.parent,
+        lambda folder: Sandbox(folder, journal.roots.storage(bytes(folder))),
+        lambda _: Bucket(journal),
+    )
 
 
 def recover(journal: Journal) -> int:

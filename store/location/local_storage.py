@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from store.durability import TEMPORARY_PREFIX, naming, sync_file, sync_folder, temporary_beside
 from store.location import file_lock
-from store.location.storage import Seen, Storage
+from store.location.storage import Seen, Storage, Write
 from store.rename_no_replace import rename_no_replace
 
 __all__ = ["LocalStorage", "real_path"]
@@ -40,13 +40,14 @@ class LocalStorage(Storage[Path]):
     def real(self, path: str) -> str:
         return os.path.realpath(path)
 
-    def open(self, path: bytes) -> BinaryIO:
+    def open(self, path: bytes, *, links: bool = True) -> BinaryIO:
         """The file is opened first, then the kernel is asked which one it is: a link may take its place meanwhile."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
+        descriptor = os.open(path, flags)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", path)
-            if self._fence:
+            if self.fenced:
                 self.need_inside(real_path(descriptor))
         except BaseException:
             os.close(descriptor)
@@ -67,9 +68,6 @@ class LocalStorage(Storage[Path]):
 
     def may_stand(self, path: bytes) -> bool:
         return os.path.lexists(path)
-
-    def regular(self, path: bytes) -> bool:
-        return stat.S_ISREG(os.lstat(path).st_mode)
 
     def modified_ns(self, path: bytes) -> int:
         return os.stat(path).st_mtime_ns
@@ -139,7 +137,7 @@ class LocalStorage(Storage[Path]):
             _put(temporary, path, replace)
         sync_folder(path.parent)
 
-    def new_files(self, paths: Sequence[Path], write: Callable[[Path, int], None], *, replace: bool) -> None:
+    def new_files(self, paths: Sequence[Path], write: Write, *, replace: bool = True) -> None:
         """Waiting for the disk is what writing small files costs; here they wait together."""
         with contextlib.ExitStack() as stack:
             temporaries = [stack.enter_context(self.unfinished(path)) for path in paths]
@@ -182,11 +180,8 @@ class LocalStorage(Storage[Path]):
     def remove_folder(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
-    def hold(self, path: Path, what: str) -> AbstractContextManager[Callable[[], None]]:
-        return file_lock.hold(path, what)
-
-    def holder(self, path: Path) -> str | None:
-        return file_lock.holder(path)
+    hold = staticmethod(file_lock.hold)
+    holder = staticmethod(file_lock.holder)
 
     def logs(self, folder: Path, *below: str) -> Path:
         return folder / "logs"

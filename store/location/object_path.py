@@ -68,7 +68,7 @@ class ObjectStat:
 
 
 class ObjectPath:
-    """An address `s3://bucket/key`, of an object or of all below it."""
+    """An address `s3://bucket/key`, of an object or of all below it. What is not described is as in pathlib."""
 
     def __init__(self, address: str, cache: ObjectCache | None = None) -> None:
         """An address; with a cache, listings and shards, which do not change, are fetched once."""
@@ -86,17 +86,14 @@ class ObjectPath:
 
     @property
     def name(self) -> str:
-        """The last part."""
         return posixpath.basename(self._address)
 
     @property
     def stem(self) -> str:
-        """The last part without its suffix."""
         return posixpath.splitext(self.name)[0]
 
     @property
     def parent(self) -> ObjectPath:
-        """The folder that holds it."""
         return ObjectPath(posixpath.dirname(self._address), self._cache)
 
     def exists(self) -> bool:
@@ -140,21 +137,17 @@ class ObjectPath:
                 yield path / after
 
     def unlink(self, missing_ok: bool = False) -> None:
-        """Take the object away."""
         self.delete()
 
     def read_bytes(self) -> bytes:
-        """Its content."""
         if self._cache is not None and self.parent.name in _LASTING:
             return self._cache.read(self._address, self._read)
         return self._read()
 
     def read_text(self, encoding: str = "utf-8") -> str:
-        """Its content as text."""
         return self.read_bytes().decode(encoding)
 
     def write_bytes(self, content: bytes) -> None:
-        """Put an object there, in place of another."""
         self.write(content)
 
     # What objects have and files have not: pages, tags, and conditions that the server checks.
@@ -200,15 +193,10 @@ class ObjectPath:
         return float((now - found["LastModified"]).total_seconds())
 
     def write(self, content: bytes, *, new: bool = False, digest: bytes = b"") -> None:
-        """Put an object there, whole.
-
-        Args:
-            content: Its content.
-            new: Only if there is none, as the server sees it. A server that does not know the condition overwrites.
-            digest: sha256 of the content, for `look`.
+        """Put an object there, whole, with the sha256 of its content for `look`.
 
         Raises:
-            FileExistsError: `new`, and there is one.
+            FileExistsError: `new`, and there is one. A server that does not know the condition overwrites it.
         """
         more: dict[str, Any] = {"Metadata": {_DIGEST: digest.hex()}} if digest else {}
         with plain_errors(self._address):

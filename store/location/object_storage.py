@@ -18,7 +18,7 @@ from store.location.lease import Lease, lease_note
 from store.location.local_storage import LocalStorage
 from store.location.object_cache import ObjectCache
 from store.location.object_path import ObjectPath
-from store.location.storage import Seen, Storage, default_store
+from store.location.storage import Seen, Storage, Write, default_store
 from store.temporary_folders import Scratch
 
 __all__ = ["TRUSTED_S", "ObjectStorage"]
@@ -42,7 +42,7 @@ class ObjectStorage(Storage[ObjectPath]):
         # A server would take `..` literally.
         return "s3://" + posixpath.normpath(path.removeprefix("s3://"))
 
-    def open(self, path: bytes) -> BinaryIO:
+    def open(self, path: bytes, *, links: bool = True) -> BinaryIO:
         self.need_inside(path)
         return io.BytesIO(_at(path).read_bytes())
 
@@ -65,9 +65,6 @@ class ObjectStorage(Storage[ObjectPath]):
             return False
 
     def may_stand(self, path: bytes) -> bool:
-        return True
-
-    def regular(self, path: bytes) -> bool:
         return True
 
     def modified_ns(self, path: bytes) -> int:
@@ -114,7 +111,7 @@ class ObjectStorage(Storage[ObjectPath]):
             yield temporary
             path.write(temporary.read_bytes(), new=not replace)
 
-    def new_files(self, paths: Sequence[ObjectPath], write: Callable[[Path, int], None], *, replace: bool) -> None:
+    def new_files(self, paths: Sequence[ObjectPath], write: Write, *, replace: bool = True) -> None:
         for number, path in enumerate(paths):
             with self.new_file(path, replace=replace) as temporary:
                 write(temporary, number)
@@ -122,17 +119,11 @@ class ObjectStorage(Storage[ObjectPath]):
     def columns(self, path: ObjectPath) -> Path | BinaryIO:
         return io.BytesIO(path.read_bytes())
 
-    def clean_up(self, folder: ObjectPath, *, below: bool = True) -> None:
-        pass
-
     def files_below(self, folder: ObjectPath) -> Iterator[tuple[ObjectPath, int]]:
         for page in folder.pages():
             for found in filter(lambda entry: entry.name, page):
                 path = folder / os.fsdecode(found.name)
                 yield from self.files_below(path) if found.folder else [(path, found.size)]
-
-    def remove_empty_folders(self, folder: ObjectPath) -> None:
-        pass
 
     def remove_folder(self, folder: ObjectPath) -> None:
         for path in folder.iterdir():

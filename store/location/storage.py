@@ -16,10 +16,11 @@ from typing import BinaryIO, Protocol, TypeAlias, TypeVar
 
 from store.location.object_path import ObjectPath
 
-__all__ = ["Fence", "Location", "Seen", "Storage", "default_store"]
+__all__ = ["Fence", "Location", "Seen", "Storage", "Write", "default_store"]
 
 Location: TypeAlias = Path | ObjectPath
 P = TypeVar("P", Path, ObjectPath)
+Write: TypeAlias = Callable[[Path, int], None]
 
 
 def default_store() -> Path:
@@ -64,6 +65,11 @@ class Storage(Protocol[P]):
     def __init__(self, fence: Fence | None = None) -> None:
         self._fence = fence
 
+    @property
+    def fenced(self) -> bool:
+        """Whether there is a fence."""
+        return self._fence is not None
+
     def admits(self, real_path: bytes) -> bool:
         """Whether a path without symbolic links lies inside the fence; everything does where there is none."""
         return self._fence is None or self._fence.admits(os.fsdecode(real_path))
@@ -75,7 +81,7 @@ class Storage(Protocol[P]):
             PermissionError: It does not.
         """
         if not self.admits(real_path):
-            raise PermissionError(errno.EACCES, "it leads out of this machine's roots", real_path)
+            raise PermissionError(errno.EACCES, "it leads out of this machine's roots (OSHIWAKE_ROOTS)", real_path)
 
     def normal(self, path: str) -> str:
         """A path without `..` and the like; symbolic links are not followed."""
@@ -86,8 +92,12 @@ class Storage(Protocol[P]):
 
     # Pictures.
 
-    def open(self, path: bytes) -> BinaryIO:
+    def open(self, path: bytes, *, links: bool = True) -> BinaryIO:
         """Open a regular file for reading; of anything else not one byte is waited for. An object is fetched whole.
+
+        Args:
+            path: The file.
+            links: Whether a symbolic link at its end is followed.
 
         Raises:
             PermissionError: It lies outside the fence; not one byte is read.
@@ -104,9 +114,6 @@ class Storage(Protocol[P]):
 
     def may_stand(self, path: bytes) -> bool:
         """Whether a placed file may be there still, as far as a look costs nothing."""
-
-    def regular(self, path: bytes) -> bool:
-        """Whether a path means a regular file, and no link to one."""
 
     def modified_ns(self, path: bytes) -> int:
         """When a file was last changed, in nanoseconds since the epoch."""
@@ -145,8 +152,17 @@ class Storage(Protocol[P]):
     def new_file(self, path: P, *, replace: bool) -> AbstractContextManager[Path]:
         """See `store.files.new_file`."""
 
-    def new_files(self, paths: Sequence[P], write: Callable[[Path, int], None], *, replace: bool) -> None:
-        """See `store.files.new_files`."""
+    def new_files(self, paths: Sequence[P], write: Write, *, replace: bool = True) -> None:
+        """Write several files of one folder and put them in place in order: whatever dies when, the first stand.
+
+        Args:
+            paths: The files.
+            write: Writes one of them, told its temporary path and its index.
+            replace: Take the place of files that stand.
+
+        Raises:
+            FileExistsError: Without `replace`, at the first that stands; those before it are in place.
+        """
 
     def columns(self, path: P) -> Path | BinaryIO:
         """What readers of Parquet take who need a part of a file."""
@@ -156,25 +172,23 @@ class Storage(Protocol[P]):
 
         On a file system without locks they stay: nobody can tell there. Objects are never unfinished.
         """
+        return
 
     def files_below(self, folder: P) -> Iterator[tuple[P, int]]:
         """Every file below a folder with its size in bytes; nothing if there is no folder. Links are not followed."""
 
     def remove_empty_folders(self, folder: P) -> None:
-        """Remove the empty folders below a folder, and the folder itself if it is empty then."""
+        """Remove the empty folders below a folder, and the folder itself if it is empty then; prefixes are never."""
+        return
 
     def remove_folder(self, folder: P) -> None:
         """Take a folder away with all that is in it, as far as that can be done."""
 
     def hold(self, path: P, what: str) -> AbstractContextManager[Callable[[], None]]:
-        """Hold a lock; gives what makes sure, from time to time, that it is still held.
-
-        Args:
-            path: Where it stands.
-            what: For a person: what is kept to one process, `run X is being listed`.
+        """Hold a lock, for `run X is being listed`; gives what makes sure, from time to time, that it is still held.
 
         Raises:
-            LockHeld: Another process holds it. The message says which.
+            LockHeld: Another process holds it. The message says what and which.
             DamagedStore: Something else than a lock stands there.
         """
 

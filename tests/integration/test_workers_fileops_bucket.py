@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from store.assignments import Assigned, Assignments, FinalOutcome
+from store.assignments import FinalOutcome
 from store.errors import OutputGone, StoreError
 from store.file_operation import Action, Image, Operation
 from store.journal import Journal
@@ -19,6 +19,7 @@ from store.mode import Mode
 from store.run import Run, RunSpec
 from store.store import Store
 from tests.objects import ObjectServer
+from tests.unit.rows import Assigned, assignments
 from tests.unit.sites import Site
 from tests.unit.trees import sha
 from workers.fileops.operation import OperationFailed
@@ -318,7 +319,7 @@ def test_an_output_elsewhere_by_a_named_root(site: BucketSite) -> None:
 def report_about(journal: Journal, name: str) -> Location:
     """A pass's report, published."""
     report = ReportWriter(journal.folder, "20261123-0412", 1)
-    report.write(Assignments.of([Assigned(name, FinalOutcome.UNKNOWN)]))
+    report.write(assignments([Assigned(name, FinalOutcome.UNKNOWN)]))
     report.close()
     return publish(journal, journal.folder.parent, report.path)
 

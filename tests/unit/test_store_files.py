@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_all, write_assignments
+from store.assignments import Assignments, FinalOutcome, write_all
 from store.durability import sync_folders
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
-from store.files import SCHEMA, new_file, new_files, read_json, write_json
+from store.files import SCHEMA, new_file, read_json, write_json
+from store.location import storage_of
 from store.match import Match
 from store.mode import Mode
 from store.run import PassSpec, Run, RunSpec, valid_run_id
 from store.store import Store
 from tests.unit.parts import SUMMARY
+from tests.unit.rows import Assigned, assignments, read_assignments, write_assignments
 from tests.unit.trees import put, unfinished
 
 SPEC = RunSpec("/archive", "/out", 1_700_000_000.5, "digest", "v1-pad-32", 16, "private")
@@ -76,10 +78,10 @@ def test_of_several_files_the_first_stand(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "replace", dies)
     with pytest.raises(KeyboardInterrupt):
-        new_files(paths, _write_number)
+        storage_of(tmp_path).new_files(paths, _write_number)
     monkeypatch.undo()
     assert [path.name for path in sorted(tmp_path.iterdir())] == [str(n) for n in range(dies_at)]
-    new_files(paths, _write_number)
+    storage_of(tmp_path).new_files(paths, _write_number)
     assert [path.read_text() for path in paths] == [str(n) for n in range(5)] and not unfinished(tmp_path)
 
 
@@ -92,7 +94,7 @@ def test_where_one_of_several_files_cannot_be_written_none_appears(tmp_path: Pat
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        new_files([tmp_path / str(n) for n in range(3)], write)
+        storage_of(tmp_path).new_files([tmp_path / str(n) for n in range(3)], write)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,7 +166,7 @@ ROWS = st.builds(
 def test_assignments_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[Assigned]) -> None:
     """Every field of every row, in order."""
     path = tmp_path_factory.getbasetemp() / "assignments" / "000000.parquet"
-    write_assignments(path, Assignments.of(rows))
+    write_assignments(path, assignments(rows))
     assert read_assignments(path) == rows
 
 
@@ -174,7 +176,7 @@ def test_chunks_joined_and_taken_apart_come_back(
 ) -> None:
     """Each in a file of its own, as if it had never been with the others."""
     paths = [tmp_path_factory.getbasetemp() / "apart" / f"{number:06d}.parquet" for number in range(len(chunks))]
-    joined = Assignments.joined([Assignments.of(rows) for rows in chunks])
+    joined = Assignments.joined([assignments(rows) for rows in chunks])
     write_all(paths, joined.apart([len(rows) for rows in chunks]))
     assert [read_assignments(path) for path in paths] == chunks
 

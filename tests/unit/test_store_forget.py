@@ -52,7 +52,7 @@ def new_run(store: Store, tmp_path: Path, references: list[Reference], weights: 
         rows = [Listed(b"%d.png" % chunk, 1, 1)]
         if known is not None:
             rows.append(Listed(b"%d.x" % chunk, 1, 1, known=CacheHit(known[0].archive.name, known[1], 0)))
-        run.archive.add_listing(chunk, rows)
+        run.archive.add_listings(chunk, [rows])
         add_shard(run.archive, chunk, [Read(0, Kind.EMBEDDED, bytes(32), vector(chunk))])
     run.archive.finish_scan(ScanTotals(len(references), 1, 0, len(references), 1))
     (run.logs / "worker.log").write_text("done")

@@ -14,17 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_assignments
+from store.assignments import FinalOutcome
 from store.errors import DamagedStore
 from store.journal import Journal
-from store.listing import CacheHit, Kind, Listed, read_listing, write_listing
+from store.listing import CacheHit, Kind, Listed
 from store.location import Location
 from store.mode import Mode
 from store.part import Part, PartSpec, ScanTotals
 from store.run import Run
 from store.shard import Read, read_shard, write_shard
 from store.store import Store
-from tests.unit.parts import DIMENSION, SUMMARY, vector
+from tests.unit.parts import DIMENSION, SUMMARY, read_listing, vector, write_listing
+from tests.unit.rows import Assigned, assignments, read_assignments, write_assignments
 from tests.unit.sites import Site
 from tests.unit.trees import look
 from workers.errors import UndoRefused
@@ -271,7 +272,7 @@ def test_columns_of_a_shard(column: str, values: list[Any], kind: pa.DataType | 
 def test_columns_of_assignments(column: str, values: list[Any], kind: pa.DataType | None, tmp_path: Path) -> None:
     """Of the types that reducers write."""
     path = tmp_path / "000000.parquet"
-    write_assignments(path, Assignments.of([Assigned("a", FinalOutcome.UNKNOWN)]))
+    write_assignments(path, assignments([Assigned("a", FinalOutcome.UNKNOWN)]))
     assert len(read_assignments(path)) == 1
     other_values(path, column, values, kind)
     told(lambda: read_assignments(path), path)

@@ -42,15 +42,17 @@ def run(tmp_path: Path, small_weights: Path) -> Run:
     spec = RunSpec(str(archive), "/out", 1.0, info.digest, info.preprocessing.version, info.dimension, "private")
     run = store.create_run(spec)
     run.archive.begin(PartSpec(str(archive), info.embedding_key))
-    run.archive.add_listing(
+    run.archive.add_listings(
         0,
         [
-            Listed(b"a.png", 1, 1),
-            Listed(b"book.cbz", 1, 1, b"1.png"),
-            Listed(b"broken.png", 1, 1),
-            Listed(b"known.png", 1, 1, known=CacheHit("old/archive", 0, 0)),
-            Listed(b"notes.txt", 1, 1),
-            Listed(b"x", 1, 1, kind=Kind.UNREADABLE, reason="a symbolic link that leads nowhere"),
+            [
+                Listed(b"a.png", 1, 1),
+                Listed(b"book.cbz", 1, 1, b"1.png"),
+                Listed(b"broken.png", 1, 1),
+                Listed(b"known.png", 1, 1, known=CacheHit("old/archive", 0, 0)),
+                Listed(b"notes.txt", 1, 1),
+                Listed(b"x", 1, 1, kind=Kind.UNREADABLE, reason="a symbolic link that leads nowhere"),
+            ]
         ],
     )
     return run
@@ -108,7 +110,7 @@ def test_a_shard_of_another_listing_is_made_anew(store: Store, run: Run) -> None
     listing = run.folder / "archive" / "listing" / "000000.parquet"
     rows = run.archive.listing(0)
     listing.unlink()
-    run.archive.add_listing(0, rows[:1])
+    run.archive.add_listings(0, [rows[:1]])
     assert embed_chunk(store, run, "archive", 0, Embedders())[0] == Counts(1, 1, 0, 0)
     assert read_shard(run.archive.shard_path(0)).table["row"].to_pylist() == [0]
 
@@ -188,7 +190,7 @@ def test_the_run_says_how_pictures_are_prepared(store: Store, run: Run, version:
     other = replace(run.spec, preprocessing=version)
     run = store.create_run(other)
     run.archive.begin(PartSpec(other.archive, "key"))
-    run.archive.add_listing(0, [Listed(b"a.png", 1, 1)])
+    run.archive.add_listings(0, [[Listed(b"a.png", 1, 1)]])
     if version.startswith("v3"):
         with pytest.raises(WrongWeights, match="unknown preprocessing version 'v3-pad-32'"):
             embed_chunk(store, run, "archive", 0, Embedders())

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.assignments import Assigned, Assignments, FinalOutcome
+from store.assignments import FinalOutcome
 from store.journal import Journal
 from store.location import Location
 from store.mode import Mode
-from store.readable_names import bytes_of_name
 from tests.unit.dying import Died
+from tests.unit.rows import Assigned, assignments, bytes_of_name
 from tests.unit.sites import MODES, Site
 from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.trees import put, unfinished
@@ -148,7 +148,7 @@ def journal(quick_path: Path) -> Iterator[Journal]:
 def written(journal: Journal, name: str, run: str = RUN) -> Location:
     """A pass's report about a file."""
     report = ReportWriter(journal.folder, run, 1)
-    report.write(Assignments.of([Assigned(name, FinalOutcome.UNKNOWN)]))
+    report.write(assignments([Assigned(name, FinalOutcome.UNKNOWN)]))
     report.close()
     return report.path
 

@@ -41,9 +41,9 @@ def status_of(path: bytes) -> os.stat_result | None:
         return None
 
 
-def file_digest(path: bytes) -> bytes:
-    """sha256 of a file's content."""
-    with storage_of(path).open(path) as file:
+def file_digest(path: bytes, *, links: bool = True) -> bytes:
+    """sha256 of a file's content; with `links`, symbolic ones are followed."""
+    with storage_of(path).open(path, links=links) as file:
         return hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]
 
 
@@ -59,7 +59,7 @@ def has_digest(path: bytes, digest: bytes) -> bool:
 def digest_or_none(path: bytes) -> bytes | None:
     """sha256 of a regular file or an object, None for anything else and for what cannot be read."""
     try:
-        return file_digest(path) if storage_of(path).regular(path) else None
+        return file_digest(path, links=False)
     except OSError:
         return None
 

@@ -1,7 +1,7 @@
 """A pass's report: every file of the archive with its outcome, as CSV for a spreadsheet.
 
 A text cell that a spreadsheet would compute gets an apostrophe in front, and so does one that begins with an
-apostrophe; `cell_text` removes it.
+apostrophe, so whoever takes the first one away has the text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from store.durability import naming
 from store.files import new_file
 from store.location import Location, storage_of
 
-__all__ = ["COLUMNS", "SEPARATOR", "ReportWriter", "cell_text", "cells", "lines"]
+__all__ = ["COLUMNS", "SEPARATOR", "ReportWriter", "cells", "lines"]
 
 COLUMNS = (
     "path",
@@ -96,11 +96,6 @@ _COMPUTED = "^[=+\\-@\t\r\n＝＋－＠']"
 
 _SPECIAL = '[,"\r\n]'
 """A cell with one of these is quoted."""
-
-
-def cell_text(cell: str) -> str:
-    """The text that a cell of a text column stands for."""
-    return cell.removeprefix("'")
 
 
 def cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
