@@ -75,7 +75,7 @@ class BucketScan(TreeScan):
             yield from self._file(path, entry.size, entry.mtime_ns)
 
     def _ask(self, pool: ThreadPoolExecutor, prefix: bytes) -> tuple[bytes, Future[_Answer]]:
-        return prefix, pool.submit(_first_page, ObjectPath(os.fsdecode(b"%s/%s" % (self.root, prefix))))
+        return prefix, pool.submit(_first_page, ObjectPath(b"%s/%s" % (self.root, prefix)))
 
 
 def _first_page(folder: ObjectPath) -> _Answer:

@@ -42,20 +42,20 @@ def naming(path: object) -> Iterator[None]:
         raise
 
 
-def sync_file(path: Path) -> None:
+def sync_file(path: Path | bytes) -> None:
     """Make a file's content durable."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
 
 
-def sync_files(folder: Path, files: Collection[Path]) -> None:
+def sync_files(folder: bytes, files: Collection[bytes]) -> None:
     """Make the contents of files in one folder durable; many at once by one call for their file system."""
     if len(files) <= _MANY_FOLDERS or not _sync_file_systems([folder]):
         for file in files:
             sync_file(file)
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path | bytes) -> None:
     """Make the names in a folder durable; file systems that cannot do so are left alone."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -66,18 +66,18 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sync_folders(folders: Collection[Path]) -> None:
+def sync_folders(folders: Collection[Path | bytes]) -> None:
     """Make the names in several folders durable; many at once by one call for their file system, where there is one."""
     if len(folders) <= _MANY_FOLDERS or not _sync_file_systems(folders):
         for folder in folders:
             sync_folder(folder)
 
 
-def _sync_file_systems(folders: Iterable[Path]) -> bool:
+def _sync_file_systems(folders: Iterable[Path | bytes]) -> bool:
     """Write out the file systems that hold the folders; tell whether that was done."""
     if sys.platform != "linux":
         return False
-    of_each = {folder.stat().st_dev: folder for folder in folders}
+    of_each = {os.stat(folder).st_dev: folder for folder in folders}
     library = ctypes.CDLL(None, use_errno=True)
     for folder in of_each.values():
         descriptor = os.open(folder, os.O_RDONLY)

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Self
 
 from store.errors import OutputGone, UnknownRoot
 from store.file_operation import Action, Operation
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase, Note
-from store.journal_file import JournalFile, file_exists
+from store.journal_file import JournalFile
 from store.journal_log import JournalLog, log_exists
 from store.journal_queries import JournalQueries, pass_key
 from store.location import Location, choose
@@ -40,7 +39,7 @@ def journal_exists(output: Location) -> bool:
     Raises:
         OSError: The storage does not answer, or refuses us.
     """
-    return choose(output, file_exists, log_exists)
+    return choose(output, lambda folder: (folder / JOURNAL_FOLDER / "journal.sqlite").exists(), log_exists)
 
 
 class Journal(JournalQueries):
@@ -116,9 +115,7 @@ class Journal(JournalQueries):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -14,19 +14,10 @@ from pathlib import Path
 from store.errors import DamagedStore, JournalBusy, OutputGone, StoreError
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
 
-__all__ = ["JournalFile", "file_exists"]
+__all__ = ["JournalFile"]
 
 _TRIES = 10
 """How often the journal is opened again when its holder deletes it just then."""
-
-
-def file_exists(output: Path) -> bool:
-    """Whether an output folder has a journal."""
-    return _file_of(output).exists()
-
-
-def _file_of(output: Path) -> Path:
-    return output / JOURNAL_FOLDER / "journal.sqlite"
 
 
 class JournalFile(JournalDatabase):
@@ -38,7 +29,7 @@ class JournalFile(JournalDatabase):
     def __init__(self, output: Path, wait_s: float, *, may_make: bool, makes_output: bool) -> None:
         """Open the journal of a folder, with the errors of `Journal`; OutputGone where there is none to be made."""
         self.folder = output / JOURNAL_FOLDER
-        self.path = _file_of(output)
+        self.path = self.folder / "journal.sqlite"
         for _ in range(_TRIES):
             made_output = may_make and (self._make_folders(output) or makes_output)
             self._need_no_link()

@@ -70,9 +70,9 @@ class ObjectStat:
 class ObjectPath:
     """An address `s3://bucket/key`, of an object or of all below it. What is not described is as in pathlib."""
 
-    def __init__(self, address: str, cache: ObjectCache | None = None) -> None:
+    def __init__(self, address: str | bytes, cache: ObjectCache | None = None) -> None:
         """An address; with a cache, listings and shards, which do not change, are fetched once."""
-        self._address = address
+        self._address = os.fsdecode(address)
         self._cache = cache
 
     def __str__(self) -> str:
@@ -108,11 +108,7 @@ class ObjectPath:
         return bool(page.get("Contents") or page.get("CommonPrefixes"))
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
-        """Folders are there when they are needed; with `exist_ok=False`, whoever comes first has it.
-
-        Raises:
-            FileExistsError: Somebody else has it.
-        """
+        """Folders are there when they are needed; without `exist_ok`, whoever comes first has it."""
         if not exist_ok:
             if self.exists():
                 raise FileExistsError(f"{self} is there already")

@@ -44,7 +44,7 @@ class ObjectStorage(Storage[ObjectPath]):
 
     def open(self, path: bytes, *, links: bool = True) -> BinaryIO:
         self.need_inside(path)
-        return io.BytesIO(_at(path).read_bytes())
+        return io.BytesIO(ObjectPath(path).read_bytes())
 
     def open_to_seek(self, path: bytes, known: Seen | None) -> tuple[BinaryIO | None, Seen]:
         """An object is asked now and then whether it is the same; what is read of another one is refused by its tag."""
@@ -52,15 +52,15 @@ class ObjectStorage(Storage[ObjectPath]):
         now_s = time.monotonic()
         if known and now_s - known.asked_s <= TRUSTED_S:
             return None, known
-        seen = Seen(_at(path).look(), now_s)
-        return (None if known and known.identity == seen.identity else _at(path).open()), seen
+        seen = Seen(ObjectPath(path).look(), now_s)
+        return (None if known and known.identity == seen.identity else ObjectPath(path).open()), seen
 
     def head(self, path: bytes, size: int) -> bytes:
-        return _at(path).head(size)
+        return ObjectPath(path).head(size)
 
     def exists(self, path: bytes) -> bool:
         try:
-            return bool(_at(path).modified_ns())
+            return bool(ObjectPath(path).modified_ns())
         except OSError:
             return False
 
@@ -68,22 +68,21 @@ class ObjectStorage(Storage[ObjectPath]):
         return True
 
     def modified_ns(self, path: bytes) -> int:
-        return _at(path).modified_ns()
+        return ObjectPath(path).modified_ns()
 
     def copy_status(self, source: bytes, copy: bytes, *, owner: bool) -> None:
-        os.utime(copy, ns=(_at(source).modified_ns(),) * 2)
+        os.utime(copy, ns=(ObjectPath(source).modified_ns(),) * 2)
 
     def as_a_whole(self, error: OSError) -> bool:
         return error.errno not in _BAD_FILE
 
     def is_folder(self, path: bytes) -> bool:
-        return _at(path).is_dir()
+        return ObjectPath(path).is_dir()
 
-    def mounted(self, path: bytes) -> bool:
-        return _at(path).is_dir()
+    mounted = is_folder
 
     def folders_in(self, path: bytes, *, links: bool) -> list[bytes]:
-        return [entry.name for page in _at(path).pages() for entry in page if entry.folder]
+        return [entry.name for page in ObjectPath(path).pages() for entry in page if entry.folder]
 
     def real_folder(self, path: ObjectPath) -> ObjectPath:
         if not path.is_dir():
@@ -160,7 +159,3 @@ class ObjectStorage(Storage[ObjectPath]):
             with LocalStorage().new_file(fetched, replace=True) as temporary:
                 temporary.write_bytes(path.read_bytes())
         return fetched
-
-
-def _at(path: bytes) -> ObjectPath:
-    return ObjectPath(os.fsdecode(path))

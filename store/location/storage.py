@@ -75,11 +75,7 @@ class Storage(Protocol[P]):
         return self._fence is None or self._fence.admits(os.fsdecode(real_path))
 
     def need_inside(self, real_path: bytes) -> None:
-        """Make sure of it.
-
-        Raises:
-            PermissionError: It does not.
-        """
+        """Raise PermissionError where it does not."""
         if not self.admits(real_path):
             raise PermissionError(errno.EACCES, "it leads out of this machine's roots (OSHIWAKE_ROOTS)", real_path)
 
@@ -93,11 +89,9 @@ class Storage(Protocol[P]):
     # Pictures.
 
     def open(self, path: bytes, *, links: bool = True) -> BinaryIO:
-        """Open a regular file for reading; of anything else not one byte is waited for. An object is fetched whole.
+        """Open a regular file for reading; with `links`, a symbolic link at its end is followed.
 
-        Args:
-            path: The file.
-            links: Whether a symbolic link at its end is followed.
+        Of anything else not one byte is waited for. An object is fetched whole.
 
         Raises:
             PermissionError: It lies outside the fence; not one byte is read.
@@ -155,10 +149,7 @@ class Storage(Protocol[P]):
     def new_files(self, paths: Sequence[P], write: Write, *, replace: bool = True) -> None:
         """Write several files of one folder and put them in place in order: whatever dies when, the first stand.
 
-        Args:
-            paths: The files.
-            write: Writes one of them, told its temporary path and its index.
-            replace: Take the place of files that stand.
+        Each is written by a call with its temporary path and its index.
 
         Raises:
             FileExistsError: Without `replace`, at the first that stands; those before it are in place.

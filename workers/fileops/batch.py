@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
-from pathlib import Path
 
 from store.durability import TEMPORARY_PREFIX, sync_folder
 from store.file_operation import Action, Operation
@@ -104,7 +103,7 @@ def undo(journal: Journal, output: Output, operations: Sequence[Operation]) -> l
     done = [op for op, error in outcomes if error is None]
     for folder in {os.path.dirname(op.source) for op in done if op.action in (Action.MOVE, Action.RENAME)}:
         if os.path.isdir(folder):  # else it was ours, and went in this batch
-            sync_folder(Path(os.fsdecode(folder)))
+            sync_folder(folder)
     journal.forget([op for op in done if not _still_used(journal, op)], [op for op, error in outcomes if error])
     return errors
 

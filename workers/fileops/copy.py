@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import time
-from pathlib import Path
 
 from store.durability import sync_file
 from store.file_operation import Operation
@@ -35,7 +34,7 @@ class Copy(PlacedFile):
         temporary = temporary_name(self.op.target, self.op.id)
         try:
             self.write(temporary)
-            sync_file(Path(os.fsdecode(temporary)))
+            sync_file(temporary)
             self.publish(temporary)
         finally:
             unlink(temporary)

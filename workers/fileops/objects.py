@@ -31,7 +31,7 @@ class Objects:
     def look(self, path: bytes) -> ObjectStat | None:
         """What stands there, None for nothing."""
         with self._storage():
-            return _object(path).look()
+            return ObjectPath(path).look()
 
     def holds(self, path: bytes, digest: bytes) -> bool:
         """Whether a copy that was written with this digest stands there."""
@@ -61,9 +61,9 @@ class Objects:
         """
         self._journal.check()
         with self._storage():
-            if _object(path).look() is None:
+            if ObjectPath(path).look() is None:
                 with contextlib.suppress(FileExistsError):
-                    _object(path).write(content, new=True, digest=digest)
+                    ObjectPath(path).write(content, new=True, digest=digest)
                     return
                 # A request that is repeated because its answer was lost finds its own object.
                 if self.holds(path, digest):
@@ -78,10 +78,10 @@ class Objects:
         """
         self._journal.check()
         with self._storage():
-            found = _object(path).look()
+            found = ObjectPath(path).look()
             if found is not None and found.digest == digest:
                 with contextlib.suppress(FileExistsError):
-                    _object(path).delete(found.tag)
+                    ObjectPath(path).delete(found.tag)
                     return
         raise OperationFailed(f"{os.fsdecode(path)} was changed; it stays")
 
@@ -237,7 +237,3 @@ def _read_member(op: Operation) -> bytes:
 def _read_all(path: bytes) -> bytes:
     with storage_of(path).open(path) as file:
         return file.read()
-
-
-def _object(path: bytes) -> ObjectPath:
-    return ObjectPath(os.fsdecode(path))

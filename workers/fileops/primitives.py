@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import stat
-from pathlib import Path
 
 from store.durability import TEMPORARY_PREFIX, sync_folder
 from store.location import storage_of
@@ -95,7 +94,7 @@ def unlink(path: bytes) -> None:
 
 def unlink_source(source: bytes, target: bytes, before: os.stat_result) -> None:
     """Make the target's name durable, then remove the source, if it is still the file that it was before."""
-    sync_folder(Path(os.fsdecode(os.path.dirname(target))))
+    sync_folder(os.path.dirname(target))
     now = os.lstat(source)
     if os.path.samestat(now, os.lstat(target)) or unchanged(before, now):
         os.unlink(source)

@@ -78,7 +78,7 @@ class Sandbox(Output):
         return files.stands_already(op)
 
     def sync(self, folders: Iterable[bytes]) -> None:
-        sync_folders([Path(os.fsdecode(folder)) for folder in folders])
+        sync_folders(list(folders))
 
     def remove_empty(self, folders: Iterable[bytes]) -> None:
         for folder in folders:

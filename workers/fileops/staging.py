@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from store.durability import TEMPORARY_PREFIX, sync_files
 from store.file_operation import Action, Operation
@@ -61,7 +60,7 @@ class Staging:
                     unlink(path)
             else:
                 self._ready[op.id] = path
-        sync_files(Path(os.fsdecode(place)), [Path(os.fsdecode(path)) for path in self._ready.values()])
+        sync_files(place, self._ready.values())
 
     def publish(self, op: Operation) -> bool:
         """Give a copy its name; False if it was not written yet.
