@@ -101,7 +101,7 @@ def _above(name: str) -> list[str]:
 
 def _from_folder(source: Location) -> References:
     """The pictures below the folders in a folder, labelled with their characters."""
-    root = bytes(storage_of(source).real_folder(source))
+    root = bytes(storage_of(source).existing_folder(source))
     folders = _folders_in(root)
     pictures = [
         listed

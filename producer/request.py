@@ -141,18 +141,18 @@ def check_folders(archive: str | Path, output: str | Path, mode: Mode) -> tuple[
         BadRequest: One of them cannot be used, or not with this mode; or they overlap.
     """
     source, target = location(archive), location(output)
-    if mode != Mode.COPY and not storage_of(target).links:
+    if mode != Mode.COPY and not storage_of(target).can_link:
         raise BadRequest(f"--mode {mode} does not work in object storage ({output}); use --mode copy")
     try:
-        source = storage_of(source).real_folder(source)
+        source = storage_of(source).existing_folder(source)
     except FileNotFoundError as error:
         raise BadRequest(f"no archive at {archive}: {error.strerror}") from error
     except OSError as error:
         raise BadRequest(f"the archive {archive} cannot be used: {error.strerror}") from error
-    if mode in (Mode.SYMLINK, Mode.MOVE) and not storage_of(source).links:
+    if mode in (Mode.SYMLINK, Mode.MOVE) and not storage_of(source).can_link:
         raise BadRequest(f"--mode {mode} does not work with objects; use --mode copy")
     try:
-        target = storage_of(target).real_output(target)
+        target = storage_of(target).output_folder(target)
     except OSError as error:
         raise BadRequest(f"the output {output} cannot be used: {error.strerror}") from error
     _apart(str(source), "the archive", str(target), "the output")

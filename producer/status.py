@@ -158,7 +158,7 @@ class StatusReader:
 
     def read(self) -> RunStatus:
         """Read the current status."""
-        number = self._run.last_pass.number if self._files is None or not self._storage.look_s else self._files.number
+        number = self._run.last_pass.number if self._files is None or not self._storage.poll_s else self._files.number
         live, workers, reachable = self._ask(number)
         files = self._files = self._look(number, live)
         return self._status(files, live, workers, reachable)
@@ -177,14 +177,14 @@ class StatusReader:
         run, before = self._run, self._files
         placed = live is None or (live.to_reduce > 0 and live.reduced >= live.to_reduce)
         read = live is None or live.complete
-        if before is None or not self._storage.look_s:
+        if before is None or not self._storage.poll_s:
             before = _unchanging(run, number, before)
-        elif time.monotonic() - before.read_s < (_SOON_S if placed else self._storage.look_s):
+        elif time.monotonic() - before.read_s < (_SOON_S if placed else self._storage.poll_s):
             return before
         elif self._queue is not None and live is not None and self._queue.ledger.known(run.id, number + 1):
             before = _unchanging(run, run.last_pass.number, None)
         pass_ = run.pass_(before.number)
-        every = before.read_s == 0.0 or not self._storage.look_s
+        every = before.read_s == 0.0 or not self._storage.poll_s
         scanned = every or live is None or live.expected is not None
         archive = before.archive or (run.archive.totals if scanned else None)
         return replace(
@@ -243,7 +243,7 @@ class StatusReader:
 
     def _shards(self, number: int) -> Counts:
         """The sum of the shards' counts; read once from object storage."""
-        if self._counts is None or not self._storage.look_s:
+        if self._counts is None or not self._storage.poll_s:
             self._counts = self._run.archive.counts() + self._run.pass_(number).references.counts()
         return self._counts
 

@@ -33,7 +33,7 @@ class TreeScan(ABC):
 
     Attributes:
         root: Absolute path without symbolic links, or `s3://bucket/prefix`.
-        storage: In which it lies. If it is fenced, symbolic links that lead out are not followed.
+        storage: In which it lies. If it is confined, symbolic links that lead out are not followed.
         excluded: Absolute paths of folders that are not entered, e.g. the output.
         exclusion: Which files and folders are skipped.
         passed: What has been skipped so far.

@@ -15,12 +15,7 @@
 Only JournalBusy is worth a retry. The message is one line that names the file or the run.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from store.location import Location
+from typing import Any
 
 
 class StoreError(Exception):
@@ -43,10 +38,10 @@ class StaleShard(DamagedStore):
     """A shard tells of other files than its chunk lists.
 
     Attributes:
-        path: The shard.
+        path: The shard, a `Location`, of which this lowest module knows nothing.
     """
 
-    def __init__(self, text: str, path: Location) -> None:
+    def __init__(self, text: str, path: Any) -> None:
         super().__init__(text)
         self.path = path
 

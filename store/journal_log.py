@@ -166,7 +166,7 @@ class JournalLog(JournalDatabase):
         piece = self._piece(self._next)
         try:
             # For a server that ignores the condition; the lease keeps others away in between.
-            if piece.look() is not None:
+            if piece.stat() is not None:
                 raise FileExistsError
             piece.write(content, new=True)
         except FileExistsError as error:

@@ -262,7 +262,7 @@ def read_table(
         NewerSchema: A newer program wrote it.
     """
     try:
-        source = pa.BufferReader(path.read_bytes()) if at_once else storage_of(path).columns(path)
+        source = pa.BufferReader(path.read_bytes()) if at_once else storage_of(path).parquet_source(path)
     except OSError as error:
         raise DamagedStore(f"{path}: {error}") from error
     return _read(source, path, columns, schema)

@@ -130,7 +130,7 @@ def read_counts(path: Location) -> Counts:
         NewerSchema: A newer program wrote it.
     """
     try:
-        metadata = pq.read_schema(storage_of(path).columns(path)).metadata or {}
+        metadata = pq.read_schema(storage_of(path).parquet_source(path)).metadata or {}
         check_schema(int(metadata[b"schema"]), path)
         counts = Counts(**json.loads(metadata[b"counts"]))
         if not all(type(count) is int and count >= 0 for count in vars(counts).values()):
@@ -184,7 +184,7 @@ def made_from(path: Location, listing: str) -> bool:
         DamagedStore: It cannot be read.
     """
     try:
-        found = _listing(pq.read_schema(storage_of(path).columns(path)).metadata or {})
+        found = _listing(pq.read_schema(storage_of(path).parquet_source(path)).metadata or {})
     except (OSError, pa.ArrowException) as error:
         raise DamagedStore(f"{path}: {error}") from error
     return found in ("", listing)

@@ -217,7 +217,7 @@ class Store:
         """
         kept = self._kept_weights(digest)
         try:
-            return storage_of(kept).fetched(kept, "weights")
+            return storage_of(kept).local_copy(kept, "weights")
         except OSError as error:
             raise StoreError(f"cannot fetch the weights {kept}: {error.strerror}") from error
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import IO, Any, BinaryIO, cast
 
 from store.location import Storage, storage_of
-from store.location.storage import Seen
+from store.location.storage import Fingerprint
 from workers.archive_members import name_members
 
 __all__ = ["BROKEN_ARCHIVE", "ArchiveFile", "find_member", "open_archive"]
@@ -63,7 +63,7 @@ def find_member(archive: ArchiveFile, member: bytes) -> zipfile.ZipInfo:
 
 @contextlib.contextmanager
 def open_archive(path: bytes, storage: Storage[Any] | None = None) -> Iterator[ArchiveFile]:
-    """Open an archive file, through a storage that is fenced or through its own. Threads may read from the same one.
+    """Open an archive file, through a storage that is confined or through its own. Threads may read from the same one.
 
     Its directory is read once, and again when the file has changed: there may be a hundred thousand members, and they
     are asked for one by one.
@@ -124,7 +124,7 @@ class _Kept:
 
     archive: ArchiveFile
     file: _Reopened
-    seen: Seen
+    seen: Fingerprint
     users: int = 0
 
 

@@ -162,7 +162,7 @@ def embed_chunk(
     jpegs = embedders.jpegs(preprocessing)
     pipeline = Pipeline(
         embedder,
-        max(options.decode_threads, storage.fetches, _WAITING if jpegs else 0),
+        max(options.decode_threads, storage.parallel_reads, _WAITING if jpegs else 0),
         Limits(max_pixels=options.max_pixels),
         options.picture_limit_s,
         isolated,

@@ -51,7 +51,7 @@ class Sources:
     Attributes:
         root: Absolute path of the part's root.
         max_bytes: Files larger than this are refused before they are read.
-        storage: In which it lies; a fenced one refuses files outside as well, whatever led there.
+        storage: In which it lies; a confined one refuses files outside as well, whatever led there.
     """
 
     root: bytes

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from store.location.local_storage import LocalStorage
 from store.location.object_path import Entry, ObjectPath, ObjectStat
 from store.location.object_storage import ObjectStorage
-from store.location.storage import Fence, Location, Storage, default_store
+from store.location.storage import Allowlist, Location, Storage, default_store
 
 __all__ = [
     "Entry",
@@ -47,11 +47,11 @@ def location(address: str | bytes | Location) -> Location:
     return ObjectPath(text.rstrip("/")) if text.startswith("s3://") else Path(text).absolute()
 
 
-def storage_of(path: str | bytes | Location, fence: Fence | None = None) -> Storage[Any]:
-    """The storage in which a path lies; with a fence, nothing outside of that is read there."""
+def storage_of(path: str | bytes | Location, allowed: Allowlist | None = None) -> Storage[Any]:
+    """The storage in which a path lies; with a list of what is allowed, nothing else is read there."""
     if isinstance(path, ObjectPath) or (not isinstance(path, Path) and path[:5] in ("s3://", b"s3://")):
-        return ObjectStorage(fence) if fence else _OBJECTS
-    return LocalStorage(fence) if fence else _LOCAL
+        return ObjectStorage(allowed) if allowed else _OBJECTS
+    return LocalStorage(allowed) if allowed else _LOCAL
 
 
 def choose(place: Location, in_folder: Callable[[Path], T], in_bucket: Callable[[ObjectPath], T]) -> T:

@@ -103,7 +103,7 @@ class Lease:
         limit_s = time.monotonic() + wait_s
         first = last = None
         while True:
-            found = self._path.look()
+            found = self._path.stat()
             tag = found.tag if found else None
             if tag != last or first is None:
                 first, last, since_s = first or tag, tag, time.monotonic()
@@ -136,7 +136,7 @@ class Lease:
     def _is_ours(self) -> bool:
         """Whether what stands there is our own, written although the answer was lost; its tag is taken over then."""
         try:
-            found = self._path.look()
+            found = self._path.stat()
             if found is None or not self._path.read_bytes().startswith(self._name):
                 return False
         except OSError:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from store.durability import TEMPORARY_PREFIX, naming, sync_file, sync_folder, temporary_beside
 from store.location import file_lock
-from store.location.storage import Seen, Storage, Write
+from store.location.storage import Fingerprint, Storage, Write
 from store.rename_no_replace import rename_no_replace
 
 __all__ = ["LocalStorage", "real_path"]
@@ -29,10 +29,10 @@ _SYNCING = 4
 class LocalStorage(Storage[Path]):
     """Files and folders, over whatever file system."""
 
-    links = True
+    can_link = True
     keeps_open = False
-    fetches = 0
-    look_s = 0.0
+    parallel_reads = 0
+    poll_s = 0.0
 
     def normal(self, path: str) -> str:
         return os.path.normpath(path)
@@ -47,17 +47,17 @@ class LocalStorage(Storage[Path]):
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", path)
-            if self.fenced:
-                self.need_inside(real_path(descriptor))
+            if self.confined:
+                self.check_allowed(real_path(descriptor))
         except BaseException:
             os.close(descriptor)
             raise
         return open(descriptor, "rb")
 
-    def open_to_seek(self, path: bytes, known: Seen | None) -> tuple[BinaryIO | None, Seen]:
+    def open_to_seek(self, path: bytes, known: Fingerprint | None) -> tuple[BinaryIO | None, Fingerprint]:
         file = self.open(path)
         status = os.fstat(file.fileno())
-        return file, Seen((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        return file, Fingerprint((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
     def head(self, path: bytes, size: int) -> bytes:
         with open(path, "rb") as file:
@@ -66,20 +66,20 @@ class LocalStorage(Storage[Path]):
     def exists(self, path: bytes) -> bool:
         return os.path.exists(path)
 
-    def may_stand(self, path: bytes) -> bool:
+    def may_exist(self, path: bytes) -> bool:
         return os.path.lexists(path)
 
     def modified_ns(self, path: bytes) -> int:
         return os.stat(path).st_mtime_ns
 
-    def copy_status(self, source: bytes, copy: bytes, *, owner: bool) -> None:
+    def copy_metadata(self, source: bytes, copy: bytes, *, owner: bool) -> None:
         if owner:
             status = os.stat(source)
             with contextlib.suppress(PermissionError):  # only root can give files away
                 os.chown(copy, status.st_uid, status.st_gid)
         shutil.copystat(source, copy)
 
-    def as_a_whole(self, error: OSError) -> bool:
+    def is_outage(self, error: OSError) -> bool:
         return False
 
     def is_folder(self, path: bytes) -> bool:
@@ -98,14 +98,14 @@ class LocalStorage(Storage[Path]):
         with os.scandir(path) as entries:
             return [entry.name for entry in entries if entry.is_dir(follow_symlinks=links)]
 
-    def real_folder(self, path: Path) -> Path:
+    def existing_folder(self, path: Path) -> Path:
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, "the folder does not exist", path)
         if not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{path} is not a folder", path)
         return _resolved(path)
 
-    def real_output(self, path: Path) -> Path:
+    def output_folder(self, path: Path) -> Path:
         nearest = _nearest(path := _resolved(path))
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{nearest} is not a folder", path)
@@ -150,7 +150,7 @@ class LocalStorage(Storage[Path]):
                 _put(temporary, path, replace)
         sync_folder(paths[0].parent)
 
-    def columns(self, path: Path) -> Path | BinaryIO:
+    def parquet_source(self, path: Path) -> Path | BinaryIO:
         return path
 
     def clean_up(self, folder: Path, *, below: bool = True) -> None:
@@ -189,7 +189,7 @@ class LocalStorage(Storage[Path]):
     def fetching_once(self, folder: Path) -> AbstractContextManager[Path]:
         return contextlib.nullcontext(folder)
 
-    def fetched(self, path: Path, to: str) -> Path:
+    def local_copy(self, path: Path, to: str) -> Path:
         return path
 
 

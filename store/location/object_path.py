@@ -171,7 +171,7 @@ class ObjectPath:
         with plain_errors(self._address):
             return cast(BinaryIO, files().open(self._address, "rb", block_size=_BLOCK_BYTES))
 
-    def look(self) -> ObjectStat | None:
+    def stat(self) -> ObjectStat | None:
         """What the server says of the object; None where there is none."""
         found = self._head()
         return None if found is None else ObjectStat(found["ETag"], _bytes(found.get("Metadata", {}).get(_DIGEST, "")))
@@ -189,7 +189,7 @@ class ObjectPath:
         return float((now - found["LastModified"]).total_seconds())
 
     def write(self, content: bytes, *, new: bool = False, digest: bytes = b"") -> None:
-        """Put an object there, whole, with the sha256 of its content for `look`.
+        """Put an object there, whole, with the sha256 of its content for `stat`.
 
         Raises:
             FileExistsError: `new`, and there is one. A server that does not know the condition overwrites it.

@@ -18,7 +18,7 @@ from store.location.lease import Lease, lease_note
 from store.location.local_storage import LocalStorage
 from store.location.object_cache import ObjectCache
 from store.location.object_path import ObjectPath
-from store.location.storage import Seen, Storage, Write, default_store
+from store.location.storage import Fingerprint, Storage, Write, default_store
 from store.temporary_folders import Scratch
 
 __all__ = ["TRUSTED_S", "ObjectStorage"]
@@ -33,26 +33,26 @@ _BAD_FILE = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EEXIST, errno.EINVAL
 class ObjectStorage(Storage[ObjectPath]):
     """Objects below `s3://bucket/`."""
 
-    links = False
+    can_link = False
     keeps_open = True
-    fetches = 16
-    look_s = 3.0
+    parallel_reads = 16
+    poll_s = 3.0
 
     def normal(self, path: str) -> str:
         # A server would take `..` literally.
         return "s3://" + posixpath.normpath(path.removeprefix("s3://"))
 
     def open(self, path: bytes, *, links: bool = True) -> BinaryIO:
-        self.need_inside(path)
+        self.check_allowed(path)
         return io.BytesIO(ObjectPath(path).read_bytes())
 
-    def open_to_seek(self, path: bytes, known: Seen | None) -> tuple[BinaryIO | None, Seen]:
+    def open_to_seek(self, path: bytes, known: Fingerprint | None) -> tuple[BinaryIO | None, Fingerprint]:
         """An object is asked now and then whether it is the same; what is read of another one is refused by its tag."""
-        self.need_inside(path)
+        self.check_allowed(path)
         now_s = time.monotonic()
         if known and now_s - known.asked_s <= TRUSTED_S:
             return None, known
-        seen = Seen(ObjectPath(path).look(), now_s)
+        seen = Fingerprint(ObjectPath(path).stat(), now_s)
         return (None if known and known.identity == seen.identity else ObjectPath(path).open()), seen
 
     def head(self, path: bytes, size: int) -> bytes:
@@ -64,16 +64,16 @@ class ObjectStorage(Storage[ObjectPath]):
         except OSError:
             return False
 
-    def may_stand(self, path: bytes) -> bool:
+    def may_exist(self, path: bytes) -> bool:
         return True
 
     def modified_ns(self, path: bytes) -> int:
         return ObjectPath(path).modified_ns()
 
-    def copy_status(self, source: bytes, copy: bytes, *, owner: bool) -> None:
+    def copy_metadata(self, source: bytes, copy: bytes, *, owner: bool) -> None:
         os.utime(copy, ns=(ObjectPath(source).modified_ns(),) * 2)
 
-    def as_a_whole(self, error: OSError) -> bool:
+    def is_outage(self, error: OSError) -> bool:
         return error.errno not in _BAD_FILE
 
     def is_folder(self, path: bytes) -> bool:
@@ -84,12 +84,12 @@ class ObjectStorage(Storage[ObjectPath]):
     def folders_in(self, path: bytes, *, links: bool) -> list[bytes]:
         return [entry.name for page in ObjectPath(path).pages() for entry in page if entry.folder]
 
-    def real_folder(self, path: ObjectPath) -> ObjectPath:
+    def existing_folder(self, path: ObjectPath) -> ObjectPath:
         if not path.is_dir():
             raise FileNotFoundError(errno.ENOENT, "there is no object below that prefix", str(path))
         return path
 
-    def real_output(self, path: ObjectPath) -> ObjectPath:
+    def output_folder(self, path: ObjectPath) -> ObjectPath:
         real = ObjectPath(self.real(str(path)))
         real.is_dir()  # or it raises
         return real
@@ -115,7 +115,7 @@ class ObjectStorage(Storage[ObjectPath]):
             with self.new_file(path, replace=replace) as temporary:
                 write(temporary, number)
 
-    def columns(self, path: ObjectPath) -> Path | BinaryIO:
+    def parquet_source(self, path: ObjectPath) -> Path | BinaryIO:
         return io.BytesIO(path.read_bytes())
 
     def files_below(self, folder: ObjectPath) -> Iterator[tuple[ObjectPath, int]]:
@@ -152,7 +152,7 @@ class ObjectStorage(Storage[ObjectPath]):
         with contextlib.closing(ObjectCache()) as cache:
             yield ObjectPath(str(folder), cache)
 
-    def fetched(self, path: ObjectPath, to: str) -> Path:
+    def local_copy(self, path: ObjectPath, to: str) -> Path:
         fetched = default_store() / to / path.name
         if not fetched.exists():
             fetched.parent.mkdir(parents=True, exist_ok=True)

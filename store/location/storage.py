@@ -16,7 +16,7 @@ from typing import BinaryIO, Protocol, TypeAlias, TypeVar
 
 from store.location.object_path import ObjectPath
 
-__all__ = ["Fence", "Location", "Seen", "Storage", "Write", "default_store"]
+__all__ = ["Allowlist", "Fingerprint", "Location", "Storage", "Write", "default_store"]
 
 Location: TypeAlias = Path | ObjectPath
 P = TypeVar("P", Path, ObjectPath)
@@ -31,7 +31,7 @@ def default_store() -> Path:
     return home / "oshiwake"
 
 
-class Fence(Protocol):
+class Allowlist(Protocol):
     """The folders in which a machine stays, see `store.roots`."""
 
     def admits(self, real_path: str) -> bool:
@@ -39,7 +39,7 @@ class Fence(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Fingerprint:
     """What tells that a file is still the same, and when that was asked, in monotonic seconds."""
 
     identity: object
@@ -50,31 +50,31 @@ class Storage(Protocol[P]):
     """A folder or a bucket.
 
     Attributes:
-        links: Whether files can be linked and moved.
+        can_link: Whether files can be linked and moved.
         keeps_open: Whether a file that is open to seek in stays open while nobody reads it.
-        fetches: Files that are worth fetching at once, because each takes its time on the way.
-        look_s: How often a run is looked at while it is running; 0 where a look costs nothing.
+        parallel_reads: Files that are worth fetching at once, because each takes its time on the way.
+        poll_s: How often a run is looked at while it is running; 0 where a look costs nothing.
     """
 
-    links: bool
+    can_link: bool
     keeps_open: bool
-    fetches: int
-    look_s: float
-    _fence: Fence | None
+    parallel_reads: int
+    poll_s: float
+    _allowed: Allowlist | None
 
-    def __init__(self, fence: Fence | None = None) -> None:
-        self._fence = fence
+    def __init__(self, allowed: Allowlist | None = None) -> None:
+        self._allowed = allowed
 
     @property
-    def fenced(self) -> bool:
-        """Whether there is a fence."""
-        return self._fence is not None
+    def confined(self) -> bool:
+        """Whether it keeps to a list of folders."""
+        return self._allowed is not None
 
     def admits(self, real_path: bytes) -> bool:
-        """Whether a path without symbolic links lies inside the fence; everything does where there is none."""
-        return self._fence is None or self._fence.admits(os.fsdecode(real_path))
+        """Whether a path without symbolic links is allowed; every path is where there is no list."""
+        return self._allowed is None or self._allowed.admits(os.fsdecode(real_path))
 
-    def need_inside(self, real_path: bytes) -> None:
+    def check_allowed(self, real_path: bytes) -> None:
         """Raise PermissionError where it does not."""
         if not self.admits(real_path):
             raise PermissionError(errno.EACCES, "it leads out of this machine's roots (OSHIWAKE_ROOTS)", real_path)
@@ -94,10 +94,10 @@ class Storage(Protocol[P]):
         Of anything else not one byte is waited for. An object is fetched whole.
 
         Raises:
-            PermissionError: It lies outside the fence; not one byte is read.
+            PermissionError: It lies outside what is allowed; not one byte is read.
         """
 
-    def open_to_seek(self, path: bytes, known: Seen | None) -> tuple[BinaryIO | None, Seen]:
+    def open_to_seek(self, path: bytes, known: Fingerprint | None) -> tuple[BinaryIO | None, Fingerprint]:
         """Open a file to read here and there; None for one that is known and has not changed, where that is cheaper."""
 
     def head(self, path: bytes, size: int) -> bytes:
@@ -106,16 +106,16 @@ class Storage(Protocol[P]):
     def exists(self, path: bytes) -> bool:
         """Whether a file is there; also False where nobody can tell now."""
 
-    def may_stand(self, path: bytes) -> bool:
+    def may_exist(self, path: bytes) -> bool:
         """Whether a placed file may be there still, as far as a look costs nothing."""
 
     def modified_ns(self, path: bytes) -> int:
         """When a file was last changed, in nanoseconds since the epoch."""
 
-    def copy_status(self, source: bytes, copy: bytes, *, owner: bool) -> None:
+    def copy_metadata(self, source: bytes, copy: bytes, *, owner: bool) -> None:
         """Give a copy on this machine the times and permissions of its source; its owner too, if that is possible."""
 
-    def as_a_whole(self, error: OSError) -> bool:
+    def is_outage(self, error: OSError) -> bool:
         """Whether an error is one of the storage, and will be the same for every file."""
 
     # Folders of pictures.
@@ -129,10 +129,10 @@ class Storage(Protocol[P]):
     def folders_in(self, path: bytes, *, links: bool) -> list[bytes]:
         """The names of the folders in a folder; `links` to folders among them."""
 
-    def real_folder(self, path: P) -> P:
+    def existing_folder(self, path: P) -> P:
         """The real form of a folder that must be there."""
 
-    def real_output(self, path: P) -> P:
+    def output_folder(self, path: P) -> P:
         """The real form of a folder that is there, or can be made."""
 
     def need_writable(self, path: P) -> None:
@@ -155,7 +155,7 @@ class Storage(Protocol[P]):
             FileExistsError: Without `replace`, at the first that stands; those before it are in place.
         """
 
-    def columns(self, path: P) -> Path | BinaryIO:
+    def parquet_source(self, path: P) -> Path | BinaryIO:
         """What readers of Parquet take who need a part of a file."""
 
     def clean_up(self, folder: P, *, below: bool = True) -> None:
@@ -196,5 +196,5 @@ class Storage(Protocol[P]):
     def fetching_once(self, folder: P) -> AbstractContextManager[P]:
         """The same folder for a while in which no listing and no shard below it is fetched twice."""
 
-    def fetched(self, path: P, to: str) -> Path:
+    def local_copy(self, path: P, to: str) -> Path:
         """A file of this machine with the same content, fetched into a folder of the user's data where it must be."""

@@ -70,11 +70,11 @@ def test_watching_asks_once_in_a_while_and_for_one_thing(
     embedded(queue, run)
     reader = StatusReader(run, queue)
     assert reader.read().state is RunState.EMBEDDING
-    monkeypatch.setattr("store.location.object_storage.ObjectStorage.look_s", 1e9)
+    monkeypatch.setattr("store.location.object_storage.ObjectStorage.poll_s", 1e9)
     with counted(objects) as found:
         assert {reader.read().embedded for _ in range(20)} == {3 * CHUNKS}
     assert not found
-    monkeypatch.setattr("store.location.object_storage.ObjectStorage.look_s", 1e-9)
+    monkeypatch.setattr("store.location.object_storage.ObjectStorage.poll_s", 1e-9)
     with counted(objects) as found:
         for _ in range(20):
             reader.read()

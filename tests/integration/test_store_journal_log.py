@@ -144,7 +144,7 @@ def test_a_holder_that_has_lost_the_journal_writes_nothing(
         with pytest.raises(StoreError):
             sleeper.check()
         if quick:
-            monkeypatch.setattr(ObjectPath, "look", lambda path: None)
+            monkeypatch.setattr(ObjectPath, "stat", lambda path: None)
         with pytest.raises(JournalBusy):
             sleeper.plan("20261123-0001", copies(output, "a"))
         journal.settle(planned)

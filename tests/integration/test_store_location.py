@@ -100,3 +100,12 @@ def test_weights_are_fetched_once(objects: ObjectServer, tmp_path: Path, monkeyp
     assert fetched.read_bytes() == b"weights" and fetched.is_relative_to(tmp_path / "data")
     (location("s3://art/weights-store") / "weights" / "abc.safetensors").unlink()
     assert store.weights_path("abc") == fetched
+
+
+def test_damaged_runs_are_named(objects: ObjectServer) -> None:
+    """Several, in the order of their ids."""
+    store = Store("s3://art/damaged-store")
+    names = ["20991231-2358", "20991231-2359"]
+    for name in names:
+        (store.runs / name / "run.json").write_bytes(b"{")
+    assert [line.partition(": ")[0] for line in store.damaged()] == [f"{store.runs}/{name}/run.json" for name in names]

@@ -29,7 +29,7 @@ from workers.report.publish import publish, withdraw
 from workers.report.writer import ReportWriter
 from workers.undo_run import undo_run
 
-write_object, look_at, delete_object = ObjectPath.write, ObjectPath.look, ObjectPath.delete
+write_object, look_at, delete_object = ObjectPath.write, ObjectPath.stat, ObjectPath.delete
 
 
 class BucketSite(Site):
@@ -140,7 +140,7 @@ def test_a_server_without_conditions_is_asked_first(site: BucketSite, monkeypatc
             write_object(path, b"of a person")
         return look_at(path)
 
-    monkeypatch.setattr(ObjectPath, "look", look)
+    monkeypatch.setattr(ObjectPath, "stat", look)
     site.copy(site.run(), {"a.png": ["Akari"]})
     assert site.placed() == {"Akari/a.png": b"of a person", "Akari/a (2).png": b"a.png"}
 
@@ -235,7 +235,7 @@ def test_a_death_in_between_is_gone_on_from(
         assert planned
         recover(journal)
     late = [
-        op.target for op in planned if op.action is not Action.REMOVE and ObjectPath(op.target.decode()).look() is None
+        op.target for op in planned if op.action is not Action.REMOVE and ObjectPath(op.target.decode()).stat() is None
     ]
     assert late == [], "what the dead process has under way finds its name taken"
     site.copy(run, again)
@@ -302,7 +302,7 @@ def test_objects_tell_a_browser_what_they_are(site: BucketSite, objects: ObjectS
     site.copy(site.run(), WANTS)
     key = site.prefix.removeprefix("s3://") + "/Akari/a.png"
     assert objects.files.info(key)["ContentType"] == "image/png"
-    seen = site.at("Akari/a.png").look()
+    seen = site.at("Akari/a.png").stat()
     assert seen is not None and seen.digest == sha(site.at("Akari/a.png").read_bytes())
 
 
@@ -340,7 +340,7 @@ def test_a_report_that_a_person_saves_at_the_last_moment_stays(
         assert report_about(journal, "before").name == "report.csv"
         assert report_about(journal, "again").name == "report.csv", "in place of ours"
         with monkeypatch.context() as patch:
-            patch.setattr(ObjectPath, "look", look_and_be_late)
+            patch.setattr(ObjectPath, "stat", look_and_be_late)
             if what == "publish":
                 assert report_about(journal, "after").name != "report.csv"
             else:

@@ -177,9 +177,9 @@ def test_whether_the_gpu_decodes_is_measured_once(monkeypatch: pytest.MonkeyPatc
 
 def test_a_run_outside_this_machines_roots_is_refused(tmp_path: Path, run: Run) -> None:
     """Whoever may write in the store cannot have a worker read what its operator did not name."""
-    fenced = Store(tmp_path / "store", Roots({"art": str(tmp_path / "elsewhere")}))
+    confined = Store(tmp_path / "store", Roots({"art": str(tmp_path / "elsewhere")}))
     with pytest.raises(OutsideRoots, match="art="):
-        embed_chunk(fenced, run, "archive", 0, Embedders())
+        embed_chunk(confined, run, "archive", 0, Embedders())
     inside = Store(tmp_path / "store", Roots({"art": run.spec.archive}))
     assert embed_chunk(inside, run, "archive", 0, Embedders())[0].embedded == 2
 

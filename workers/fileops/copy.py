@@ -82,7 +82,7 @@ class Copy(PlacedFile):
         storage = storage_of(source)
         with storage.open(source) as original, open(temporary, "xb") as file:
             shutil.copyfileobj(original, file)
-        storage.copy_status(source, temporary, owner=self._keep_owner)
+        storage.copy_metadata(source, temporary, owner=self._keep_owner)
 
     def _extract(self, temporary: bytes) -> None:
         try:

@@ -20,7 +20,7 @@ class HardLink(PlacedFile):
 
     def apply(self) -> Operation:
         op = self.op
-        if not storage_of(op.source).links:
+        if not storage_of(op.source).can_link:
             return self._copy.apply()
         try:
             # An original that is a symbolic link: link the file that it leads to.

@@ -31,7 +31,7 @@ class Objects:
     def look(self, path: bytes) -> ObjectStat | None:
         """What stands there, None for nothing."""
         with self._storage():
-            return ObjectPath(path).look()
+            return ObjectPath(path).stat()
 
     def holds(self, path: bytes, digest: bytes) -> bool:
         """Whether a copy that was written with this digest stands there."""
@@ -61,7 +61,7 @@ class Objects:
         """
         self._journal.check()
         with self._storage():
-            if ObjectPath(path).look() is None:
+            if ObjectPath(path).stat() is None:
                 with contextlib.suppress(FileExistsError):
                     ObjectPath(path).write(content, new=True, digest=digest)
                     return
@@ -78,7 +78,7 @@ class Objects:
         """
         self._journal.check()
         with self._storage():
-            found = ObjectPath(path).look()
+            found = ObjectPath(path).stat()
             if found is not None and found.digest == digest:
                 with contextlib.suppress(FileExistsError):
                     ObjectPath(path).delete(found.tag)
@@ -221,7 +221,7 @@ def _original(op: Operation) -> bytes:
     except BROKEN_ARCHIVE as error:
         raise OperationFailed(f"{source} has changed since it was read: {error}") from error
     except OSError as error:
-        if storage_of(op.source).as_a_whole(error):
+        if storage_of(op.source).is_outage(error):
             raise StoreError(f"cannot read {source}: {error.strerror or error}") from error
         raise OperationFailed(f"{source}: {error.strerror or error}") from error
     if hashlib.sha256(content).digest() != op.digest:

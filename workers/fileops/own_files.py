@@ -60,7 +60,7 @@ def _put_file(content: Path, target: Path, ours: Ours) -> bool:
 
 
 def _put_object(content: Path, digest: bytes, target: ObjectPath, ours: Ours) -> bool:
-    found = target.look()
+    found = target.stat()
     if found is not None and not _is_ours(target, ours):
         return False
     try:
@@ -93,7 +93,7 @@ def _remove_file(target: Path, ours: Ours) -> bool:
 
 
 def _remove_object(target: ObjectPath, ours: Ours) -> bool:
-    found = target.look()
+    found = target.stat()
     if found is not None:
         if not _is_ours(target, ours):
             return False

@@ -50,7 +50,7 @@ class Sandbox(Output):
 
         Args:
             output: The output folder.
-            storage: Its own; if it is fenced, originals must lie inside.
+            storage: Its own; if it is confined, originals must lie inside.
             open_folders: How many folders may stay open between two operations.
         """
         self._output = os.fsencode(output)
@@ -114,7 +114,7 @@ class Sandbox(Output):
     def undo(self, op: Operation) -> None:
         if op.action is Action.MOVE:
             try:
-                self._storage.need_inside(os.path.realpath(os.path.dirname(op.source)))
+                self._storage.check_allowed(os.path.realpath(os.path.dirname(op.source)))
             except OSError as error:
                 raise OperationFailed(f"{os.fsdecode(op.source)}: {error.strerror}") from error
         if op.action is Action.FOLDER:
@@ -179,7 +179,7 @@ class Sandbox(Output):
 
         Of a copy nobody has to: its bytes are compared with those that were read inside the roots.
         """
-        if not self._storage.fenced or op.action is not Action.HARDLINK or not storage_of(op.source).links:
+        if not self._storage.confined or op.action is not Action.HARDLINK or not storage_of(op.source).can_link:
             yield None
             return
         try:

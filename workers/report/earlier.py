@@ -72,7 +72,7 @@ def _unreported(
 def _rows(images: list[list[Standing]], top: bytes) -> Assignments:
     """A row for each image; what a person has taken away since has no place."""
     size = len(images)
-    stands = storage_of(top).may_stand
+    stands = storage_of(top).may_exist
     there = [[at for at in image if stands(at.target)] for image in images]
     folders = [sorted({_folder(top, at.target) for at in image} - set(OWN_FOLDERS)) for image in images]
     nothing = pa.nulls(size)
