@@ -124,7 +124,8 @@ class Dispatcher:
         if totals is None:
             exclusion = Exclusion(run.spec.exclude, run.spec.include_hidden)
             own = (bytes(run.output), bytes(self._store.root))
-            files = scan(run.archive.root, own, exclusion, run.archive.storage)
+            root = run.archive.root
+            files = scan(root, own, exclusion, self._store.roots.storage(root))
             sent += self._list(run, pass_, run.archive, files, on_scan, check, lambda: files.passed)
             totals = run.archive.totals
             assert totals is not None  # `_list` has just written them

@@ -10,13 +10,13 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from store.counts import Counts
 from store.errors import DamagedStore
 from store.fields import KNOWN_ALONE, Count, Place, Text, checked, read_model
 from store.files import read_json_if_there, write_json
-from store.location import Location, Storage
+from store.location import Location
 from store.roots import ANYWHERE, Roots
 
 if TYPE_CHECKING:
@@ -96,11 +96,6 @@ class Part:
             UnknownRoot, OutsideRoots: As `Roots.here`.
         """
         return os.fsencode(self._roots.here(self.spec.root))
-
-    @property
-    def storage(self) -> Storage[Any]:
-        """The storage of that folder; it reads nothing outside this machine's roots."""
-        return self._roots.storage(self.root)
 
     @property
     def exists(self) -> bool:

@@ -147,7 +147,8 @@ def embed_chunk(
     listing, digest = part.listing_and_digest(chunk)
     if path.exists() and made_from(path, digest):
         return read_counts(path), Timings()
-    root, storage = part.root, part.storage
+    root = part.root
+    storage = store.roots.storage(root)
     try:
         why = "" if storage.mounted(root) else "mount it where the run's producer has it"
     except OSError as error:

@@ -75,7 +75,7 @@ class Storage(Protocol[P]):
         return self._allowed is None or self._allowed.admits(os.fsdecode(real_path))
 
     def check_allowed(self, real_path: bytes) -> None:
-        """Raise PermissionError where it does not."""
+        """Raise PermissionError where it is not."""
         if not self.admits(real_path):
             raise PermissionError(errno.EACCES, "it leads out of this machine's roots (OSHIWAKE_ROOTS)", real_path)
 
