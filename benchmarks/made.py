@@ -77,7 +77,7 @@ def made_run(
     names = [f"character {number:05d}" for number in range(references)]
     pass_ = run.pass_(1)
     pass_.references.begin(PartSpec(where, KEY))
-    pass_.references.add_listing(0, [Listed(b"%05d.png" % n, 1, 1, label=name) for n, name in enumerate(names)])
+    pass_.references.add_listings(0, [[Listed(b"%05d.png" % n, 1, 1, label=name) for n, name in enumerate(names)]])
     reads = [Read(n, Kind.EMBEDDED, bytes(32), vector) for n, vector in enumerate(centres)]
     write_shard(pass_.references.shard_path(0), reads, dimension=dimension, embedding_key=KEY)
     pass_.begin(PassSpec(references=where, characters=names, threshold=0.3, mode=Mode.HARDLINK))
@@ -91,7 +91,7 @@ def listed_name(number: int) -> str:
 
 def _write_chunk(part: Part, chunk: int, start: int, count: int, centres: NDArray[np.float32]) -> None:
     numbers = range(start, start + count)
-    part.add_listing(chunk, [Listed(listed_name(n).encode(), 1, 1) for n in numbers])
+    part.add_listings(chunk, [[Listed(listed_name(n).encode(), 1, 1) for n in numbers]])
     vectors = _vectors(np.arange(start, start + count), centres)
     reads = [Read(row, Kind.EMBEDDED, _digest(n), vectors[row]) for row, n in enumerate(numbers)]
     write_shard(part.shard_path(chunk), reads, dimension=centres.shape[1], embedding_key=KEY)

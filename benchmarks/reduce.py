@@ -90,7 +90,7 @@ def reduce_all(folder: str) -> int:
     """What the reduce task does, but for placing."""
     store, _ = _opened(folder)
     run = store.newest_first()[0]
-    shutil.rmtree(run.output, ignore_errors=True)
+    shutil.rmtree(str(run.output), ignore_errors=True)
     run.last_pass.reopen()
     reducing.Placer = NoPlacer  # type: ignore[attr-defined]
     return int(reducing.reduce_run(store, run, 1)["files"])

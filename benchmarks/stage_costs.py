@@ -31,7 +31,7 @@ from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from model.synthesis import Identity, draw
 from producer.chunks import ListingWriter
-from producer.scan import Scan
+from producer.scan import scan
 from store.incremental import UnchangedFiles
 from store.part import Part, PartSpec
 from store.run import Run
@@ -76,7 +76,7 @@ def scan_ms(folder: Path, files: int) -> Pair:
     part = Part(folder / "runs", "20261123-0412/archive")
     part.begin(PartSpec(str(tree), "key"))
     lister = ListingWriter(part, UnchangedFiles(None), 256)
-    return _per_image(lambda: lister.write(Scan(os.fsencode(tree)), lambda chunk: None), files)
+    return _per_image(lambda: lister.write(scan(os.fsencode(tree)), lambda chunk: None), files)
 
 
 def reduce_ms(folder: Path, images: int) -> tuple[Pair, Pair]:

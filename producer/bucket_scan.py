@@ -1,4 +1,4 @@
-"""Scan a folder of objects in the same order as `scan` scans a tree of files.
+"""Scan a folder of objects, in the order of a scan of files.
 
 A server lists keys in another order (`a-b` before `a/b`), so folders are listed one by one and each is sorted. The next
 folders are requested ahead, because each answer takes a round trip.
@@ -8,120 +8,76 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from itertools import chain
+from typing import TypeAlias
 
-from producer.exclusion import NOTHING_ASKED, Exclusion, PassedOver, unfinished
-from producer.scan import Scan, found_file
+from producer.exclusion import unfinished
+from producer.tree_scan import Found, TreeScan
 from store.listing import Kind, Listed
-from store.object_storage import Entry, is_remote, list_folder
-from store.roots import ANYWHERE, Roots
+from store.location import Entry, ObjectPath
 
-__all__ = ["BucketScan", "scan_of"]
+__all__ = ["BucketScan"]
 
 _AHEAD = 8
 """How many folders are requested ahead; only the first page of each."""
 
 _NO_NAMES = (b"", b".", b"..")
 
-
-def scan_of(
-    root: bytes, excluded: tuple[bytes, ...] = (), roots: Roots = ANYWHERE, exclusion: Exclusion = NOTHING_ASKED
-) -> Scan | BucketScan:
-    """The files below a folder, or the objects below a prefix, in the order of a scan."""
-    return BucketScan(root, excluded, exclusion) if is_remote(root) else Scan(root, excluded, roots, exclusion)
+_Answer: TypeAlias = tuple[list[Entry], Iterator[list[Entry]]]
+"""The first page of a folder, and the others."""
 
 
-@dataclass
-class BucketScan:
-    """A scan of the objects below one prefix; every object exactly once.
+class BucketScan(TreeScan):
+    """A scan of the objects below one prefix; every object exactly once."""
 
-    Attributes:
-        root: `s3://bucket/prefix`.
-        excluded: Folders that are not entered, e.g. the store.
-        exclusion: Which objects and folders are skipped.
-        passed: What has been skipped so far.
-    """
-
-    root: bytes
-    excluded: tuple[bytes, ...] = ()
-    exclusion: Exclusion = NOTHING_ASKED
-    passed: PassedOver = field(default_factory=PassedOver)
-
-    def __iter__(self) -> Iterator[Listed]:
-        self.passed = PassedOver()
+    def _begin(self, stack: ExitStack) -> Found:
         pool = ThreadPoolExecutor(_AHEAD, thread_name_prefix="list")
-        try:
-            way = [self._folder(pool, self._ask(pool, b""))]
-            while way:
-                found = next(way[-1], None)
-                if found is None:
-                    way.pop()
-                elif isinstance(found, Listed):
-                    yield found
-                else:
-                    way.append(self._folder(pool, found))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        return self._folder(pool, *self._ask(pool, b""))
 
-    def _folder(self, pool: ThreadPoolExecutor, asked: _Asked) -> Iterator[Listed | _Asked]:
+    def _folder(self, pool: ThreadPoolExecutor, prefix: bytes, answer: Future[_Answer]) -> Found:
         """The files of one folder and the folders to enter, in order."""
         try:
-            first, others = asked.answer.result()
+            first, others = answer.result()
             found = sorted(chain(first, *others), key=lambda entry: (entry.name, entry.folder))
         except OSError as error:
             reason = f"folder cannot be listed: {error.strerror}"
-            yield Listed(asked.prefix[:-1] or b".", 0, 0, kind=Kind.UNREADABLE, reason=reason)
+            yield Listed(prefix[:-1] or b".", 0, 0, kind=Kind.UNREADABLE, reason=reason)
             return
         under_way = unfinished(entry.name for entry in found)
-        entries = [entry for entry in found if not self._passes_over(entry, asked.prefix + entry.name, under_way)]
+        entries = [entry for entry in found if not self._passes_over(entry, prefix + entry.name, under_way)]
         folders = (entry for entry in entries if entry.folder)
-        ahead: deque[_Asked] = deque()
+        ahead: deque[tuple[bytes, Future[_Answer]]] = deque()
         for entry in entries:
             if not entry.folder:
-                yield from self._file(asked.prefix + entry.name, entry)
+                yield from self._object(prefix + entry.name, entry)
                 continue
             while len(ahead) < _AHEAD and (coming := next(folders, None)) is not None:
-                ahead.append(self._ask(pool, b"%s%s/" % (asked.prefix, coming.name)))
-            following = ahead.popleft()
-            if os.path.join(self.root, following.prefix[:-1]) not in self.excluded:
-                yield following
+                ahead.append(self._ask(pool, b"%s%s/" % (prefix, coming.name)))
+            below, coming_answer = ahead.popleft()
+            if os.path.join(self.root, below[:-1]) not in self.excluded:
+                yield self._folder(pool, below, coming_answer)
 
-    def _passes_over(self, entry: Entry, path: bytes, under_way: Container[bytes]) -> bool:
-        """Whether an entry is skipped; counts it."""
-        if not entry.folder and entry.name.lower() in under_way:
-            self.passed.unfinished += 1
-        elif not (self.exclusion.fits_name(entry.name) or self.exclusion.fits_path(path, entry.folder)):
-            return False
-        if entry.folder:
-            self.passed.folders += 1
-        else:
-            self.passed.files += 1
-        return True
+    @staticmethod
+    def _is_folder(entry: Entry) -> bool:
+        return entry.folder
 
-    def _file(self, path: bytes, entry: Entry) -> Iterator[Listed]:
+    def _object(self, path: bytes, entry: Entry) -> Iterator[Listed]:
         if not entry.name and not entry.size:
             return  # an empty folder, as consoles create it
         if any(part in _NO_NAMES for part in path.split(b"/")):
             reason = "its key has an empty part, . or .., which no path can have"
             yield Listed(path, entry.size, entry.mtime_ns, kind=Kind.UNREADABLE, reason=reason)
         else:
-            yield from found_file(path, entry.size, entry.mtime_ns, self.root, self.exclusion, self.passed)
+            yield from self._file(path, entry.size, entry.mtime_ns)
 
-    def _ask(self, pool: ThreadPoolExecutor, prefix: bytes) -> _Asked:
-        return _Asked(prefix, pool.submit(_first_page, b"%s/%s" % (self.root, prefix)))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A folder to enter: its prefix below the root, its first page, and the other pages."""
-
-    prefix: bytes
-    answer: Future[tuple[list[Entry], Iterator[list[Entry]]]]
+    def _ask(self, pool: ThreadPoolExecutor, prefix: bytes) -> tuple[bytes, Future[_Answer]]:
+        return prefix, pool.submit(_first_page, ObjectPath(b"%s/%s" % (self.root, prefix)))
 
 
-def _first_page(folder: bytes) -> tuple[list[Entry], Iterator[list[Entry]]]:
-    pages = list_folder(folder)
+def _first_page(folder: ObjectPath) -> _Answer:
+    pages = folder.pages()
     return next(pages, []), pages

@@ -9,17 +9,17 @@ from dataclasses import replace
 
 from model.images.preprocessing import Preprocessing
 from model.network.weights_file import read_info
-from producer.bucket_scan import scan_of
 from producer.chunks import ListingWriter
 from producer.errors import BadRequest
 from producer.exclusion import Exclusion, PassedOver
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
+from producer.scan import scan
 from store.errors import LockHeld
-from store.files import clean_up
 from store.incremental import UnchangedFiles
 from store.journal import journal_exists
 from store.listing import Listed
+from store.location import storage_of
 from store.part import Part, PartSpec, ScanTotals
 from store.run import Mark, Run, RunSpec
 from store.run import Queue as QueueKind
@@ -110,7 +110,7 @@ class Dispatcher:
             return self._send(run, on_scan, check)
 
     def _send(self, run: Run, on_scan: OnScan, check: Callable[[], None]) -> ScanTotals:
-        clean_up(run.folder)
+        storage_of(run.folder).clean_up(run.folder)
         pass_ = run.last_pass
         waiting = [(part, chunk) for part in (pass_.references, run.archive) for chunk in part.unread_chunks()]
         counts = pass_.references.counts() + run.archive.counts()
@@ -125,8 +125,9 @@ class Dispatcher:
         if totals is None:
             exclusion = Exclusion(run.spec.exclude, run.spec.include_hidden)
             own = (bytes(run.output), bytes(self._store.root))
-            scan = scan_of(run.archive.root, own, self._store.roots, exclusion)
-            sent += self._list(run, pass_, run.archive, scan, on_scan, check, lambda: scan.passed)
+            root = run.archive.root
+            files = scan(root, own, exclusion, self._store.roots.storage(root))
+            sent += self._list(run, pass_, run.archive, files, on_scan, check, lambda: files.passed)
             totals = run.archive.totals
             assert totals is not None  # `_list` has just written them
         self._expect(run, pass_, sent)

@@ -12,15 +12,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from model.dataset.reserved_folders import characters_of, is_negative
 from model.images.decoding import SNIFF_BYTES, sniff
-from producer.bucket_scan import scan_of
 from producer.errors import BadRequest
 from producer.exclusion import NOTHING_ASKED
+from producer.scan import scan
 from store.listing import Kind, Listed
-from store.object_storage import is_remote, list_folder, read_object, real_path
+from store.location import Location, ObjectPath, choose, location, storage_of
 from store.roots import ANYWHERE, Roots
 from workers.ugoira import is_ugoira
 
@@ -58,15 +58,19 @@ def find_references(source: str | Path, roots: Roots = ANYWHERE) -> References:
     Raises:
         BadRequest: There are none, a character has none, or the JSON file does not have that form.
     """
-    if not roots.admits(real_path(os.fspath(source))):
+    place = location(source)
+    storage = storage_of(place)
+    if not roots.admits(storage.real(str(place))):
         raise BadRequest(f"the references {source} lie in none of OSHIWAKE_ROOTS: {roots}")
-    if is_remote(os.fspath(source)):
-        return _from_bucket(os.fspath(source).rstrip("/"))
-    source = Path(source)
-    if source.is_dir():
-        return _from_folder(source)
-    if source.is_file():
-        return _from_json(source, roots)
+    try:
+        if storage.is_folder(bytes(place)):
+            return _from_folder(place)
+    except OSError as error:
+        raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
+    return choose(place, lambda file: _from_json(file, roots), _nothing_at)
+
+
+def _nothing_at(source: Path | ObjectPath) -> NoReturn:
     raise BadRequest(f"no references at {source}: give a folder with a folder per character, or a JSON file")
 
 
@@ -95,32 +99,14 @@ def _above(name: str) -> list[str]:
     return [name[:at] for at, letter in enumerate(name) if letter == "/"]
 
 
-def _from_folder(source: Path) -> References:
-    root = os.fsencode(source.resolve())
-    try:
-        folders = _folders_in(root)
-    except OSError as error:
-        raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
-    return _from_folders(str(source.absolute()), root, folders)
-
-
-def _from_bucket(source: str) -> References:
-    root = os.fsencode(source)
-    try:
-        folders = _folders_in(root)
-    except OSError as error:
-        raise BadRequest(f"the references {source} cannot be listed: {error.strerror}") from error
-    if not folders:
-        raise BadRequest(f"no references at {source}: give a folder with a folder per character")
-    return _from_folders(source, root, folders)
-
-
-def _from_folders(source: str, root: bytes, folders: list[bytes]) -> References:
-    """The pictures below these folders, labelled with their characters."""
+def _from_folder(source: Location) -> References:
+    """The pictures below the folders in a folder, labelled with their characters."""
+    root = bytes(storage_of(source).existing_folder(source))
+    folders = _folders_in(root)
     pictures = [
         listed
         for folder in folders
-        for found in scan_of(os.path.join(root, folder))
+        for found in scan(os.path.join(root, folder))
         if _is_picture(root, listed := replace(found, path=os.path.join(folder, found.path)))
     ]
     labels = characters_of([_place(listed) for listed in pictures])
@@ -128,8 +114,8 @@ def _from_folders(source: str, root: bytes, folders: list[bytes]) -> References:
     empty = _without_pictures(root, folders, set(labels))
     if empty:
         raise BadRequest(f"no reference picture of {empty[0]!r} in {source}: add one, or remove the folder")
-    found = _references(source, root, files, ())
-    return replace(found, remarks=_remarks(found.files))
+    references = _references(str(source), root, files, ())
+    return replace(references, remarks=_remarks(references.files))
 
 
 def _without_pictures(root: bytes, folders: list[bytes], labels: set[str]) -> list[str]:
@@ -170,15 +156,13 @@ def _name(folder: bytes) -> str:
 
 def _folders_in(folder: bytes, *, links: bool = True) -> list[bytes]:
     """The folders in a folder, without hidden ones and those of the system."""
-    if is_remote(folder):
-        names = [entry.name for page in list_folder(folder) for entry in page if entry.folder]
-    else:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=links)]
+    names = storage_of(folder).folders_in(folder, links=links)
     return sorted(name for name in names if not NOTHING_ASKED.fits_name(name))
 
 
 def _from_json(source: Path, roots: Roots) -> References:
+    if not source.is_file():
+        _nothing_at(source)
     try:
         value = json.loads(source.read_text(encoding="utf-8-sig"), object_pairs_hook=_distinct)
     except (OSError, ValueError, RecursionError) as error:
@@ -239,7 +223,7 @@ def _json_path(beside: Path, path: str) -> Iterator[Listed]:
     found = (beside / path if (beside / path).exists() else Path(path)).resolve(strict=True)
     if found.is_dir():
         folder = os.fsencode(found)
-        yield from (replace(x, path=os.path.join(folder, x.path).lstrip(b"/")) for x in scan_of(folder))
+        yield from (replace(x, path=os.path.join(folder, x.path).lstrip(b"/")) for x in scan(folder))
     elif found.is_file():
         status = found.stat()
         yield Listed(os.fsencode(found).lstrip(b"/"), status.st_size, status.st_mtime_ns)
@@ -253,9 +237,7 @@ def _is_picture(root: bytes, listed: Listed) -> bool:
         return listed.kind is Kind.PENDING
     path = os.path.join(root, listed.path)
     try:
-        if is_remote(path):
-            return bool(listed.size) and (sniff(read_object(path, SNIFF_BYTES)) is not None or is_ugoira(path))
-        with open(path, "rb") as file:
-            return sniff(file.read(SNIFF_BYTES)) is not None or is_ugoira(path)
+        head = storage_of(path).head(path, SNIFF_BYTES) if listed.size else b""
+        return sniff(head) is not None or is_ugoira(path)
     except OSError:
         return True

@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from model.matching.calibration_file import calibrated_threshold
 from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
 from producer.exclusion import NOTHING_ASKED, Exclusion
 from producer.references import References, find_references
-from store.journal import JOURNAL_FOLDER
-from store.location import ObjectPath, location
+from store.location import Location, ObjectPath, choose, location, storage_of
 from store.match import Match
 from store.mode import Mode
-from store.object_storage import folder_exists, is_remote, real_path
 from store.roots import ANYWHERE, Roots
 from store.rule import Rule
 from store.run_pass import PassSpec
@@ -46,11 +44,9 @@ class RuleOptions:
         """These options with `auto` replaced by the references' calibrated threshold, else by that of the weights."""
         if self.threshold != "auto":
             return self
-        if is_remote(os.fspath(references)):
-            raise BadRequest(
-                "--threshold auto needs references in a local folder: the calibration file is stored beside it"
-            )
-        threshold, remark = calibrated_threshold(Path(references), info)
+        threshold, remark = choose(
+            location(references), lambda folder: calibrated_threshold(folder, info), _no_calibration
+        )
         return replace(self, threshold=threshold, remark=remark)
 
     def spec(self, references: References, mode: Mode, *, default: PassSpec | None, threshold: float) -> PassSpec:
@@ -84,7 +80,7 @@ class SortRequest:
 
     Attributes:
         archive: Absolute path without symbolic links, or `s3://bucket/prefix`.
-        output: Absolute path without symbolic links; need not exist. Or an `ObjectPath`.
+        output: The same; need not exist.
         references: The reference pictures.
         weights: The weights file.
         info: The metadata of the weights file.
@@ -93,7 +89,7 @@ class SortRequest:
     """
 
     archive: str
-    output: Path
+    output: Location
     references: References
     weights: Path
     info: WeightsInfo
@@ -121,131 +117,58 @@ class SortRequest:
             WeightsError: The weights cannot be used.
         """
         exclusion.check()
-        archive, output = check_places(os.fspath(archive), os.fspath(output), mode)
-        for path, name in ((archive, "archive"), (output, "output")):
+        source, target = check_folders(archive, output, mode)
+        for path, name in ((source, "archive"), (target, "output")):
             if not roots.admits(str(path)):
                 raise BadRequest(f"the {name} {path} is in none of OSHIWAKE_ROOTS: {roots}")
         file = weights or DEFAULT_WEIGHTS
         info = read_info(file)
         found = find_references(references, roots)
-        if Path(references).is_dir() or is_remote(os.fspath(references)):
-            _apart(os.fsdecode(found.root), "the references", str(output), "the output")
+        if storage_of(found.source).is_folder(os.fsencode(found.source)):
+            _apart(os.fsdecode(found.root), "the references", str(target), "the output")
         spec = rule.calibrated(references, info).spec(found, mode, default=None, threshold=info.threshold)
-        return cls(archive, output, found, file, info, spec, exclusion)
+        return cls(str(source), target, found, file, info, spec, exclusion)
 
 
-def check_places(archive: str, output: str, mode: Mode) -> tuple[str, Path]:
-    """Resolve archive and output (folders or prefixes in object storage) and make sure that they do not overlap.
-
-    Raises:
-        BadRequest: One of them cannot be used, or not with this mode.
-    """
-    if not is_remote(archive) and not is_remote(output):
-        folder, place_ = check_folders(Path(archive), Path(output))
-        return str(folder), place_
-    found = check_bucket(output, mode) if is_remote(output) else check_output(Path(output))
-    if is_remote(archive):
-        need_objects(archive, mode)
-        archive = archive.rstrip("/")
-    else:
-        archive = str(check_archive(Path(archive)))
-    _apart(archive, "the archive", str(found), "the output")
-    return archive, found
+def _no_calibration(references: ObjectPath) -> NoReturn:
+    raise BadRequest("--threshold auto needs references in a local folder: the calibration file is stored beside it")
 
 
-def check_bucket(output: str, mode: Mode) -> Path:
-    """Make sure that pictures can be placed below a prefix in object storage.
-
-    Raises:
-        BadRequest: The storage does not answer, or the mode is not `copy`.
-    """
-    if mode != Mode.COPY:
-        raise BadRequest(f"--mode {mode} does not work in object storage ({output}); use --mode copy")
-    output = real_path(output)
-    try:
-        folder_exists(os.fsencode(output))
-    except OSError as error:
-        raise BadRequest(f"the output {output} cannot be listed: {error.strerror}") from error
-    return location(output)
-
-
-def check_folders(archive: Path, output: Path) -> tuple[Path, Path]:
+def check_folders(archive: str | Path, output: str | Path, mode: Mode) -> tuple[Location, Location]:
     """Resolve archive and output and make sure that neither is inside the other.
 
     Raises:
-        BadRequest: The archive or the output is not a folder, or they overlap.
+        BadRequest: One of them cannot be used, or not with this mode; or they overlap.
     """
-    archive = check_archive(archive)
-    output = check_output(output)
-    _apart(str(archive), "the archive", str(output), "the output")
-    return archive, output
-
-
-def check_archive(archive: Path) -> Path:
-    """Resolve the archive and make sure that it is a folder.
-
-    Raises:
-        BadRequest: It is not.
-    """
-    if not archive.exists():
-        raise BadRequest(f"no archive at {archive}: the folder does not exist")
-    if not archive.is_dir():
-        raise BadRequest(f"the archive {archive} is not a folder")
+    source, target = location(archive), location(output)
+    if mode != Mode.COPY and not storage_of(target).can_link:
+        raise BadRequest(f"--mode {mode} does not work in object storage ({output}); use --mode copy")
     try:
-        return archive.resolve()
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links, before Python 3.13
-        raise BadRequest(f"the archive {archive} cannot be reached: {error}") from error
-
-
-def check_output(output: Path) -> Path:
-    """Resolve the output and make sure that it is a folder, or can be created.
-
-    Raises:
-        BadRequest: It cannot.
-    """
-    try:
-        output = output.resolve()
-        nearest = next(path for path in (output, *output.parents) if path.exists())
-    except (OSError, RuntimeError) as error:
-        raise BadRequest(f"the output {output} cannot be reached: {error}") from error
-    if not nearest.is_dir():
-        raise BadRequest(f"the output {output} cannot be created: {nearest} is not a folder")
-    return output
-
-
-def need_objects(archive: str, mode: Mode) -> None:
-    """Make sure that there are objects below a prefix, and that this mode works for objects.
-
-    Raises:
-        BadRequest: There are none, the storage does not answer, or the mode would link to objects or move them.
-    """
-    try:
-        found = folder_exists(os.fsencode(archive))
+        source = storage_of(source).existing_folder(source)
+    except FileNotFoundError as error:
+        raise BadRequest(f"no archive at {archive}: {error.strerror}") from error
     except OSError as error:
-        raise BadRequest(f"the archive {archive} cannot be listed: {error.strerror}") from error
-    if not found:
-        raise BadRequest(f"no archive at {archive}: there is no object below that prefix")
-    if mode in (Mode.SYMLINK, Mode.MOVE):
+        raise BadRequest(f"the archive {archive} cannot be used: {error.strerror}") from error
+    if mode in (Mode.SYMLINK, Mode.MOVE) and not storage_of(source).can_link:
         raise BadRequest(f"--mode {mode} does not work with objects; use --mode copy")
+    try:
+        target = storage_of(target).output_folder(target)
+    except OSError as error:
+        raise BadRequest(f"the output {output} cannot be used: {error.strerror}") from error
+    _apart(str(source), "the archive", str(target), "the output")
+    return source, target
 
 
-def need_writable(output: Path) -> None:
+def need_writable(output: Location) -> None:
     """Make sure that this process may write to the output, or create it.
 
     Raises:
         BadRequest: It may not.
     """
-    if isinstance(output, ObjectPath):
-        trial = output / JOURNAL_FOLDER / "trial"
-        try:
-            trial.write_bytes(b"")
-            trial.unlink()
-        except OSError as error:
-            raise BadRequest(f"the output {output} cannot be written: {error.strerror}") from error
-        return
-    nearest = next(path for path in (output, *output.parents) if path.exists())
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise BadRequest(f"the output {output} cannot be created: you may not write to {nearest}")
+    try:
+        storage_of(output).need_writable(output)
+    except OSError as error:
+        raise BadRequest(f"the output {output} cannot be written: {error.strerror}") from error
 
 
 def _apart(one: str, one_name: str, other: str, other_name: str) -> None:

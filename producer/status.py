@@ -11,7 +11,7 @@ from model.counted_nouns import counted
 from model.dataset.reserved_folders import is_negative
 from producer.exclusion import PassedOver
 from store.counts import Counts
-from store.location import ObjectPath
+from store.location import storage_of
 from store.part import ScanTotals
 from store.run import Run, RunSpec
 from store.run_pass import PassSpec
@@ -22,16 +22,13 @@ from tasks.worker_registry import LiveWorker
 if TYPE_CHECKING:
     from tasks.queue_client import Queue  # loads Redis, which a run that has ended needs no more
 
-__all__ = ["FAR_S", "SILENT_S", "RunState", "RunStatus", "StatusReader", "describe_references", "read_status"]
+__all__ = ["SILENT_S", "RunState", "RunStatus", "StatusReader", "describe_references", "read_status"]
 
 SILENT_S = 120.0
 """A chunk takes seconds to a minute. If none was finished for this long, a worker may have died with its chunks."""
 
-FAR_S = 3.0
-"""How often a store in object storage is read while a run is running."""
-
 _SOON_S = 1.0
-"""The same when the outcome may appear at any moment."""
+"""How often a store is read at most when the outcome may appear at any moment, if each look costs something."""
 
 
 class RunState(StrEnum):
@@ -157,13 +154,13 @@ class StatusReader:
     def __init__(self, run: Run, queue: Queue | None) -> None:
         self._run = run
         self._queue = queue
-        self._far = isinstance(run.folder, ObjectPath)
+        self._storage = storage_of(run.folder)
         self._files: _Files | None = None
         self._counts: Counts | None = None
 
     def read(self) -> RunStatus:
         """Read the current status."""
-        number = self._run.last_pass.number if self._files is None or not self._far else self._files.number
+        number = self._run.last_pass.number if self._files is None or not self._storage.poll_s else self._files.number
         live, workers, reachable = self._ask(number)
         files = self._files = self._look(number, live)
         return self._status(files, live, workers, reachable)
@@ -182,14 +179,14 @@ class StatusReader:
         run, before = self._run, self._files
         placed = live is None or (live.to_reduce > 0 and live.reduced >= live.to_reduce)
         read = live is None or live.complete
-        if before is None or not self._far:
+        if before is None or not self._storage.poll_s:
             before = _unchanging(run, number, before)
-        elif time.monotonic() - before.read_s < (_SOON_S if placed else FAR_S):
+        elif time.monotonic() - before.read_s < (_SOON_S if placed else self._storage.poll_s):
             return before
         elif self._queue is not None and live is not None and self._queue.ledger.known(run.id, number + 1):
             before = _unchanging(run, run.last_pass.number, None)
         pass_ = run.pass_(before.number)
-        every = before.read_s == 0.0 or not self._far
+        every = before.read_s == 0.0 or not self._storage.poll_s
         scanned = every or live is None or live.expected is not None
         archive = before.archive or (run.archive.totals if scanned else None)
         return replace(
@@ -248,7 +245,7 @@ class StatusReader:
 
     def _shards(self, number: int) -> Counts:
         """The sum of the shards' counts; read once from object storage."""
-        if self._counts is None or not self._far:
+        if self._counts is None or not self._storage.poll_s:
             self._counts = self._run.archive.counts() + self._run.pass_(number).references.counts()
         return self._counts
 

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from store.errors import DamagedStore
-from store.files import SCHEMA, new_files
+from store.files import SCHEMA
 from store.listing import read_table
+from store.location import Location, storage_of
 
 __all__ = [
-    "Assigned",
     "Assignments",
     "FinalOutcome",
-    "read_assignments",
     "read_columns",
     "read_decided",
     "write_all",
-    "write_assignments",
     "write_decided",
 ]
 
@@ -41,35 +38,6 @@ class FinalOutcome(StrEnum):
     DUPLICATE = "duplicate"
     UNREADABLE = "unreadable"
     UNSUPPORTED = "unsupported"
-
-
-@dataclass(frozen=True, slots=True)
-class Assigned:
-    """One file's outcome, as it stands in the report.
-
-    Attributes:
-        path: The file below the archive, readable (`book.cbz!/page.png` for a member).
-        outcome: The outcome.
-        characters: The names given; of an unassigned picture the nearest one stands in `nearest` only.
-        nearest: The nearest name, or None where there is no embedding.
-        distance: Cosine distance to it.
-        runner_up: The next character.
-        runner_up_distance: Distance to it.
-        digest: sha256 of the file's bytes, hexadecimal, where it was read.
-        reason: Why it was not assigned.
-        placed: Where it stands, below the output folder.
-    """
-
-    path: str
-    outcome: FinalOutcome
-    characters: tuple[str, ...] = ()
-    nearest: str | None = None
-    distance: float | None = None
-    runner_up: str | None = None
-    runner_up_distance: float | None = None
-    digest: str | None = None
-    reason: str = ""
-    placed: tuple[str, ...] = ()
 
 
 _COLUMNS = pa.schema(
@@ -95,17 +63,15 @@ class Assignments:
     """The outcomes of a chunk's files, column by column.
 
     Attributes:
-        table: A column for each field of `Assigned`, in that order; `outcome` by its value, names and places as lists.
+        table: `path`, the file below the archive, readable (`book.cbz!/page.png` for a member);
+            `outcome`, a value of `FinalOutcome`; `characters`, the names given;
+            `nearest`, the nearest name, null where there is no embedding; `distance`, the cosine distance to it;
+            `runner_up`, the next character, and `runner_up_distance`;
+            `digest`, sha256 of the file's bytes, hexadecimal, where it was read; `reason`, why it was not assigned;
+            `placed`, where it stands, below the output folder.
     """
 
     table: pa.Table
-
-    @classmethod
-    def of(cls, rows: Iterable[Assigned]) -> Assignments:
-        """The columns of rows."""
-        rows = list(rows)
-        columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS.names}
-        return cls(pa.Table.from_pydict(columns, schema=_COLUMNS))
 
     @classmethod
     def of_columns(cls, **columns: pa.Array) -> Assignments:
@@ -131,15 +97,10 @@ class Assignments:
         return Assignments.of_columns(**{name: columns.get(name, self[name]) for name in _COLUMNS.names})
 
 
-def write_assignments(path: Path, rows: Assignments) -> None:
-    """Write a chunk's outcomes atomically."""
-    write_all([path], [rows])
-
-
-def write_all(paths: Sequence[Path], chunks: Sequence[Assignments]) -> None:
+def write_all(paths: Sequence[Location], chunks: Sequence[Assignments]) -> None:
     """Write the outcomes of several chunks of a pass, each atomically; the disk is waited for together."""
     paths[0].parent.mkdir(parents=True, exist_ok=True)
-    new_files(paths, lambda temporary, number: _write(temporary, chunks[number]))
+    storage_of(paths[0]).new_files(paths, lambda temporary, number: _write(temporary, chunks[number]))
 
 
 def _write(path: Path, rows: Assignments) -> None:
@@ -149,7 +110,7 @@ def _write(path: Path, rows: Assignments) -> None:
     path.write_bytes(content.getvalue())
 
 
-def read_columns(path: Path) -> Assignments:
+def read_columns(path: Location) -> Assignments:
     """Read a chunk's outcomes, column by column.
 
     Raises:
@@ -163,14 +124,14 @@ def read_columns(path: Path) -> Assignments:
     return Assignments(table)
 
 
-def write_decided(path: Path, rows: Assignments, closest: Sequence[float]) -> None:
+def write_decided(path: Location, rows: Assignments, closest: Sequence[float]) -> None:
     """Write what one reducer found out for another: a chunk's outcomes, and the least distance to each character."""
     noted = json.dumps([distance if math.isfinite(distance) else None for distance in closest])
     metadata = {**rows.table.schema.metadata, b"closest": noted}
-    write_assignments(path, Assignments(rows.table.replace_schema_metadata(metadata)))
+    write_all([path], [Assignments(rows.table.replace_schema_metadata(metadata))])
 
 
-def read_decided(path: Path) -> tuple[Assignments, list[float]]:
+def read_decided(path: Location) -> tuple[Assignments, list[float]]:
     """Read the same; where there is no distance to a character it is infinite.
 
     Raises:
@@ -184,23 +145,3 @@ def read_decided(path: Path) -> tuple[Assignments, list[float]]:
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise DamagedStore(f"{path}: closest: {error}") from error
     return Assignments(table.replace_schema_metadata(_COLUMNS.metadata)), closest
-
-
-def read_assignments(path: Path) -> list[Assigned]:
-    """Read a chunk's outcomes.
-
-    Raises:
-        DamagedStore: The file is missing or cannot be read.
-        NewerSchema: A newer program wrote it.
-    """
-    rows = read_columns(path).table.to_pylist()
-    return [Assigned(**{**row, **_as_in_rows(row)}) for row in rows]
-
-
-def _as_in_rows(row: dict[str, Any]) -> dict[str, Any]:
-    """What a row holds in another form than a column."""
-    return {
-        "outcome": FinalOutcome(row["outcome"]),
-        "characters": tuple(row["characters"]),
-        "placed": tuple(row["placed"]),
-    }

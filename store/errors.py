@@ -15,7 +15,7 @@
 Only JournalBusy is worth a retry. The message is one line that names the file or the run.
 """
 
-from pathlib import Path
+from typing import Any
 
 
 class StoreError(Exception):
@@ -38,10 +38,10 @@ class StaleShard(DamagedStore):
     """A shard tells of other files than its chunk lists.
 
     Attributes:
-        path: The shard.
+        path: The shard, a `Location`, of which this lowest module knows nothing.
     """
 
-    def __init__(self, text: str, path: Path) -> None:
+    def __init__(self, text: str, path: Any) -> None:
         super().__init__(text)
         self.path = path
 

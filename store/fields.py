@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import os
 import re
-from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
 
 from store.errors import DamagedStore
 from store.files import read_json
+from store.location import Location
 
 __all__ = [
     "KNOWN_ALONE",
@@ -26,7 +26,6 @@ __all__ = [
     "Text",
     "WeightsName",
     "checked",
-    "path_error",
     "read_model",
     "stored_path",
     "valid_part",
@@ -42,11 +41,6 @@ _MOST_BYTES = 4096
 _WEIGHTS = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _PART = re.compile(r"[0-9a-z-]{1,40}/(archive|passes/[0-9]{1,6}/references)")
 _STORED = re.compile(rb"(/|s3://[^/\x00]|[A-Za-z0-9][A-Za-z0-9._-]*:/(?!/))[^\x00]*", re.DOTALL)
-
-
-def path_error(path: str) -> str | None:
-    """Why a path cannot be one that the store wrote down, or None: absolute, or below a named root or a bucket."""
-    return None if stored_path(os.fsencode(path)) else "no absolute path, nor one below a named root"
 
 
 def stored_path(path: object) -> bool:
@@ -75,8 +69,8 @@ def _text(value: object) -> str:
 
 def _place(value: object) -> str:
     text = _text(value)
-    if (error := path_error(text)) is not None:
-        raise ValueError(error)
+    if not stored_path(os.fsencode(text)):
+        raise ValueError("no absolute path, nor one below a named root")
     return text
 
 
@@ -110,7 +104,7 @@ Count = Annotated[int, Field(strict=True, ge=0, le=1 << 53)]
 T = TypeVar("T")
 
 
-def read_model(path: Path, kind: type[T]) -> T:
+def read_model(path: Location, kind: type[T]) -> T:
     """Read a JSON file of the store as what it should be.
 
     Raises:
@@ -120,7 +114,7 @@ def read_model(path: Path, kind: type[T]) -> T:
     return checked(read_json(path), kind, path)
 
 
-def checked(value: Any, kind: type[T], path: Path) -> T:
+def checked(value: Any, kind: type[T], path: Location) -> T:
     """A value out of a file as what it should be.
 
     Raises:

@@ -12,12 +12,12 @@ import re
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow.compute as pc
 
 from store.errors import DamagedStore, LockHeld
-from store.files import files_below, names_in, new_file, remove_empty_folders
+from store.files import names_in, new_file
+from store.location import Location, storage_of
 from store.part import Part
 from store.run import Run
 from store.store import Store
@@ -77,7 +77,7 @@ def delete_forgotten(store: Store) -> Forgotten:
     result.freed_bytes += _delete_unused_weights(store)
     for run in others:
         if not names_in(run.folder):  # deleted by a process that died before its last step
-            remove_empty_folders(run.folder)
+            storage_of(run.folder).remove_empty_folders(run.folder)
     return result
 
 
@@ -123,7 +123,7 @@ def _references(part: Part, chunk: int, runs: Collection[str]) -> Iterator[tuple
 def _delete(run: Run, needed: Collection[str], result: Forgotten) -> None:
     """Delete a run's files but for those that are needed; the mark last, and only if nothing is left."""
     undo = can_undo(run)
-    unneeded: list[Path] = []
+    unneeded: list[Location] = []
     kept = 0
     for path, size in run.files():
         name = str(path).removeprefix(f"{run.folder}/")
@@ -141,13 +141,13 @@ def _delete(run: Run, needed: Collection[str], result: Forgotten) -> None:
     if not kept:
         run.mark("forgotten", on=False)
     for folder in (run.logs_path, run.folder):
-        remove_empty_folders(folder)
+        storage_of(folder).remove_empty_folders(folder)
 
 
 def _delete_unused_weights(store: Store) -> int:
     """Delete the weights that no run uses; return their size."""
     freed = 0
-    for path, size in list(files_below(store.root / "weights")):
+    for path, size in list(storage_of(store.root).files_below(store.root / "weights")):
         if _used(store, path):
             continue
         content = path.read_bytes()
@@ -161,7 +161,7 @@ def _delete_unused_weights(store: Store) -> int:
     return freed
 
 
-def _used(store: Store, weights: Path) -> bool:
+def _used(store: Store, weights: Location) -> bool:
     """Whether a run uses a file of weights; where a run cannot be read, nobody knows."""
     if not weights.name.endswith(".safetensors"):
         return True  # being written

@@ -13,31 +13,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from store.errors import OutputGone
+from store.errors import OutputGone, UnknownRoot
 from store.file_operation import Action, Operation
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase, Note
 from store.journal_file import JournalFile
 from store.journal_log import JournalLog, log_exists
 from store.journal_queries import JournalQueries, pass_key
-from store.location import ObjectPath
+from store.location import Location, choose
 from store.roots import ANYWHERE, Roots
 
 __all__ = ["JOURNAL_FOLDER", "Journal", "journal_exists"]
 
+_NAME_PATHS = (
+    "UPDATE operation SET path = stored(path), source = stored(source), target = stored(target)",
+    "UPDATE OR REPLACE placement SET path = stored(path), target = stored(target)",
+    "UPDATE OR REPLACE folder_time SET path = stored(path)",
+)
 
-def journal_exists(output: Path) -> bool:
+
+def journal_exists(output: Location) -> bool:
     """Whether an output has a journal.
 
     Raises:
         OSError: The storage does not answer, or refuses us.
     """
-    return (
-        log_exists(output) if isinstance(output, ObjectPath) else (output / JOURNAL_FOLDER / "journal.sqlite").exists()
-    )
+    return choose(output, lambda folder: (folder / JOURNAL_FOLDER / "journal.sqlite").exists(), log_exists)
 
 
 class Journal(JournalQueries):
@@ -50,7 +52,7 @@ class Journal(JournalQueries):
 
     def __init__(
         self,
-        output: Path,
+        output: Location,
         roots: Roots = ANYWHERE,
         *,
         wait_s: float = 5.0,
@@ -70,20 +72,40 @@ class Journal(JournalQueries):
             OutputGone: The known journal is not there.
             JournalBusy: Another process still held it after `wait_s` seconds.
             NewerSchema: A newer program wrote it.
+            UnknownRoot: It has paths below named roots, and this machine has none.
             DamagedStore: What stands there is no journal.
             StoreError: The output cannot be written, or something else stands where the journal should.
         """
         may_make = known is None
-        self._file: JournalDatabase = (
-            JournalLog(output, roots, wait_s, may_make=may_make)
-            if isinstance(output, ObjectPath)
-            else JournalFile(output, roots, wait_s, may_make=may_make, makes_output=makes_output)
+        self._file: JournalDatabase = choose(
+            output,
+            lambda folder: JournalFile(folder, wait_s, may_make=may_make, makes_output=makes_output),
+            lambda prefix: JournalLog(prefix, wait_s, may_make=may_make),
         )
         self.folder, self.roots = self._file.folder, roots
         self._db, self._transaction, self._path = self._file.db, self._file.transaction, self._file.path
-        if known and known != self.id:
+        try:
+            if known and known != self.id:
+                raise OutputGone(f"{output} has the journal of another output")
+            self._name_roots()
+        except BaseException:
             self.close()
-            raise OutputGone(f"{output} has the journal of another output")
+            raise
+
+    def _name_roots(self) -> None:
+        """Rewrite paths that were stored before there were named roots, once for each set of roots."""
+        names, before = ",".join(self.roots.names), self.meta("roots")
+        if before and not names:
+            raise UnknownRoot(
+                f"{self.folder.parent} was sorted with OSHIWAKE_ROOTS that map {before!s}; set them here too"
+            )
+        if before == names or not names:
+            return
+        self._db.create_function("stored", 1, self.roots.stored_bytes, deterministic=True)
+        with self._transaction():
+            for change in _NAME_PATHS:
+                self._db.execute(change)
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('roots', ?)", (names,))
 
     @property
     def id(self) -> str:
@@ -93,9 +115,7 @@ class Journal(JournalQueries):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -107,12 +127,7 @@ class Journal(JournalQueries):
         self._file.remove()
 
     def check(self) -> None:
-        """Make sure that the journal is still ours; in a folder it is, for as long as it is open.
-
-        Raises:
-            JournalBusy: Another process has taken it over.
-            StoreError: The storage does not answer.
-        """
+        """See `JournalDatabase.check`."""
         self._file.check()
 
     def note(self, key: str, value: Note) -> None:

@@ -6,12 +6,11 @@ import contextlib
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
-from store.errors import StoreError, UnknownRoot
+from store.errors import StoreError
 from store.files import SCHEMA, check_schema
-from store.roots import Roots
+from store.location import Location
 
 __all__ = ["JOURNAL_FOLDER", "JournalDatabase", "Note", "read_note"]
 
@@ -57,14 +56,12 @@ class JournalDatabase(ABC):
 
     Attributes:
         folder: The folder in OUT that holds it.
-        roots: This machine's map of named roots.
         path: The file, as errors name it.
         db: The connection. What is written is written in a `transaction`.
     """
 
-    folder: Path
-    roots: Roots
-    path: Path
+    folder: Location
+    path: Location
     db: sqlite3.Connection
 
     @contextlib.contextmanager
@@ -106,7 +103,6 @@ class JournalDatabase(ABC):
 
         Raises:
             NewerSchema: A newer program wrote it.
-            UnknownRoot: It has paths below named roots, and this machine has none.
         """
         if self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
             check_schema(int(read_note(self.db, "schema") or 0), self.path)
@@ -115,22 +111,6 @@ class JournalDatabase(ABC):
         self.db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
         self.db.execute("INSERT OR IGNORE INTO meta VALUES ('made_output', ?)", (int(made_output),))
         self.db.execute("INSERT OR IGNORE INTO meta VALUES ('id', lower(hex(randomblob(16))))")
-        self._name_roots()
-
-    def _name_roots(self) -> None:
-        """Rewrite paths that were stored before there were named roots, once for each set of roots."""
-        names, before = ",".join(self.roots.names), read_note(self.db, "roots")
-        if before and not names:
-            raise UnknownRoot(
-                f"{self.folder.parent} was sorted with OSHIWAKE_ROOTS that map {before!s}; set them here too"
-            )
-        if before == names or not names:
-            return
-        self.db.create_function("stored", 1, self.roots.stored_bytes, deterministic=True)
-        self.db.execute("UPDATE operation SET path = stored(path), source = stored(source), target = stored(target)")
-        self.db.execute("UPDATE OR REPLACE placement SET path = stored(path), target = stored(target)")
-        self.db.execute("UPDATE OR REPLACE folder_time SET path = stored(path)")
-        self.db.execute("INSERT OR REPLACE INTO meta VALUES ('roots', ?)", (names,))
 
 
 def read_note(db: sqlite3.Connection, key: str) -> Note:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from store.errors import DamagedStore, JournalBusy, OutputGone, StoreError
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
-from store.roots import Roots
 
 __all__ = ["JournalFile"]
 
@@ -24,18 +23,12 @@ _TRIES = 10
 class JournalFile(JournalDatabase):
     """An open journal file."""
 
-    def __init__(self, output: Path, roots: Roots, wait_s: float, *, may_make: bool, makes_output: bool) -> None:
-        """Open the journal of a folder, as `Journal` does.
+    folder: Path
+    path: Path
 
-        Raises:
-            OutputGone: There is none, and it may not be made.
-            JournalBusy: Another process still held it after `wait_s` seconds.
-            NewerSchema: A newer program wrote it.
-            DamagedStore: The file is no journal.
-            StoreError: The output folder cannot be written, or something else stands where the journal should.
-        """
+    def __init__(self, output: Path, wait_s: float, *, may_make: bool, makes_output: bool) -> None:
+        """Open the journal of a folder, with the errors of `Journal`; OutputGone where there is none to be made."""
         self.folder = output / JOURNAL_FOLDER
-        self.roots = roots
         self.path = self.folder / "journal.sqlite"
         for _ in range(_TRIES):
             made_output = may_make and (self._make_folders(output) or makes_output)

@@ -23,9 +23,8 @@ from pathlib import Path
 
 from store.errors import DamagedStore, JournalBusy, OutputGone, StoreError
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase
-from store.lease import Lease
-from store.object_storage import stat_object, write_object
-from store.roots import Roots
+from store.location import ObjectPath
+from store.location.lease import Lease
 from store.temporary_folders import Scratch, sweep_scratch
 
 __all__ = ["JournalLog", "log_exists"]
@@ -42,18 +41,12 @@ _MANY_PIECES = 1000
 class JournalLog(JournalDatabase):
     """An open journal whose transactions are all in the bucket."""
 
-    def __init__(self, output: Path, roots: Roots, wait_s: float, *, may_make: bool) -> None:
-        """Open the journal, as `Journal` does.
+    folder: ObjectPath
+    path: ObjectPath
 
-        Raises:
-            OutputGone: There is none, and it may not be made.
-            JournalBusy: Another process holds it.
-            NewerSchema: A newer program wrote it.
-            DamagedStore: The pieces make no journal.
-            StoreError: The storage does not answer, or refuses us.
-        """
+    def __init__(self, output: ObjectPath, wait_s: float, *, may_make: bool) -> None:
+        """Open the journal, with the errors of `Journal`; OutputGone where there is none to be made."""
         self.folder = output / JOURNAL_FOLDER
-        self.roots = roots
         self.path = _pieces_folder(output)
         self._next = 1
         self._logged = 0
@@ -63,7 +56,7 @@ class JournalLog(JournalDatabase):
         self._wal = Path(f"{self._file}-wal")
         with contextlib.ExitStack() as on_error, self._storage():
             on_error.callback(self._scratch.remove)
-            self._lease = Lease(bytes(self.folder / "lock"), wait_s)
+            self._lease = Lease(self.folder / "lock", wait_s)
             on_error.callback(self._lease.release)
             self._fetch(may_make)
             self.db = self._connect()
@@ -170,15 +163,15 @@ class JournalLog(JournalDatabase):
         return added
 
     def _put_piece(self, content: bytes) -> None:
-        path = bytes(self._piece(self._next))
+        piece = self._piece(self._next)
         try:
             # For a server that ignores the condition; the lease keeps others away in between.
-            if stat_object(path) is not None:
+            if piece.stat() is not None:
                 raise FileExistsError
-            write_object(path, content, new=True)
+            piece.write(content, new=True)
         except FileExistsError as error:
             # A request that is repeated because its answer was lost finds its own object.
-            if self._piece(self._next).read_bytes() != content:
+            if piece.read_bytes() != content:
                 output = self.folder.parent
                 raise JournalBusy(f"another process places files in {output} now; this one stops") from error
         self._next += 1
@@ -194,7 +187,7 @@ class JournalLog(JournalDatabase):
         with ThreadPoolExecutor(_FETCHING) as pool:
             list(pool.map(lambda number: self._piece(number).unlink(), numbers))
 
-    def _piece(self, number: int) -> Path:
+    def _piece(self, number: int) -> ObjectPath:
         return self.path / f"{number:08d}"
 
     @contextlib.contextmanager
@@ -208,7 +201,7 @@ class JournalLog(JournalDatabase):
 _OPENED = "(SELECT value FROM meta WHERE key = 'opened')"
 
 
-def log_exists(output: Path) -> bool:
+def log_exists(output: ObjectPath) -> bool:
     """Whether an output in object storage has a journal.
 
     Raises:
@@ -217,9 +210,9 @@ def log_exists(output: Path) -> bool:
     return next(iter(_numbers(_pieces_folder(output))), None) is not None
 
 
-def _pieces_folder(output: Path) -> Path:
+def _pieces_folder(output: ObjectPath) -> ObjectPath:
     return output / JOURNAL_FOLDER / "journal"
 
 
-def _numbers(folder: Path) -> Iterator[int]:
+def _numbers(folder: ObjectPath) -> Iterator[int]:
     return (int(path.name) for path in folder.iterdir() if _PIECE.fullmatch(path.name))

@@ -6,12 +6,12 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from store.errors import DamagedStore
 from store.fields import stored_path
 from store.file_operation import Action, Image, Operation, Placement
 from store.journal_database import Note, read_note
+from store.location import Location
 from store.roots import Roots
 
 __all__ = ["JournalQueries", "Standing", "pass_key"]
@@ -45,7 +45,7 @@ class JournalQueries:
 
     roots: Roots
     _db: sqlite3.Connection
-    _path: Path
+    _path: Location
 
     def meta(self, key: str) -> Note:
         """A stored value, or None."""

@@ -16,11 +16,20 @@ import pyarrow.parquet as pq
 
 from store.errors import DamagedStore
 from store.fields import valid_part
-from store.files import SCHEMA, check_schema, new_files
-from store.location import read_whole
+from store.files import SCHEMA, check_schema
+from store.location import Location, storage_of
 from store.readable_names import readable_name
 
-__all__ = ["CacheHit", "Kind", "Listed", "SortKey", "listing_digest", "read_listing", "write_listing", "write_listings"]
+__all__ = [
+    "CacheHit",
+    "Kind",
+    "Listed",
+    "SortKey",
+    "listed_rows",
+    "listing_digest",
+    "read_listing_table",
+    "write_listings",
+]
 
 SortKey = tuple[tuple[bytes, ...], bytes]
 """Orders files as the scan meets them: folder by folder, names as bytes, then the names inside an archive file."""
@@ -52,7 +61,7 @@ class Listed:
     """One file seen by the scan.
 
     Attributes:
-        path: Path below the root of the part, as the bytes that the file system uses.
+        path: Location below the root of the part, as the bytes that the file system uses.
         size: In bytes; of the containing archive file for a member.
         mtime_ns: Time of the last change in nanoseconds.
         member: Name inside a .zip or .cbz, UTF-8; empty for a plain file.
@@ -112,18 +121,13 @@ _COLUMNS = pa.schema(
 )
 
 
-def write_listing(path: Path, rows: Sequence[Listed]) -> None:
-    """Write a chunk's listing atomically."""
-    write_listings([path], [rows])
-
-
-def write_listings(paths: Sequence[Path], chunks: Sequence[Sequence[Listed]]) -> None:
+def write_listings(paths: Sequence[Location], chunks: Sequence[Sequence[Listed]]) -> None:
     """Write the listings of chunks that follow one another; they appear in their order, each whole.
 
     Raises:
         FileExistsError: One stands already. It is never replaced: there may be a shard of what it lists.
     """
-    new_files(paths, lambda temporary, number: _write(temporary, chunks[number]), replace=False)
+    storage_of(paths[0]).new_files(paths, lambda temporary, number: _write(temporary, chunks[number]), replace=False)
 
 
 def _write(path: Path, rows: Sequence[Listed]) -> None:
@@ -153,22 +157,12 @@ def _valid(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def read_listing(path: Path) -> list[Listed]:
-    """Read a chunk's listing.
-
-    Raises:
-        DamagedStore: The file is missing or cannot be read.
-        NewerSchema: A newer program wrote it.
-    """
-    return listed_rows(read_listing_table(path))
-
-
 def listed_rows(table: pa.Table) -> list[Listed]:
     """The rows of a whole listing."""
     return [_listed(*values) for values in zip(*(table[name].to_pylist() for name in _COLUMNS.names), strict=True)]
 
 
-def read_listing_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def read_listing_table(path: Location, columns: Sequence[str] | None = None) -> pa.Table:
     """A listing, or some of its columns, each value checked; `listing_digest` tells it from any other.
 
     Raises:
@@ -252,7 +246,7 @@ def _may_lead_out(paths: pa.BinaryArray) -> bool:
 
 
 def read_table(
-    path: Path, columns: Collection[str] | None = None, *, at_once: bool = True, schema: pa.Schema | None = None
+    path: Location, columns: Collection[str] | None = None, *, at_once: bool = True, schema: pa.Schema | None = None
 ) -> pa.Table:
     """Read a Parquet file of the store, or some of its columns.
 
@@ -268,13 +262,13 @@ def read_table(
         NewerSchema: A newer program wrote it.
     """
     try:
-        source = pa.BufferReader(path.read_bytes()) if at_once else read_whole(path)
+        source = pa.BufferReader(path.read_bytes()) if at_once else storage_of(path).parquet_source(path)
     except OSError as error:
         raise DamagedStore(f"{path}: {error}") from error
     return _read(source, path, columns, schema)
 
 
-def _read(source: Any, path: Path, columns: Iterable[str] | None, schema: pa.Schema | None) -> pa.Table:
+def _read(source: Any, path: Location, columns: Iterable[str] | None, schema: pa.Schema | None) -> pa.Table:
     try:
         # Not pq.read_table, which takes five times as long over a small file. The files are read one after the other by
         # whoever needs them; threads within one gain nothing.

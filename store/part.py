@@ -10,13 +10,13 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store.counts import Counts
 from store.errors import DamagedStore
 from store.fields import KNOWN_ALONE, Count, Place, Text, checked, read_model
 from store.files import read_json_if_there, write_json
+from store.location import Location
 from store.roots import ANYWHERE, Roots
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Part:
         name: Place within the store, e.g. `20261123-0412-k7m2p/archive`; what a `CacheHit` refers to.
     """
 
-    def __init__(self, store_runs: Path, name: str, roots: Roots = ANYWHERE) -> None:
+    def __init__(self, store_runs: Location, name: str, roots: Roots = ANYWHERE) -> None:
         self.name = name
         self._roots = roots
         self._folder = store_runs / name
@@ -119,10 +119,6 @@ class Part:
         """Say that the listing is whole."""
         write_json(self._folder / "scan.json", asdict(totals))
 
-    def add_listing(self, chunk: int, rows: list[Listed]) -> None:
-        """Write the listing of one chunk."""
-        self.add_listings(chunk, [rows])
-
     def add_listings(self, first: int, chunks: Sequence[list[Listed]]) -> None:
         """Write the listings of chunks that follow one another; a gap is never seen between those that stand."""
         from store.listing import write_listings
@@ -150,7 +146,7 @@ class Part:
         """The numbers of the chunks listed so far, rising."""
         return _chunks_in(self._folder / "listing")
 
-    def shard_path(self, chunk: int) -> Path:
+    def shard_path(self, chunk: int) -> Location:
         """Where the shard of a chunk stands once a worker has read it."""
         return self._folder / "shards" / f"{chunk:06d}.parquet"
 
@@ -171,11 +167,11 @@ class Part:
             if chunk not in done and any(row.to_read for row in self.listing(chunk)):
                 yield chunk
 
-    def _listing_path(self, chunk: int) -> Path:
+    def _listing_path(self, chunk: int) -> Location:
         return self._folder / "listing" / f"{chunk:06d}.parquet"
 
 
-def _chunks_in(folder: Path) -> list[int]:
+def _chunks_in(folder: Location) -> list[int]:
     try:
         names = [path.name for path in folder.iterdir()]
     except FileNotFoundError as error:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ODD_NAME", "bytes_of_name", "readable_name", "readable_path"]
+__all__ = ["ODD_NAME", "readable_name", "readable_path"]
 
 ODD_NAME = r"\\x[0-9a-f]{2}|!/"
 """What no path shows that is its own text: a regular expression, for Python and Arrow alike."""
 
 _ODD = re.compile(ODD_NAME)
-_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 def readable_path(path: bytes) -> str:
@@ -32,13 +31,3 @@ def readable_path(path: bytes) -> str:
 def readable_name(path: bytes, member: bytes) -> str:
     """A file as text: `folder/file.png`, or `book.cbz!/page.png` for a member of an archive file."""
     return f"{readable_path(path)}!/{readable_path(member)}" if member else readable_path(path)
-
-
-def bytes_of_name(text: str) -> tuple[bytes, bytes]:
-    """The path and the member, or no member, of which `readable_name` made a text."""
-    path, _, member = text.partition("!/")
-    return _bytes(path), _bytes(member)
-
-
-def _bytes(text: str) -> bytes:
-    return _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), text.encode())

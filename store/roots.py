@@ -11,9 +11,10 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from store.errors import OutsideRoots, UnknownRoot
-from store.object_storage import is_remote, real_path
+from store.location import Storage, storage_of
 
 __all__ = ["ANYWHERE", "Roots", "parse_roots"]
 
@@ -34,7 +35,7 @@ def parse_roots(text: str) -> dict[str, str]:
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError("a root has two places")
     for name, place in pairs:
-        absolute = isinstance(place, str) and (place.startswith("/") or is_remote(place))
+        absolute = isinstance(place, str) and place.startswith(("/", "s3://"))
         if not (absolute and _NAME.fullmatch(name)):
             raise ValueError(f"{name}={place}: expected name=/absolute/path, several separated by commas")
     return dict(pairs)
@@ -45,7 +46,7 @@ class Roots:
 
     def __init__(self, places: Mapping[str, str] | None = None) -> None:
         """Take a map such as `parse_roots` gives; the folders need not exist yet."""
-        self._places = {name: real_path(place) for name, place in (places or {}).items()}
+        self._places = {name: storage_of(place).real(place) for name, place in (places or {}).items()}
         forms = {(place.rstrip("/") or "/", name) for name, place in (places or {}).items()}
         forms |= {(place, name) for name, place in self._places.items()}
         # The innermost first: a root within a root names what is in it.
@@ -89,7 +90,7 @@ class Roots:
             OutsideRoots: This machine has roots, and the path leads out of them; symbolic links are followed first.
         """
         path = self._place_of(stored)
-        if not self.admits(real_path(path)):
+        if not self.admits(storage_of(path).real(path)):
             raise OutsideRoots(f"{stored} lies in none of this machine's OSHIWAKE_ROOTS: {self}")
         return path
 
@@ -108,6 +109,10 @@ class Roots:
         """
         return stored if stored.startswith(b"/") else os.fsencode(self._place_of(os.fsdecode(stored)))
 
+    def storage(self, path: bytes) -> Storage[Any]:
+        """The storage in which a path lies; it reads nothing outside the roots."""
+        return storage_of(path, self if self else None)
+
     def admits(self, real_path: str) -> bool:
         """Whether a path without symbolic links lies in a root; everything does where there are no roots."""
         return not self._places or any(_is_below(real_path, place) for place in self._places.values())
@@ -124,7 +129,7 @@ class Roots:
         if match["name"] not in self._places:
             raise UnknownRoot(f"{stored}: this machine's OSHIWAKE_ROOTS has no {match['name']}=/path")
         place = os.path.join(self._places[match["name"]], match["below"])
-        return real_path(place) if is_remote(place) else os.path.normpath(place)
+        return storage_of(place).normal(place)
 
 
 def _is_below(path: str, folder: str) -> bool:

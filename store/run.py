@@ -13,9 +13,8 @@ from pydantic import Field, StrictBool
 
 from store.errors import RunNotFound
 from store.fields import KNOWN_ALONE, Place, SocketAddress, Text, WeightsName, read_model
-from store.files import files_below, names_in, write_json
-from store.location import local_logs, location
-from store.lock import hold, holder
+from store.files import names_in, write_json
+from store.location import Location, location, storage_of
 from store.part import Part
 from store.roots import ANYWHERE, Roots
 from store.run_id import valid_run_id
@@ -92,7 +91,7 @@ class Run:
         roots: This machine's map of named roots.
     """
 
-    def __init__(self, store_runs: Path, run_id: str, roots: Roots = ANYWHERE) -> None:
+    def __init__(self, store_runs: Location, run_id: str, roots: Roots = ANYWHERE) -> None:
         if not valid_run_id(run_id):
             raise RunNotFound(f"{run_id!r} is no run id; `producer list` shows the runs")
         self.id = run_id
@@ -112,8 +111,8 @@ class Run:
         write_json(self.folder / "run.json", asdict(replace(spec, archive=archive, output=output)))
 
     @property
-    def output(self) -> Path:
-        """The folder that receives the sorted pictures, on this machine; or an `ObjectPath`.
+    def output(self) -> Location:
+        """The folder that receives the sorted pictures, on this machine.
 
         Raises:
             UnknownRoot, OutsideRoots: As `Roots.here`.
@@ -160,11 +159,11 @@ class Run:
         """The current pass."""
         return Pass(self._runs, self.id, self.passes[-1], self.roots)
 
-    def files(self) -> Iterator[tuple[Path, int]]:
+    def files(self) -> Iterator[tuple[Location, int]]:
         """The run's files in the store and its logs on this machine, each with its size in bytes."""
-        yield from files_below(self.folder)
-        if not isinstance(self.folder, Path):
-            yield from files_below(self.logs_path)
+        yield from storage_of(self.folder).files_below(self.folder)
+        if self.logs_path.parent != self.folder:
+            yield from storage_of(self.logs_path).files_below(self.logs_path)
 
     @property
     def size_bytes(self) -> int:
@@ -189,7 +188,7 @@ class Run:
     @property
     def logs_path(self) -> Path:
         """The same folder, whether it exists or not; it is on this machine, also when the store is in a bucket."""
-        return local_logs(self.folder) / ("" if isinstance(self.folder, Path) else self.id)
+        return storage_of(self.folder).logs(self.folder, self.id)
 
     @contextlib.contextmanager
     def listing_lock(self) -> Iterator[Callable[[], None]]:
@@ -198,16 +197,16 @@ class Run:
         Raises:
             LockHeld: Another process does. The message says which.
         """
-        with hold(self._lock, f"run {self.id} is being listed") as check:
+        with storage_of(self._lock).hold(self._lock, f"run {self.id} is being listed") as check:
             yield check
 
     @property
     def lister(self) -> str | None:
         """The process that lists this run now, for a person; None where none does, also when it has died."""
-        return holder(self._lock)
+        return storage_of(self._lock).holder(self._lock)
 
     @property
-    def _lock(self) -> Path:
+    def _lock(self) -> Location:
         return self.folder / "listing.lock"
 
     @property

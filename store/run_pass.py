@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from store.fields import KNOWN_ALONE, Name, Place, Text, checked, read_model
 from store.files import read_json_if_there, write_json
+from store.location import Location
 from store.mode import Mode
 from store.part import Part
 from store.pass_summary import PassSummary
@@ -44,7 +44,7 @@ class Pass:
         references: The part that lists the reference pictures.
     """
 
-    def __init__(self, store_runs: Path, run_id: str, number: int, roots: Roots = ANYWHERE) -> None:
+    def __init__(self, store_runs: Location, run_id: str, number: int, roots: Roots = ANYWHERE) -> None:
         self.number = number
         self.references = Part(store_runs, f"{run_id}/passes/{number}/references", roots)
         self._roots = roots
@@ -69,11 +69,11 @@ class Pass:
         stored = replace(spec, references=self._roots.stored(spec.references))
         write_json(self._folder / "pass.json", asdict(stored))
 
-    def assignments_path(self, chunk: int) -> Path:
+    def assignments_path(self, chunk: int) -> Location:
         """Where the assignments of a chunk stand."""
         return self._folder / "assignments" / f"{chunk:06d}.parquet"
 
-    def decided_path(self, chunk: int) -> Path:
+    def decided_path(self, chunk: int) -> Location:
         """Where stands what becomes of a chunk's files before any is placed, when reducers share the work."""
         return self._folder / "decided" / f"{chunk:06d}.parquet"
 

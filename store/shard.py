@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +21,7 @@ from store.counts import Counts
 from store.errors import DamagedStore, StaleShard
 from store.files import SCHEMA, check_schema, new_file
 from store.listing import Kind, read_table
-from store.location import read_whole
+from store.location import Location, storage_of
 
 __all__ = [
     "DIGEST_BYTES",
@@ -92,7 +91,9 @@ _COLUMNS = pa.schema(
 _KINDS = pa.array([kind.value for kind in Kind if kind is not Kind.PENDING])
 
 
-def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_key: str, listing: str = "") -> Counts:
+def write_shard(
+    path: Location, reads: Sequence[Read], *, dimension: int, embedding_key: str, listing: str = ""
+) -> Counts:
     """Write a chunk's outcomes atomically, with the digest of the listing whose files they tell of."""
     counts = Counts.of([read.kind for read in reads])
     vectors = [None if read.embedding is None else read.embedding.astype("<f4").tobytes() for read in reads]
@@ -121,7 +122,7 @@ def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_
     return counts
 
 
-def read_counts(path: Path) -> Counts:
+def read_counts(path: Location) -> Counts:
     """Read only a shard's numbers, from its footer.
 
     Raises:
@@ -129,7 +130,7 @@ def read_counts(path: Path) -> Counts:
         NewerSchema: A newer program wrote it.
     """
     try:
-        metadata = pq.read_schema(read_whole(path)).metadata or {}
+        metadata = pq.read_schema(storage_of(path).parquet_source(path)).metadata or {}
         check_schema(int(metadata[b"schema"]), path)
         counts = Counts(**json.loads(metadata[b"counts"]))
         if not all(type(count) is int and count >= 0 for count in vars(counts).values()):
@@ -139,7 +140,7 @@ def read_counts(path: Path) -> Counts:
         raise DamagedStore(f"{path}: {error}") from error
 
 
-def read_shard(path: Path, *, vectors: bool = True) -> Shard:
+def read_shard(path: Location, *, vectors: bool = True) -> Shard:
     """Read a shard; without its vectors (then `(n, 0)`) when only the outcomes matter.
 
     Raises:
@@ -159,7 +160,7 @@ def read_shard(path: Path, *, vectors: bool = True) -> Shard:
     return Shard(table.select(names), found, _listing(table.schema.metadata))
 
 
-def read_digests(path: Path, listing: str = "") -> NDArray[np.uint8]:
+def read_digests(path: Location, listing: str = "") -> NDArray[np.uint8]:
     """The digests of a shard's embedded files, in order: `(k, 32)` uint8.
 
     Args:
@@ -176,20 +177,20 @@ def read_digests(path: Path, listing: str = "") -> NDArray[np.uint8]:
     return digest_rows(table["digest"].filter(pc.equal(table["kind"], Kind.EMBEDDED.value)))
 
 
-def made_from(path: Path, listing: str) -> bool:
+def made_from(path: Location, listing: str) -> bool:
     """Whether a shard tells of the files of that listing; of an older program's nobody can tell, and it does.
 
     Raises:
         DamagedStore: It cannot be read.
     """
     try:
-        found = _listing(pq.read_schema(read_whole(path)).metadata or {})
+        found = _listing(pq.read_schema(storage_of(path).parquet_source(path)).metadata or {})
     except (OSError, pa.ArrowException) as error:
         raise DamagedStore(f"{path}: {error}") from error
     return found in ("", listing)
 
 
-def check_listing(path: Path, found: str, listing: str) -> None:
+def check_listing(path: Location, found: str, listing: str) -> None:
     """Make sure that a shard was made from a listing, as far as both say what they are.
 
     Raises:

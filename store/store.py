@@ -15,13 +15,11 @@ import copy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 from store.errors import DamagedStore, RunNotFound, StoreError
 from store.fields import valid_part, valid_weights_name
-from store.files import clean_up, names_in, new_file, read_json, write_json
-from store.location import ObjectPath, default_store, local_logs, location
-from store.object_cache import Kept
+from store.files import names_in, new_file, read_json, write_json
+from store.location import Location, location, storage_of
 from store.part import Part
 from store.roots import ANYWHERE, Roots
 from store.run import Run, RunSpec
@@ -34,12 +32,12 @@ class Store:
     """The folder where runs live. Any number of processes, on machines that share it, may use it at once.
 
     Attributes:
-        root: Absolute path, or an `ObjectPath`.
+        root: Where it lies.
         runs: The folder of the runs.
         roots: This machine's map of named roots.
     """
 
-    def __init__(self, root: str | Path, roots: Roots = ANYWHERE) -> None:
+    def __init__(self, root: str | Location, roots: Roots = ANYWHERE) -> None:
         """Open a store, made on the first run.
 
         Raises:
@@ -54,13 +52,9 @@ class Store:
     @contextlib.contextmanager
     def fetching_once(self) -> Iterator[Store]:
         """The same store for a while in which no listing and no shard is fetched from object storage twice."""
-        if not isinstance(self.root, ObjectPath):
-            yield self
-            return
-        with contextlib.closing(Kept()) as kept:
+        with storage_of(self.root).fetching_once(self.root) as root:
             near = copy.copy(self)
-            near.root = cast(Path, ObjectPath(str(self.root), kept))
-            near.runs = near.root / "runs"
+            near.root, near.runs = root, root / "runs"
             yield near
 
     @property
@@ -75,7 +69,7 @@ class Store:
         Raises:
             StoreError: The store cannot be written.
         """
-        path = local_logs(self.root)
+        path = storage_of(self.root).logs(self.root)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -101,11 +95,12 @@ class Store:
 
     def _sweep(self) -> None:
         """Take away what producers left that died before their runs were whole."""
-        clean_up(self.root, below=False)
-        clean_up(self.root / "weights")
+        storage = storage_of(self.root)
+        storage.clean_up(self.root, below=False)
+        storage.clean_up(self.root / "weights")
         for folder in self.runs.iterdir():
             if not (folder / "passes" / "1" / "pass.json").exists():
-                clean_up(folder)
+                storage.clean_up(folder)
 
     def _claim(self, created_s: float) -> Run:
         while True:
@@ -161,12 +156,11 @@ class Store:
     def damaged(self) -> list[str]:
         """The runs that cannot be read, one line each with the file and the cause."""
         found: list[str] = []
-        for path in sorted(self.runs.glob("*/run.json")):
-            try:
-                run = Run(self.runs, path.parent.name, self.roots)
-                _ = run.spec
-            except RunNotFound:
+        for run in self.all_runs():
+            if not (run.folder / "run.json").exists():
                 continue
+            try:
+                _ = run.spec
             except DamagedStore as error:
                 if not run.marked("forgotten"):
                     found.append(str(error))
@@ -223,19 +217,12 @@ class Store:
             StoreError: They cannot be fetched.
         """
         kept = self._kept_weights(digest)
-        if not isinstance(kept, ObjectPath):
-            return kept
-        fetched = default_store() / "weights" / kept.name
-        if not fetched.exists():
-            try:
-                fetched.parent.mkdir(parents=True, exist_ok=True)
-                with new_file(fetched) as temporary:
-                    temporary.write_bytes(kept.read_bytes())
-            except OSError as error:
-                raise StoreError(f"cannot fetch the weights {kept}: {error.strerror}") from error
-        return fetched
+        try:
+            return storage_of(kept).local_copy(kept, "weights")
+        except OSError as error:
+            raise StoreError(f"cannot fetch the weights {kept}: {error.strerror}") from error
 
-    def _kept_weights(self, digest: str) -> Path:
+    def _kept_weights(self, digest: str) -> Location:
         if not valid_weights_name(digest):
             raise DamagedStore(f"{self.root}: {digest[:100]!r} is no digest of weights")
         return self.root / "weights" / f"{digest}.safetensors"

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from store.files import new_file
 from tasks.errors import BadSettings
 
 __all__ = ["dashboard_login"]
@@ -45,7 +46,9 @@ def dashboard_login(folder: Path) -> tuple[dict[str, str], str]:
                 return {"FLOWER_BASIC_AUTH": kept}, line
             damaged = os.path.lexists(path)
             password = secrets.token_urlsafe(12)
-            _write(path, f"{_USER}:{password}")
+            with new_file(path) as temporary:
+                temporary.chmod(0o600)
+                temporary.write_text(f"{_USER}:{password}\n")
     except OSError as error:
         raise BadSettings(f"the dashboard's login {path}: {error.strerror or error}") from error
     line = f"login: user {_USER}, password {password}  (shown this once; kept in {path})"
@@ -78,15 +81,3 @@ def _read(path: Path) -> str | None:
         text = file.read(_MOST_BYTES).decode("ascii", "replace")
     match = _KEPT.fullmatch(text)
     return None if match is None else text.strip()
-
-
-def _write(path: Path, login: str) -> None:
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-            file.write(f"{login}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from store.location import default_store
-from store.object_storage import is_remote
+from store.location import choose, default_store, location
 from store.roots import parse_roots
 from tasks.broker_address import check_address
 from tasks.errors import BadSettings
@@ -90,7 +89,7 @@ class Settings(BaseSettings):
     @field_validator("store", mode="before")
     @classmethod
     def _folder_or_bucket(cls, value: object) -> object:
-        return value if isinstance(value, str) and is_remote(value) else Path(str(value))
+        return choose(location(str(value)), lambda folder: folder, str)
 
     @field_validator("roots", mode="before")
     @classmethod

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,8 @@ from model.matching.rule import TIE, VERDICTS, Decisions, Gallery, decide
 from store.assignments import Assignments, read_decided, write_decided
 from store.columns import hexadecimal, spread
 from store.errors import DamagedStore
-from store.files import remove_folder
 from store.listing import Kind
+from store.location import Location, storage_of
 from store.outcomes import ChunkOutcomes, Outcomes
 from store.rule import Rule
 from store.run import Run
@@ -107,7 +106,7 @@ class Assigner:
         decisions = decide(found.embeddings, self.gallery, self._rule, ~known)
         return found, self._assignments(found, decisions), decisions.closest
 
-    def _check(self, path: Path, known: ChunkOutcomes, rows: Assignments, closest: list[float]) -> None:
+    def _check(self, path: Location, known: ChunkOutcomes, rows: Assignments, closest: list[float]) -> None:
         """Make sure that what another reducer wrote is about these files and these characters."""
         given = pc.unique(pc.list_flatten(rows["characters"]))
         same = len(rows.table) == len(known.table) and len(closest) == len(self.gallery.names)
@@ -127,7 +126,8 @@ class Assigner:
 
     def forget(self) -> None:
         """Take away what was written for the reducer; the assignments hold it now."""
-        remove_folder(self._pass.decided_path(0).parent)
+        folder = self._pass.decided_path(0).parent
+        storage_of(folder).remove_folder(folder)
 
     def _assignments(self, found: ChunkOutcomes, decisions: Decisions) -> Assignments:
         """What becomes of a chunk's files, where the decisions are about those that have an embedding."""

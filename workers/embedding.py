@@ -13,7 +13,6 @@ from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
 from model.network.engine import Precision
 from store.counts import Counts
-from store.object_storage import folder_exists, is_remote
 from store.run import Run
 from store.shard import made_from, read_counts, write_shard
 from store.store import Store
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Embedders", "WorkOptions", "embed_chunk"]
 
-
-_FETCHING = 16
-"""Objects fetched at once: each takes its time on the way, in which the processor has nothing to do."""
 
 _WAITING = 48
 """Files read at once where a GPU decodes: a batch of it is in work, and the next one comes together."""
@@ -152,8 +148,13 @@ def embed_chunk(
     if path.exists() and made_from(path, digest):
         return read_counts(path), Timings()
     root = part.root
-    if not _visible(root):
-        raise RootNotVisible(f"this machine does not see {os.fsdecode(root)}: mount it where the run's producer has it")
+    storage = store.roots.storage(root)
+    try:
+        why = "" if storage.mounted(root) else "mount it where the run's producer has it"
+    except OSError as error:
+        why = str(error.strerror)
+    if why:
+        raise RootNotVisible(f"this machine does not see {os.fsdecode(root)}: {why}")
     spec = run.spec
     options = embedders.options
     files = [(row, listed) for row, listed in enumerate(listing) if listed.to_read]
@@ -162,13 +163,13 @@ def embed_chunk(
     jpegs = embedders.jpegs(preprocessing)
     pipeline = Pipeline(
         embedder,
-        max(options.decode_threads, _FETCHING if is_remote(root) else 0, _WAITING if jpegs else 0),
+        max(options.decode_threads, storage.parallel_reads, _WAITING if jpegs else 0),
         Limits(max_pixels=options.max_pixels),
         options.picture_limit_s,
         isolated,
         jpegs=jpegs,
     )
-    reads, timings = pipeline.run(Sources(root, options.max_bytes, store.roots), files)
+    reads, timings = pipeline.run(Sources(root, options.max_bytes, storage), files)
     if path.exists() and made_from(path, digest):
         # Another worker was faster. Its shard may be in use, and by now originals that were read for it may have moved.
         return read_counts(path), timings
@@ -177,23 +178,3 @@ def embed_chunk(
     counts = write_shard(path, reads, dimension=spec.dimension, embedding_key=key, listing=digest)
     timings.write_s += time.perf_counter() - start
     return counts, timings
-
-
-def _visible(root: bytes) -> bool:
-    """Whether this machine sees the root of a part; an empty folder is the place where nothing is mounted.
-
-    Raises:
-        RootNotVisible: The object storage does not answer.
-    """
-    if not is_remote(root):
-        try:
-            with os.scandir(root) as entries:
-                return next(entries, None) is not None
-        except PermissionError:
-            return True  # it may be entered all the same
-        except OSError:
-            return False
-    try:
-        return folder_exists(root)
-    except OSError as error:
-        raise RootNotVisible(f"this machine does not see {os.fsdecode(root)}: {error.strerror}") from error

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from model.dataset.reserved_folders import MOST_LEVELS, REVIEW, UNKNOWN
-from store.files import TEMPORARY_PREFIX
+from store.durability import TEMPORARY_PREFIX
 
 __all__ = ["OWN_FOLDERS", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]
 

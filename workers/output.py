@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.errors import OutputGone
 from store.journal import Journal, journal_exists
-from store.location import ObjectPath
+from store.location import choose
 from store.run import Run
 from workers.fileops import batch
 from workers.fileops.bucket import Bucket
@@ -17,8 +17,11 @@ __all__ = ["need_output", "open_journal", "open_output", "recover"]
 
 def open_output(journal: Journal) -> Output:
     """The output whose journal is open."""
-    output = journal.folder.parent
-    return Bucket(journal) if isinstance(output, ObjectPath) else Sandbox(output, journal.roots)
+    return choose(
+        journal.folder.parent,
+        lambda folder: Sandbox(folder, journal.roots.storage(bytes(folder))),
+        lambda _: Bucket(journal),
+    )
 
 
 def recover(journal: Journal) -> int:

@@ -7,15 +7,14 @@ import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from store.file_operation import Action, Image, Operation, Placement
 from store.journal import Journal
+from store.location import Location, storage_of
 from store.mode import Mode
 from workers.fileops.batch import Applied, apply
 from workers.naming import file_name, numbered
 from workers.output import open_output
-from workers.safe_open import original_exists
 
 __all__ = ["Placer", "Tally", "Wanted"]
 
@@ -71,7 +70,7 @@ class Tally:
 class Placer:
     """Places the images of one pass. Memory grows with the number of equal file names only."""
 
-    def __init__(self, journal: Journal, output: Path, run_id: str, mode: Mode) -> None:
+    def __init__(self, journal: Journal, output: Location, run_id: str, mode: Mode) -> None:
         self.tally = Tally()
         self._journal = journal
         self._output = open_output(journal)
@@ -186,7 +185,7 @@ class Placer:
     def _removal(self, wanted: Wanted, old: Placement, others: list[bytes], moved: bool) -> Operation:
         """Remove a file that no longer belongs in its folder; undo makes it from the original or another placement."""
         source = wanted.image.path
-        if old.action is not Action.SYMLINK and others and (moved or not original_exists(source)):
+        if old.action is not Action.SYMLINK and others and (moved or not storage_of(source).exists(source)):
             source = others[0]
         return Operation(Action.REMOVE, wanted.image, source, old.target, wanted.digest, placed=old.action)
 

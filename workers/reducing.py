@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,8 @@ from store.assignments import Assignments, FinalOutcome, write_all
 from store.columns import readable_column
 from store.errors import StaleShard
 from store.file_operation import Image
-from store.files import clean_up
 from store.journal import Journal
+from store.location import Location, storage_of
 from store.mode import Mode
 from store.outcomes import ChunkOutcomes
 from store.readable_names import readable_path
@@ -104,16 +103,12 @@ def _reduce_run(store: Store, run: Run, pass_number: int, wait_s: float, progres
         _need_wanted_still(journal, run, pass_number)
         run.note_journal(journal.id)  # from now on no other output will do
         recover(journal)
-        journal.begin_pass(
-            run.id,
-            pass_number,
-            bytes(run.archive.root) if isinstance(run.archive.root, bytes) else os.fsencode(run.archive.root),
-        )
+        journal.begin_pass(run.id, pass_number, run.archive.root)
         reducer = _Reducer(store, run, pass_, journal, assigner)
         summary = reducer.reduce(progress)
         if journal.empty:
             run.note_journal(None)
-        clean_up(run.folder)
+        storage_of(run.folder).clean_up(run.folder)
         pass_.finish(summary)
         assigner.forget()
     return summary
@@ -270,7 +265,7 @@ class _Reducer:
         """The same for a person."""
         return readable_path(self._under(target))
 
-    def _summary(self, totals: Totals, report: Path) -> dict[str, Any]:
+    def _summary(self, totals: Totals, report: Location) -> dict[str, Any]:
         tally = self._placer.tally
         far = self._assigner.far_characters()
         return {

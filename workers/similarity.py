@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.errors import PictureError, UnreadablePicture
 from model.matching.distance import cosine_distances
 from model.network.embedder import Embedder
-from workers.safe_open import open_regular
+from store.location import storage_of
 
 __all__ = ["distance_between"]
 
@@ -31,7 +31,7 @@ def distance_between(a: Path, b: Path, weights: Path) -> float:
 def _prepared(path: Path, embedder: Embedder) -> NDArray[np.uint8]:
     """One picture as a batch: `(1, size, size, 3)` uint8."""
     try:
-        with open_regular(os.fsencode(path)) as file:
+        with storage_of(path).open(os.fsencode(path)) as file:
             return embedder.info.preprocessing.read(file.read())[np.newaxis]
     except OSError as error:
         raise UnreadablePicture(f"{path}: {(error.strerror or str(error)).lower()}") from error

@@ -8,14 +8,13 @@ import io
 import os
 import zipfile
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
 from model.images.formats import SNIFF_BYTES, not_supported, picture_suffixes, sniff
 from store.listing import Listed
-from store.object_storage import is_remote, read_object
-from store.roots import ANYWHERE, Roots
-from workers.safe_open import BROKEN_ARCHIVE, ArchiveFile, find_member, open_archive, open_regular
+from store.location import Storage, choose, location, storage_of
+from workers.archive_file import BROKEN_ARCHIVE, ArchiveFile, find_member, open_archive
 from workers.ugoira import frames_of, may_be_ugoira, representative
 
 __all__ = ["Content", "Sources", "TransientFailure"]
@@ -52,12 +51,16 @@ class Sources:
     Attributes:
         root: Absolute path of the part's root.
         max_bytes: Files larger than this are refused before they are read.
-        roots: Files outside of them are refused as well, whatever led there.
+        storage: In which it lies; a confined one refuses files outside as well, whatever led there.
     """
 
     root: bytes
     max_bytes: int = 1 << 30
-    roots: Roots = ANYWHERE
+    storage: Storage[Any] | None = None
+
+    def __post_init__(self) -> None:
+        self._storage = self.storage or storage_of(self.root)
+        self._read = choose(location(self.root), lambda _: self._plain, lambda _: self._object)
 
     def read(self, listed: Listed) -> Content:
         """The whole content of a file that shows itself to be a picture.
@@ -73,7 +76,7 @@ class Sources:
             _need_below(listed.path)
             if listed.member:
                 return _content(self._member(listed))
-            return self._object(listed) if is_remote(self.root) else self._plain(listed)
+            return self._read(listed)
         except PictureError:
             raise
         except OSError as error:
@@ -83,7 +86,7 @@ class Sources:
             raise UnreadablePicture(f"cannot be read from the archive file: {error}") from error
 
     def _plain(self, listed: Listed) -> Content:
-        with open_regular(os.path.join(self.root, listed.path), self.roots) as file:
+        with self._storage.open(os.path.join(self.root, listed.path)) as file:
             self._check_size(os.fstat(file.fileno()).st_size)
             head = os.pread(file.fileno(), SNIFF_BYTES, 0)
             if _may_be_ugoira(head, listed.path):
@@ -96,10 +99,11 @@ class Sources:
         path = os.path.join(self.root, listed.path)
         self._check_size(listed.size)
         if listed.size and not _claims_picture(listed.path):
-            head = read_object(path, SNIFF_BYTES)
+            head = self._storage.head(path, SNIFF_BYTES)
             if not _may_be_ugoira(head, listed.path):
                 _need_picture(head, listed.path)
-        data = read_object(path)
+        with self._storage.open(path) as file:
+            data = file.read()
         self._check_size(len(data))
         if _may_be_ugoira(data[:SNIFF_BYTES], listed.path):
             return self._ugoira(io.BytesIO(data), listed.path)
@@ -117,7 +121,7 @@ class Sources:
             return Content(self._entry(archive, entry, os.fsencode(entry.filename)), digest)
 
     def _member(self, listed: Listed) -> bytes:
-        with open_archive(os.path.join(self.root, listed.path), self.roots) as archive:
+        with open_archive(os.path.join(self.root, listed.path), self._storage) as archive:
             return self._entry(archive, find_member(archive, listed.member), listed.member)
 
     def _entry(self, archive: ArchiveFile, info: zipfile.ZipInfo, name: bytes) -> bytes:

@@ -12,7 +12,7 @@ import re
 import zipfile
 from typing import Any
 
-from workers.safe_open import BROKEN_ARCHIVE, ArchiveFile, open_archive
+from workers.archive_file import BROKEN_ARCHIVE, ArchiveFile, open_archive
 
 __all__ = ["frames_of", "is_ugoira", "may_be_ugoira", "representative"]
 

@@ -6,14 +6,11 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 
 from store.errors import JournalBusy, OutputGone
 from store.file_operation import Action, Operation
-from store.files import clean_up
 from store.journal import JOURNAL_FOLDER, Journal, journal_exists
-from store.location import ObjectPath
-from store.object_storage import folder_exists, is_remote
+from store.location import Location, storage_of
 from store.run import Run
 from workers.errors import UndoRefused
 from workers.fileops.batch import undo
@@ -75,7 +72,7 @@ def undo_run(run: Run) -> Undone:
                 _clear(journal, run)
     if run.marked("emptied"):
         _remove_folders(run)
-    clean_up(run.folder)
+    storage_of(run.folder).clean_up(run.folder)
     run.mark("undone")
     run.note_journal(None)
     run.mark("makes_output", on=False)
@@ -107,7 +104,7 @@ def _open(run: Run, wait_s: float = 5.0) -> Journal:
         raise UndoRefused(f"{error}; put back what run {run.id} sorted into to undo it") from error
 
 
-def _has_journal(output: Path) -> bool:
+def _has_journal(output: Location) -> bool:
     try:
         return journal_exists(output)
     except OSError as error:
@@ -135,7 +132,7 @@ def _need_originals(journal: Journal, run: Run) -> None:
 
 def _there(archive: str) -> bool:
     try:
-        return folder_exists(os.fsencode(archive)) if is_remote(archive) else os.path.isdir(archive)
+        return storage_of(archive).is_folder(os.fsencode(archive))
     except OSError:
         return False
 
@@ -197,8 +194,6 @@ def remove_unused(journal: Journal, run: Run) -> None:
 
 
 def _remove_folders(run: Run) -> None:
-    if isinstance(run.output, ObjectPath):
-        return  # prefixes go with their objects
     own = run.output / JOURNAL_FOLDER
     for place in (own / "reports", own, *([run.output] if run.marked("makes_output") else [])):
         with contextlib.suppress(OSError):  # a file of a person's is in it

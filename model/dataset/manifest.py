@@ -6,8 +6,6 @@ Columns: `path` (absolute, text), `characters` (list of text), `digest` (sha256 
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.errors import ConfigurationError, DatasetError
+from store.files import new_file
 
 __all__ = ["SEVERAL", "SPLITS", "Entry", "Several", "parse_several", "read_manifest", "settle", "write_manifest"]
 
@@ -101,16 +100,8 @@ def write_manifest(path: Path, entries: Sequence[Entry]) -> None:
         "split": [entry.split for entry in entries],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            pq.write_table(pa.table(columns, schema=_SCHEMA), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with new_file(path) as temporary:
+        pq.write_table(pa.table(columns, schema=_SCHEMA), temporary)
 
 
 def read_manifest(path: Path) -> list[Entry]:

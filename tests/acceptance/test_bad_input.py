@@ -18,7 +18,7 @@ from model.synthesis import Identity, draw
 from tests.acceptance.conftest import WAIT_S, LocalCluster, Program, Undisturbed
 from tests.acceptance.test_outcome import report
 from tests.conftest import layout, snapshot
-from workers.report.writer import cell_text
+from tests.unit.rows import cell_text
 
 LONG = "名" * 83 + "ab.png"
 """255 bytes."""

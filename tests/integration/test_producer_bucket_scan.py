@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from model.errors import UnreadablePicture, UnsupportedPicture
-from producer.bucket_scan import BucketScan
 from producer.errors import BadRequest
 from producer.exclusion import Exclusion
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
-from producer.scan import Scan
+from producer.scan import scan
 from store.errors import OutsideRoots
 from store.listing import Kind, Listed
 from store.roots import Roots
@@ -48,11 +47,11 @@ def test_the_order_is_that_of_a_tree_of_files(objects: ObjectServer, tmp_path: P
             book.writestr(f"{n}.png", PNG)
     put(tmp_path / "tree" / "broken.zip", b"no archive")
     root = os.fsencode(objects.upload(tmp_path / "tree", "order"))
-    found, expected = list(BucketScan(root)), list(Scan(bytes(tmp_path / "tree")))
+    found, expected = list(scan(root)), list(scan(bytes(tmp_path / "tree")))
     assert names(found) == names(expected) and len(found) == len(NAMES) + 4
     assert [(x.size, x.kind) for x in found] == [(x.size, x.kind) for x in expected]
     assert [x.sort_key for x in found] == sorted(x.sort_key for x in found)
-    assert names(list(BucketScan(root, (root + b"/folders", root + b"/a")))) == [
+    assert names(list(scan(root, (root + b"/folders", root + b"/a")))) == [
         name for name in names(found) if not name.startswith(("folders/", "a/"))
     ]
 
@@ -61,7 +60,7 @@ def test_keys_that_no_path_can_name_are_listed_as_unreadable(objects: ObjectServ
     """A key may have empty parts and dots; each object is accounted for, and none means another file."""
     for key in ("odd//etc/passwd", "odd/x//y.png", "odd/./a.png", "odd/../b.png", "odd/marker/", "odd/plain.png"):
         objects.files.call_s3("put_object", Bucket="art", Key=key, Body=b"" if key.endswith("/") else PNG)
-    found = {listed.path: listed.kind for listed in BucketScan(b"s3://art/odd")}
+    found = {listed.path: listed.kind for listed in scan(b"s3://art/odd")}
     assert found.pop(b"plain.png") is Kind.PENDING
     assert set(found) == {b"/etc/passwd", b"x//y.png", b"./a.png", b"../b.png"}
     assert set(found.values()) == {Kind.UNREADABLE}
@@ -72,7 +71,7 @@ def test_what_is_written_twice_within_a_second_has_changed(objects: ObjectServer
     times = []
     for content in (b"one", b"two"):
         objects.put("twice/x.png", content)
-        times.append(next(iter(BucketScan(b"s3://art/twice"))).mtime_ns)
+        times.append(next(iter(scan(b"s3://art/twice"))).mtime_ns)
     assert times[0] != times[1]
 
 
@@ -90,7 +89,7 @@ def test_objects_are_read(objects: ObjectServer, tmp_path: Path) -> None:
         "book.cbz": (tmp_path / "book.cbz").read_bytes(),
     }.items():
         objects.put(f"read/{name}", content)
-    listed = {x.name: x for x in BucketScan(b"s3://art/read")}
+    listed = {x.name: x for x in scan(b"s3://art/read")}
     sources = Sources(b"s3://art/read", max_bytes=10_000)
     for name in ("a.png", "named.txt", "book.cbz!/1.png"):
         assert sources.read(listed[name]).picture == PNG
@@ -119,10 +118,10 @@ def test_an_archive_file_that_is_replaced_is_read_anew(objects: ObjectServer, mo
         objects.put("replaced/book.zip", content.getvalue())
         if tail == b"old":
             assert sources.read(listed).picture == PNG + tail
-            assert len(list(BucketScan(b"s3://art/replaced"))) == 2
+            assert len(list(scan(b"s3://art/replaced"))) == 2
     with pytest.raises(TransientFailure):
         sources.read(Listed(b"book.zip", 1, 1, b"0.png"))
-    monkeypatch.setattr("workers.safe_open.TRUSTED_S", -1.0)
+    monkeypatch.setattr("store.location.object_storage.TRUSTED_S", -1.0)
     assert sources.read(listed).picture == PNG + tail
 
 
@@ -137,7 +136,7 @@ def test_what_is_passed_over_is_that_of_a_folder(objects: ObjectServer, tmp_path
             book.writestr(f"__MACOSX/{n}.png", PNG)
     root = os.fsencode(objects.upload(tree, "passed"))
     for exclusion in (Exclusion(), Exclusion(["raw", "*.psd"]), Exclusion(["x/*"], include_hidden=True)):
-        there, here = BucketScan(root, exclusion=exclusion), Scan(bytes(tree), exclusion=exclusion)
+        there, here = scan(root, exclusion=exclusion), scan(bytes(tree), exclusion=exclusion)
         assert names(list(there)) == names(list(here))
         assert there.passed == here.passed and here.passed.unfinished == 1
     content = Sources(root).read(Listed(b"1_ugoira600x600.zip", 1, 1))

@@ -74,7 +74,7 @@ def test_a_damaged_run_does_not_hide_the_others(tmp_path: Path) -> None:
     for number in range(2):
         run = new_run(store, f"/archive-{number}", 1e9 + number)
     damaged = run.folder / "passes" / "1" / "pass.json"
-    damaged.write_text(damaged.read_text().replace("hardlink", "../x"))
+    damaged.write_bytes(damaged.read_bytes().replace(b"hardlink", b"../x"))
     code = "from producer.cli import main; main()"
     said = subprocess.run(
         [sys.executable, "-c", code, "list", "--store", tmp_path / "store"], capture_output=True, text=True, check=True

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from producer import status
 from producer.status import RunState, StatusReader
 from store.counts import Counts
 from store.mode import Mode
@@ -71,11 +70,11 @@ def test_watching_asks_once_in_a_while_and_for_one_thing(
     embedded(queue, run)
     reader = StatusReader(run, queue)
     assert reader.read().state is RunState.EMBEDDING
-    monkeypatch.setattr(status, "FAR_S", 1e9)
+    monkeypatch.setattr("store.location.object_storage.ObjectStorage.poll_s", 1e9)
     with counted(objects) as found:
         assert {reader.read().embedded for _ in range(20)} == {3 * CHUNKS}
     assert not found
-    monkeypatch.setattr(status, "FAR_S", 0.0)
+    monkeypatch.setattr("store.location.object_storage.ObjectStorage.poll_s", 1e-9)
     with counted(objects) as found:
         for _ in range(20):
             reader.read()

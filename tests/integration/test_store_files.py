@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from store.files import clean_up, new_file
+from store.files import new_file
+from store.location import Location, storage_of
 from store.run import RunSpec
 from store.store import Store
 from tests.unit.trees import unfinished
@@ -14,7 +15,7 @@ from tests.unit.trees import unfinished
 SPEC = RunSpec("/archive", "/out", 1_700_000_000.5, "digest", "v1-pad-32", 16, "private")
 
 
-def leave_unfinished(path: Path) -> None:
+def leave_unfinished(path: Location) -> None:
     """Be killed while writing a file."""
     kill_itself = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     program = (
@@ -42,5 +43,5 @@ def test_a_sweep_takes_what_the_dead_have_left(tmp_path: Path) -> None:
     leave_unfinished(tmp_path / "below" / "dead")
     with new_file(tmp_path / "alive") as temporary:
         temporary.write_text("whole")
-        clean_up(tmp_path)
+        storage_of(tmp_path).clean_up(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["alive", "below"]

@@ -5,17 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from store import journal_log, lease
+from store import journal_log
 from store.errors import DamagedStore, JournalBusy, StoreError
 from store.file_operation import Action, Image, Operation
 from store.journal import Journal, journal_exists
-from store.location import location
-from store.object_storage import write_object
+from store.location import Location, ObjectPath, lease, location
 from tests.objects import ObjectServer
 
 
@@ -29,12 +27,12 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def output(objects: ObjectServer) -> Iterator[Path]:
+def output(objects: ObjectServer) -> Iterator[Location]:
     """A prefix of one's own."""
     yield location(f"s3://art/{uuid4()}/sorted")
 
 
-def copies(output: Path, *names: str) -> list[Operation]:
+def copies(output: Location, *names: str) -> list[Operation]:
     """Operations that place pictures."""
     return [
         Operation(
@@ -48,7 +46,7 @@ def copies(output: Path, *names: str) -> list[Operation]:
     ]
 
 
-def pieces(output: Path) -> list[str]:
+def pieces(output: Location) -> list[str]:
     """The names of the journal's objects."""
     return sorted(path.name for path in (output / ".oshiwake" / "journal").iterdir())
 
@@ -63,7 +61,7 @@ def die(journal: Journal) -> None:
     log._scratch.remove()
 
 
-def test_what_was_written_is_there_for_the_next(output: Path) -> None:
+def test_what_was_written_is_there_for_the_next(output: Location) -> None:
     """Planned, settled, noted: the next holder finds all of it; what is undone is gone."""
     assert not journal_exists(output)
     with Journal(output) as journal:
@@ -80,7 +78,7 @@ def test_what_was_written_is_there_for_the_next(output: Path) -> None:
     assert not list((output / ".oshiwake").iterdir()), "the lease too"
 
 
-def test_each_transaction_is_in_the_bucket_when_it_is_done(output: Path) -> None:
+def test_each_transaction_is_in_the_bucket_when_it_is_done(output: Location) -> None:
     """A process that dies right after one loses nothing of it."""
     journal = Journal(output)
     planned = journal.plan("20261123-0001", copies(output, *map(str, range(300))))
@@ -93,7 +91,7 @@ def test_each_transaction_is_in_the_bucket_when_it_is_done(output: Path) -> None
         assert len(after.newest_operations("20261123-0001", 1000)) == 300
 
 
-def test_a_journal_that_has_grown_is_written_down_whole(output: Path) -> None:
+def test_a_journal_that_has_grown_is_written_down_whole(output: Location) -> None:
     """Old pieces go; what they said stays; and one left over by a death in between does no harm."""
     with Journal(output) as journal:
         for n in range(5):
@@ -106,7 +104,7 @@ def test_a_journal_that_has_grown_is_written_down_whole(output: Path) -> None:
         assert "00000003" not in pieces(output)
 
 
-def test_one_holder_at_a_time(output: Path) -> None:
+def test_one_holder_at_a_time(output: Location) -> None:
     """A second one waits, and is told to wait; it goes on when the first one is done."""
     with Journal(output), pytest.raises(JournalBusy, match="wait for it to finish"):
         Journal(output, wait_s=0.3)
@@ -129,7 +127,7 @@ def test_one_holder_at_a_time(output: Path) -> None:
 
 @pytest.mark.parametrize("quick", [False, True])
 def test_a_holder_that_has_lost_the_journal_writes_nothing(
-    output: Path, monkeypatch: pytest.MonkeyPatch, quick: bool
+    output: Location, monkeypatch: pytest.MonkeyPatch, quick: bool
 ) -> None:
     """It was taken for dead and comes back: neither a transaction nor an operation of it goes through.
 
@@ -146,7 +144,7 @@ def test_a_holder_that_has_lost_the_journal_writes_nothing(
         with pytest.raises(StoreError):
             sleeper.check()
         if quick:
-            monkeypatch.setattr(journal_log, "stat_object", lambda path: None)
+            monkeypatch.setattr(ObjectPath, "stat", lambda path: None)
         with pytest.raises(JournalBusy):
             sleeper.plan("20261123-0001", copies(output, "a"))
         journal.settle(planned)
@@ -155,7 +153,7 @@ def test_a_holder_that_has_lost_the_journal_writes_nothing(
         assert journal.runs() == ["20261123-0002"]
 
 
-def test_the_lease_is_told_from_another(output: Path) -> None:
+def test_the_lease_is_told_from_another(output: Location) -> None:
     """Whose lease was taken over knows it when it renews."""
     holder = Journal(output)
     (output / ".oshiwake" / "lock").write_bytes(b"somebody else 1")
@@ -167,23 +165,25 @@ def test_the_lease_is_told_from_another(output: Path) -> None:
 
 
 def test_a_piece_whose_answer_was_lost_is_not_taken_for_another_holders(
-    output: Path, monkeypatch: pytest.MonkeyPatch
+    output: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server has it, the client sends it again."""
 
-    def twice(path: bytes, content: bytes, *, new: bool) -> None:
-        write_object(path, content, new=new)
-        write_object(path, content, new=new)
+    write = ObjectPath.write
+
+    def twice(path: ObjectPath, content: bytes, *, new: bool) -> None:
+        write(path, content, new=new)
+        write(path, content, new=new)
 
     with Journal(output) as journal, monkeypatch.context() as lossy:
-        lossy.setattr(journal_log, "write_object", twice)
+        lossy.setattr(ObjectPath, "write", twice)
         journal.note("word", 1)
         journal.note("word", 2)
     with Journal(output) as journal:
         assert journal.meta("word") == 2
 
 
-def test_missing_pieces_are_noticed(output: Path) -> None:
+def test_missing_pieces_are_noticed(output: Location) -> None:
     """A journal with a hole is none."""
     journal = Journal(output)
     journal.note("word", 1)
@@ -194,7 +194,7 @@ def test_missing_pieces_are_noticed(output: Path) -> None:
         Journal(output)
 
 
-def test_a_storage_that_does_not_answer_is_told(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_that_does_not_answer_is_told(output: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line; and nothing was made."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     from s3fs import S3FileSystem
@@ -206,7 +206,9 @@ def test_a_storage_that_does_not_answer_is_told(output: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_transaction_that_meets_any_exception_is_not_in_the_bucket(output: Path, error: type[BaseException]) -> None:
+def test_a_transaction_that_meets_any_exception_is_not_in_the_bucket(
+    output: Location, error: type[BaseException]
+) -> None:
     """However much of it the log on this machine holds; and this journal writes nothing more after it."""
 
     def many() -> Iterator[Operation]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from store.errors import DamagedStore, RunNotFound
-from store.files import clean_up, new_file, read_json, remove_folder, write_json
+from store.files import new_file, read_json, write_json
 from store.listing import Kind, Listed
-from store.location import ObjectPath, location
+from store.location import ObjectPath, location, storage_of
 from store.mode import Mode
 from store.part import PartSpec, ScanTotals
 from store.run import RunSpec
@@ -44,8 +44,8 @@ def test_an_object_appears_whole_or_not_at_all(objects: ObjectServer) -> None:
     assert not location("s3://art/whol").exists() and not location("s3://art/whole/x").exists()
     with pytest.raises(DamagedStore):
         read_json(path.parent / "none.json")
-    clean_up(path.parent)
-    remove_folder(path.parent)
+    storage_of(path).clean_up(path.parent)
+    storage_of(path).remove_folder(path.parent)
     assert not path.exists()
     path.unlink(missing_ok=True)
 
@@ -91,3 +91,12 @@ def test_weights_are_fetched_once(objects: ObjectServer, tmp_path: Path, monkeyp
     assert fetched.read_bytes() == b"weights" and fetched.is_relative_to(tmp_path / "data")
     (location("s3://art/weights-store") / "weights" / "abc.safetensors").unlink()
     assert store.weights_path("abc") == fetched
+
+
+def test_damaged_runs_are_named(objects: ObjectServer) -> None:
+    """Several, in the order of their ids."""
+    store = Store("s3://art/damaged-store")
+    names = ["20991231-2358", "20991231-2359"]
+    for name in names:
+        (store.runs / name / "run.json").write_bytes(b"{")
+    assert [line.partition(": ")[0] for line in store.damaged()] == [f"{store.runs}/{name}/run.json" for name in names]

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from store import lease, lock
 from store.errors import DamagedStore, LockHeld
-from store.location import location
+from store.location import lease, location, storage_of
 from tests.objects import ObjectServer
 
 HOLD = (
-    "import sys; from store.lock import hold; from store.location import location; "
-    "h = hold(location(sys.argv[1]), 'it');"
+    "import sys; from store.location import location, storage_of; "
+    "p = location(sys.argv[1]); h = storage_of(p).hold(p, 'it');"
 )
 
 
@@ -40,30 +39,30 @@ def holding(path: str) -> subprocess.Popen[str]:
 def test_another_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
     """By its number, its machine and the time; when it is killed, the lock is free at once."""
     path = tmp_path / "lock"
-    assert lock.holder(path) is None
+    assert storage_of(path).holder(path) is None
     with holding(str(path)) as process:
         try:
             who = f"process {process.pid} on {socket.gethostname()} since "
-            assert (lock.holder(path) or "").startswith(who)
-            with pytest.raises(LockHeld, match=f"it by process {process.pid} on"), lock.hold(path, "it"):
+            assert (storage_of(path).holder(path) or "").startswith(who)
+            with pytest.raises(LockHeld, match=f"it by process {process.pid} on"), storage_of(path).hold(path, "it"):
                 pass
         finally:
             process.kill()
-    assert lock.holder(path) is None
-    with lock.hold(path, "it"):
-        assert (lock.holder(path) or "").startswith(f"process {os.getpid()} on")
-    assert lock.holder(path) is None
+    assert storage_of(path).holder(path) is None
+    with storage_of(path).hold(path, "it"):
+        assert (storage_of(path).holder(path) or "").startswith(f"process {os.getpid()} on")
+    assert storage_of(path).holder(path) is None
 
 
 def test_whoever_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
     """Looks may come at any moment, also when the lock is being taken."""
     path = tmp_path / "lock"
     path.touch()
-    code = "import sys; from store.lock import holder; from pathlib import Path\nwhile True: holder(Path(sys.argv[1]))"
+    code = "import sys; from store.location.file_lock import holder\nwhile True: holder(sys.argv[1])"
     with subprocess.Popen([sys.executable, "-c", code, path], cwd=Path(__file__).parents[2]) as looking:
         try:
             for _ in range(300):
-                with lock.hold(path, "it"):
+                with storage_of(path).hold(path, "it"):
                     pass
         finally:
             looking.kill()
@@ -72,9 +71,9 @@ def test_whoever_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
 def test_what_stands_in_the_file_does_not_reach_a_terminal(tmp_path: Path) -> None:
     """Whoever writes the store could put anything into it."""
     path = tmp_path / "lock"
-    with lock.hold(path, "it"):
+    with storage_of(path).hold(path, "it"):
         path.write_bytes(b"\x1b[2J\xff\n" + b"x" * 10_000)
-        told = lock.holder(path) or ""
+        told = storage_of(path).holder(path) or ""
         assert told.isprintable() and len(told) <= 512
 
 
@@ -86,10 +85,10 @@ def test_what_somebody_put_in_its_place_is_left_alone(make: Callable[[Path, Path
     path, picture = tmp_path / "lock", tmp_path / "picture.png"
     picture.write_bytes(b"picture")
     make(picture, path)
-    with pytest.raises(DamagedStore, match="lock: not a file of this program"), lock.hold(path, "it"):
+    with pytest.raises(DamagedStore, match="lock: not a file of this program"), storage_of(path).hold(path, "it"):
         pass
     with pytest.raises(DamagedStore, match="lock: not a file of this program"):
-        lock.holder(path)
+        storage_of(path).holder(path)
     assert picture.read_bytes() == b"picture"
 
 
@@ -97,16 +96,16 @@ def test_in_object_storage_it_is_a_lease(objects: ObjectServer, monkeypatch: pyt
     """A holder that lives is named; of one that was killed the lease is taken over, and until then seen to age."""
     monkeypatch.setattr(lease, "POLL_S", 0.05)
     path = location("s3://art/locks/one/listing.lock")
-    assert lock.holder(path) is None
+    assert storage_of(path).holder(path) is None
     with holding(str(path)) as process:
         try:
-            assert (lock.holder(path) or "").startswith(f"process {process.pid} on {socket.gethostname()}")
-            with pytest.raises(LockHeld, match=f"process {process.pid}"), lock.hold(path, "it"):
+            assert (storage_of(path).holder(path) or "").startswith(f"process {process.pid} on {socket.gethostname()}")
+            with pytest.raises(LockHeld, match=f"process {process.pid}"), storage_of(path).hold(path, "it"):
                 pass
         finally:
             os.kill(process.pid, signal.SIGKILL)
     monkeypatch.setattr(lease, "LEFT_BEHIND_S", 1.0)
-    with lock.hold(path, "it") as check:
+    with storage_of(path).hold(path, "it") as check:
         check()
-        assert (lock.holder(path) or "").startswith(f"process {os.getpid()} on")
-    assert lock.holder(path) is None
+        assert (storage_of(path).holder(path) or "").startswith(f"process {os.getpid()} on")
+    assert storage_of(path).holder(path) is None

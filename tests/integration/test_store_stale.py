@@ -19,5 +19,5 @@ def test_an_object_that_lists_a_chunk_is_never_replaced(objects: ObjectServer) -
     """The storage itself refuses it."""
     part = make_part(location("s3://art/stale/runs"), "20261123-0412/archive", [ROWS])
     with pytest.raises(FileExistsError):
-        part.add_listing(0, OTHER)
+        part.add_listings(0, [OTHER])
     assert part.listing(0) == ROWS

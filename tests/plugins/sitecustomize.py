@@ -74,10 +74,10 @@ def _in_the_trees(args: tuple[Any, ...]) -> bool:
 
 def _hurry_objects(folder: Path) -> None:
     """Kill points of objects, and no long wait for a holder that died."""
-    from store import lease, object_storage
+    from store.location import ObjectPath, lease
 
-    for name in ("write_object", "delete_object"):
-        setattr(object_storage, name, _deadly(name, getattr(object_storage, name), folder, _in_the_trees))
+    for name in ("write", "delete"):
+        setattr(ObjectPath, name, _deadly(f"{name}_object", getattr(ObjectPath, name), folder, _in_the_trees))
     lease.RENEW_S, lease.HELD_S, lease.LEFT_BEHIND_S = 0.5, 2.0, 3.0
 
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from store.listing import CacheHit, Kind, Listed
+from store.listing import CacheHit, Kind, Listed, listed_rows, read_listing_table, write_listings
+from store.location import Location
 from store.part import Part, PartSpec
 from store.shard import Read, write_shard
 
 KEY = "digest-v1-pad-32"
 DIMENSION = 4
 
-NAMES = st.binary(min_size=1, max_size=6).map(lambda name: name.replace(b"/", b"_").replace(b"\0", b"_"))
+NAMES = (
+    st.binary(min_size=1, max_size=6)
+    .map(lambda name: name.replace(b"/", b"_").replace(b"\0", b"_"))
+    .filter(lambda name: name != b"..")  # which no scan lists
+)
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(b"/".join)
 TIMES = st.integers(-(2**62), 2**62)
 LISTED = st.builds(
@@ -57,12 +61,22 @@ def vector(seed: int) -> NDArray[np.float32]:
     return values / np.linalg.norm(values)
 
 
-def make_part(folder: Path, name: str, chunks: Sequence[Sequence[Listed]], root: str = "/archive") -> Part:
+def write_listing(path: Location, rows: Sequence[Listed]) -> None:
+    """Write a chunk's listing."""
+    write_listings([path], [rows])
+
+
+def read_listing(path: Location) -> list[Listed]:
+    """Read a chunk's listing."""
+    return listed_rows(read_listing_table(path))
+
+
+def make_part(folder: Location, name: str, chunks: Sequence[Sequence[Listed]], root: str = "/archive") -> Part:
     """A part with listings and no shard yet."""
     part = Part(folder, name)
     part.begin(PartSpec(root, KEY))
     for number, rows in enumerate(chunks):
-        part.add_listing(number, list(rows))
+        part.add_listings(number, [list(rows)])
     return part
 
 

@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from producer.exclusion import NOTHING_ASKED, Exclusion, PassedOver
-from producer.scan import Scan
+from producer.scan import scan as scan_of
 from store.listing import Listed
 
 
 def scan(root: Path | bytes, *excluded: Path, exclusion: Exclusion = NOTHING_ASKED) -> list[Listed]:
     """Scan a tree."""
     own = tuple(os.fsencode(path) for path in excluded)
-    return list(Scan(os.path.realpath(os.fsencode(root)), own, exclusion=exclusion))
+    return list(scan_of(os.path.realpath(os.fsencode(root)), own, exclusion=exclusion))
 
 
 def scanned(root: Path, *patterns: str, hidden: bool = False) -> tuple[list[str], PassedOver]:
     """The files that a scan lists, and what it passes over."""
-    scan = Scan(bytes(root), exclusion=Exclusion(patterns, hidden))
-    return [listed.name for listed in scan], scan.passed
+    found = scan_of(bytes(root), exclusion=Exclusion(patterns, hidden))
+    return [listed.name for listed in found], found.passed
 
 
 def names(root: Path, *excluded: Path) -> list[str]:

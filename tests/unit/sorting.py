@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from store.assignments import read_assignments
 from store.listing import Kind, Listed
 from store.mode import Mode
 from store.part import PartSpec
@@ -21,6 +20,7 @@ from store.run_pass import PassSpec
 from store.shard import Read, write_shard
 from store.store import Store
 from tests.unit.parts import DIMENSION, KEY
+from tests.unit.rows import read_assignments
 from tests.unit.sites import Site
 from workers.reducing import reduce_run
 
@@ -73,7 +73,7 @@ class Sorting:
 
     def _write_chunk(self, number: int, names: Sequence[str]) -> None:
         listed = [self.listed(name) for name in names]
-        self.run.archive.add_listing(number, listed)
+        self.run.archive.add_listings(number, [listed])
         reads = []
         for row, name in enumerate(names):
             vector = self.pictures[name]
@@ -89,7 +89,7 @@ class Sorting:
         part = self.run.pass_(number).references
         part.begin(PartSpec("/references", KEY))
         pairs = [(name, vector) for name in sorted(self.references) for vector in self.references[name]]
-        part.add_listing(0, [Listed(b"%d.png" % n, 1, 1, label=name) for n, (name, _) in enumerate(pairs)])
+        part.add_listings(0, [[Listed(b"%d.png" % n, 1, 1, label=name) for n, (name, _) in enumerate(pairs)]])
         reads = [
             Read(
                 n,

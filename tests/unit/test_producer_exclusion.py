@@ -10,7 +10,7 @@ import pytest
 
 from producer.errors import BadRequest
 from producer.exclusion import Exclusion, PassedOver
-from producer.scan import Scan
+from producer.scan import scan
 from tests.unit.scanned import fill, make_zip, scanned
 
 SYSTEM_FOLDERS = [
@@ -86,8 +86,8 @@ class TestByDefault:
     def test_a_second_scan_counts_anew(self, tmp_path: Path) -> None:
         """What is passed over is that of the last scan."""
         fill(tmp_path, ".a", "b")
-        scan = Scan(bytes(tmp_path))
-        assert len(list(scan)) == len(list(scan)) == scan.passed.files == 1
+        twice = scan(bytes(tmp_path))
+        assert len(list(twice)) == len(list(twice)) == twice.passed.files == 1
 
 
 FILES = ["2019/a.PSD", "2019/draft 1/b.png", "a.psd", "raw/c.png", "x/raw/d.png", "x/raw.png", "絵/下書き/e.png"]

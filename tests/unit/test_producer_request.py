@@ -123,32 +123,35 @@ class TestFolders:
     def test_resolved(self, place: Path) -> None:
         """Both come back absolute and without links; nothing is made."""
         (place / "link").symlink_to("archive")
-        assert check_folders(place / "link", place / "a" / ".." / "sorted") == (place / "archive", place / "sorted")
+        assert check_folders(place / "link", place / "a" / ".." / "sorted", Mode.HARDLINK) == (
+            place / "archive",
+            place / "sorted",
+        )
         assert not (place / "sorted").exists()
 
     def test_no_archive(self, place: Path) -> None:
         """A missing archive is named."""
         with pytest.raises(BadRequest, match="none: the folder does not exist"):
-            check_folders(place / "none", place / "sorted")
+            check_folders(place / "none", place / "sorted", Mode.HARDLINK)
 
     def test_archive_is_a_file(self, place: Path) -> None:
         """A file is no archive."""
         with pytest.raises(BadRequest, match="is not a folder"):
-            check_folders(place / "refs" / "Akari" / "x.png", place / "sorted")
+            check_folders(place / "refs" / "Akari" / "x.png", place / "sorted", Mode.HARDLINK)
 
     @pytest.mark.parametrize("below", ["", "deeper", "deeper/still"])
     def test_output_is_a_file(self, below: str, place: Path) -> None:
         """An output that can never be a folder is told at once, not after hours of embedding."""
         (place / "file").touch()
         with pytest.raises(BadRequest, match="file is not a folder"):
-            check_folders(place / "archive", place / "file" / below)
+            check_folders(place / "archive", place / "file" / below, Mode.HARDLINK)
 
     @pytest.mark.parametrize("name", ["x" * 300, "loop/x"])
     def test_output_cannot_be(self, name: str, place: Path) -> None:
         """An output whose path the system refuses is told in one line."""
         (place / "loop").symlink_to("loop")
         with pytest.raises(BadRequest) as caught:
-            check_folders(place / "archive", place / name)
+            check_folders(place / "archive", place / name, Mode.HARDLINK)
         assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize(
@@ -158,17 +161,17 @@ class TestFolders:
     def test_in_one_another(self, archive: str, output: str, place: Path) -> None:
         """Neither may lie in the other."""
         with pytest.raises(BadRequest, match="one folder is inside the other"):
-            check_folders(place / archive, place / output)
+            check_folders(place / archive, place / output, Mode.HARDLINK)
 
     def test_in_one_another_through_a_link(self, place: Path) -> None:
         """Links hide nothing."""
         (place / "link").symlink_to("archive")
         with pytest.raises(BadRequest, match="one folder is inside the other"):
-            check_folders(place / "archive", place / "link" / "sorted")
+            check_folders(place / "archive", place / "link" / "sorted", Mode.HARDLINK)
 
     def test_similar_names_are_apart(self, place: Path) -> None:
         """A name that begins like the other's is another folder."""
-        assert check_folders(place / "archive", place / "archive-sorted")
+        assert check_folders(place / "archive", place / "archive-sorted", Mode.HARDLINK)
 
 
 class TestWritable:

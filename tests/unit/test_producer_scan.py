@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer.exclusion import Exclusion
-from producer.scan import Scan
+from producer.scan import scan as scan_of
 from store.listing import Kind, Listed
 from store.roots import Roots
 from tests.unit.scanned import fill, forbid, make_zip, names, scan
@@ -48,14 +48,14 @@ class TestOrder:
             keys = [listed.sort_key for listed in found]
             assert all(before < after for before, after in itertools.pairwise(keys))
             assert scan(root, exclusion=everything) == found
-            assert list(Scan(root, exclusion=everything)) == found
+            assert list(scan_of(root, exclusion=everything)) == found
 
     def test_one_object_scans_twice(self, tmp_path: Path) -> None:
         """A scan may be begun again, and the second is as whole as the first."""
         fill(tmp_path / "in", "x")
         fill(tmp_path / "out", "y")
         (tmp_path / "in" / "link").symlink_to(tmp_path / "out")
-        twice = Scan(os.fsencode(tmp_path / "in"))
+        twice = scan_of(os.fsencode(tmp_path / "in"))
         assert [listed.name for listed in twice] == [listed.name for listed in twice] == ["link/y", "x"]
 
     def test_folders_stand_among_files(self, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ class TestOrder:
     def test_streams(self, tmp_path: Path) -> None:
         """The first file is given before the rest of the tree is looked at."""
         fill(tmp_path, "a/1", "b/1")
-        files = iter(Scan(os.fsencode(tmp_path)))
+        files = iter(scan_of(os.fsencode(tmp_path)))
         assert next(files).name == "a/1"
         fill(tmp_path, "b/2")
         assert [listed.name for listed in files] == ["b/1", "b/2"]
@@ -197,7 +197,7 @@ class TestFiles:
     def test_folder_vanishes(self, tmp_path: Path) -> None:
         """A folder taken away during the scan is an unreadable row; the scan goes on."""
         fill(tmp_path, "a/x", "b/x", "c")
-        files = iter(Scan(os.fsencode(tmp_path)))
+        files = iter(scan_of(os.fsencode(tmp_path)))
         next(files)
         (tmp_path / "b" / "x").unlink()
         (tmp_path / "b").rmdir()
@@ -325,7 +325,9 @@ def test_links_out_of_the_roots_are_listed_and_not_followed(tmp_path: Path) -> N
         (tmp_path / "art" / name).symlink_to(tmp_path / name)
     (tmp_path / "art" / "far.png").symlink_to(tmp_path / "secret" / "3.png")
     roots = Roots({"art": str(tmp_path / "art"), "more": str(tmp_path / "more")})
-    found = {listed.name: listed.kind for listed in Scan(bytes(tmp_path / "art"), roots=roots)}
+    found = {
+        listed.name: listed.kind for listed in scan_of(bytes(tmp_path / "art"), storage=roots.storage(bytes(tmp_path)))
+    }
     refused = Kind.UNREADABLE
     assert found == {"1.png": Kind.PENDING, "more/2.png": Kind.PENDING, "far.png": refused, "secret": refused}
     assert len(scan(tmp_path / "art")) == 4

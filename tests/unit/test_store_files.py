@@ -11,15 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_all, write_assignments
+from store.assignments import Assignments, FinalOutcome, write_all
+from store.durability import sync_folders
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
-from store.files import SCHEMA, new_file, new_files, read_json, sync_folders, write_json
+from store.files import SCHEMA, new_file, read_json, write_json
+from store.location import storage_of
 from store.mode import Mode
 from store.run import Run, RunSpec
 from store.run_id import valid_run_id
 from store.run_pass import PassSpec
 from store.store import Store
 from tests.unit.parts import SUMMARY
+from tests.unit.rows import Assigned, assignments, read_assignments, write_assignments
 from tests.unit.trees import put, unfinished
 
 SPEC = RunSpec("/archive", "/out", 1_700_000_000.5, "digest", "v1-pad-32", 16, "private")
@@ -67,10 +70,10 @@ def test_of_several_files_the_first_stand(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "replace", dies)
     with pytest.raises(KeyboardInterrupt):
-        new_files(paths, _write_number)
+        storage_of(tmp_path).new_files(paths, _write_number)
     monkeypatch.undo()
     assert [path.name for path in sorted(tmp_path.iterdir())] == [str(n) for n in range(dies_at)]
-    new_files(paths, _write_number)
+    storage_of(tmp_path).new_files(paths, _write_number)
     assert [path.read_text() for path in paths] == [str(n) for n in range(5)] and not unfinished(tmp_path)
 
 
@@ -83,7 +86,7 @@ def test_where_one_of_several_files_cannot_be_written_none_appears(tmp_path: Pat
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        new_files([tmp_path / str(n) for n in range(3)], write)
+        storage_of(tmp_path).new_files([tmp_path / str(n) for n in range(3)], write)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -155,7 +158,7 @@ ROWS = st.builds(
 def test_assignments_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[Assigned]) -> None:
     """Every field of every row, in order."""
     path = tmp_path_factory.getbasetemp() / "assignments" / "000000.parquet"
-    write_assignments(path, Assignments.of(rows))
+    write_assignments(path, assignments(rows))
     assert read_assignments(path) == rows
 
 
@@ -165,7 +168,7 @@ def test_chunks_joined_and_taken_apart_come_back(
 ) -> None:
     """Each in a file of its own, as if it had never been with the others."""
     paths = [tmp_path_factory.getbasetemp() / "apart" / f"{number:06d}.parquet" for number in range(len(chunks))]
-    joined = Assignments.joined([Assignments.of(rows) for rows in chunks])
+    joined = Assignments.joined([assignments(rows) for rows in chunks])
     write_all(paths, joined.apart([len(rows) for rows in chunks]))
     assert [read_assignments(path) for path in paths] == chunks
 
@@ -194,7 +197,8 @@ def test_the_newest_run_is_the_one_made_last(tmp_path: Path) -> None:
     late = begun(store.create_run(RunSpec(**{**SPEC.__dict__, "created_s": 1_800_000_000.0})))
     begun(store.create_run(SPEC))
     store.create_run(RunSpec(**{**SPEC.__dict__, "created_s": 1_900_000_000.0}))  # died before its first pass
-    put(store.runs / "20991231-2359" / "run.json", b"{")
+    runs = tmp_path / "store" / "runs"
+    put(runs / "20991231-2359" / "run.json", b"{")
     (store.runs / "20991231-2358").mkdir()
     assert store.latest().id == late.id
     assert [line.partition(": ")[0] for line in store.damaged()] == [str(store.runs / "20991231-2359" / "run.json")]
@@ -203,9 +207,10 @@ def test_the_newest_run_is_the_one_made_last(tmp_path: Path) -> None:
 def test_a_store_with_nothing_but_damage_says_so(tmp_path: Path) -> None:
     """Not that there is no run: the line names the file, also where it is JSON of another form."""
     store = Store(tmp_path / "store")
+    runs = tmp_path / "store" / "runs"
     for content in (b"{", b'{"schema": 1, "archive": "/a"}'):
-        put(store.runs / "20991231-2359" / "run.json", content)
-        put(store.runs / "20991231-2359" / "passes" / "1" / "pass.json", b"{}")
+        put(runs / "20991231-2359" / "run.json", content)
+        put(runs / "20991231-2359" / "passes" / "1" / "pass.json", b"{}")
         with pytest.raises(DamagedStore, match=r"20991231-2359/run\.json"):
             store.latest()
 

@@ -14,16 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from store.assignments import Assigned, Assignments, FinalOutcome, read_assignments, write_assignments
+from store.assignments import FinalOutcome
 from store.errors import DamagedStore
 from store.journal import Journal
-from store.listing import CacheHit, Kind, Listed, read_listing, write_listing
+from store.listing import CacheHit, Kind, Listed
+from store.location import Location
 from store.mode import Mode
 from store.part import Part, PartSpec, ScanTotals
 from store.run import Run
 from store.shard import Read, read_shard, write_shard
 from store.store import Store
-from tests.unit.parts import DIMENSION, SUMMARY, vector
+from tests.unit.parts import DIMENSION, SUMMARY, read_listing, vector, write_listing
+from tests.unit.rows import Assigned, assignments, read_assignments, write_assignments
 from tests.unit.sites import Site
 from tests.unit.trees import look
 from workers.errors import UndoRefused
@@ -124,14 +126,14 @@ def run(site: Site) -> Run:
 
 
 @pytest.fixture
-def spoil(run: Run) -> Iterator[Callable[[str, str, Any], Path]]:
+def spoil(run: Run) -> Iterator[Callable[[str, str, Any], Location]]:
     """Puts another value into a file; puts the file back at the end."""
-    before: dict[Path, bytes] = {}
+    before: dict[Location, bytes] = {}
 
-    def change(name: str, field: str, value: Any) -> Path:
+    def change(name: str, field: str, value: Any) -> Location:
         path = run.folder / name
         before.setdefault(path, path.read_bytes())
-        path.write_text(json.dumps({**json.loads(before[path]), field: value}))
+        path.write_bytes(json.dumps({**json.loads(before[path]), field: value}).encode())
         return path
 
     yield change
@@ -139,7 +141,7 @@ def spoil(run: Run) -> Iterator[Callable[[str, str, Any], Path]]:
         path.write_bytes(content)
 
 
-def told(read: Callable[[], object], path: Path) -> None:
+def told(read: Callable[[], object], path: Location) -> None:
     """Assert that one clear line names the file and the cause."""
     with pytest.raises(DamagedStore) as caught:
         read()
@@ -150,7 +152,7 @@ def told(read: Callable[[], object], path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "field"), [(name, field) for name, fields in FIELDS.items() for field in fields])
 def test_each_field_is_checked(
-    name: str, field: str, site: Site, run: Run, spoil: Callable[[str, str, Any], Path]
+    name: str, field: str, site: Site, run: Run, spoil: Callable[[str, str, Any], Location]
 ) -> None:
     """As it stands it is read; with anything that this program would not write there, it is not."""
     store = Store(site.root / "store")
@@ -270,7 +272,7 @@ def test_columns_of_a_shard(column: str, values: list[Any], kind: pa.DataType | 
 def test_columns_of_assignments(column: str, values: list[Any], kind: pa.DataType | None, tmp_path: Path) -> None:
     """Of the types that reducers write."""
     path = tmp_path / "000000.parquet"
-    write_assignments(path, Assignments.of([Assigned("a", FinalOutcome.UNKNOWN)]))
+    write_assignments(path, assignments([Assigned("a", FinalOutcome.UNKNOWN)]))
     assert len(read_assignments(path)) == 1
     other_values(path, column, values, kind)
     told(lambda: read_assignments(path), path)
@@ -335,7 +337,7 @@ def test_placements_of_a_journal(tmp_path: Path) -> None:
 
 
 def test_a_part_that_is_damaged_makes_nothing_known(
-    site: Site, run: Run, spoil: Callable[[str, str, Any], Path]
+    site: Site, run: Run, spoil: Callable[[str, str, Any], Location]
 ) -> None:
     """An old run with a spoilt file does not keep a new one from beginning."""
     store = Store(site.root / "store")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from store.errors import DamagedStore, NewerSchema
 from store.files import SCHEMA
-from store.listing import CacheHit, Kind, Listed, read_listing, write_listing
+from store.listing import CacheHit, Kind, Listed
 from store.part import Part, ScanTotals
 from store.shard import Counts, Read
-from tests.unit.parts import LISTED, PATHS, add_shard, make_part
+from tests.unit.parts import LISTED, PATHS, add_shard, make_part, read_listing, write_listing
 from tests.unit.trees import put
 
 
@@ -78,7 +78,7 @@ def test_a_part_knows_its_chunks(tmp_path: Path) -> None:
     """In order of their numbers; temporary files and strangers are no chunks."""
     rows = [Listed(b"a", 1, 1)]
     part = make_part(tmp_path, "run/archive", [rows, rows])
-    part.add_listing(1_000_000, rows)
+    part.add_listings(1_000_000, [rows])
     put(tmp_path / "run" / "archive" / "listing" / ".oshiwake-0123.part")
     put(tmp_path / "run" / "archive" / "listing" / "notes.txt")
     assert part.listed_chunks() == [0, 1, 1_000_000]

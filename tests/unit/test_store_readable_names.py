@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.readable_names import bytes_of_name, readable_name, readable_path
+from store.readable_names import readable_name, readable_path
+from tests.unit.rows import bytes_of_name
 
 PIECES = st.sampled_from([b"\\", b"\\x", b"xff", b"ff", b"5c", b"\xff", b"!", b"/", b"a", "桜".encode(), b"\xe6\xa1"])
 NAMES = st.lists(PIECES, min_size=1, max_size=8).map(b"".join) | st.binary(min_size=1, max_size=6)

@@ -35,7 +35,7 @@ def read(part: Part) -> None:
 def relist(part: Part, rows: list[Listed]) -> None:
     """What an older program's second producer did: put another listing in the place of one."""
     next((Path(str(part.shard_path(0).parent.parent)) / "listing").glob("*0.parquet")).unlink()
-    part.add_listing(0, rows)
+    part.add_listings(0, [rows])
 
 
 def test_a_listing_is_never_replaced(tmp_path: Path) -> None:

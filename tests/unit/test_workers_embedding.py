@@ -42,15 +42,17 @@ def run(tmp_path: Path, small_weights: Path) -> Run:
     spec = RunSpec(str(archive), "/out", 1.0, info.digest, info.preprocessing.version, info.dimension, "private")
     run = store.create_run(spec)
     run.archive.begin(PartSpec(str(archive), info.embedding_key))
-    run.archive.add_listing(
+    run.archive.add_listings(
         0,
         [
-            Listed(b"a.png", 1, 1),
-            Listed(b"book.cbz", 1, 1, b"1.png"),
-            Listed(b"broken.png", 1, 1),
-            Listed(b"known.png", 1, 1, known=CacheHit("old/archive", 0, 0)),
-            Listed(b"notes.txt", 1, 1),
-            Listed(b"x", 1, 1, kind=Kind.UNREADABLE, reason="a symbolic link that leads nowhere"),
+            [
+                Listed(b"a.png", 1, 1),
+                Listed(b"book.cbz", 1, 1, b"1.png"),
+                Listed(b"broken.png", 1, 1),
+                Listed(b"known.png", 1, 1, known=CacheHit("old/archive", 0, 0)),
+                Listed(b"notes.txt", 1, 1),
+                Listed(b"x", 1, 1, kind=Kind.UNREADABLE, reason="a symbolic link that leads nowhere"),
+            ]
         ],
     )
     return run
@@ -83,7 +85,7 @@ def test_a_chunk_is_embedded_once(store: Store, run: Run) -> None:
     first, _ = embed_chunk(store, run, "archive", 0, Embedders())
     written = run.archive.shard_path(0).read_bytes()
     shutil.rmtree(run.spec.archive)
-    shutil.rmtree(store.root / "weights")
+    shutil.rmtree(str(store.root / "weights"))
     again, timings = embed_chunk(store, run, "archive", 0, Embedders())
     assert again == first and timings.read_s == 0
     assert run.archive.shard_path(0).read_bytes() == written
@@ -105,10 +107,10 @@ def test_who_comes_second_changes_nothing(store: Store, run: Run) -> None:
 def test_a_shard_of_another_listing_is_made_anew(store: Store, run: Run) -> None:
     """Its rows tell of other files; a message for the chunk has the listed ones read."""
     embed_chunk(store, run, "archive", 0, Embedders())
-    listing = next((run.folder / "archive" / "listing").iterdir())
+    listing = run.folder / "archive" / "listing" / "000000.parquet"
     rows = run.archive.listing(0)
     listing.unlink()
-    run.archive.add_listing(0, rows[:1])
+    run.archive.add_listings(0, [rows[:1]])
     assert embed_chunk(store, run, "archive", 0, Embedders())[0] == Counts(1, 1, 0, 0)
     assert read_shard(run.archive.shard_path(0)).table["row"].to_pylist() == [0]
 
@@ -175,9 +177,9 @@ def test_whether_the_gpu_decodes_is_measured_once(monkeypatch: pytest.MonkeyPatc
 
 def test_a_run_outside_this_machines_roots_is_refused(tmp_path: Path, run: Run) -> None:
     """Whoever may write in the store cannot have a worker read what its operator did not name."""
-    fenced = Store(tmp_path / "store", Roots({"art": str(tmp_path / "elsewhere")}))
+    confined = Store(tmp_path / "store", Roots({"art": str(tmp_path / "elsewhere")}))
     with pytest.raises(OutsideRoots, match="art="):
-        embed_chunk(fenced, run, "archive", 0, Embedders())
+        embed_chunk(confined, run, "archive", 0, Embedders())
     inside = Store(tmp_path / "store", Roots({"art": run.spec.archive}))
     assert embed_chunk(inside, run, "archive", 0, Embedders())[0].embedded == 2
 
@@ -188,7 +190,7 @@ def test_the_run_says_how_pictures_are_prepared(store: Store, run: Run, version:
     other = replace(run.spec, preprocessing=version)
     run = store.create_run(other)
     run.archive.begin(PartSpec(other.archive, "key"))
-    run.archive.add_listing(0, [Listed(b"a.png", 1, 1)])
+    run.archive.add_listings(0, [[Listed(b"a.png", 1, 1)]])
     if version.startswith("v3"):
         with pytest.raises(WrongWeights, match="unknown preprocessing version 'v3-pad-32'"):
             embed_chunk(store, run, "archive", 0, Embedders())

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from store.file_operation import Action, Image, Operation
-from store.roots import ANYWHERE, Roots
+from store.location import Storage
+from store.roots import Roots
 from tests.unit.trees import look, put, sha
 from workers.fileops.operation import OperationFailed, TargetExists
 from workers.fileops.sandbox import Sandbox
@@ -35,8 +37,8 @@ class Place:
         return self.root / "art" / "out"
 
     @property
-    def roots(self) -> Roots:
-        return Roots({"art": str(self.root / "art")})
+    def storage(self) -> Storage[Any]:
+        return Roots({"art": str(self.root / "art")}).storage(bytes(self.output))
 
     def op(self, action: Action, source: str = "art/archive/1.png", target: str = "A/1.png") -> Operation:
         path = bytes(self.root / source)
@@ -55,7 +57,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture(params=["roots", "no roots"])
 def fence(place: Place, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    with Sandbox(place.output, place.roots if request.param == "roots" else ANYWHERE) as fence:
+    with Sandbox(place.output, place.storage if request.param == "roots" else None) as fence:
         yield fence
 
 
@@ -105,7 +107,10 @@ def test_no_hard_link_to_what_lies_outside_the_roots(place: Place) -> None:
     """A link's content is not compared, so where its original lies is."""
     os.symlink(place.root / "secret" / "diary", place.root / "art" / "archive" / "2.png")
     op = place.op(Action.HARDLINK, "art/archive/2.png", "A/2.png")
-    with Sandbox(place.output, place.roots) as fence, pytest.raises(OperationFailed, match="OSHIWAKE_ROOTS"):
+    with (
+        Sandbox(place.output, place.storage) as fence,
+        pytest.raises(OperationFailed, match="OSHIWAKE_ROOTS"),
+    ):
         fence.apply(op)
     assert not list((place.output / "A").iterdir())
     with Sandbox(place.output) as fence:  # without roots a link in the archive leads wherever its owner wants
@@ -114,7 +119,7 @@ def test_no_hard_link_to_what_lies_outside_the_roots(place: Place) -> None:
 
 def test_an_original_goes_back_only_inside_the_roots(place: Place) -> None:
     """The folder that it came from may have become a link."""
-    with Sandbox(place.output, place.roots) as fence:
+    with Sandbox(place.output, place.storage) as fence:
         fence.apply(place.op(Action.MOVE))
         (place.root / "art" / "archive").rmdir()
         (place.root / "art" / "archive").symlink_to(place.root / "secret")

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from store.assignments import FinalOutcome, read_assignments
+from store.assignments import FinalOutcome
 from store.errors import JournalBusy
 from store.journal import Journal
 from store.mode import Mode
-from store.readable_names import bytes_of_name
 from tests.unit.parts import DIMENSION
+from tests.unit.rows import bytes_of_name, read_assignments
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.trees import folder_times, look, put, sha, unfinished

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.assignments import Assigned, Assignments, FinalOutcome
+from store.assignments import FinalOutcome
 from store.journal import Journal
+from store.location import Location
 from store.mode import Mode
-from store.readable_names import bytes_of_name
 from tests.unit.dying import Died
+from tests.unit.rows import Assigned, assignments, bytes_of_name
 from tests.unit.sites import MODES, Site
 from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.trees import put, unfinished
@@ -144,10 +145,10 @@ def journal(quick_path: Path) -> Iterator[Journal]:
         yield journal
 
 
-def written(journal: Journal, name: str, run: str = RUN) -> Path:
+def written(journal: Journal, name: str, run: str = RUN) -> Location:
     """A pass's report about a file."""
     report = ReportWriter(journal.folder, run, 1)
-    report.write(Assignments.of([Assigned(name, FinalOutcome.UNKNOWN)]))
+    report.write(assignments([Assigned(name, FinalOutcome.UNKNOWN)]))
     report.close()
     return report.path
 
@@ -209,7 +210,7 @@ def test_a_report_saved_at_any_moment_stays(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, what: str, dies_after: int | None, saved_at: int
 ) -> None:
     """Whenever a person saves report.csv while it is replaced or taken away, and whenever the process dies then."""
-    output = journal.folder.parent
+    output = Path(str(journal.folder.parent))
     report = written(journal, "after")
     happens = {saved_at: saves(output / "report.csv")}
     if dies_after == 0:
@@ -235,7 +236,7 @@ def test_a_report_whose_writer_dies_is_written_again(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, dies_at: int
 ) -> None:
     """At any moment: afterwards there is one report, and nothing beside it."""
-    output = journal.folder.parent
+    output = Path(str(journal.folder.parent))
     report = written(journal, "after")
     with monkeypatch.context() as patch, contextlib.suppress(Died):
         Moments(patch, {dies_at: die})

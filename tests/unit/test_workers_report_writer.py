@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from store.assignments import Assigned, Assignments, FinalOutcome
+from store.assignments import FinalOutcome
 from store.journal import Journal
+from tests.unit.rows import Assigned, assignments, cell_text
 from tests.unit.trees import put, unfinished
 from workers.report.publish import publish, withdraw
-from workers.report.writer import COLUMNS, ReportWriter, cell_text
+from workers.report.writer import COLUMNS, ReportWriter
 
 RUN = "20261123-0412"
 OTHER = "20261123-0412-2"
@@ -31,15 +32,15 @@ def journal(quick_path: Path) -> Iterator[Journal]:
 
 def output(journal: Journal) -> Path:
     """The output folder."""
-    return journal.folder.parent
+    return Path(str(journal.folder.parent))
 
 
 def write(journal: Journal, run: str, number: int, *names: str) -> Path:
     """A pass's report about some files, published."""
     report = ReportWriter(journal.folder, run, number)
-    report.write(Assignments.of([Assigned(name, FinalOutcome.UNKNOWN, reason="far") for name in names]))
+    report.write(assignments([Assigned(name, FinalOutcome.UNKNOWN, reason="far") for name in names]))
     report.close()
-    return publish(journal, output(journal), report.path)
+    return Path(str(publish(journal, output(journal), report.path)))
 
 
 def files(journal: Journal) -> dict[str, list[str]]:
@@ -91,8 +92,8 @@ def plain_csv(rows: list[Assigned]) -> str:
 def test_a_report_is_what_a_plain_writer_makes(journal: Journal, rows: list[Assigned]) -> None:
     """Byte for byte, whatever stands in names, places and reasons, and however distances round."""
     report = ReportWriter(journal.folder, RUN, 1)
-    report.write(Assignments.of(rows[:2]))
-    report.write(Assignments.of(rows[2:]))
+    report.write(assignments(rows[:2]))
+    report.write(assignments(rows[2:]))
     report.close()
     assert report.path.read_bytes().decode() == plain_csv(rows)
 
@@ -123,9 +124,9 @@ def test_no_cell_is_a_formula(text: str, journal: Journal) -> None:
     """A spreadsheet shows what would be computed as text, and whoever takes the mark away has the name exactly."""
     row = Assigned(text, FinalOutcome.ASSIGNED, (text,), text, 0.1, text, 0.2, "ab" * 32, text, (text,))
     report = ReportWriter(journal.folder, RUN, 1)
-    report.write(Assignments.of([row]))
+    report.write(assignments([row]))
     report.close()
-    with report.path.open(encoding="utf-8", newline="") as file:
+    with open(str(report.path), encoding="utf-8", newline="") as file:
         (cells,) = csv.DictReader(file)
     for name in ("path", "character", "runner_up", "reason", "nearest", "placed"):
         assert cells[name][:1] not in ("=", "+", "-", "@", "\t", "\r", "\n", "＝")
@@ -136,7 +137,7 @@ def test_no_cell_is_a_formula(text: str, journal: Journal) -> None:
 def test_a_distance_that_is_no_number_is_left_out(journal: Journal) -> None:
     """A network that overflows costs its picture a figure, not the run its report."""
     report = ReportWriter(journal.folder, RUN, 1)
-    report.write(Assignments.of([Assigned("a.png", FinalOutcome.UNKNOWN, distance=float("nan"))]))
+    report.write(assignments([Assigned("a.png", FinalOutcome.UNKNOWN, distance=float("nan"))]))
     report.close()
     assert report.path.read_bytes().decode().splitlines()[1] == "a.png,unknown,,,,,,,,"
 
@@ -156,10 +157,10 @@ def test_rows_survive_a_spreadsheet(journal: Journal) -> None:
         ("Akari/a.png", "桜 ひな/a.png"),
     )
     report = ReportWriter(journal.folder, RUN, 1)
-    report.write(Assignments.of([row]))
-    report.write(Assignments.of([Assigned("c.png", FinalOutcome.UNREADABLE, reason="the file is empty")]))
+    report.write(assignments([row]))
+    report.write(assignments([Assigned("c.png", FinalOutcome.UNREADABLE, reason="the file is empty")]))
     report.close()
-    with report.path.open(encoding="utf-8", newline="") as file:
+    with open(str(report.path), encoding="utf-8", newline="") as file:
         first, second = csv.DictReader(file)
     assert tuple(first) == COLUMNS
     assert first["path"] == row.path and first["character"] == "Akari | 桜 ひな"
@@ -171,7 +172,7 @@ def test_rows_survive_a_spreadsheet(journal: Journal) -> None:
 def test_a_report_is_there_whole_or_not_at_all(journal: Journal) -> None:
     """What is not closed leaves nothing behind."""
     report = ReportWriter(journal.folder, RUN, 1)
-    report.write(Assignments.of([Assigned("a.png", FinalOutcome.UNKNOWN)]))
+    report.write(assignments([Assigned("a.png", FinalOutcome.UNKNOWN)]))
     report.discard()
     assert not report.path.exists() and not unfinished(output(journal) / ".oshiwake")
 
@@ -187,7 +188,7 @@ def test_a_crash_before_publishing_leaves_the_old_one_ours(journal: Journal) -> 
     """A pass that is reduced again after a crash replaces the report that it had published."""
     write(journal, RUN, 1, "a")
     report = ReportWriter(journal.folder, RUN, 1)
-    report.write(Assignments.of([Assigned("b", FinalOutcome.UNKNOWN)]))
+    report.write(assignments([Assigned("b", FinalOutcome.UNKNOWN)]))
     report.close()
     assert write(journal, RUN, 1, "c") == output(journal) / "report.csv"
     assert files(journal) == {"report.csv": ["c"]}

@@ -20,8 +20,8 @@ from store.listing import Listed
 from store.roots import Roots
 from tests.unit.calls import recorded
 from tests.unit.trees import put
+from workers.archive_file import find_member, open_archive
 from workers.fileops.copy import member_digest
-from workers.safe_open import find_member, open_archive
 from workers.sources import Sources, TransientFailure
 
 
@@ -312,15 +312,15 @@ def test_a_machine_with_roots_reads_nothing_outside(tmp_path: Path) -> None:
     (art / "folder").symlink_to(secret.parent)
     (art / "far.cbz").symlink_to(book(tmp_path / "secret", {"1.png": png()}))
     roots = Roots({"art": str(art), "more": str(tmp_path / "more")})
-    fenced = Sources(bytes(art), roots=roots)
+    confined = Sources(bytes(art), storage=roots.storage(bytes(art)))
     free = Sources(bytes(art))
-    assert fenced.read(listed("near.png")).picture == free.read(listed("near.png")).picture == png("blue")
-    assert fenced.read(listed("in.png")).picture == png("green")
+    assert confined.read(listed("near.png")).picture == free.read(listed("near.png")).picture == png("blue")
+    assert confined.read(listed("in.png")).picture == png("green")
     for far in (listed("far.png"), listed("folder/x.png"), listed("far.cbz", "1.png")):
         assert free.read(far).picture == png()
         with pytest.raises(TransientFailure, match="leads out of this machine's roots"):
-            fenced.read(far)
+            confined.read(far)
     for name in ("../secret/x.png", str(secret), "a/../../secret/x.png"):
-        for sources in (fenced, free):
+        for sources in (confined, free):
             with pytest.raises(UnreadablePicture, match="leads out of the folder"):
                 sources.read(listed(name))

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from store.assignments import Assigned, Assignments, FinalOutcome
+from store.assignments import FinalOutcome
 from store.file_operation import Operation
 from store.journal import Journal
 from store.mode import Mode
 from store.run import Run
 from store.store import Store
 from tests.unit.dying import Died, DyingLater, DyingUndo
+from tests.unit.rows import Assigned, assignments
 from tests.unit.sites import MODES, Site
 from tests.unit.trees import folder_times, look, put, unfinished
 from workers import undo_run as undoing
@@ -153,7 +154,7 @@ def report(site: Site, run: Run, text: str = "") -> None:
     """Publish a report as a reducer does."""
     with Journal(site.output) as journal:
         writer = ReportWriter(journal.folder, run.id, 1)
-        writer.write(Assignments.of([Assigned(text or run.id, FinalOutcome.UNKNOWN)]))
+        writer.write(assignments([Assigned(text or run.id, FinalOutcome.UNKNOWN)]))
         writer.close()
         publish(journal, site.output, writer.path)
 

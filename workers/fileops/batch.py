@@ -10,10 +10,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
-from pathlib import Path
 
+from store.durability import TEMPORARY_PREFIX, sync_folder
 from store.file_operation import Action, Operation
-from store.files import TEMPORARY_PREFIX, sync_folder
 from store.journal import Journal
 from workers.fileops.operation import OperationFailed, TargetExists
 from workers.fileops.output import Output
@@ -90,8 +89,7 @@ def recover(journal: Journal, output: Output) -> int:
     for folder in (journal.folder.parent, journal.folder / "reports"):
         for path in folder.glob(f"{TEMPORARY_PREFIX}*.part"):
             path.unlink()
-    if isinstance(journal.folder, Path):
-        clear_staged(journal.folder)
+    clear_staged(journal.folder)
     planned = journal.open_operations()
     settled = [(op, output.recover(op)) for op in planned]
     journal.settle([done for _, done in settled if done], [op for op, done in settled if not done])
@@ -105,7 +103,7 @@ def undo(journal: Journal, output: Output, operations: Sequence[Operation]) -> l
     done = [op for op, error in outcomes if error is None]
     for folder in {os.path.dirname(op.source) for op in done if op.action in (Action.MOVE, Action.RENAME)}:
         if os.path.isdir(folder):  # else it was ours, and went in this batch
-            sync_folder(Path(os.fsdecode(folder)))
+            sync_folder(folder)
     journal.forget([op for op in done if not _still_used(journal, op)], [op for op, error in outcomes if error])
     return errors
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from store.file_operation import Action, Operation
 from store.journal import Journal
-from store.object_storage import ObjectStat
+from store.location import ObjectStat
 from workers.fileops.objects import Objects, object_operation
 from workers.fileops.operation import OperationFailed, TargetExists
 from workers.fileops.output import Output

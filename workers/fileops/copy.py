@@ -7,15 +7,14 @@ import hashlib
 import os
 import shutil
 import time
-from pathlib import Path
 
+from store.durability import sync_file
 from store.file_operation import Operation
-from store.files import sync_file
-from store.object_storage import is_remote, object_time
+from store.location import storage_of
 from store.rename_no_replace import rename_no_replace
+from workers.archive_file import BROKEN_ARCHIVE, find_member, open_archive
 from workers.fileops.operation import OperationFailed, PlacedFile
 from workers.fileops.primitives import digest_or_none, file_digest, temporary_name, unlink
-from workers.safe_open import BROKEN_ARCHIVE, find_member, open_archive, open_regular
 
 __all__ = ["Copy", "member_digest"]
 
@@ -35,7 +34,7 @@ class Copy(PlacedFile):
         temporary = temporary_name(self.op.target, self.op.id)
         try:
             self.write(temporary)
-            sync_file(Path(os.fsdecode(temporary)))
+            sync_file(temporary)
             self.publish(temporary)
         finally:
             unlink(temporary)
@@ -71,7 +70,7 @@ class Copy(PlacedFile):
     def original_stands(self) -> bool:
         """Whether the original, or the member, has the same bytes still."""
         op = self.op
-        if not is_remote(op.source) and os.path.realpath(op.source) == os.path.realpath(op.target):
+        if storage_of(op.source).real(os.fsdecode(op.source)) == os.path.realpath(os.fsdecode(op.target)):
             return False  # the original's path is only a link to the target
         try:
             return (member_digest(op) if op.image.member else file_digest(op.source)) == op.digest
@@ -80,16 +79,10 @@ class Copy(PlacedFile):
 
     def _duplicate(self, temporary: bytes) -> None:
         source = self.op.source
-        with open_regular(source) as original, open(temporary, "xb") as file:
+        storage = storage_of(source)
+        with storage.open(source) as original, open(temporary, "xb") as file:
             shutil.copyfileobj(original, file)
-        if is_remote(source):
-            os.utime(temporary, ns=(object_time(source),) * 2)
-            return
-        if self._keep_owner:
-            status = os.stat(source)
-            with contextlib.suppress(PermissionError):  # only root can give files away
-                os.chown(temporary, status.st_uid, status.st_gid)
-        shutil.copystat(source, temporary)
+        storage.copy_metadata(source, temporary, owner=self._keep_owner)
 
     def _extract(self, temporary: bytes) -> None:
         try:

@@ -7,7 +7,7 @@ import stat
 from dataclasses import replace
 
 from store.file_operation import Action, Operation
-from store.object_storage import is_remote
+from store.location import storage_of
 from workers.fileops.copy import Copy
 from workers.fileops.operation import PlacedFile
 from workers.fileops.primitives import NO_LINK
@@ -20,7 +20,7 @@ class HardLink(PlacedFile):
 
     def apply(self) -> Operation:
         op = self.op
-        if is_remote(op.source):
+        if not storage_of(op.source).can_link:
             return self._copy.apply()
         try:
             # An original that is a symbolic link: link the file that it leads to.

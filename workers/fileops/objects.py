@@ -8,7 +8,6 @@ written where there is none, and deleted while it is the one that was looked at.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -16,14 +15,11 @@ from collections.abc import Iterator
 from store.errors import StoreError
 from store.file_operation import Action, Operation
 from store.journal import Journal
-from store.object_storage import ObjectStat, delete_object, is_remote, stat_object, write_object
+from store.location import ObjectPath, ObjectStat, storage_of
+from workers.archive_file import BROKEN_ARCHIVE, find_member, open_archive
 from workers.fileops.operation import FileOperation, OperationFailed, TargetExists
-from workers.safe_open import BROKEN_ARCHIVE, find_member, open_archive, open_regular
 
 __all__ = ["ObjectOperation", "Objects", "object_operation"]
-
-_BAD_ORIGINAL = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EEXIST, errno.EINVAL, errno.ENOTDIR}
-"""What is wrong with one original; other errors are those of the storage as a whole."""
 
 
 class Objects:
@@ -35,7 +31,7 @@ class Objects:
     def look(self, path: bytes) -> ObjectStat | None:
         """What stands there, None for nothing."""
         with self._storage():
-            return stat_object(path)
+            return ObjectPath(path).stat()
 
     def holds(self, path: bytes, digest: bytes) -> bool:
         """Whether a copy that was written with this digest stands there."""
@@ -65,9 +61,9 @@ class Objects:
         """
         self._journal.check()
         with self._storage():
-            if stat_object(path) is None:
+            if ObjectPath(path).stat() is None:
                 with contextlib.suppress(FileExistsError):
-                    write_object(path, content, new=True, digest=digest)
+                    ObjectPath(path).write(content, new=True, digest=digest)
                     return
                 # A request that is repeated because its answer was lost finds its own object.
                 if self.holds(path, digest):
@@ -82,10 +78,10 @@ class Objects:
         """
         self._journal.check()
         with self._storage():
-            found = stat_object(path)
+            found = ObjectPath(path).stat()
             if found is not None and found.digest == digest:
                 with contextlib.suppress(FileExistsError):
-                    delete_object(path, found.tag)
+                    ObjectPath(path).delete(found.tag)
                     return
         raise OperationFailed(f"{os.fsdecode(path)} was changed; it stays")
 
@@ -225,7 +221,7 @@ def _original(op: Operation) -> bytes:
     except BROKEN_ARCHIVE as error:
         raise OperationFailed(f"{source} has changed since it was read: {error}") from error
     except OSError as error:
-        if is_remote(op.source) and error.errno not in _BAD_ORIGINAL:
+        if storage_of(op.source).is_outage(error):
             raise StoreError(f"cannot read {source}: {error.strerror or error}") from error
         raise OperationFailed(f"{source}: {error.strerror or error}") from error
     if hashlib.sha256(content).digest() != op.digest:
@@ -239,5 +235,5 @@ def _read_member(op: Operation) -> bytes:
 
 
 def _read_all(path: bytes) -> bytes:
-    with open_regular(path) as file:
+    with storage_of(path).open(path) as file:
         return file.read()

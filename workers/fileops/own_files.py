@@ -13,9 +13,8 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from store.files import TEMPORARY_PREFIX, sync_folder
-from store.location import ObjectPath
-from store.object_storage import delete_object, replace_object, stat_object
+from store.durability import TEMPORARY_PREFIX, sync_folder
+from store.location import Location, ObjectPath, choose
 from store.rename_no_replace import rename_no_replace
 from workers.fileops.primitives import digest_or_none
 from workers.naming import numbered
@@ -28,13 +27,13 @@ Ours = Callable[[bytes], bool]
 _ASIDE = f"{TEMPORARY_PREFIX}aside-"
 
 
-def put(content: Path, digest: bytes, target: Path, ours: Ours) -> bool:
+def put(content: Path, digest: bytes, target: Location, ours: Ours) -> bool:
     """Give a finished file its name, in place of one of ours; False where another file has that name, which stays.
 
     Args:
         content: In the folder of the target, and gone from there afterwards; for an object, anywhere on this machine.
         digest: sha256 of the content.
-        target: A file, or an `ObjectPath`.
+        target: Where it shall stand.
         ours: Tells which files may be replaced.
 
     Raises:
@@ -42,8 +41,14 @@ def put(content: Path, digest: bytes, target: Path, ours: Ours) -> bool:
     """
     if digest_or_none(bytes(target)) == digest:
         return True
-    if isinstance(target, ObjectPath):
-        return _put_object(content, digest, target, ours)
+    return choose(
+        target,
+        lambda file: _put_file(content, file, ours),
+        lambda file: _put_object(content, digest, file, ours),
+    )
+
+
+def _put_file(content: Path, target: Path, ours: Ours) -> bool:
     if os.path.lexists(target) and not remove(target, ours):
         return False
     try:
@@ -54,20 +59,19 @@ def put(content: Path, digest: bytes, target: Path, ours: Ours) -> bool:
     return True
 
 
-def _put_object(content: Path, digest: bytes, target: Path, ours: Ours) -> bool:
-    path, data = bytes(target), content.read_bytes()
-    found = stat_object(path)
+def _put_object(content: Path, digest: bytes, target: ObjectPath, ours: Ours) -> bool:
+    found = target.stat()
     if found is not None and not _is_ours(target, ours):
         return False
     try:
-        replace_object(path, data, None if found is None else found.tag)
+        target.replace(content.read_bytes(), None if found is None else found.tag)
     except (FileExistsError, FileNotFoundError):
         # A request that is repeated because its answer was lost finds its own object.
-        return digest_or_none(path) == digest
+        return digest_or_none(bytes(target)) == digest
     return True
 
 
-def remove(target: Path, ours: Ours) -> bool:
+def remove(target: Location, ours: Ours) -> bool:
     """Remove a file of ours; False if another file has its name, which stays.
 
     Raises:
@@ -75,8 +79,10 @@ def remove(target: Path, ours: Ours) -> bool:
     """
     if not _is_ours(target, ours):
         return False
-    if isinstance(target, ObjectPath):
-        return _remove_object(target, ours)
+    return choose(target, lambda file: _remove_file(file, ours), lambda file: _remove_object(file, ours))
+
+
+def _remove_file(target: Path, ours: Ours) -> bool:
     aside = target.parent / f"{_ASIDE}{target.name}"
     if os.path.lexists(aside):
         _settle(aside, ours)
@@ -86,23 +92,21 @@ def remove(target: Path, ours: Ours) -> bool:
     return True
 
 
-def _remove_object(target: Path, ours: Ours) -> bool:
-    found = stat_object(bytes(target))
+def _remove_object(target: ObjectPath, ours: Ours) -> bool:
+    found = target.stat()
     if found is not None:
         if not _is_ours(target, ours):
             return False
         try:
-            delete_object(bytes(target), found.tag)
+            target.delete(found.tag)
         except FileExistsError:
             return False
     return True
 
 
-def recover(folder: Path, ours: Ours) -> None:
+def recover(folder: Location, ours: Ours) -> None:
     """Settle what a killed process had moved aside in a folder; in object storage nothing is moved aside."""
-    if not isinstance(folder, ObjectPath):
-        for aside in folder.glob(f"{_ASIDE}*"):
-            _settle(aside, ours)
+    choose(folder, lambda place: [_settle(aside, ours) for aside in place.glob(f"{_ASIDE}*")], lambda _: [])
 
 
 def _settle(aside: Path, ours: Ours) -> bool:
@@ -128,6 +132,6 @@ def _bring_back(aside: Path, place: bytes) -> bool:
     return True
 
 
-def _is_ours(path: Path, ours: Ours) -> bool:
+def _is_ours(path: Location, ours: Ours) -> bool:
     digest = digest_or_none(bytes(path))
     return digest is not None and ours(digest)

@@ -6,11 +6,9 @@ import errno
 import hashlib
 import os
 import stat
-from pathlib import Path
 
-from store.files import TEMPORARY_PREFIX, sync_folder
-from store.object_storage import is_remote
-from workers.safe_open import open_regular
+from store.durability import TEMPORARY_PREFIX, sync_folder
+from store.location import storage_of
 
 __all__ = [
     "NO_LINK",
@@ -42,9 +40,9 @@ def status_of(path: bytes) -> os.stat_result | None:
         return None
 
 
-def file_digest(path: bytes) -> bytes:
-    """sha256 of a file's content."""
-    with open_regular(path) as file:
+def file_digest(path: bytes, *, links: bool = True) -> bytes:
+    """sha256 of a file's content; with `links`, symbolic ones are followed."""
+    with storage_of(path).open(path, links=links) as file:
         return hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]
 
 
@@ -60,7 +58,7 @@ def has_digest(path: bytes, digest: bytes) -> bool:
 def digest_or_none(path: bytes) -> bytes | None:
     """sha256 of a regular file or an object, None for anything else and for what cannot be read."""
     try:
-        return file_digest(path) if is_remote(path) or stat.S_ISREG(os.lstat(path).st_mode) else None
+        return file_digest(path, links=False)
     except OSError:
         return None
 
@@ -96,7 +94,7 @@ def unlink(path: bytes) -> None:
 
 def unlink_source(source: bytes, target: bytes, before: os.stat_result) -> None:
     """Make the target's name durable, then remove the source, if it is still the file that it was before."""
-    sync_folder(Path(os.fsdecode(os.path.dirname(target))))
+    sync_folder(os.path.dirname(target))
     now = os.lstat(source)
     if os.path.samestat(now, os.lstat(target)) or unchanged(before, now):
         os.unlink(source)

@@ -15,17 +15,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from store.durability import sync_folders
 from store.file_operation import Action, Image, Operation
-from store.files import sync_folders
 from store.journal import JOURNAL_FOLDER
-from store.object_storage import is_remote
-from store.roots import ANYWHERE, Roots
+from store.location import Storage, storage_of
+from store.location.local_storage import real_path
 from workers.errors import Unsettled
 from workers.fileops import files
 from workers.fileops.operation import OperationFailed, TargetExists
 from workers.fileops.output import Output
 from workers.fileops.staging import STAGED, Staging
-from workers.safe_open import real_path
 
 __all__ = ["Sandbox"]
 
@@ -44,17 +43,19 @@ class Sandbox(Output):
 
     has_folders = True
 
-    def __init__(self, output: Path, roots: Roots = ANYWHERE, *, open_folders: int = _OPEN_FOLDERS) -> None:
+    def __init__(
+        self, output: Path, storage: Storage[Path] | None = None, *, open_folders: int = _OPEN_FOLDERS
+    ) -> None:
         """Open nothing yet.
 
         Args:
             output: The output folder.
-            roots: The folders in which originals may lie.
+            storage: Its own; if it is confined, originals must lie inside.
             open_folders: How many folders may stay open between two operations.
         """
         self._output = os.fsencode(output)
         self._real = os.path.realpath(self._output)
-        self._roots = roots
+        self._storage = storage or storage_of(output)
         self._most = open_folders
         self._folders: OrderedDict[bytes, int] = OrderedDict()
         self._usable = os.path.isdir(os.path.dirname(_THROUGH))
@@ -77,7 +78,7 @@ class Sandbox(Output):
         return files.stands_already(op)
 
     def sync(self, folders: Iterable[bytes]) -> None:
-        sync_folders([Path(os.fsdecode(folder)) for folder in folders])
+        sync_folders(list(folders))
 
     def remove_empty(self, folders: Iterable[bytes]) -> None:
         for folder in folders:
@@ -112,7 +113,10 @@ class Sandbox(Output):
 
     def undo(self, op: Operation) -> None:
         if op.action is Action.MOVE:
-            self._need_root(os.path.realpath(os.path.dirname(op.source)), op.source)
+            try:
+                self._storage.check_allowed(os.path.realpath(os.path.dirname(op.source)))
+            except OSError as error:
+                raise OperationFailed(f"{os.fsdecode(op.source)}: {error.strerror}") from error
         if op.action is Action.FOLDER:
             self.release()  # a folder that is removed may be made again, as another one
         with self._inside(op) as inner:
@@ -175,22 +179,15 @@ class Sandbox(Output):
 
         Of a copy nobody has to: its bytes are compared with those that were read inside the roots.
         """
-        if not self._roots or op.action is not Action.HARDLINK or is_remote(op.source):
+        if not self._storage.confined or op.action is not Action.HARDLINK or not storage_of(op.source).can_link:
             yield None
             return
         try:
-            descriptor = os.open(op.source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            original = self._storage.open(op.source)
         except OSError as error:
             raise OperationFailed(f"{os.fsdecode(op.source)}: {error.strerror}") from error
-        try:
-            self._need_root(real_path(descriptor), op.source)
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-    def _need_root(self, real: bytes, path: bytes) -> None:
-        if not self._roots.admits(os.fsdecode(real)):
-            raise OperationFailed(f"{os.fsdecode(path)} leads out of this machine's OSHIWAKE_ROOTS")
+        with original:
+            yield original.fileno()
 
 
 def _need_same(original: int, link: bytes) -> None:

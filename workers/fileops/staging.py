@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
+from store.durability import TEMPORARY_PREFIX, sync_files
 from store.file_operation import Action, Operation
-from store.files import TEMPORARY_PREFIX, sync_files
+from store.location import Location
 from workers.fileops.copy import Copy
 from workers.fileops.operation import OperationFailed, TargetExists
 from workers.fileops.primitives import temporary_name, unlink
@@ -60,7 +60,7 @@ class Staging:
                     unlink(path)
             else:
                 self._ready[op.id] = path
-        sync_files(Path(os.fsdecode(place)), [Path(os.fsdecode(path)) for path in self._ready.values()])
+        sync_files(place, self._ready.values())
 
     def publish(self, op: Operation) -> bool:
         """Give a copy its name; False if it was not written yet.
@@ -96,7 +96,7 @@ class Staging:
             os.rmdir(self.folder)
 
 
-def clear_staged(folder: Path) -> None:
+def clear_staged(folder: Location) -> None:
     """Remove what a killed process has left in a journal's folder."""
     for path in (folder / STAGED).glob(f"{TEMPORARY_PREFIX}*.part"):
         path.unlink()

@@ -13,18 +13,16 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain, groupby, islice
-from pathlib import Path
 
 import pyarrow as pa
 
 from store.assignments import Assignments
 from store.journal import Journal
 from store.journal_queries import Standing
-from store.object_storage import is_remote
+from store.location import Location, storage_of
 from store.readable_names import readable_name, readable_path
 from workers.naming import OWN_FOLDERS
 from workers.report.writer import COLUMNS, SEPARATOR, cells
-from workers.safe_open import open_regular
 
 __all__ = ["EARLIER", "earlier_rows"]
 
@@ -37,7 +35,7 @@ _AT_ONCE = 4096
 _PATH, _DIGEST, _PLACED = map(COLUMNS.index, ("path", "digest", "placed"))
 
 
-def earlier_rows(journal: Journal, report: Path) -> Iterator[Assignments]:
+def earlier_rows(journal: Journal, report: Location) -> Iterator[Assignments]:
     """Rows for the pictures in the output that are not in a pass's own report, in the order of their origins.
 
     Streams; what the report has is kept in a temporary file meanwhile.
@@ -74,7 +72,8 @@ def _unreported(
 def _rows(images: list[list[Standing]], top: bytes) -> Assignments:
     """A row for each image; what a person has taken away since has no place."""
     size = len(images)
-    there = [[at for at in image if is_remote(top) or os.path.lexists(at.target)] for image in images]
+    stands = storage_of(top).may_exist
+    there = [[at for at in image if stands(at.target)] for image in images]
     folders = [sorted({_folder(top, at.target) for at in image} - set(OWN_FOLDERS)) for image in images]
     nothing = pa.nulls(size)
     return Assignments.of_columns(
@@ -102,12 +101,12 @@ def _folder(top: bytes, target: bytes) -> str:
 class _Reported:
     """The files and places in a report, in a temporary file on disk."""
 
-    def __init__(self, report: Path) -> None:
+    def __init__(self, report: Location) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # SQLite's own temporary file, gone when it is closed
         for table in ("names (name, digest, PRIMARY KEY (name, digest))", "places (place PRIMARY KEY)"):
             self._db.execute(f"CREATE TABLE {table} WITHOUT ROWID")
         self._db.execute("BEGIN")
-        with io.TextIOWrapper(open_regular(bytes(report)), "utf-8", newline="") as file:
+        with io.TextIOWrapper(storage_of(report).open(bytes(report)), "utf-8", newline="") as file:
             reported = ((row[_PATH], row[_DIGEST], row[_PLACED]) for row in csv.reader(file))
             while batch := list(islice(reported, _AT_ONCE)):
                 names = ((path, digest) for path, digest, _ in batch if digest)

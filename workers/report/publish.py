@@ -15,17 +15,14 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from store.files import sync_file, unfinished
+from store.durability import sync_file
 from store.journal import Journal
-from store.location import ObjectPath
-from store.object_storage import object_time
-from store.temporary_folders import Scratch
+from store.location import Location, storage_of
 from workers.fileops import own_files
 from workers.fileops.primitives import file_digest
 from workers.naming import numbered
 from workers.report.earlier import earlier_rows
 from workers.report.writer import lines
-from workers.safe_open import open_regular
 
 __all__ = ["publish", "recover_reports", "withdraw"]
 
@@ -35,7 +32,7 @@ _PUBLISHED = "published"
 _DIGEST_BYTES = 32
 
 
-def publish(journal: Journal, output: Path, report: Path) -> Path:
+def publish(journal: Journal, output: Location, report: Location) -> Location:
     """Put a pass's report into OUT/report.csv, or beside it when something else bears that name; return where."""
     with _whole_report(journal, output, report) as content:
         digest, published = file_digest(bytes(content)), _published(journal)
@@ -49,18 +46,18 @@ def publish(journal: Journal, output: Path, report: Path) -> Path:
         )
 
 
-def withdraw(journal: Journal, output: Path, run_id: str | None = None) -> None:
+def withdraw(journal: Journal, output: Location, run_id: str | None = None) -> None:
     """Take a run's reports (or all, for None) out of OUT, and bring the newest of the others back as it is now."""
     reports = journal.folder / "reports"
-    own = list(reports.glob("*.csv" if run_id is None else f"{run_id}-pass*.csv"))
+    own: list[Location] = list(reports.glob("*.csv" if run_id is None else f"{run_id}-pass*.csv"))
     names = {report.name for report in own}
-    others = sorted((report for report in reports.glob("*.csv") if report.name not in names), key=_written_at)
+    others: list[Location] = [report for report in reports.glob("*.csv") if report.name not in names]
     ours = _published(journal).__contains__
     for report in own:
         for target in output.glob(f"report-{report.stem}*.csv"):
             own_files.remove(target, ours)
     if others:
-        publish(journal, output, others[-1])
+        publish(journal, output, max(others, key=_written_at))
     else:
         own_files.remove(output / "report.csv", ours)
     for report in own:
@@ -73,15 +70,11 @@ def recover_reports(journal: Journal) -> None:
 
 
 @contextlib.contextmanager
-def _whole_report(journal: Journal, output: Path, report: Path) -> Iterator[Path]:
+def _whole_report(journal: Journal, output: Location, report: Location) -> Iterator[Path]:
     """A pass's report with the rows of earlier runs, in a temporary file: in OUT, or on this machine for a bucket."""
-    with contextlib.ExitStack() as stack:
-        if isinstance(output, ObjectPath):
-            content = stack.enter_context(Scratch()).path / "report.csv"
-        else:
-            content = stack.enter_context(unfinished(output / "report.csv"))
+    with storage_of(output).unfinished(output / "report.csv") as content:
         with content.open("wb") as file:
-            with open_regular(bytes(report)) as finished:
+            with storage_of(report).open(bytes(report)) as finished:
                 shutil.copyfileobj(finished, file)
             for rows in earlier_rows(journal, report):
                 file.write(lines(rows))
@@ -89,7 +82,7 @@ def _whole_report(journal: Journal, output: Path, report: Path) -> Iterator[Path
         yield content
 
 
-def _targets(output: Path, report: Path) -> Iterator[Path]:
+def _targets(output: Location, report: Location) -> Iterator[Location]:
     """Where a report may stand, the best place first."""
     yield output / "report.csv"
     for n in count(1):
@@ -102,6 +95,6 @@ def _published(journal: Journal) -> list[bytes]:
     return [digests[at : at + _DIGEST_BYTES] for at in range(0, len(digests), _DIGEST_BYTES)]
 
 
-def _written_at(path: Path) -> tuple[int, str]:
+def _written_at(path: Location) -> tuple[int, str]:
     """When a report was written; servers tell seconds, and later passes have later names."""
-    return (object_time(bytes(path)) if isinstance(path, ObjectPath) else path.stat().st_mtime_ns), path.name
+    return storage_of(path).modified_ns(bytes(path)), path.name

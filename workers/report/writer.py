@@ -1,25 +1,24 @@
 """A pass's report: every file of the archive with its outcome, as CSV for a spreadsheet.
 
 A text cell that a spreadsheet would compute gets an apostrophe in front, and so does one that begins with an
-apostrophe; `cell_text` removes it.
+apostrophe, so whoever takes the first one away has the text.
 """
 
 from __future__ import annotations
 
 import contextlib
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from store.assignments import Assignments
-from store.files import naming, new_file, temporary_beside
-from store.location import ObjectPath
-from store.temporary_folders import Scratch
+from store.durability import naming
+from store.files import new_file
+from store.location import Location, storage_of
 
-__all__ = ["COLUMNS", "SEPARATOR", "ReportWriter", "cell_text", "cells", "lines"]
+__all__ = ["COLUMNS", "SEPARATOR", "ReportWriter", "cells", "lines"]
 
 COLUMNS = (
     "path",
@@ -43,14 +42,11 @@ _LINE_END = b"\r\n"
 class ReportWriter:
     """Writes a pass's report row by row beside the journal; it replaces the earlier one when all rows are written."""
 
-    def __init__(self, journal_folder: Path, run_id: str, pass_number: int) -> None:
+    def __init__(self, journal_folder: Location, run_id: str, pass_number: int) -> None:
         self.path = journal_folder / "reports" / f"{run_id}-pass{pass_number}.csv"
         self.path.parent.mkdir(exist_ok=True)
         self._closing = contextlib.ExitStack()
-        # A report in object storage lies on this machine until it is whole.
-        remote = isinstance(self.path, ObjectPath)
-        folder = self._closing.enter_context(Scratch()).path if remote else self.path.parent
-        self._temporary = temporary_beside(folder / "report.csv")
+        self._temporary = self._closing.enter_context(storage_of(self.path).unfinished(self.path))
         self._file = self._temporary.open("wb")
         self._file.write(",".join(COLUMNS).encode() + _LINE_END)
 
@@ -70,7 +66,6 @@ class ReportWriter:
         """Leave no unfinished report behind; does nothing after `close`."""
         with contextlib.suppress(OSError):  # on a full disk closing fails like the writing before it
             self._file.close()
-        self._temporary.unlink(missing_ok=True)
         self._closing.close()
 
 
@@ -101,11 +96,6 @@ _COMPUTED = "^[=+\\-@\t\r\n＝＋－＠']"
 
 _SPECIAL = '[,"\r\n]'
 """A cell with one of these is quoted."""
-
-
-def cell_text(cell: str) -> str:
-    """The text that a cell of a text column stands for."""
-    return cell.removeprefix("'")
 
 
 def cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,7 +1,7 @@
-"""A lock of a run that is held by one process at a time, anywhere, and that tells who holds it.
+"""A lock that is held by one process at a time and tells who holds it: the system's (flock) on a file.
 
-In a folder it is the system's (flock): it ends with its process, whatever ends that. In object storage it is a lease
-(`store.lease`). On a file system without locks nobody is kept out, and nobody is seen to hold it.
+It ends with its process, whatever ends that. On a file system without locks nobody is kept out, and nobody is seen to
+hold it. In object storage there is a lease in its stead (`store.location.lease`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from store.errors import DamagedStore, JournalBusy, LockHeld
-from store.lease import Lease, lease_note
-from store.location import ObjectPath
+from store.errors import DamagedStore, LockHeld
 
-__all__ = ["hold", "holder"]
+__all__ = ["hold", "holder", "me", "shown"]
 
 _TRY_S = 1.0
 """Who only looks whether the lock is held has it for a moment."""
@@ -31,33 +29,13 @@ _LONGEST = 512
 
 @contextlib.contextmanager
 def hold(path: Path, what: str) -> Iterator[Callable[[], None]]:
-    """Hold a lock; gives what makes sure, from time to time, that it is still held.
-
-    Args:
-        path: Where it stands.
-        what: For a person: what is kept to one process, `run X is being listed`.
-
-    Raises:
-        LockHeld: Another process holds it. The message says which.
-        DamagedStore: Something else than a lock stands there.
-        OSError: It cannot be written.
-    """
-    if isinstance(path, ObjectPath):
-        try:
-            lease = Lease(bytes(path), 0.0, note=_me())
-        except JournalBusy as error:
-            raise LockHeld(f"{what} by {holder(path) or 'another process'}") from error
-        try:
-            yield lease.check
-        finally:
-            lease.release()
-        return
+    """See `Storage.hold`."""
     descriptor = _open(path, os.O_RDWR | os.O_CREAT)
     try:
         if not _lock(descriptor):
             raise LockHeld(f"{what} by {_read(descriptor) or 'another process'}")
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _me(), 0)
+        os.pwrite(descriptor, me(), 0)
         yield lambda: None
         os.ftruncate(descriptor, 0)
     finally:
@@ -65,15 +43,7 @@ def hold(path: Path, what: str) -> Iterator[Callable[[], None]]:
 
 
 def holder(path: Path) -> str | None:
-    """Who holds a lock: `process 4711 on kiwi since 2026-11-23 04:12`; None where nobody does.
-
-    Raises:
-        DamagedStore: Something else than a lock stands there.
-        OSError: The storage does not answer, or refuses us.
-    """
-    if isinstance(path, ObjectPath):
-        note = lease_note(bytes(path))
-        return None if note is None else _shown(note)
+    """See `Storage.holder`."""
     try:
         descriptor = _open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -124,15 +94,16 @@ def _lock(descriptor: int) -> bool:
             return True
 
 
-def _me() -> bytes:
+def me() -> bytes:
+    """What a holder says about itself."""
     since = time.strftime("%Y-%m-%d %H:%M")
     return f"process {os.getpid()} on {socket.gethostname()} since {since}".encode()
 
 
 def _read(descriptor: int) -> str:
-    return _shown(os.pread(descriptor, _LONGEST, 0))
+    return shown(os.pread(descriptor, _LONGEST, 0))
 
 
-def _shown(note: bytes) -> str:
+def shown(note: bytes) -> str:
     """What stands in a file that anybody may have written, for a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in note[:_LONGEST].decode("utf-8", "replace"))

@@ -6,13 +6,12 @@ import contextlib
 import os
 import tempfile
 import threading
+from collections.abc import Callable
 
-from store.object_storage import read_object
-
-__all__ = ["Kept"]
+__all__ = ["ObjectCache"]
 
 
-class Kept:
+class ObjectCache:
     """Objects that do not change, in a file without a name, which goes with its process. Threads may share it.
 
     What does not fit on the disk is fetched again.
@@ -20,23 +19,19 @@ class Kept:
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        self._places: dict[bytes, tuple[int, int]] = {}
+        self._places: dict[str, tuple[int, int]] = {}
         self._end = 0
         self._lock = threading.Lock()
 
-    def read(self, path: bytes) -> bytes:
-        """The content of an object.
-
-        Raises:
-            OSError: It is not there, or cannot be read.
-        """
-        if (found := self._places.get(path)) is not None:
+    def read(self, address: str, fetch: Callable[[], bytes]) -> bytes:
+        """The content of an object, fetched if it is not here yet."""
+        if (found := self._places.get(address)) is not None:
             start, size = found
             return os.pread(self._file.fileno(), size, start)
-        content = read_object(path)
+        content = fetch()
         with self._lock, contextlib.suppress(OSError):
             if os.pwrite(self._file.fileno(), content, self._end) == len(content):
-                self._places[path] = (self._end, len(content))
+                self._places[address] = (self._end, len(content))
                 self._end += len(content)
         return content
 

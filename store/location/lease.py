@@ -7,13 +7,12 @@ that stays the same for a while takes it for left behind. Each looks at its own 
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import threading
 import time
 
 from store.errors import JournalBusy, StoreError
-from store.object_storage import delete_object, object_age_s, read_object, replace_object, stat_object
+from store.location.object_path import ObjectPath
 
 __all__ = ["AWAY_S", "HELD_S", "LEFT_BEHIND_S", "POLL_S", "RENEW_S", "Lease", "lease_note"]
 
@@ -33,24 +32,24 @@ AWAY_S = 120.0
 """How long the holder waits for a storage that does not answer."""
 
 
-def lease_note(path: bytes) -> bytes | None:
+def lease_note(path: ObjectPath) -> bytes | None:
     """What the holder of a lease says about itself; None where nobody holds it, by the storage's own clock.
 
     Raises:
         OSError: The storage does not answer, or refuses us.
     """
-    age_s = object_age_s(path)
+    age_s = path.age_s()
     if age_s is None or age_s > LEFT_BEHIND_S:
         return None
     with contextlib.suppress(FileNotFoundError):
-        return read_object(path).split(b" ", 2)[-1]
+        return path.read_bytes().split(b" ", 2)[-1]
     return None
 
 
 class Lease:
     """Held from when it is made until `release`."""
 
-    def __init__(self, path: bytes, wait_s: float, note: bytes = b"") -> None:
+    def __init__(self, path: ObjectPath, wait_s: float, note: bytes = b"") -> None:
         """Take the lease.
 
         Args:
@@ -94,17 +93,17 @@ class Lease:
         self._thread.join()
         if not self._lost:
             with contextlib.suppress(OSError):  # it is found left behind
-                delete_object(self._path, self._tag)
+                self._path.delete(self._tag)
 
     @property
     def _where(self) -> str:
-        return os.fsdecode(os.path.dirname(os.path.dirname(self._path)))
+        return str(self._path.parent.parent)
 
     def _take(self, wait_s: float) -> str:
         limit_s = time.monotonic() + wait_s
         first = last = None
         while True:
-            found = stat_object(self._path)
+            found = self._path.stat()
             tag = found.tag if found else None
             if tag != last or first is None:
                 first, last, since_s = first or tag, tag, time.monotonic()
@@ -119,7 +118,7 @@ class Lease:
     def _write(self, tag: str | None) -> str:
         began_s = time.monotonic()
         self._count += 1
-        tag = replace_object(self._path, b"%s %d %s" % (self._name, self._count, self._note), tag)
+        tag = self._path.replace(b"%s %d %s" % (self._name, self._count, self._note), tag)
         self._sure_until_s = began_s + HELD_S
         return tag
 
@@ -137,8 +136,8 @@ class Lease:
     def _is_ours(self) -> bool:
         """Whether what stands there is our own, written although the answer was lost; its tag is taken over then."""
         try:
-            found = stat_object(self._path)
-            if found is None or not read_object(self._path).startswith(self._name):
+            found = self._path.stat()
+            if found is None or not self._path.read_bytes().startswith(self._name):
                 return False
         except OSError:
             return True  # nobody can tell now; the next renewal will
