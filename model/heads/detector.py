@@ -146,7 +146,12 @@ def _on_processor(tensors: dict[str, NDArray[np.float32]], threads: int) -> _Net
     from model.heads.openvino_graph import build_detector
     from model.network.openvino_runtime import ov
 
-    options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": "1", "ENABLE_CPU_PINNING": False}
+    options = {
+        "INFERENCE_PRECISION_HINT": "f32",  # so that boxes do not depend on the processor
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": "1",
+        "ENABLE_CPU_PINNING": False,  # with pinning all processes of a machine would use its first cores
+    }
     request = ov.Core().compile_model(build_detector(tensors), "CPU", options).create_infer_request()
 
     def run(squares: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -116,7 +116,8 @@ def folded(state: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
         kernel = state[f"convolutions.{_key(name)}.weight"].double().numpy() * scale[:, None, None, None]
         found[f"{name}.weight"] = kernel.astype(np.float32)
         found[f"{name}.bias"] = (norm["bias"] - norm["running_mean"] * scale).astype(np.float32)
-    return found
+    # Of channels-last tensors; safetensors would write the bytes in the wrong order.
+    return {name: np.ascontiguousarray(array) for name, array in found.items()}
 
 
 _NORM = ("weight", "bias", "running_mean", "running_var")

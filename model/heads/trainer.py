@@ -86,7 +86,7 @@ class HeadsTrainer:
             self._follow()
             if self.state.step % config.checkpoint_steps == 0 or self.state.step == config.steps:
                 save_checkpoint(self._output / CHECKPOINT, self.state, self._modules, self._optimizer)
-            report(self.state.step, float(loss))
+            report(self.state.step, float(loss.detach()))
 
     def export(self, command: str) -> Path:
         """Write the weights in half precision; return their file.
