@@ -77,7 +77,9 @@ class HeadsTrainer:
             pixels = pictures.to(self._device).permute(0, 3, 1, 2).float() / 255 - 0.5
             for group in self._optimizer.param_groups:
                 group["lr"] = self._learning_rate()
-            loss = detection_loss(self._network(pixels), wanted.to(self._device), weight.to(self._device))
+            with torch.autocast(self._device.type, torch.bfloat16):
+                found = self._network(pixels)
+            loss = detection_loss(found.float(), wanted.to(self._device), weight.to(self._device))
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self._network.parameters(), _LARGEST_GRADIENT)
