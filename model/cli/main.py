@@ -11,6 +11,7 @@ import typer
 from model.cli.calibrate import calibrate
 from model.cli.dataset import dataset
 from model.cli.evaluate import evaluate
+from model.cli.heads import heads
 from model.cli.sheet import sheet
 from model.cli.sweep import sweep
 from model.cli.train import adapt, train
@@ -36,6 +37,7 @@ app.command(epilog="Example: reid evaluate faces.parquet --split test --output r
 app.command(epilog="Example: reid calibrate references/ --far 0.01")(calibrate)
 app.command(epilog="Example: reid sweep --manifest faces.parquet --output runs/sweep --trials 12")(sweep)
 app.command(epilog="Example: reid sheet --output characters.png")(sheet)
+app.add_typer(heads, name="heads")
 app.add_typer(weights, name="weights")
 
 

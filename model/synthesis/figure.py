@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from model.synthesis.body import draw_arm, draw_body, draw_cape, draw_legs
 from model.synthesis.clothes import Figure
-from model.synthesis.face import draw_brows, draw_ears, draw_features, draw_skin
-from model.synthesis.fringe import Fringe, draw_fringe
+from model.synthesis.curve import Points, closed, points
+from model.synthesis.face import draw_brows, draw_ears, draw_features, draw_skin, face_outline
+from model.synthesis.fringe import Fringe, dome, draw_fringe
 from model.synthesis.hair import draw_ahoge, draw_back, draw_cap, draw_locks
+from model.synthesis.hats import CROWNS
 from model.synthesis.identity import Identity
 from model.synthesis.ornament import Ornament
 from model.synthesis.ornaments import BEHIND, COVERING, ON_BODY, ON_FACE, draw_ornament
+from model.synthesis.palette import darker
 from model.synthesis.pen import Pen
 from model.synthesis.pose import Arm, Pose
 from model.synthesis.tails import draw_buns, draw_tails
@@ -22,8 +27,19 @@ _HANGING = frozenset({"pony", "side", "half_up", "twin", "low_twin", "drills"})
 _BEFORE_FACE = frozenset({"braid", "twin_braids", "bun_tails"})
 
 
-def draw_figure(pen: Pen, identity: Identity, pose: Pose) -> None:
-    """Draw a character with the pen, whose frame is the upright body's with the head's middle as origin."""
+def draw_figure(pen: Pen, identity: Identity, pose: Pose, *, from_behind: bool = False) -> Points:
+    """Draw a character with the pen, whose frame is the upright body's with the head's middle as origin.
+
+    Args:
+        pen: Where, and in which style.
+        identity: Who.
+        pose: How the figure stands and looks.
+        from_behind: Hair covers the face.
+
+    Returns:
+        `(n, 2)` points of the layer in pixels: the outline of skull, face and hat, without long hair and ears. They may
+        lie beyond the layer.
+    """
     outfit = identity.outfits[pose.outfit]
     colours, hair = identity.colours, identity.hair
     body = pen.on(pen.frame.moved(0.0, _NECK_Y, pose.lean).moved(0.0, -_NECK_Y))
@@ -51,10 +67,14 @@ def draw_figure(pen: Pen, identity: Identity, pose: Pose) -> None:
     for one in worn:
         if one.ornament.kind in ON_BODY:
             draw_ornament(body, one)
-    _draw_head(head, identity, pose, worn, sway)
+    if from_behind:
+        _draw_head_from_behind(head, identity, worn, sway)
+    else:
+        _draw_head(head, identity, pose, worn, sway)
     for side, arm in arms:
-        if _before(arm):
+        if _before(arm) and not from_behind:
             draw_arm(body, figure, side, arm)
+    return _head_outline(head, identity, worn)
 
 
 def _before(arm: Arm) -> bool:
@@ -85,6 +105,32 @@ def _draw_head(head: Pen, identity: Identity, pose: Pose, worn: list[Worn], sway
     for one in worn:
         if one.ornament.kind not in ON_FACE | ON_BODY | BEHIND:
             draw_ornament(head, one)
+
+
+def _draw_head_from_behind(head: Pen, identity: Identity, worn: list[Worn], sway: float) -> None:
+    colours, hair = identity.colours, identity.hair
+    draw_cap(head, hair, colours)
+    draw_ears(head, colours.skin, 0.0)
+    head.fill(
+        closed(points((-0.95, -0.6), (0.95, -0.6), (0.9, 0.7), (0.0, 0.95), (-0.9, 0.7))), darker(colours.hair, 0.1)
+    )
+    draw_cap(head, hair, colours)
+    draw_back(head, hair, colours, sway)
+    draw_buns(head, hair, colours)
+    if hair.tail in _HANGING | _BEFORE_FACE:
+        draw_tails(head, hair, colours, sway)
+    for one in worn:
+        if one.ornament.kind not in ON_FACE | ON_BODY | BEHIND:
+            draw_ornament(head, one)
+
+
+def _head_outline(head: Pen, identity: Identity, worn: list[Worn]) -> Points:
+    skull = head.frame.pixels(dome(identity.hair, -np.pi, 0.0), -0.15)
+    face = face_outline(identity.build)
+    chin = head.frame.pixels(face, np.clip(face[:, 1] * 0.42, 0.05, 0.5))
+    crowns = [CROWNS[one.ornament.kind] for one in worn if one.ornament.kind in CROWNS]
+    hats = [head.frame.pixels(points((0.0, crown))) for crown in crowns]
+    return np.concatenate([skull, chin, *hats])
 
 
 def _shown(identity: Identity, pose: Pose) -> list[Ornament]:

@@ -11,7 +11,7 @@ from model.synthesis.palette import darker, mix
 from model.synthesis.pen import Pen
 from model.synthesis.worn_ornament import Worn
 
-__all__ = ["HATS"]
+__all__ = ["CROWNS", "HATS"]
 
 
 def _dome_hat(pen: Pen, worn: Worn, low: float = -0.42, tall: float = 1.0) -> Points:
@@ -128,3 +128,15 @@ HATS: dict[str, Callable[[Pen, Worn], None]] = {
     "veil": _veil,
 }
 """How to draw each kind."""
+
+CROWNS = {
+    "beret": -1.5,
+    "cap": -1.25,
+    "peaked_cap": -1.5,
+    "straw_hat": -1.53,
+    "witch_hat": -2.1,
+    "top_hat": -1.72,
+    "hood": -1.3,
+    "veil": -1.25,
+}
+"""How high each kind reaches, in head units above the middle of the head."""

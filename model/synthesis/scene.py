@@ -17,7 +17,7 @@ from model.synthesis.pen import Frame, Ink, Pen
 from model.synthesis.pose import Pose
 from model.synthesis.style_variation import redrawn
 
-__all__ = ["Variety", "draw"]
+__all__ = ["Style", "Variety", "draw", "drawing_style", "finished"]
 
 Variety = Literal["full", "gentle"]
 """Everything varied, or only what a clean collection would hold."""
@@ -26,7 +26,7 @@ _FINER = 2
 
 
 @dataclass(frozen=True)
-class _Style:
+class Style:
     """A way of drawing: the pen's ink, and what is done afterwards."""
 
     name: str
@@ -58,7 +58,7 @@ def draw(
         raise ValueError(f"variety {variety!r} is not one of full, gentle")
     rng = seeded("picture", identity.seed, picture_seed)
     full = variety == "full"
-    style = _style(rng, full)
+    style = drawing_style(rng, full)
     kinds = background.KINDS if full else background.GENTLE
     picture = background.draw_background(rng, (width, size_px), kinds, identity.colours.emblem[0])
     if style.name == "sketch" and rng.random() < 0.8:
@@ -74,10 +74,10 @@ def draw(
         occlude(pen, seen.colours.skin, rng)
     drawn = layer.reduce(_FINER)
     picture.paste(drawn, (0, 0), drawn)
-    return _finished(picture, rng, style, full)
+    return finished(picture, rng, style, full)
 
 
-def _style(rng: random.Random, full: bool) -> _Style:
+def drawing_style(rng: random.Random, full: bool) -> Style:
     width = rng.uniform(0.004, 0.012)
     phase = rng.uniform(0.0, 6.28)
     names = ("cel", "flat", "painterly", "monochrome", "sketch", "pixel")
@@ -86,19 +86,17 @@ def _style(rng: random.Random, full: bool) -> _Style:
     shadow, strands = rng.choice((-1.0, 1.0)), rng.random()
     if name == "flat":
         lined = rng.random() < 0.6
-        return _Style(
+        return Style(
             name, Ink(width if lined else 0.0, True, True, False, rng.random() < 0.5, wobble, phase, shadow, strands)
         )
     if name == "painterly":
-        return _Style(
-            name, Ink(rng.choice((0.0, 0.004, 0.006)), True, True, True, True, wobble, phase, shadow, strands)
-        )
+        return Style(name, Ink(rng.choice((0.0, 0.004, 0.006)), True, True, True, True, wobble, phase, shadow, strands))
     if name == "sketch":
-        return _Style(
+        return Style(
             name,
             Ink(rng.uniform(0.004, 0.009), False, False, False, False, rng.uniform(0.01, 0.05), phase, shadow, strands),
         )
-    return _Style(name, Ink(width, rng.random() < 0.75, True, True, rng.random() < 0.9, wobble, phase, shadow, strands))
+    return Style(name, Ink(width, rng.random() < 0.75, True, True, rng.random() < 0.9, wobble, phase, shadow, strands))
 
 
 def _camera(rng: random.Random, size: tuple[int, int], identity: Identity, full: bool) -> Frame:
@@ -135,7 +133,7 @@ def _company(pen: Pen, rng: random.Random) -> None:
     draw_figure(pen.on(frame), other, Pose.draw(rng, len(other.outfits), len(other.ornaments)))
 
 
-def _finished(picture: Image.Image, rng: random.Random, style: _Style, full: bool) -> Image.Image:
+def finished(picture: Image.Image, rng: random.Random, style: Style, full: bool = True) -> Image.Image:
     """Apply light, style and the marks of saving."""
     picture = post_processing.Light.draw(rng, 1.0 if full else 0.45).shine(picture)
     if style.name == "painterly":

@@ -1,0 +1,176 @@
+"""Finds heads in pictures, on a processor by OpenVINO or on a GPU by torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.errors import WeightsError
+from model.heads.architecture import OUTPUTS, SIDE_PX, STRIDE
+from model.heads.boxes import decoded, overlap
+from model.heads.weights_file import DEFAULT_DETECTOR, load_detector
+
+__all__ = ["LEAST_SCORE", "MOST_HEADS", "HeadDetector"]
+
+LEAST_SCORE = 0.35
+MOST_HEADS = 8
+
+_WHOLE = 0.8
+"""A head that fills so much of the picture's shorter side is the picture: it is not cut out."""
+
+_GREY = 128
+_STRIP = 2.0
+"""A picture with a longer side of so many shorter ones is looked at in pieces."""
+
+_SAME = 0.45
+_Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+class HeadDetector:
+    """Finds heads. One per process; loading takes a moment, a picture a few milliseconds.
+
+    Attributes:
+        digest: sha256 of the tensors, hexadecimal.
+    """
+
+    def __init__(self, network: _Network, digest: str) -> None:
+        self._network = network
+        self.digest = digest
+
+    @classmethod
+    def load(
+        cls, path: Path = DEFAULT_DETECTOR, *, device: Literal["cpu", "cuda"] | str = "cpu", threads: int = 0
+    ) -> HeadDetector:
+        """Load a detector's weights.
+
+        Args:
+            path: The weights file.
+            device: `cpu` or `cuda`.
+            threads: Threads on a processor; 0 takes all cores.
+
+        Raises:
+            WeightsError: The file cannot be used.
+        """
+        tensors, digest = load_detector(path)
+        try:
+            network = _on_gpu(tensors) if device == "cuda" else _on_processor(tensors, threads)
+            shape = network(np.zeros((1, SIDE_PX, SIDE_PX, 3), np.uint8)).shape
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise WeightsError(f"{path}: its tensors do not fit a head detector ({reason})") from error
+        cells = SIDE_PX // STRIDE
+        if shape != (1, OUTPUTS, cells, cells):
+            raise WeightsError(f"{path}: its tensors do not fit a head detector (answers of {shape})")
+        return cls(network, digest)
+
+    def detect(self, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """Find the heads in pictures.
+
+        A picture that is hardly more than a head has none: the whole picture is the view of that head. A long strip is
+        looked at in square pieces, each of which may have as many heads as a picture.
+
+        Args:
+            pictures: `(height, width, 3)` uint8 each, of any size.
+
+        Returns:
+            For each picture `(k, 5)` float32, best first, at most `MOST_HEADS` (and as many more for each further
+            square of a strip): left, top, right and bottom as fractions of the picture, 0..1, and the score, 0..1.
+        """
+        pieces = [(n, piece) for n, picture in enumerate(pictures) for piece in _pieces(picture.shape)]
+        if not pieces:
+            return []
+        squares = [_square(pictures[n][top:bottom, left:right]) for n, (left, top, right, bottom) in pieces]
+        answers = self._network(np.stack([square for square, _, _ in squares]))
+        found: list[list[NDArray[np.float32]]] = [[] for _ in pictures]
+        for (n, (left, top, *_)), (_, scale, corner), answer in zip(pieces, squares, answers, strict=True):
+            boxes = decoded(answer, LEAST_SCORE, MOST_HEADS)
+            boxes[:, :4] = (boxes[:, :4] - np.tile(corner, 2)) / scale + (left, top, left, top)
+            found[n].append(boxes)
+        return [_within(np.concatenate(parts), picture.shape) for parts, picture in zip(found, pictures, strict=True)]
+
+
+def _pieces(shape: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+    """The parts of a picture that are looked at one by one: left, top, right, bottom in pixels."""
+    height, width = shape[:2]
+    long, short = max(height, width), min(height, width)
+    if long <= _STRIP * short:
+        return [(0, 0, width, height)]
+    count = int(np.ceil(long / short / 0.75))  # each overlaps the next by a quarter or more
+    starts = np.linspace(0, long - short, count).round().astype(int)
+    if height > width:
+        return [(0, int(start), width, int(start) + short) for start in starts]
+    return [(int(start), 0, int(start) + short, height) for start in starts]
+
+
+def _square(part: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, NDArray[np.float64]]:
+    """A picture in the middle of the grey square that the network takes, by how much it was scaled, and its corner."""
+    height, width = part.shape[:2]
+    scale = SIDE_PX / max(height, width)
+    wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+    x, y = (SIDE_PX - wide) // 2, (SIDE_PX - high) // 2
+    square = np.full((SIDE_PX, SIDE_PX, 3), _GREY, np.uint8)
+    square[y : y + high, x : x + wide] = np.asarray(
+        Image.fromarray(np.ascontiguousarray(part)).resize((wide, high), Image.Resampling.BILINEAR, reducing_gap=1)
+    )
+    return square, scale, np.array([x, y], np.float64)
+
+
+def _within(boxes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The boxes of one picture, given in pixels, as fractions; none where one head is the whole picture."""
+    height, width = shape[:2]
+    order = np.argsort(-boxes[:, 4], kind="stable")
+    boxes = boxes[order]
+    boxes[:, :4] = np.clip(boxes[:, :4] / (width, height, width, height), 0.0, 1.0)
+    boxes = boxes[(boxes[:, 2] - boxes[:, 0] > 1e-4) & (boxes[:, 3] - boxes[:, 1] > 1e-4)]
+    kept: list[int] = []
+    for n in range(len(boxes)):
+        if not kept or overlap(boxes[n : n + 1], boxes[kept]).max() < _SAME:
+            kept.append(n)
+    boxes = boxes[kept]
+    sizes = (boxes[:, 2:4] - boxes[:, :2]) * (width, height)
+    if (
+        len(boxes)
+        and (sizes.max(axis=1) >= _WHOLE * min(width, height)).any()
+        and max(width, height) <= _STRIP * min(width, height)
+    ):
+        return boxes[:0]
+    return boxes
+
+
+def _on_processor(tensors: dict[str, NDArray[np.float32]], threads: int) -> _Network:
+    from model.heads.openvino_graph import build_detector
+    from model.network.openvino_runtime import ov
+
+    options = {
+        "INFERENCE_PRECISION_HINT": "f32",  # so that boxes do not depend on the processor
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": "1",
+        "ENABLE_CPU_PINNING": False,  # with pinning all processes of a machine would use its first cores
+    }
+    request = ov.Core().compile_model(build_detector(tensors), "CPU", options).create_infer_request()
+
+    def run(squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.array(request.infer({0: squares}, share_inputs=True)[0])
+
+    return run
+
+
+def _on_gpu(tensors: dict[str, NDArray[np.float32]]) -> _Network:
+    import torch
+
+    from model.heads.network import run_folded
+
+    numbers = {name: torch.from_numpy(array).cuda() for name, array in tensors.items()}
+
+    def run(squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            pixels = torch.from_numpy(squares).cuda().permute(0, 3, 1, 2).float() / 255 - 0.5
+            found = run_folded(numbers, pixels).cpu().numpy()
+        return np.asarray(found, np.float32)
+
+    return run
