@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from model.heads.weights_file import DEFAULT_DETECTOR, embedding_key, read_digest
 from model.images.preprocessing import Preprocessing
 from model.network.weights_file import read_info
 from producer.chunks import ListingWriter
@@ -43,6 +44,8 @@ OnScan = Callable[[int, int], None]
 def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
     """Create a run with everything that a worker needs; nothing is listed or sent yet."""
     info = request.info
+    heads = read_digest(DEFAULT_DETECTOR)
+    key = embedding_key(info, heads)
     spec = RunSpec(
         archive=request.archive,
         output=str(request.output),
@@ -53,14 +56,17 @@ def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
         queue=queue,
         exclude=list(request.exclusion.patterns),
         include_hidden=request.exclusion.include_hidden,
+        heads=heads,
     )
     run = store.create_run(spec)
-    store.keep_weights(request.weights, info.digest)  # after run.json says so: `store.forget` deletes unused weights
+    # After run.json says so: `store.forget` deletes unused weights.
+    store.keep_weights(request.weights, info.digest)
+    store.keep_weights(DEFAULT_DETECTOR, heads)
     if journal_exists(request.output):
         run.note_journal("")
-    run.archive.begin(PartSpec(spec.archive, info.embedding_key))
+    run.archive.begin(PartSpec(spec.archive, key))
     pass_ = run.pass_(1)
-    pass_.references.begin(PartSpec(os.fsdecode(request.references.root), info.embedding_key))
+    pass_.references.begin(PartSpec(os.fsdecode(request.references.root), key))
     pass_.begin(request.spec)
     return run
 

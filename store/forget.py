@@ -169,7 +169,7 @@ def _used(store: Store, weights: Location) -> bool:
         if run.marked("forgotten"):
             continue
         try:
-            if run.spec.weights_digest == weights.stem:
+            if weights.stem in (run.spec.weights_digest, run.spec.heads):
                 return True
         except DamagedStore:
             if (run.folder / "run.json").exists():

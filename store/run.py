@@ -48,6 +48,8 @@ class RunSpec:
         queue: `private` for a run that brings its own broker and workers, `shared` otherwise.
         exclude: Patterns of files and folders of the archive that the scan passes over.
         include_hidden: Whether hidden ones are not passed over.
+        heads: Identity of the head detector, whose file stands beside the network's; empty where an earlier version
+            made the run, which embedded whole pictures alone.
     """
 
     __pydantic_config__ = KNOWN_ALONE
@@ -61,6 +63,7 @@ class RunSpec:
     queue: Queue
     exclude: list[Text] = field(default_factory=list)
     include_hidden: StrictBool = False
+    heads: WeightsName | Literal[""] = ""
 
 
 @dataclass(frozen=True)

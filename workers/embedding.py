@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from model.errors import EngineMissing, WeightsError
+from model.heads.detector import HeadDetector
+from model.heads.weights_file import embedding_key
 from model.images.decoding import Limits
 from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
@@ -61,6 +63,7 @@ class Embedders:
 
     options: WorkOptions = field(default_factory=WorkOptions)
     _loaded: Embedder | None = None
+    _detector: HeadDetector | None = None
     _jpegs: NvJpegDecoder | None = None
     _tried: bool = False
 
@@ -74,6 +77,24 @@ class Embedders:
             self._loaded = None  # frees the memory of the old network before the new one is loaded
             self._loaded = self._load(store, digest)
         return self._loaded
+
+    def detector(self, store: Store, digest: str) -> HeadDetector | None:
+        """The head detector with that digest, from the store's copy; None for a run without one.
+
+        Raises:
+            WrongWeights: The store does not have it, or it cannot be used.
+        """
+        if not digest:
+            return None
+        if self._detector is None or self._detector.digest != digest:
+            path, options = store.weights_path(digest), self.options
+            try:
+                self._detector = HeadDetector.load(path, device=options.device, threads=options.network_threads)
+            except WeightsError as error:
+                raise WrongWeights(f"the run's head detector cannot be used here: {error}") from error
+            if self._detector.digest != digest:
+                raise WrongWeights(f"{path} holds the head detector {self._detector.digest}, not the run's")
+        return self._detector
 
     def jpegs(self, preprocessing: Preprocessing) -> NvJpegDecoder | None:
         """What decodes JPEGs on this process's GPU, where that is quicker than its threads; measured once."""
@@ -168,12 +189,13 @@ def embed_chunk(
         options.picture_limit_s,
         isolated,
         jpegs=jpegs,
+        detector=embedders.detector(store, spec.heads),
     )
     reads, timings = pipeline.run(Sources(root, options.max_bytes, storage), files)
     if path.exists() and made_from(path, digest):
         # Another worker was faster. Its shard may be in use, and by now originals that were read for it may have moved.
         return read_counts(path), timings
-    key = pipeline.embedder.info.embedding_key
+    key = embedding_key(pipeline.embedder.info, spec.heads)
     start = time.perf_counter()
     counts = write_shard(path, reads, dimension=spec.dimension, embedding_key=key, listing=digest)
     timings.write_s += time.perf_counter() - start

@@ -22,16 +22,27 @@ _MEMORY_BYTES = 4 << 30
 """Address space of the process. A picture at the default pixel limit needs about a third of it."""
 
 _NO_MEMORY = 3
+_THUMBNAIL = "thumbnail"
 
 
-def decode_isolated(data: bytes, preprocessing: Preprocessing, *, limits: Limits, limit_s: float) -> None:
+def decode_isolated(
+    data: bytes, preprocessing: Preprocessing, *, thumbnail: bool, limits: Limits, limit_s: float
+) -> None:
     """Read a picture elsewhere, by the same way; return when that process ends well, readable or not.
+
+    Args:
+        data: The whole content of the file.
+        preprocessing: How it is read.
+        thumbnail: Read it by `read_thumbnail`, else by `read`.
+        limits: Refuse what is larger than this.
+        limit_s: Time limit in seconds.
 
     Raises:
         UnreadablePicture: The process died, took longer than `limit_s` seconds, or ran out of memory.
     """
     limit = str(limits.max_pixels)
-    command = [sys.executable, "-m", "workers.isolation", str(os.getpid()), preprocessing.version, limit]
+    way = _THUMBNAIL if thumbnail else "square"
+    command = [sys.executable, "-m", "workers.isolation", str(os.getpid()), preprocessing.version, limit, way]
     try:
         result = subprocess.run(command, input=data, capture_output=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired as error:
@@ -46,11 +57,13 @@ def _name(returncode: int) -> str:
     return signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
 
 
-def _main(version: str, max_pixels: int) -> int:
+def _main(version: str, max_pixels: int, way: str) -> int:
     """Read what comes in; a picture that is merely damaged ends well, for the pipeline finds that out itself."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     try:
-        Preprocessing.from_version(version).read(sys.stdin.buffer.read(), limits=Limits(max_pixels=max_pixels))
+        preprocessing = Preprocessing.from_version(version)
+        read = preprocessing.read_thumbnail if way == _THUMBNAIL else preprocessing.read
+        read(sys.stdin.buffer.read(), limits=Limits(max_pixels=max_pixels))
     except PictureError:
         pass
     except MemoryError:
@@ -60,4 +73,4 @@ def _main(version: str, max_pixels: int) -> int:
 
 if __name__ == "__main__":
     end_with_parent(int(sys.argv[1]))  # nobody else would end a picture that hangs
-    sys.exit(_main(sys.argv[2], int(sys.argv[3])))
+    sys.exit(_main(sys.argv[2], int(sys.argv[3]), sys.argv[4]))

@@ -155,7 +155,13 @@ class Pipeline:
             data, digest = content.picture, content.digest
             timings.read_s += time.perf_counter() - start
             if self.isolated:
-                decode_isolated(data, self._preprocessing, limits=self.limits, limit_s=self.picture_limit_s)
+                decode_isolated(
+                    data,
+                    self._preprocessing,
+                    thumbnail=self.detector is not None,
+                    limits=self.limits,
+                    limit_s=self.picture_limit_s,
+                )
             with self.room.reserve() as take:
                 limits = replace(
                     self.limits, on_pixels=lambda pixels: take(_BYTES_PER_PIXEL * pixels), on_note=notes.append

@@ -13,9 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from model.errors import WeightsError
-from model.network.weights_file import tensor_digest
+from model.network.weights_file import WeightsInfo, tensor_digest
 
-__all__ = ["DEFAULT_DETECTOR", "FORMAT", "VERSION", "Tensors", "load_detector", "read_digest"]
+__all__ = ["DEFAULT_DETECTOR", "FORMAT", "VERSION", "Tensors", "embedding_key", "load_detector", "read_digest"]
 
 DEFAULT_DETECTOR = Path(__file__).parents[1] / "weights" / "heads.safetensors"
 FORMAT, VERSION = "oshiwake-heads", "1"
@@ -47,6 +47,16 @@ def read_digest(path: Path) -> str:
     if not re.fullmatch("[0-9a-f]{64}", digest):
         raise WeightsError(f"{path}: its digest is no sha256 value")
     return digest
+
+
+def embedding_key(info: WeightsInfo, detector: str) -> str:
+    """Names the space of the embeddings of whole pictures and heads; see `WeightsInfo.embedding_key`.
+
+    Args:
+        info: Of the network.
+        detector: Digest of the detector; empty where only whole pictures are embedded.
+    """
+    return f"{info.embedding_key}-heads-{detector[:16]}" if detector else info.embedding_key
 
 
 def load_detector(path: Path) -> tuple[dict[str, NDArray[np.float32]], str]:

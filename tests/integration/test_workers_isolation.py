@@ -34,10 +34,11 @@ def test_what_kills_hangs_or_starves_its_process_is_named(
     """The process dies alone; here it is a picture that cannot be read, with the reason."""
     monkeypatch.setenv("PYTHONPATH", str(PLUGINS))
     with pytest.raises(UnreadablePicture, match=reason):
-        decode_isolated(_png(ending), Preprocessing(), limits=Limits(), limit_s=limit_s)
+        decode_isolated(_png(ending), Preprocessing(), thumbnail=True, limits=Limits(), limit_s=limit_s)
 
 
 @pytest.mark.parametrize("data", [_png(), _png()[:30], b"no picture"])
 def test_a_picture_that_harms_nobody_passes(data: bytes) -> None:
     """Whole or damaged, it is left to the pipeline to read."""
-    decode_isolated(data, Preprocessing(), limits=Limits(), limit_s=30)
+    for thumbnail in (False, True):
+        decode_isolated(data, Preprocessing(), thumbnail=thumbnail, limits=Limits(), limit_s=30)

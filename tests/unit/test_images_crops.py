@@ -27,7 +27,7 @@ def test_the_plain_way_gives_the_same(width: int, height: int, across: list[floa
     assert np.median(np.abs(found.astype(int) - wanted)) <= 6
 
 
-def plain(picture: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:  # type: ignore[type-arg]
+def plain(picture: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
     """Every pixel of the square by itself: the mean colour of the 9 points of a grid in it, white beyond the edges."""
     height, width = picture.shape[:2]
     side = max(1.0, HEAD_MARGIN * max((box[2] - box[0]) * width, (box[3] - box[1]) * height))
