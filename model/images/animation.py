@@ -1,7 +1,7 @@
-"""Which frame of an animation is looked at.
+"""Chooses the frame that stands for an animation.
 
-The first, as everywhere else; but many animations fade in, and the first frame of these shows nothing. Then a few
-frames are compared, and the one that shows most is taken.
+That is the first frame, unless it is blank, as in animations that fade in. Then it is the frame with the most contrast
+of a few.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from PIL import Image
 __all__ = ["frame_that_shows_most"]
 
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")
-"""Formats, by Pillow's names, whose further frames are the same picture later. Those of a TIFF are other pages."""
+"""Pillow's names of the animated formats. The further frames of a TIFF are other pages."""
 
 _BLANK = 16.0
-"""Standard deviation of the tones, of 255, below which a frame shows next to nothing."""
+"""Standard deviation of the tones (0..128) below which a frame counts as blank."""
 
 _CLEARLY_MORE = 2.0
-"""By what another frame must show more: a few lines on white are next to nothing too, in every frame alike."""
+"""Another frame needs this many times the contrast: a few lines on white look blank in every frame."""
 
 _FRAMES = 5
 _MOST_PIXELS = 64_000_000
-"""To reach a frame, those in front of it are decoded: so many pixels at most are, and of larger pictures the first
-frame is kept, for several are held while they are compared."""
+"""Limit of decoded pixels: to reach a frame, a decoder decodes those before it. Larger pictures keep the first frame,
+because the comparison holds several frames in memory."""
 
 _SIDE = 64
 
 
 def frame_that_shows_most(image: Image.Image) -> Image.Image:
-    """The first frame, whose pixels are there; where it is blank, the one of a few that shows most.
+    """The first frame; if it is blank, the one of a few with the most contrast.
 
     A frame that cannot be read ends the search.
 
     Args:
-        image: As Pillow has opened it, its first frame loaded. It may be moved to another frame.
+        image: Opened by Pillow, with its first frame loaded. It may be moved to another frame.
     """
     if image.format not in _ANIMATED or not _is_animated(image):
         return image
@@ -48,7 +48,7 @@ def frame_that_shows_most(image: Image.Image) -> Image.Image:
         try:
             image.seek(frame)
             image.load()
-        except Exception:  # broken frames end in errors of many types; those before are there
+        except Exception:  # broken frames raise errors of many types; keep the frames before
             break
         if image.size != size:
             break
@@ -60,12 +60,12 @@ def frame_that_shows_most(image: Image.Image) -> Image.Image:
 def _is_animated(image: Image.Image) -> bool:
     try:
         return bool(getattr(image, "is_animated", False))
-    except Exception:  # a GIF looks for its second frame, which may be broken
+    except Exception:  # Pillow looks for the second frame of a GIF, which may be broken
         return False
 
 
 def _others(image: Image.Image) -> Iterator[int]:
-    """Numbers of a few frames, evenly over the animation as far as it may be decoded."""
+    """Numbers of a few frames, evenly over the part of the animation that may be decoded."""
     first = image.tell()
     reached = _MOST_PIXELS // (image.width * image.height)
     last = first + min(getattr(image, "n_frames", 1) - 1 - first, reached)
@@ -74,7 +74,7 @@ def _others(image: Image.Image) -> Iterator[int]:
 
 
 def _detail(image: Image.Image) -> float:
-    """Standard deviation of the tones of a small copy, laid on white where it is clear; 0..128."""
+    """Standard deviation of the tones of a small copy, composed on white; 0..128."""
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     return float(np.asarray(image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)).std())

@@ -1,7 +1,7 @@
-"""The sizes that the coded pictures inside an AVIF have, read from their own headers.
+"""Sizes of the coded pictures in an AVIF, read from their own headers.
 
-The container says a size too, and its reader compares both only when a picture is decoded. A file of a kilobyte could
-claim to be small and have its decoder take the memory of the largest picture there is.
+The container states a size too, but its reader compares both only while it decodes. So a file of a kilobyte could claim
+to be small and make the decoder allocate the memory of the largest possible picture.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterator
 __all__ = ["coded_sizes"]
 
 _MOST_PARTS = 1 << 16
-"""Parts of a file that are looked at; a picture in tiles has hundreds."""
+"""Maximum number of parts that are read; a tiled picture has hundreds."""
 
 _SEQUENCE_HEADER, _DELIMITER, _PADDING, _METADATA = 1, 2, 15, 5
 
 
 def coded_sizes(data: bytes, meta: bytes, movie: bytes) -> Iterator[tuple[int, int]]:
-    """Width and height of the coded pictures of an AVIF, as far as they begin where its boxes say.
+    """Width and height of the coded pictures of an AVIF that begin where its boxes say.
 
     Args:
         data: The whole file.
@@ -36,7 +36,7 @@ def coded_sizes(data: bytes, meta: bytes, movie: bytes) -> Iterator[tuple[int, i
 
 
 def _starts(data: bytes, meta: bytes, movie: bytes) -> Iterator[int]:
-    """Where parts begin."""
+    """Offsets of the parts."""
     if (at := meta.find(b"iloc")) >= 0:
         inside = data.find(meta) + meta.find(b"idat") + 4
         for method, start in _locations(meta, at + 4):
@@ -51,7 +51,7 @@ def _starts(data: bytes, meta: bytes, movie: bytes) -> Iterator[int]:
 
 
 def _locations(meta: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """Of each item in an `iloc` box: from where it is counted (0 the file, 1 `idat`), and where it begins."""
+    """The construction method (0: file offset, 1: `idat` offset) and the offset of each item of an `iloc` box."""
     version = meta[at]
     lengths = struct.unpack_from(">H", meta, at + 4)[0]
     offset_bytes, length_bytes, base_bytes = lengths >> 12, lengths >> 8 & 15, lengths >> 4 & 15
@@ -77,7 +77,7 @@ def _locations(meta: bytes, at: int) -> Iterator[tuple[int, int]]:
 
 
 def _size_at(data: bytes, at: int) -> tuple[int, int] | None:
-    """The size in the first sequence header of the units that begin there; None where there is none."""
+    """The size in the first sequence header from an offset on, or None."""
     for _ in range(8):
         if at + 2 > len(data) or data[at] & 0x81:
             return None
@@ -138,7 +138,7 @@ def _skip_operating_points(bits: _Bits) -> None:
 
 
 class _Bits:
-    """Reads numbers from bytes, the highest bit first; behind the end there are zeros."""
+    """Reads numbers from bytes, highest bit first; zeros after the end."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")

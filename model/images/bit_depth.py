@@ -1,4 +1,4 @@
-"""Deep grey pictures in 8 bits; Pillow's own conversion clips instead of scaling."""
+"""Scales grey pictures of more than 8 bits to 8 bits; Pillow's own conversion clips."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ from PIL import ExifTags, Image
 __all__ = ["eight_bits"]
 
 _BRIGHTEST = 99.5
-"""Percentile that stands for the brightest tone, so that one hot pixel or a highlight does not darken all others."""
+"""Percentile that counts as the brightest tone, so that one hot pixel or highlight does not darken the rest."""
 
 _TONES_BELOW = 0.25
-"""Share of numbers below zero from which on they are tones; fewer are noise, and black."""
+"""Minimum share of negative values for them to count as tones; fewer are noise and become black."""
 
 _FULL = (255, 65535, 1 << 31, 1 << 32)
-"""White, by the integers that a program may have widened to 32 bits."""
+"""Possible white levels of integers that a program stored in 32 bits."""
 
 _LOOKED_AT = 1 << 20
-"""Pixels, at most, from which it is told."""
+"""Maximum number of pixels that the range is estimated from."""
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """A picture of mode I, I;16… or F in mode L, or LA where one tone stands for no ink.
+    """A picture of mode I, I;16… or F in mode L, or in mode LA if one tone is transparent.
 
-    16-bit tones fill 0..65535, signed ones -32768..32767. What is wider is told from its values: 0..1 (numbers with a
-    fraction), 0..255 or 0..65535 where they fit in, all
-    of 31 or 32 bits where they come near, else from 0, or the lowest, to the brightest.
+    16-bit tones fill 0..65535, signed ones -32768..32767. The range of wider types is estimated from the values: 0..1
+    (fractions), 0..255, 0..65535, 31 or 32 bits, else from 0 or the minimum to the brightest.
     """
     tags = image.tag_v2 if image.format == "TIFF" else {}  # type: ignore[attr-defined]
     bits, kind = _first(tags.get(ExifTags.Base.BitsPerSample, 16)), _first(tags.get(ExifTags.Base.SampleFormat, 1))
     values = np.asarray(image)
     if image.mode == "I" and bits == 32 and kind == 1:
-        values = values.view(np.uint32)  # Pillow has no such mode: the upper half would be negative
+        values = values.view(np.uint32)  # Pillow has no unsigned mode: the upper half would be negative
     values = values.astype(np.float32)
     if image.mode == "F":
         values = np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
@@ -42,11 +41,11 @@ def eight_bits(image: Image.Image) -> Image.Image:
     else:
         low = -32768.0 if kind == 2 and values.min() < 0 else 0.0
         high = low + 65535.0
-    clear = image.info.get("transparency")  # one value that stands for no ink
+    clear = image.info.get("transparency")  # one transparent value
     opaque = Image.fromarray(values != clear).convert("L") if isinstance(clear, int) else None
     tones = np.clip((values - low) * np.float32(255.0 / (high - low)) + np.float32(0.5), 0, 255).astype(np.uint8)
     if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:
-        tones = 255 - tones  # white is zero; Pillow turns the tones of shallow ones alone
+        tones = 255 - tones  # white is zero; Pillow inverts only pictures of 8 bits or less
     grey = Image.fromarray(tones, mode="L")
     if opaque is not None:
         grey.putalpha(opaque)
@@ -58,7 +57,7 @@ def _first(value: object) -> object:
 
 
 def _some(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pixels spread over all of them."""
+    """A sample of pixels, evenly spread."""
     flat = values.reshape(-1)
     return flat[:: max(1, flat.size // _LOOKED_AT)]
 
@@ -71,7 +70,7 @@ def _range_of_floats(values: NDArray[np.float32]) -> tuple[float, float]:
     if top <= 1:
         return 0.0, 1.0
     usual = float(np.percentile(some, _BRIGHTEST))
-    if 0 < usual <= 16:  # light as it is measured, or 0..1 with highlights above
+    if 0 < usual <= 16:  # linear light, or 0..1 with highlights above
         return 0.0, max(1.0, usual)
     return 0.0, next((full for full in (255.0, 65535.0) if top <= full), max(usual, 1.0))
 

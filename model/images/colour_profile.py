@@ -1,7 +1,7 @@
-"""Colours that a file means otherwise than sRGB, brought to sRGB by its ICC profile (littlecms, part of Pillow).
+"""Converts pictures with an ICC profile to sRGB by littlecms, which is part of Pillow.
 
-A profile that is damaged, or that is of other colours than the picture's, is passed over: the numbers are then read as
-sRGB, as viewers do.
+A profile that is damaged, or of another colour space than the picture, is ignored: the picture is then read as sRGB, as
+viewers do.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
 __all__ = ["Conversion", "conversion_to_srgb"]
 
 _MOST_BYTES = 4 << 20
-"""A larger profile is no profile: those of presses, the largest, have 0.5 to 3 MB."""
+"""Larger profiles are ignored. The largest real ones, for printing presses, have 0.5 to 3 MB."""
 
 _KEPT = 16
-"""Conversions kept, by profile. One from CMYK takes 2 MB."""
+"""Size of the cache of conversions. One from CMYK takes 2 MB."""
 
 _SAME = 3
-"""Colours that differ by less are the same: the many files that say sRGB differ among themselves by 1 or 2 of 255."""
+"""Tolerance of 255 for a profile to count as sRGB: the many sRGB profiles differ from each other by 1 or 2."""
 
 _CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")
-"""Profiles of devices and of colour spaces. Others link two devices, or name colours."""
+"""Profile classes of devices and colour spaces. Others link two devices or name colours."""
 
 _MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A profile's colours to sRGB's. Threads may share it.
+    """A conversion from a profile to sRGB. Threads may share it.
 
     Attributes:
-        mode: What the profile is of: RGB, L or CMYK.
+        mode: Of the profile: RGB, L or CMYK.
     """
 
     mode: str
     _transform: ImageCms.ImageCmsTransform
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        """The same picture in sRGB, mode RGB, or RGBA where its own mode is that.
+        """The picture in sRGB: in mode RGBA if it has that mode, else RGB.
 
         Args:
-            image: In mode CMYK for a profile of CMYK; else RGB, RGBX or RGBA, and for a profile of grey L too.
+            image: Mode CMYK for a CMYK profile; else RGB, RGBX or RGBA, or also L for a grey profile.
         """
         if self.mode == "L" and image.mode != "L":
             bare = image.getchannel("R")
@@ -62,11 +62,11 @@ class Conversion:
 
 
 def conversion_to_srgb(profile: object, mode: str) -> Conversion | None:
-    """How pictures of a mode come from a profile's colours to sRGB; None where they are there, or it is of no use.
+    """The conversion from a profile to sRGB for pictures of a mode; None if the profile is sRGB or unusable.
 
     Args:
-        profile: What a file holds as its profile, of which nothing is believed.
-        mode: Of the picture as its decoder gives it, before it is brought to RGB.
+        profile: Bytes from a file, not trusted.
+        mode: Of the decoded picture, before it is converted to RGB.
     """
     if not isinstance(profile, bytes) or not 128 < len(profile) <= _MOST_BYTES:
         return None
@@ -77,7 +77,7 @@ def conversion_to_srgb(profile: object, mode: str) -> Conversion | None:
 
 
 def _colours_of(mode: str) -> str | None:
-    """The kind of colours of one of Pillow's modes, as `_MODES` names them."""
+    """The colour space of one of Pillow's modes, as `_MODES` names it."""
     if mode in ("RGB", "RGBA", "RGBX", "RGBa", "P", "PA", "YCbCr"):
         return "RGB"
     if mode in ("L", "LA", "La", "F") or mode.startswith("I"):
@@ -92,7 +92,7 @@ def _conversion(profile: bytes) -> Conversion | None:
     mode = _MODES[profile[16:20]]
     flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
     if mode == "L":
-        flags |= ImageCms.Flags.NOOPTIMIZE  # which would draw straight lines between 33 tones
+        flags |= ImageCms.Flags.NOOPTIMIZE  # it would interpolate between 33 tones
     try:
         transform = ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
@@ -105,13 +105,13 @@ def _conversion(profile: bytes) -> Conversion | None:
         probe = _probe(mode)
         if mode != "CMYK" and _largest_difference(transform.apply(probe), probe.convert("RGB")) < _SAME:
             return None
-    except (ImageCms.PyCMSError, OSError, ValueError, ImportError):  # the last where Pillow has no littlecms
+    except (ImageCms.PyCMSError, OSError, ValueError, ImportError):  # ImportError: Pillow without littlecms
         return None
     return Conversion(mode, transform)
 
 
 def _probe(mode: str) -> Image.Image:
-    """Every tone of grey and a lattice through all colours, or no colour at all for CMYK."""
+    """All grey tones and a lattice of colours to compare; empty for CMYK."""
     tones = np.arange(256, dtype=np.uint8)
     if mode != "RGB":
         return Image.fromarray(tones[None]).convert(mode)

@@ -1,7 +1,7 @@
 """From the bytes of a file to an upright RGB picture.
 
-The format is told by content, never by name. What a person sees in a viewer is what the network gets: EXIF orientation
-is applied, transparency is composed on white, and 16-bit, CMYK, palette and grey pictures keep their tones.
+The content tells the format, not the name. The network gets what a viewer shows: EXIF orientation is applied,
+transparency is composed on white, and 16-bit, CMYK, palette and grey pictures keep their tones.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from model.images.truncation import read_cut_off
 __all__ = ["READING", "SNIFF_BYTES", "Limits", "Stored", "decode", "picture_suffixes", "read", "sniff"]
 
 READING = 2
-"""Raised whenever some files give other pixels or another outcome than before, so that what was kept of a file under
-an earlier one is not used again. 2: colour profiles, animations that fade in, deep grey, cut-off files."""
+"""Raise this when some files give other pixels or another outcome than before: embeddings of an earlier revision are
+not reused. 2: colour profiles, animations that fade in, grey of more than 8 bits, cut-off files."""
 
 _MOST_VALUES = 1 << 20
-"""Numbers in a TIFF's directory: two for each row, where each row stands by itself, and some more."""
+"""Maximum of numbers in a TIFF's directory: two for each row, if each row is a strip, and some more."""
 
 _FORMATS = {
     "jpeg": "JPEG",
@@ -62,12 +62,12 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What a single picture may ask of the machine.
+    """Limits on the resources of one picture.
 
     Attributes:
-        max_pixels: Width times height above which a picture is refused by its header, before any memory is taken.
-        on_pixels: Told width times height before any memory is taken; it may wait until there is enough.
-        on_note: Told what a person should know of a picture that was read all the same.
+        max_pixels: Pictures with a larger width times height are refused by their header, before memory is allocated.
+        on_pixels: Called with width times height before memory is allocated; it may block until there is enough.
+        on_note: Called with a remark for a person on a picture that was read nevertheless.
     """
 
     max_pixels: int = 200_000_000
@@ -77,16 +77,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture as its file holds it, before it is turned and before what is clear becomes white.
+    """A decoded picture, before it is turned upright and composed on white.
 
     Attributes:
-        image: Mode RGB or RGBX, or RGBA where the file may hold transparency, or CMYK where there is a conversion from
-            it. All its pixels are there; it may be the reader's own. Its size is that of the file divided by what the
-            reader was asked for, rounded up.
+        image: Mode RGB or RGBX; RGBA if the file may hold transparency; CMYK if there is a conversion from it. Fully
+            loaded; it may be the reader's own. Its size is that of the file divided by the requested factor, rounded
+            up.
         size: Width and height in the file.
-        turn: What brings it upright; None where it is.
-        conversion: From the image's colours to sRGB; None where they are. It may be done after scaling.
-        scaled: The image is what the caller's own `scaled` made, in mode RGB.
+        turn: The transposition that turns it upright, or None.
+        conversion: From the image's colours to sRGB, or None. It may follow the scaling.
+        scaled: Whether the caller's `scaled` made the image, in mode RGB.
     """
 
     image: Image.Image
@@ -97,9 +97,9 @@ class Stored:
 
 
 def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
-    """Read a picture's bytes as what a viewer would show, in mode RGB: the plain way, every pixel through Pillow.
+    """Decode a picture as a viewer shows it, in mode RGB: the plain way, every pixel by Pillow.
 
-    Of an animation the first frame is read, or one that shows more where that is blank.
+    Of an animation the first frame is taken, or another one if that is blank.
 
     Args:
         data: The whole content of the file.
@@ -113,7 +113,7 @@ def decode(data: bytes, *, limits: Limits | None = None) -> Image.Image:
     image = stored.image if stored.conversion is None else stored.conversion(stored.image)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")  # a picture of its own, with no file behind it
+    image = image.convert("RGB")  # a copy without an open file
     return image if stored.turn is None else image.transpose(stored.turn)
 
 
@@ -124,15 +124,15 @@ def read(
     shrink: Callable[[tuple[int, int]], int] | None = None,
     scaled: Callable[[tuple[int, int]], Image.Image | None] | None = None,
 ) -> Stored:
-    """Read a picture's bytes as the file holds them.
+    """Decode a picture as the file holds it.
 
     Args:
         data: The whole content of the file.
         limits: Refuse what is larger than this.
-        shrink: Told width and height, says by which of 1, 2, 4 and 8 a reader may divide them where its format offers
-            that. Given at all, it also allows the quick readers, which give the same pixels as Pillow.
-        scaled: Told width and height of a JPEG that `shrink` would divide, may give the picture in its place, as small
-            as the caller wants it, or None.
+        shrink: From width and height to the factor 1, 2, 4 or 8 by which a reader may divide them, if its format can.
+            If given, the fast readers may be used, which give the same pixels as Pillow.
+        scaled: From width and height of a JPEG that `shrink` would divide to the picture in the size that the caller
+            wants, or None.
 
     Raises:
         UnsupportedPicture: The content is no picture of a format that this installation reads.
@@ -145,8 +145,8 @@ def read(
     _need_plugin(name)
     limits = limits or Limits()
     _check_claims(data, name, limits)
-    # Pillow's readers meet broken files with errors of many types (struct, index, zlib, even SyntaxError); whatever the
-    # type, it is this one file that cannot be read.
+    # Pillow's readers raise errors of many types for broken files (struct, index, zlib, even SyntaxError). Whatever the
+    # type, only this file cannot be read.
     try:
         with guarded(limits.max_pixels):
             return _read(data, name, limits, shrink, scaled)
@@ -174,7 +174,7 @@ def _read(
         _check_size(*size, limits)
         conversion = conversion_to_srgb(image.info.get("icc_profile"), image.mode)
         if shrink is not None and name == "png" and (pixels := quick_pixels(data, image)) is not None:
-            # Pillow's own getexif for PNG would read all pixels first, to find a block behind them; there is none.
+            # Pillow's getexif for PNG would decode all pixels first, to find a block after them; there is none.
             return Stored(pixels, size, _turn(Image.Image.getexif(image)), conversion)
         if shrink is not None and name == "jpeg" and (factor := shrink(size)) > 1:
             if scaled is not None and (small := scaled(size)) is not None:
@@ -190,7 +190,7 @@ def _opened(data: bytes, name: str) -> Image.Image:
 
 
 def _read_cut_off(data: bytes, name: str, limits: Limits) -> Stored | None:
-    """A file that lacks its end, if enough of it is there; the note says what is not."""
+    """A cut-off file, if enough of it is there; the note says what is missing."""
     try:
         with guarded(limits.max_pixels):
             found = read_cut_off(data, name, lambda content: _opened(content, name))
@@ -199,7 +199,7 @@ def _read_cut_off(data: bytes, name: str, limits: Limits) -> Stored | None:
             image, missing = found
             conversion = conversion_to_srgb(image.info.get("icc_profile"), image.mode)
             colours, turn = _to_colours(image, conversion), _turn_of(image)
-            if missing and name == "png":  # a JPEG's decoder has gone on with the last colours
+            if missing and name == "png":  # a JPEG decoder repeats the last colours
                 colours.paste("white", (0, colours.height - missing, *colours.size))
     except MemoryError:
         raise
@@ -211,18 +211,18 @@ def _read_cut_off(data: bytes, name: str, limits: Limits) -> Stored | None:
 
 
 def _shrink(image: Image.Image, factor: int) -> None:
-    """Have a JPEG decoded at a fraction of its size; its decoder then leaves out the frequencies that would be lost."""
+    """Decode a JPEG at a fraction of its size: the decoder skips the frequencies that scaling would lose."""
     width, height = image.size
     if min(width, height) >= factor:
         image.draft("", (width // factor, height // factor))
 
 
 def _reason(name: str, error: Exception) -> str:
-    """The decoder's own words, on one line."""
+    """The decoder's message in one line."""
     if isinstance(error, UnidentifiedImageError):
         return "its header cannot be read"
     if name == "jxl" and "Generic Error" in str(error):
-        return "its decoder tells no reason"  # but how to build another one
+        return "its decoder gives no reason"  # the message only says how to build another Pillow
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -240,7 +240,7 @@ def _need_plugin(name: str) -> None:
 
 
 def _check_claims(data: bytes, name: str, limits: Limits) -> None:
-    """Hold what the header says against the limits, before a decoder takes memory for it."""
+    """Compare the header with the limits, before a decoder allocates memory."""
     if claims := claimed_sizes(data, name):
         _check_size(*max(claims, key=lambda size: size[0] * size[1]), limits)
     if (values := claimed_values(data, name)) > _MOST_VALUES and camera_raw(data) is None:
@@ -257,12 +257,12 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
 
 
 def _turn_of(image: Image.Image) -> Image.Transpose | None:
-    """What the EXIF orientation asks for; a damaged EXIF block asks for nothing, as in every viewer."""
+    """The transposition of the EXIF orientation; None if the EXIF block is damaged, as in viewers."""
     if image.format == "JXL" and not getattr(image, "jpeg", False):
-        return None  # the decoder has turned it by the codestream's orientation, which overrides EXIF's
+        return None  # the decoder has applied the codestream's orientation, which overrides EXIF
     try:
         return _turn(image.getexif())
-    except Exception:  # as with broken pixels, the types are many
+    except Exception:  # errors of many types, as for broken pixels
         return None
 
 
@@ -271,12 +271,12 @@ def _turn(exif: Image.Exif) -> Image.Transpose | None:
 
 
 def _to_colours(image: Image.Image, conversion: Conversion | None) -> Image.Image:
-    """Bring any of Pillow's modes to RGB, or RGBA where there is transparency; what is converted from CMYK stays so."""
+    """Convert any mode of Pillow to RGB, or RGBA if there is transparency; CMYK with a conversion stays CMYK."""
     if image.mode.startswith("I") or image.mode == "F":
         image = eight_bits(image)
     if conversion is not None and image.mode == conversion.mode == "CMYK":
         return image
     if image.mode == "La":
-        image = image.convert("LA")  # Pillow has no other way from there
+        image = image.convert("LA")  # Pillow converts it only by way of LA
     mode = "RGBA" if image.has_transparency_data else "RGB"
-    return image if image.mode == mode else image.convert(mode)  # which would copy it
+    return image if image.mode == mode else image.convert(mode)  # convert would copy it

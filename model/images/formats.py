@@ -1,7 +1,4 @@
-"""Formats told by the first bytes of a file: those that are read, and those that are only known by name.
-
-A format that this program does not read is said with its name, so that a person knows what was left out and why.
-"""
+"""Recognises formats by the first bytes of a file: those that can be read, and those that can only be named."""
 
 from __future__ import annotations
 
@@ -12,10 +9,10 @@ import struct
 __all__ = ["NOT_SUPPORTED", "SNIFF_BYTES", "camera_raw", "not_supported", "picture_suffixes", "sniff"]
 
 SNIFF_BYTES = 64
-"""How many leading bytes of a file `sniff` wants to see."""
+"""How many leading bytes of a file `sniff` needs."""
 
 NOT_SUPPORTED = "not supported: "
-"""How a reason begins that names the kind of a picture which this installation does not read."""
+"""Prefix of a reason that names a kind of picture that this installation cannot read."""
 
 _SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .heic .heif .jxl".split())
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -24,14 +21,14 @@ _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # lengths of the headers that
 
 
 def picture_suffixes() -> frozenset[str]:
-    """The lower-case file name endings that claim to be a picture, each with its dot."""
+    """Lower-case file name suffixes of pictures, with the dot."""
     return _SUFFIXES
 
 
 def sniff(head: bytes) -> str | None:
-    """Name the picture format that the first `SNIFF_BYTES` bytes show, or None.
+    """The picture format of a file by its first `SNIFF_BYTES` bytes, or None.
 
-    The names are those of the README: jpeg, png (apng too), webp, gif, bmp, tiff, avif, heic, jxl.
+    One of: jpeg, png (apng too), webp, gif, bmp, tiff, avif, heic, jxl.
     """
     if head.startswith(b"\xff\xd8\xff"):
         return "jpeg"
@@ -85,7 +82,7 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (rb"....ftyp|\x1a\x45\xdf\xa3|RIFF....AVI |FLV\x01|....(moov|mdat|wide)", "video"),
     (rb"\x00\x00\x01\xba|\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video"),
 )
-"""Patterns that the first bytes match, and how the kind is called."""
+"""Patterns of the first bytes, with the name of the kind."""
 
 _OTHER_SUFFIXES = {
     ".svg": "SVG",
@@ -97,17 +94,17 @@ _OTHER_SUFFIXES = {
     ".procreate": "Procreate",
     ".mdp": "MediBang (MDP)",
 }
-"""Kinds whose content shows nothing of its own in its first bytes."""
+"""Kinds without a signature in their first bytes, by suffix."""
 
 _OTHER_KINDS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in _OTHERS)
 
 
 def not_supported(head: bytes, name: bytes = b"") -> str | None:
-    """The reason for a file that `sniff` does not know: which kind of picture or film it is; None for any other.
+    """The kind of picture or film of a file that `sniff` does not know, as a reason; None for any other file.
 
     Args:
         head: The first `SNIFF_BYTES` bytes.
-        name: The file's name, for the kinds that show themselves by nothing else.
+        name: The file's name, for kinds without a signature.
     """
     if not head or sniff(head) is not None:
         return None
@@ -118,13 +115,13 @@ def not_supported(head: bytes, name: bytes = b"") -> str | None:
 
 
 _MAKERS = ((b"NIKON", "NEF"), (b"SONY", "ARW"), (b"PENTAX", "PEF"), (b"SAMSUNG", "SRW"), (b"Hasselblad", "3FR"))
-_DNG_VERSION = (b"\x12\xc6", b"\xc6\x12")  # the number of its tag, low byte first and high byte first
+_DNG_VERSION = (b"\x12\xc6", b"\xc6\x12")  # its tag number, little and big endian
 
 
 def camera_raw(data: bytes) -> str | None:
-    """The reason for a TIFF that could not be read, if it is what a camera's sensor has seen; else None.
+    """The reason for a TIFF that could not be read, if it is a camera's raw file; else None.
 
-    Most such files begin with a small picture that is read like any TIFF; this is for those that do not.
+    Most raw files begin with a small picture that is read like any TIFF; this is for the others.
     """
     if data[8:10] == b"CR":
         return f"{NOT_SUPPORTED}camera raw (CR2)"
@@ -136,7 +133,7 @@ def camera_raw(data: bytes) -> str | None:
     numbers = {tags[at : at + 2] for at in range(0, len(tags), 12)}
     if _DNG_VERSION[order == ">"] in numbers:
         return f"{NOT_SUPPORTED}camera raw (DNG)"
-    if struct.pack(f"{order}H", 330) not in numbers:  # other directories, with the picture of the sensor in one
+    if struct.pack(f"{order}H", 330) not in numbers:  # SubIFDs, one with the raw picture
         return None
     kind = next((kind for maker, kind in _MAKERS if maker in data[: 1 << 16]), None)
     return kind and f"{NOT_SUPPORTED}camera raw ({kind})"

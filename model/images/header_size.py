@@ -1,8 +1,7 @@
-"""The size of a picture, read from its header before any decoder sees the file.
+"""Reads the size of a picture from its header, before a decoder opens the file.
 
-A decoder may take memory for its canvas as soon as it is asked to open a file: GIF and WebP do, JPEG XL decodes all of
-it. So what a header claims is held against the limit first, by this module, for every format alike. Where a header
-makes no sense the answer is nothing, and the decoder, which may still refuse, is asked.
+Some decoders allocate the canvas when they open a file (GIF, WebP), or decode all of it (JPEG XL). So the size is
+checked first, for every format. If a header makes no sense, no size is found, and the decoder decides.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ __all__ = ["claimed_sizes", "claimed_values"]
 Size = tuple[int, int]
 
 _DAMAGE = (struct.error, IndexError, ValueError, OverflowError)
-"""The file ends where its header should go on, or a place in it is beyond all files."""
+"""Errors of a header that is cut off or holds impossible offsets."""
 
 _MOST_TAGS = 65535
-"""Of a TIFF's directory; a BigTIFF may claim any number."""
+"""Maximum of entries in a TIFF's directory; a BigTIFF may claim any number."""
 
 
 def claimed_sizes(data: bytes, name: str) -> list[Size]:
-    """Width and height of each canvas that the header of a file of that format makes its decoder take.
+    """Width and height of each canvas that a decoder allocates for this header.
 
-    The picture itself, a frame that is larger, a tile of a TIFF, the parts of an AVIF or HEIC.
+    The picture, a larger frame, a tile of a TIFF, the parts of an AVIF or HEIC.
     """
     found: list[Size] = []
     try:
@@ -39,11 +38,11 @@ def claimed_sizes(data: bytes, name: str) -> list[Size]:
 
 
 def _jpeg(data: bytes) -> Iterator[Size]:
-    """Every frame header in front of the first scan."""
+    """All frame headers before the first scan."""
     at = 2
     while data[at] == 0xFF:
         marker = data[at + 1]
-        if marker == 0xFF:  # a byte that fills
+        if marker == 0xFF:  # fill byte
             at += 1
             continue
         if marker == 0xDA:
@@ -56,7 +55,7 @@ def _jpeg(data: bytes) -> Iterator[Size]:
 
 def _png(data: bytes) -> Iterator[Size]:
     width, height, *_, check = struct.unpack_from(">II5BI", data, 16)
-    if zlib.crc32(data[12:29]) == check:  # else the decoder goes no further
+    if zlib.crc32(data[12:29]) == check:  # else the decoder stops here
         yield width, height
 
 
@@ -66,7 +65,7 @@ def _gif(data: bytes) -> Iterator[Size]:
     at = 13 + _colours(data[10])
     while data[at] == 0x21:
         at += 2
-        while data[at]:  # blocks, each behind its length
+        while data[at]:  # sub-blocks, each after its length
             at += 1 + data[at]
         at += 1
     if data[at] == 0x2C:
@@ -75,7 +74,7 @@ def _gif(data: bytes) -> Iterator[Size]:
 
 
 def _colours(flags: int) -> int:
-    """The bytes of a GIF's colour table."""
+    """Length of a GIF's colour table in bytes."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
@@ -96,7 +95,7 @@ def _bmp(data: bytes) -> Iterator[Size]:
         yield struct.unpack_from("<HH", data, 18)
     else:
         width, height, _, bits = struct.unpack_from("<IiHH", data, 18)
-        if bits in _BMP_DEPTHS:  # else the decoder goes no further
+        if bits in _BMP_DEPTHS:  # else the decoder stops here
             yield width, abs(height)
 
 
@@ -104,9 +103,9 @@ _BMP_DEPTHS = (1, 4, 8, 16, 24, 32)
 
 
 def claimed_values(data: bytes, name: str) -> int:
-    """How many numbers the first directory of a TIFF makes its decoder hold, a fraction for sixteen; 0 elsewhere.
+    """How many numbers a decoder holds for the first directory of a TIFF, with 16 for a fraction; 0 for other formats.
 
-    Few are more than the rows of the picture. Bytes and texts do not count: they are held as they are.
+    Usually not more than the picture has rows. Bytes and texts do not count: decoders do not convert them.
     """
     if name != "tiff":
         return 0
@@ -122,7 +121,7 @@ _INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 
 def _tiff(data: bytes) -> Iterator[Size]:
-    """The picture of the first directory, and one tile of it."""
+    """The picture of the first directory, and one of its tiles."""
     found: dict[int, int] = {}
     for tag, kind, _, value in _entries(data):
         if _WIDTH <= tag <= _TILE_HEIGHT and kind in _INTEGERS:
@@ -132,7 +131,7 @@ def _tiff(data: bytes) -> Iterator[Size]:
 
 
 def _entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Tag, type, count and value of the entries of a TIFF's first directory; a value that stands elsewhere is 0."""
+    """Tag, type, count and value of the entries of a TIFF's first directory; 0 for a value stored elsewhere."""
     order, big = "<" if data[:1] == b"I" else ">", 43 in data[2:4]
     start = struct.unpack_from(order + "Q", data, 8)[0] if big else struct.unpack_from(order + "I", data, 4)[0]
     number = struct.unpack_from(order + ("Q" if big else "H"), data, start)[0]
@@ -141,26 +140,26 @@ def _entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
         if entry + length > len(data):
             return
         tag, kind, count = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, entry)
-        code = _INTEGERS.get(kind) if big or kind != 16 else None  # eight bytes do not fit in
+        code = _INTEGERS.get(kind) if big or kind != 16 else None  # eight bytes do not fit
         value = struct.unpack_from(order + code, data, entry + (12 if big else 8))[0] if code else 0
         yield tag, kind, count, value
 
 
 def _heic(data: bytes) -> Iterator[Size]:
-    """All sizes (`ispe`) that the first `meta` box gives to the parts of the picture."""
+    """All sizes (`ispe`) in the first `meta` box."""
     meta, found = _top_box(data, b"meta"), -1
     while (found := meta.find(b"ispe", found + 1)) >= 0:
         yield struct.unpack_from(">II", meta, found + 8)
 
 
 def _avif(data: bytes) -> Iterator[Size]:
-    """The same, and the sizes in the headers of the coded pictures themselves."""
+    """The same, and the sizes in the headers of the coded pictures."""
     yield from _heic(data)
     yield from coded_sizes(data, _top_box(data, b"meta"), _top_box(data, b"moov"))
 
 
 def _top_box(data: bytes, wanted: bytes) -> bytes:
-    """The first box of that name at the top of a file; nothing where there is none."""
+    """Content of the first top-level box of that name; empty if there is none."""
     at = 0
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

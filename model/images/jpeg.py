@@ -1,8 +1,8 @@
-"""Which JPEGs every decoder reads alike, and none refuses.
+"""Finds the plain JPEGs, which every decoder reads in the same way.
 
-libjpeg refuses a file for what is wrong in its header, or for a marker in the middle of its scan, and makes the best
-of all else; a decoder on a GPU may do otherwise. So that outcome and reason of a file do not depend on who decodes it,
-only files in which nothing is wrong that libjpeg would refuse are plain.
+libjpeg refuses a file with an error in its header or a marker in the middle of its scan, and tolerates the rest; a
+decoder on a GPU may differ. The outcome of a file must not depend on the decoder, so a file that libjpeg would refuse
+is never plain.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ __all__ = ["plain_pixels"]
 
 _BASELINE, _HUFFMAN, _SCAN, _QUANTISATION, _RESTART, _ADOBE, _COMMENT = 0xC0, 0xC4, 0xDA, 0xDB, 0xDD, 0xEE, 0xFE
 _SUBSAMPLINGS = (b"\x11\x11\x11", b"\x21\x11\x11", b"\x22\x11\x11")
-"""4:4:4, 4:2:2 and 4:2:0: horizontal and vertical factors of brightness and of the two colours."""
+"""4:4:4, 4:2:2 and 4:2:0: horizontal and vertical sampling factors of Y, Cb and Cr."""
 
 _LONGEST = 65500
-"""A longer side is too long for libjpeg."""
+"""libjpeg's limit for a side."""
 
 _DC, _AC, _STEPS = range(3)
 _Tables = set[tuple[int, int]]
-"""Kind and number of the tables that a file has defined."""
+"""Kind and number of the defined tables."""
 
 
 def plain_pixels(data: bytes) -> int | None:
-    """Width times height of a JPEG that is as plain as can be; None for any other file, damaged ones among them.
+    """Width times height of a plain JPEG; None for any other file.
 
-    That is: baseline, 8 bits, grey or YCbCr in an order and a subsampling that nobody has to guess, all tables there
-    and in order, one scan without a foreign marker, its end where the file ends. Wrong bits in the scan are not seen.
+    Plain: baseline, 8 bits, grey or YCbCr in a usual subsampling, all tables valid, one scan without other markers, and
+    the end marker at the end of the file. Wrong bits in the scan are not detected.
     """
     frame = b""
     tables: _Tables = set()
@@ -55,17 +55,17 @@ def plain_pixels(data: bytes) -> int | None:
 
 
 def _may_be_passed(marker: int, body: bytes) -> bool:
-    """Whether a segment says nothing of the pixels, or only what is usual."""
+    """Whether a segment has no effect on the pixels, or the usual one."""
     if marker == _ADOBE:
-        return body[:5] != b"Adobe" or body[11:12] == b"\1"  # else its colours are not YCbCr
+        return body[:5] != b"Adobe" or body[11:12] == b"\1"  # else the colours are not YCbCr
     return marker == _COMMENT or 0xE0 <= marker <= 0xEF or (marker == _RESTART and len(body) == 2)
 
 
 def _is_plain(frame: bytes, scan: bytes, tables: _Tables) -> bool:
-    """Whether the headers of frame and scan are usual, fit each other, and name tables that are there.
+    """Whether the headers of frame and scan are usual, match, and refer to defined tables.
 
-    A frame is bits, height, width, and for each component number, factors and table of steps. A scan is for each
-    component number and Huffman tables, then three bytes that are the same in every baseline file.
+    A frame header holds bits, height, width, and for each component its number, sampling factors and quantisation
+    table. A scan header holds for each component its number and Huffman tables, then three constant bytes.
     """
     count = frame[5] if len(frame) > 5 else 0
     if count not in (1, 3) or frame[0] != 8 or len(frame) != 6 + 3 * count or len(scan) != 4 + 2 * count:
@@ -83,7 +83,7 @@ def _is_plain(frame: bytes, scan: bytes, tables: _Tables) -> bool:
 
 
 def _huffman(body: bytes) -> _Tables:
-    """The Huffman tables that a segment defines; none if one of them is not in order."""
+    """The Huffman tables that a segment defines; none if one is invalid."""
     found: _Tables = set()
     while body:
         kind, number, counts = body[0] >> 4, body[0] & 15, body[1:17]
@@ -94,7 +94,7 @@ def _huffman(body: bytes) -> _Tables:
         code = 0
         for length, count in enumerate(counts, 1):
             code += count
-            if code >= 1 << length:  # more codes than so many bits can tell apart; all ones are none
+            if code >= 1 << length:  # more codes than the length allows; all ones is not a code
                 return set()
             code <<= 1
         found.add((kind, number))
@@ -103,14 +103,14 @@ def _huffman(body: bytes) -> _Tables:
 
 
 def _steps(body: bytes) -> _Tables:
-    """The tables of quantisation steps that a segment defines, a byte each; none if one of them is not in order."""
+    """The 8-bit quantisation tables that a segment defines; none if one is invalid."""
     if len(body) % 65 or any(byte > 3 for byte in body[::65]):
         return set()
     return {(_STEPS, byte) for byte in body[::65]}
 
 
 def _ends_with_the_file(data: bytes, start: int) -> bool:
-    """Whether the first marker in a scan, but for those that belong there, is the end of picture and file."""
+    """Whether the first marker in a scan, apart from restarts, ends the picture and the file."""
     scan = np.frombuffer(data, np.uint8, offset=start)
     marked = np.flatnonzero(scan[:-1] == 0xFF)
     followed = scan[marked + 1]

@@ -1,6 +1,6 @@
-"""What a JPEG XL picture claims in its first bytes: its size, and how many channels it has.
+"""Reads size and number of channels of a JPEG XL picture from its header.
 
-The plug-in decodes the whole picture when it is opened, so a limit has to be checked before.
+The plug-in decodes the whole picture when it opens a file, so limits must be checked before.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import struct
 __all__ = ["jxl_size"]
 
 _LENGTHS = (9, 13, 18, 30)  # bits of a length, by its selector
-_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height, from ratio 1 on
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height
 
 _HEADER_BYTES = 64
-"""Size, preview, animation and number of channels fit in."""
+"""Enough for size, preview, animation and number of channels."""
 
 
 def jxl_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels as the codestream's header gives them (ISO/IEC 18181-1, SizeHeader), before it is
-    turned upright; None where there is no whole header.
+    """Width and height in pixels by the codestream's header (ISO/IEC 18181-1, SizeHeader), before the orientation is
+    applied; None without a whole header.
 
-    Each channel beyond colours and opacity is a picture of the same size to its decoder, and there may be 4096: from
-    the fourth on (depth, spot colours) they make the picture higher here.
+    The decoder allocates a plane of that size for each extra channel (depth, spot colours), and there may be 4096. From
+    the fourth on, they are added to the height.
     """
     stream = _codestream(data)
     if stream is None or len(stream) < 6 or not stream.startswith(b"\xff\x0a"):
@@ -42,17 +42,17 @@ def _size(bits: _Bits) -> tuple[int, int]:
 
 
 def _extra_channels(bits: _Bits) -> int:
-    """How many there are beside the colours (ImageMetadata), read from behind the size."""
-    if bits.take(1):  # all as usual
+    """Number of extra channels (ImageMetadata), read from after the size."""
+    if bits.take(1):  # all default
         return 0
     if bits.take(1):
         bits.take(3)  # orientation
         if bits.take(1):
-            _size(bits)  # another size to be shown in
+            _size(bits)  # intrinsic size
         if bits.take(1):
             _skip_preview(bits)
         if bits.take(1):
-            for choices in (((0, 0, 10, 30)), ((0, 0, 8, 10)), ((0, 3, 16, 32))):  # how long each frame is shown
+            for choices in (((0, 0, 10, 30)), ((0, 0, 8, 10)), ((0, 3, 16, 32))):  # frame durations
                 bits.take(choices[bits.take(2)])
             bits.take(1)
     floats = bits.take(1)
@@ -76,7 +76,7 @@ def _length(bits: _Bits, small: bool) -> int:
 
 
 def _codestream(data: bytes) -> bytes | None:
-    """The first bytes of the codestream, bare or in the first box that holds it."""
+    """The first bytes of the codestream, bare or in its first box."""
     if data.startswith(b"\xff\x0a"):
         return data[:_HEADER_BYTES]
     start = 0
@@ -86,7 +86,7 @@ def _codestream(data: bytes) -> bytes | None:
         if length == 1:
             length, head = struct.unpack_from(">Q", data, start + 8)[0], 16
         if kind in (b"jxlc", b"jxlp"):
-            head += 4 * (kind == b"jxlp")  # a part begins with its number
+            head += 4 * (kind == b"jxlp")  # a part begins with its index
             return data[start + head : start + head + _HEADER_BYTES]
         if length < head:  # 0 is the last box; anything else is damage
             return None
@@ -95,7 +95,7 @@ def _codestream(data: bytes) -> bytes | None:
 
 
 class _Bits:
-    """Reads numbers from bytes, the lowest bit first."""
+    """Reads numbers from bytes, lowest bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._rest = int.from_bytes(data, "little")

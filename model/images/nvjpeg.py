@@ -1,8 +1,8 @@
-"""JPEGs decoded and scaled by a GPU, many at a time: nvJPEG through torchvision, then two products of matrices.
+"""Decodes and scales batches of JPEGs on a GPU: nvJPEG by torchvision, then two matrix products.
 
-Only what every decoder reads alike comes here (`model/images/jpeg.py`). All else, and whatever fails here, is left to
-Pillow, so that outcome and reason of a file are those of the plain way. A GPU decodes only where that has been
-measured to be quicker than this process's cores.
+Only plain files are decoded here (`model/images/jpeg.py`). Pillow reads the others and all that fail here, so a file
+has the same outcome and reason everywhere. A GPU decodes only if it measures faster than this process's
+cores.
 
 Nothing here has been run on a GPU yet (docs/decisions/0022-gpu.md). The device is a parameter: tests run all of it on a
 processor, where torchvision decodes by libjpeg-turbo.
@@ -33,27 +33,27 @@ from model.synthesis import Identity, draw
 __all__ = ["MOST_PIXELS", "PATIENCE", "SAMPLE_PX", "TOGETHER", "NvJpegDecoder", "nvjpeg_if_faster"]
 
 TOGETHER = 32
-"""Pictures in one batch at most; so many threads should be waiting for theirs."""
+"""Maximum batch size; as many threads should be waiting."""
 
 MOST_PIXELS = 1 << 25
-"""Of a batch: 100 MB as bytes, and 200 MB for the one in work in half precision, if it is the only one."""
+"""Maximum of a batch: 100 MB as bytes, and 200 MB in half precision."""
 
 PATIENCE = 8
-"""After so many failures in a row nothing more is asked of the GPU."""
+"""After so many failures in a row the GPU is not used any more."""
 
 _LIMIT_S = 60.0
 SAMPLE_PX = 1536
-"""The longer side of the pictures by which both ways are compared."""
+"""The longer side of the pictures for the comparison."""
 
 _NEAR = 3.0
-"""By how much of 255 the squares of both ways may differ in the mean; the broken ones that are feared differ by 50."""
+"""Maximum mean difference, of 255, of the input tensors of both ways; broken ones differ by about 50."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A picture that a thread waits for."""
+    """A request of a waiting thread."""
 
     file: Tensor
     pixels: int
@@ -62,14 +62,14 @@ class _Asked:
 
 
 class NvJpegDecoder:
-    """See `model.images.preprocessing.Jpegs`. Called by many threads; what has come together meanwhile is one batch.
+    """See `model.images.preprocessing.Jpegs`. Many threads call it; their requests are decoded in batches.
 
     Attributes:
-        decoded: How many pictures have been.
+        decoded: Number of decoded pictures.
     """
 
     def __init__(self, device: str = "cuda") -> None:
-        """Nothing is asked of the device before the first picture."""
+        """The device is not used before the first picture."""
         self._device = torch.device(device)
         self._waiting: deque[_Asked] = deque()
         self._changed = threading.Condition()
@@ -79,7 +79,7 @@ class NvJpegDecoder:
         threading.Thread(target=self._serve, name="gpu-jpegs", daemon=True).start()
 
     def __call__(self, data: bytes, target: tuple[int, int]) -> Image.Image | None:
-        """The picture, scaled as `Jpegs` says, in mode RGB; None where Pillow should read it."""
+        """The picture, scaled as `Jpegs` says, in mode RGB; None if Pillow should read it."""
         pixels = plain_pixels(data)
         if pixels is None or pixels > MOST_PIXELS or self._failures >= PATIENCE:
             return None
@@ -93,11 +93,11 @@ class NvJpegDecoder:
 
     @property
     def waiting(self) -> int:
-        """How many pictures wait for a batch."""
+        """Number of pictures that wait for a batch."""
         return len(self._waiting)
 
     def close(self) -> None:
-        """Answer those who wait, and end. Whoever asks later is answered None."""
+        """Answer the waiting threads and end. Later calls return None."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -115,7 +115,7 @@ class NvJpegDecoder:
                 asked.answer.set_result(picture)
 
     def _next(self) -> list[_Asked]:
-        """What waits, as far as a batch goes; nothing at the end."""
+        """The next batch of requests; empty at the end."""
         batch: list[_Asked] = []
         room = MOST_PIXELS
         with self._changed:
@@ -136,8 +136,8 @@ class NvJpegDecoder:
     def _decode(self, batch: Sequence[_Asked]) -> list[Image.Image]:
         from torchvision.io import ImageReadMode, decode_jpeg
 
-        # torchvision decodes on a stream of its own into memory that the last batch may have left: that batch is done,
-        # because its squares have been waited for.
+        # torchvision decodes on its own stream, perhaps into memory that the last batch has freed. That batch is done,
+        # because its results have been copied.
         pictures = decode_jpeg([asked.file for asked in batch], mode=ImageReadMode.RGB, device=self._device)
         small = [_scaled(picture, asked.target) for picture, asked in zip(pictures, batch, strict=True)]
         values = torch.cat([picture.permute(1, 2, 0).flatten() for picture in small]).cpu().numpy()
@@ -151,7 +151,7 @@ class NvJpegDecoder:
 
 def _scaled(picture: Tensor, target: tuple[int, int]) -> Tensor:
     """Scale `(3, height, width)` uint8 in one step, as the plain way does, to `(3, target height, target width)`."""
-    kind = torch.float16 if picture.is_cuda else torch.float32  # a processor has no half precision to speak of
+    kind = torch.float16 if picture.is_cuda else torch.float32  # half precision is slow on a processor
     across = _weights(picture.shape[2], target[0], picture.device, kind)
     down = _weights(picture.shape[1], target[1], picture.device, kind)
     small = down @ (picture.to(kind) @ across.T)
@@ -160,9 +160,9 @@ def _scaled(picture: Tensor, target: tuple[int, int]) -> Tensor:
 
 @functools.lru_cache(maxsize=64)
 def _weights(source: int, target: int, device: torch.device, kind: torch.dtype) -> Tensor:
-    """How much of each source pixel is in each target pixel: `(target, source)`, rows add up to 1.
+    """Weight of each source pixel in each target pixel: `(target, source)`, rows add up to 1.
 
-    A triangle around the target pixel's middle, as wide as what it covers: Pillow's antialiased bilinear filter.
+    A triangle around the target pixel's middle, scaled with the reduction: Pillow's antialiased bilinear filter.
     """
     scale = max(1.0, source / target)
     middles = (np.arange(target) + 0.5) * (source / target)
@@ -172,22 +172,21 @@ def _weights(source: int, target: int, device: torch.device, kind: torch.dtype) 
 
 
 def nvjpeg_if_faster(preprocessing: Preprocessing, threads: int, device: str = "cuda") -> NvJpegDecoder | None:
-    """Read a few drawn pictures with the device and without it.
+    """Compare the device with Pillow on a few drawn pictures.
 
     Args:
-        preprocessing: How pictures are prepared, of major_version 2.
-        threads: That decode where the device does not.
+        preprocessing: Of major version 2.
+        threads: Number of decoding threads without the device.
         device: `cuda`, or `cpu` in tests.
 
     Returns:
-        What decodes on the device, where reading is quicker with it and gives the same squares; else None. The log says
-        which.
+        The decoder, if it is faster and gives the same input tensors; else None. The log says which.
     """
     jpegs = NvJpegDecoder(device)
     try:
         plain = _samples()
         files = plain * -(-max(2 * TOGETHER, 2 * threads) // len(plain))
-        _read(preprocessing, files, TOGETHER, jpegs)  # libraries load and choose
+        _read(preprocessing, files, TOGETHER, jpegs)  # warm-up: libraries load
         squares, host_s = _read(preprocessing, files, threads, None)
         others, device_s = _read(preprocessing, files, TOGETHER, jpegs)
         difference = float(np.abs(squares.astype(np.int16) - others).mean(axis=(1, 2, 3)).max())
@@ -195,7 +194,7 @@ def nvjpeg_if_faster(preprocessing: Preprocessing, threads: int, device: str = "
         words = "action=gpu_jpegs use=%s host_images_s=%.0f device_images_s=%.0f difference=%.2f decoded=%d of=%d"
         speeds = (len(files) / host_s, len(files) / device_s)
         _log.info(words, "device" if good else "host", *speeds, difference, jpegs.decoded, 2 * len(files))
-    except Exception as error:  # whatever it is, Pillow is there
+    except Exception as error:  # whatever the error, Pillow works
         good = False
         _log.warning("action=gpu_jpegs use=host error=%s", (str(error) or type(error).__name__).partition("\n")[0])
     if good:
@@ -205,7 +204,7 @@ def nvjpeg_if_faster(preprocessing: Preprocessing, threads: int, device: str = "
 
 
 def _samples() -> list[bytes]:
-    """Drawn pictures with grain: in colour by each subsampling, and grey."""
+    """Drawn pictures with grain: in colour with each subsampling, and grey."""
     files = []
     for n, subsampling in enumerate(("4:2:0", "4:2:2", "4:4:4", None)):
         drawn = draw(Identity.from_seed(n), n, size_px=SAMPLE_PX // 3, aspect=0.75)
@@ -224,7 +223,7 @@ def _samples() -> list[bytes]:
 def _read(
     preprocessing: Preprocessing, files: Sequence[bytes], threads: int, jpegs: Jpegs | None
 ) -> tuple[NDArray[np.uint8], float]:
-    """The squares of files, read by so many threads, and the seconds that it took."""
+    """The input tensors of files, read by so many threads, and the time in seconds."""
     pool = ThreadPoolExecutor(threads)
     try:
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Pillow's settings for the whole process, as they have to be while pictures are decoded."""
+"""Pillow's process-wide settings while pictures are decoded."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _restoring = contextlib.ExitStack()
 
 @contextlib.contextmanager
 def guarded(max_pixels: int) -> Iterator[None]:
-    """No canvas beyond the limit, and no warning, while a thread decodes.
+    """Limit Pillow's canvases and silence its warnings while threads decode.
 
-    Pillow holds a size against `Image.MAX_IMAGE_PIXELS` wherever it is about to take memory for one, and refuses twice
-    as much. Filters of warnings, too, belong to the whole process: the first thread to come sets both, the last to go
-    puts them back; of several limits the largest is in force. (`warnings.catch_warnings` in each thread would put back
-    what another is still using.)
+    Pillow compares sizes with `Image.MAX_IMAGE_PIXELS` before it allocates memory, and refuses twice as much. This and
+    the filters of warnings belong to the whole process: the first thread sets both, the last one restores them, and the
+    largest of several limits applies. (`warnings.catch_warnings` in each thread would restore filters that another
+    thread still needs.)
     """
     with _lock:
         if not _inside:

@@ -1,13 +1,13 @@
-"""From a picture to the square of pixels that the network takes.
+"""From a picture to the input tensor of the network.
 
-A preprocessing is known by its version, a short string such as `v2-pad-128`; it stands in every weights file and beside
-every embedding, because vectors of two preprocessings must never be compared. The number in front is its
-major version:
+A preprocessing has a version such as `v2-pad-128`. Every weights file and every embedding key contains it, because
+embeddings of two preprocessings must never be compared. Its first number is the major version:
 
-    v1   every pixel is decoded by Pillow, turned upright, laid on white, and scaled in one step: the plain way
-    v2   the same within a stated bound, several times faster (docs/performance.md): a JPEG is decoded at 1/2, 1/4 or
-         1/8, to not less than twice the square; large pictures are averaged to not less than twice the square before
-         they are scaled; turning and white come last, when there is little left to turn
+    v1   the plain way: Pillow decodes every pixel, turns the picture upright, composes it on white, and scales it in
+         one step
+    v2   the fast way, the same within a stated bound (docs/performance.md): a JPEG is decoded at 1/2, 1/4 or 1/8, and
+         large pictures are averaged, both to at least twice the target size, before they are scaled; turning and
+         compositing come last, on few pixels
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ __all__ = ["Fit", "Jpegs", "Preprocessing", "thumbnail_size"]
 
 Fit = Literal["pad", "stretch"]
 Jpegs = Callable[[bytes, tuple[int, int]], Image.Image | None]
-"""Another decoder for large JPEGs: content, and width and height to scale to as v1 does, to a picture of that size in
-mode RGB, not turned; None where it leaves the file to Pillow."""
+"""Another decoder for large JPEGs: from content, target width and height to a picture of that size in mode RGB, not
+turned; None if Pillow should read the file."""
 
 Family = Literal[1, 2]
 _VERSION = re.compile(r"v([12])-(pad|stretch)-([1-9][0-9]{1,3})")
 _BILINEAR = Image.Resampling.BILINEAR
 
 _GAP = 2
-"""How many pixels of the picture are left for each of the square, along a side, before it is scaled with care."""
+"""A fast reduction leaves at least so many pixels per target pixel, along a side, for the antialiased scaling."""
 
 _LONG_PX, _SHORT_PX, _LONGEST_PX = 448, 224, 3584
 _Size = tuple[int, int]
@@ -46,12 +46,12 @@ _Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture of any shape becomes a square.
+    """How a picture of any shape becomes a square input tensor.
 
     Attributes:
-        fit: `pad` keeps the shape and fills up with white; `stretch` fills the square, as the seed implementation does.
+        fit: `pad` keeps the shape and pads with white; `stretch` fills the square, as the seed implementation does.
         size_px: Side of the square, 10..9999.
-        major_version: 1 is the plain way, 2 the quick one.
+        major_version: 1 is the plain way, 2 the fast one.
     """
 
     fit: Fit = "pad"
@@ -64,15 +64,15 @@ class Preprocessing:
 
     @property
     def version(self) -> str:
-        """The name under which embeddings made this way may be compared, e.g. `v2-pad-128`."""
+        """The version, such as `v2-pad-128`."""
         return f"v{self.major_version}-{self.fit}-{self.size_px}"
 
     @classmethod
     def from_version(cls, version: str) -> Preprocessing:
-        """Read a version string back.
+        """Parse a version.
 
         Raises:
-            WeightsError: This program does not know that version (it is newer, or not ours).
+            WeightsError: This program does not know the version.
         """
         match = _VERSION.fullmatch(version)
         if match is None:
@@ -80,12 +80,12 @@ class Preprocessing:
         return cls(cast(Fit, match[2]), int(match[3]), cast(Family, int(match[1])))
 
     def read(self, data: bytes, *, limits: Limits | None = None, jpegs: Jpegs | None = None) -> NDArray[np.uint8]:
-        """Make the square of a picture file's content: `(size_px, size_px, 3)` uint8, antialiased bilinear.
+        """The input tensor of a picture file: `(size_px, size_px, 3)` uint8, scaled by an antialiased bilinear filter.
 
         Args:
             data: The whole content of the file.
             limits: Refuse what is larger than this.
-            jpegs: What may decode the JPEGs that would be decoded at a fraction of their size.
+            jpegs: Another decoder for the JPEGs that v2 would decode at a fraction of their size.
 
         Raises:
             UnsupportedPicture: The content is no picture of a format that this installation reads.
@@ -144,7 +144,7 @@ class Preprocessing:
         if self.major_version == 1:
             return image.resize(target, _BILINEAR)
         factor = round(max(size) / max(image.size))
-        box = (0.0, 0.0, size[0] / factor, size[1] / factor)  # without what rounding up has added at the edges
+        box = (0.0, 0.0, size[0] / factor, size[1] / factor)  # without the rounded-up edges
         if image.mode == "RGBA":
             small = image.convert("RGBa").resize(target, _BILINEAR, box, reducing_gap=gap)
             return _on_white(small if conversion is None else conversion(small.convert("RGBA")).convert("RGBa"))
@@ -158,7 +158,7 @@ class Preprocessing:
         return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
     def _framed(self, small: Image.Image) -> NDArray[np.uint8]:
-        """Put a scaled picture into the middle of a white square."""
+        """Paste a scaled picture into the middle of a white square."""
         side = self.size_px
         if small.size == (side, side):
             return np.asarray(small)
@@ -200,7 +200,7 @@ def _small_in_srgb(stored: Stored) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Lay a picture with premultiplied opacity (mode RGBa) on white."""
+    """Compose a picture with premultiplied opacity (mode RGBa) on white."""
     values = np.asarray(image)
     clear = 255 - values[:, :, 3:]
     return Image.fromarray(values[:, :, :3] + np.minimum(clear, 255 - values[:, :, :3]))

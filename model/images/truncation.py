@@ -1,8 +1,7 @@
-"""Files whose end is missing: a download that stopped, a camera that was switched off.
+"""Reads cut-off files: a download that stopped, a camera that was switched off.
 
-Viewers show what is there. A JPEG without its last two bytes is whole for all that a person sees; of a JPEG or PNG in
-which at least nine tenths of the rows are there, these are read. What lacks more is unreadable, like a file in which
-something in the middle is broken.
+Viewers show the rows that are there. A JPEG or PNG with at least nine tenths of its rows is read; with fewer it is
+unreadable, like a file that is broken in the middle.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from PIL import Image, ImageChops
 __all__ = ["read_cut_off"]
 
 _ENOUGH = 0.9
-"""Share of the rows that must be there."""
+"""Minimum share of the rows."""
 
 _BLOCK_PX = 33
-"""A JPEG is coded in blocks of at most 32 pixels, which show a pixel further: where the data end in the last of them,
+"""A JPEG is coded in blocks of at most 32 pixels, and upsampling shows a pixel more: if the data end in the last block,
 nothing is missing."""
 
 _TAKEN_AWAY = (2, 4, 8, 16)
-"""Bytes that are taken away to see where in the picture the data end; the first may hold nothing that shows."""
+"""Numbers of bytes to remove to find where in the picture the data end; the first may change no pixel."""
 
 _END = b"\xff\xd9"
 _SCAN = 0xDA
@@ -32,15 +31,15 @@ Opened = Callable[[bytes], Image.Image]
 
 
 def read_cut_off(data: bytes, name: str, opened: Opened) -> tuple[Image.Image, int] | None:
-    """The pixels of a file that its reader has refused, and how many rows at the bottom are missing.
+    """The picture of a file that its reader has refused, and the number of missing rows at the bottom.
 
     Args:
         data: The whole content of the file.
         name: Its format.
-        opened: Opens a file's content as Pillow does.
+        opened: Opens a file's content by Pillow.
 
     Returns:
-        A picture with its pixels loaded; None where it is not cut off, or too much is missing.
+        A loaded picture; None if the file is not cut off, or too much is missing.
     """
     found = {"jpeg": _jpeg, "png": _png}.get(name)
     result = found(data, opened) if found else None
@@ -50,7 +49,7 @@ def read_cut_off(data: bytes, name: str, opened: Opened) -> tuple[Image.Image, i
 
 
 def _jpeg(data: bytes, opened: Opened) -> tuple[Image.Image, int] | None:
-    """Read it with its end put back. Where the data end shows when a few bytes less are read."""
+    """Read it with an end marker appended. Reading it with fewer bytes shows where the data end."""
     scan = _last_scan(data)
     if scan is None or data.find(_END, scan) >= 0:
         return None
@@ -69,11 +68,11 @@ def _jpeg(data: bytes, opened: Opened) -> tuple[Image.Image, int] | None:
 
 
 def _last_scan(data: bytes) -> int | None:
-    """Where the last scan of a JPEG begins; None unless every coefficient of every component has its lowest bit."""
+    """Offset of the last scan of a JPEG; None unless every coefficient of every component has its lowest bit."""
     at, last, components, complete = 2, None, 0, set[tuple[int, int]]()
     while at + 4 <= len(data):
         if data[at] != 0xFF or not 0xC0 <= data[at + 1] < 0xFF or 0xD0 <= data[at + 1] <= 0xD8:
-            at = data.find(b"\xff", at + 1)  # what a scan is made of
+            at = data.find(b"\xff", at + 1)  # bytes of a scan
             if at < 0:
                 break
             continue
@@ -91,11 +90,11 @@ def _last_scan(data: bytes) -> int | None:
 
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Of a PNG, by its colour type."""
+"""Channels of a PNG by its colour type."""
 
 
 def _png(data: bytes, opened: Opened) -> tuple[Image.Image, int] | None:
-    """Count the rows that can be unpacked; the decoder leaves them in the picture before it refuses the file."""
+    """Count the rows that can be unpacked; the decoder fills them in before it refuses the file."""
     width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     packed = _packed(data)
     if packed is None or interlaced or colour not in _CHANNELS:
@@ -115,7 +114,7 @@ def _png(data: bytes, opened: Opened) -> tuple[Image.Image, int] | None:
 
 
 def _packed(data: bytes) -> bytes | None:
-    """The image data of a PNG that ends in the middle of them; None for any other."""
+    """The image data of a PNG that ends within them; None for any other file."""
     at, parts = 8, list[bytes]()
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -107,7 +107,7 @@ class TestDamage:
         """Its decoder answers with advice to people who build decoders."""
         need("jxl")
         data = encode(Image.effect_noise((64, 64), 90).convert("RGB"), "JXL")
-        with pytest.raises(UnreadablePicture, match=r"^damaged jxl: its decoder tells no reason$"):
+        with pytest.raises(UnreadablePicture, match=r"^damaged jxl: its decoder gives no reason$"):
             decode(data[: len(data) // 2])
 
 
