@@ -1,5 +1,5 @@
 """Network, preprocessing, weights, distance, assignment and evaluation: the numerics of Oshiwake.
 
-Pure where it can be: nothing here knows queues or the folders of users. Importing this package loads neither torch nor
+Nothing here knows queues or the folders of users. Importing this package loads neither torch nor
 Pillow; the modules that need them say so.
 """

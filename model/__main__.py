@@ -1,4 +1,4 @@
-"""Where `reid` begins: a Ctrl-C while it still loads ends it in one line, as a later one does."""
+"""Entry point of `reid`. Ctrl-C during loading ends it with one line, as later."""
 
 import sys
 

@@ -28,7 +28,7 @@ _STYLE: Any = {
     "font.size": 9.5,
     "grid.color": "#d9dee5",
     "lines.linewidth": 2.0,
-    "svg.fonttype": "none",  # text stays text: small, and found by a search
+    "svg.fonttype": "none",  # text stays text: smaller, and searchable
     "svg.hashsalt": "oshiwake",  # the same chart gives the same bytes
 }
 _SIZE_INCHES = 5.4, 4.0
@@ -37,7 +37,7 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def check_chart(path: Path) -> None:
-    """Make sure that a chart can be drawn and written to this path.
+    """Check that a chart can be drawn and written to this path.
 
     Raises:
         ConfigurationError: matplotlib is not installed, or the name ends neither in `.png` nor in `.svg`.
@@ -48,7 +48,7 @@ def check_chart(path: Path) -> None:
 
 
 def new_chart(title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    """An empty chart with a title, and what its axes show.
+    """An empty chart with a title and axis labels.
 
     Raises:
         ConfigurationError: matplotlib is not installed.
@@ -81,13 +81,13 @@ def log_axis(*axes: Axis) -> None:
 
 
 def svg_text(figure: Figure) -> str:
-    """A chart as an `<svg>` element, which may stand in an HTML page."""
+    """A chart as an `<svg>` element for an HTML page."""
     text = _drawn(figure, "svg").decode()
     return text[text.index("<svg") :]
 
 
 def save_chart(figure: Figure, path: Path) -> None:
-    """Write a chart as PNG or SVG, by the name of the file; atomically.
+    """Write a chart as PNG or SVG by the file name, atomically.
 
     Raises:
         ConfigurationError: See `check_chart`.

@@ -1,19 +1,18 @@
 """Errors of the numerics, one small tree.
 
     ModelError
-    ├── PictureError            one picture is at fault; the others go on
-    │   ├── UnreadablePicture   it is (or claims to be) a picture, and cannot be read
-    │   └── UnsupportedPicture  it is no picture of a format that we read
+    ├── PictureError            one picture cannot be used
+    │   ├── UnreadablePicture   it is (or claims to be) a picture and cannot be read
+    │   └── UnsupportedPicture  it is not a picture of a known format
     ├── WeightsError            a weights file is missing, damaged or of another architecture
-    ├── EvaluationError         the input of a measurement cannot give a figure (one class, nothing to compare)
+    ├── EvaluationError         the input has no pairs to measure
     ├── DatasetError            a dataset or its manifest cannot be used
     ├── ConfigurationError      a configuration file, or a value in it, cannot be used
     ├── CheckpointError         a training checkpoint is damaged, or belongs to another run
     ├── EngineMissing           no installed engine runs the network in the wanted precision on that device
-    └── DeviceLost              the GPU has failed; whatever this process asks of it from now on fails too
+    └── DeviceLost              the GPU has failed for the rest of this process
 
-None of these is worth a retry in this process: the same input gives the same error. The message is one line that names
-the cause.
+A retry in the same process gives the same error. The message is one line that names the cause.
 """
 
 
@@ -22,7 +21,7 @@ class ModelError(Exception):
 
 
 class PictureError(ModelError):
-    """One picture cannot become pixels; `str(error)` is the reason shown to the person."""
+    """A picture cannot be decoded; `str(error)` is the reason shown to a person."""
 
 
 class UnreadablePicture(PictureError):
@@ -38,7 +37,7 @@ class WeightsError(ModelError):
 
 
 class EvaluationError(ModelError):
-    """A measurement was asked of data that cannot give it."""
+    """The data have no pairs to measure."""
 
 
 class ConfigurationError(ModelError):
@@ -54,7 +53,7 @@ class DatasetError(ModelError):
 
 
 class DeviceLost(ModelError):
-    """The GPU failed in the middle of its work, and stays failed until the process ends; another process may go on."""
+    """The GPU has failed for the rest of this process; another process may use it."""
 
 
 class EngineMissing(ModelError):

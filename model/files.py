@@ -15,7 +15,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a machine that stops, finds the old one or the new one."""
+    """Write a file atomically: a reader, or a crash, finds the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path) as temporary:
         temporary.write_bytes(data)

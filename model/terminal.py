@@ -1,4 +1,4 @@
-"""The one place where text is printed for a person."""
+"""Console output for a person."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Terminal"]
 
 
 class Terminal(Console):
-    """A console that shows every text as letters: nothing in it moves the cursor, and `:smile:` in a name stays."""
+    """A console that escapes control characters and does not replace `:smile:` in a name."""
 
     def __init__(self, **options: Any) -> None:
         """As `rich.console.Console`."""
         super().__init__(emoji=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Every text that is printed, alone or in a table, comes through here."""
+        """All printed text passes through here."""
         return super().render_str(printable(text), **options)

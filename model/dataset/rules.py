@@ -13,7 +13,7 @@ from model.errors import ConfigurationError
 __all__ = ["DEFAULT_RULES", "Rules"]
 
 DEFAULT_RULES = Path(__file__).parent / "character_rules.toml"
-"""Rules for Japanese and English summaries; a copy of it is where own rules begin."""
+"""Rules for Japanese and English summaries; copy it to write your own."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Finding labelled pictures: folders named after characters."""
+"""Finds labelled pictures in folders named after characters."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Found", "describe", "scan_folders"]
 
 @dataclass
 class Found:
-    """What a search gave.
+    """The result of a scan.
 
     Attributes:
-        entries: Pictures, possibly several of one content.
-        failures: `(path, reason)` for each that was meant to be a picture and cannot be one.
+        entries: Pictures, possibly with the same content.
+        failures: `(path, reason)` of pictures that cannot be read.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -40,7 +40,7 @@ def scan_folders(folder: Path, *, check: bool = False) -> Found:
 
     Args:
         folder: A folder per character.
-        check: Decode every picture, to find damaged ones now instead of in training.
+        check: Decode every picture, to find damaged ones before training.
 
     Raises:
         DatasetError: There is no such folder, or nothing that claims to be a picture in a folder below it.
@@ -66,9 +66,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _content(path: Path) -> tuple[bytes, bool]:
-    """A picture's content and True; of anything else the first bytes, for a film is large, and False."""
+    """The content of a picture, and True; or the first bytes of any other file, which may be large, and False."""
     if path.exists() and not path.is_file():
-        raise OSError("not a regular file")  # whoever reads a pipe waits for somebody who writes
+        raise OSError("not a regular file")  # reading a pipe would block
     with open(path, "rb", buffering=0) as file:
         head = file.read(SNIFF_BYTES)
         if sniff(head) is None:
@@ -78,7 +78,7 @@ def _content(path: Path) -> tuple[bytes, bool]:
 
 
 def describe(path: Path, characters: tuple[str, ...], found: Found, *, check: bool) -> None:
-    """Add a file to what was found: as an entry, as a failure, or not at all where it is no picture."""
+    """Add a file as an entry or a failure; ignore it if it is not a picture."""
     try:
         data, is_picture = _content(path)
         if not is_picture:

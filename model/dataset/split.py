@@ -1,4 +1,4 @@
-"""Splitting a manifest by character."""
+"""Splits a manifest by character."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["parse_ratio", "split_entries"]
 
 
 def parse_ratio(text: str) -> tuple[float, float, float]:
-    """Read `3:1:1`: training, development, test.
+    """Parse `3:1:1`: training, development, test.
 
     Raises:
-        ConfigurationError: It is something else, or nothing is left for training.
+        ConfigurationError: It has another form, or training has no share.
     """
     if re.fullmatch(r"\d+(\.\d+)?(:\d+(\.\d+)?){2}", text) is None:
         raise ConfigurationError(f"ratio {text!r}: three numbers with colons between, as 3:1:1")
@@ -28,14 +28,14 @@ def parse_ratio(text: str) -> tuple[float, float, float]:
 
 
 def split_entries(entries: Sequence[Entry], ratio: tuple[float, float, float], seed: int) -> list[Entry]:
-    """Give each picture its split, so that no character and no picture is in two.
+    """Assign pictures to splits, so that no character and no picture is in two.
 
-    Characters that share a picture stay together. The shares are of characters; they are met as well as whole
-    characters (and groups that stay together) allow. The same seed and entries give the same split.
+    Characters that share a picture stay together. The ratio counts characters, and is met as closely as these groups
+    allow. The same seed and entries give the same split.
     """
     groups = _together(entries)
     order = np.random.default_rng(seed).permutation(len(groups))
-    # Large groups first, or the last one may land where there is no room for it; the order is stable among equals.
+    # Large groups first: a large one at the end may not fit. The sort is stable.
     shuffled = sorted((groups[i] for i in order), key=len, reverse=True)
     wanted = np.array(ratio) / sum(ratio) * sum(len(group) for group in groups)
     place: dict[str, str] = {}
@@ -47,7 +47,7 @@ def split_entries(entries: Sequence[Entry], ratio: tuple[float, float, float], s
 
 
 def _together(entries: Sequence[Entry]) -> list[list[str]]:
-    """Groups of characters that share pictures, directly or through others; each sorted, in order of first names."""
+    """Groups of characters that share pictures, directly or indirectly; sorted, in the order of first names."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The article's table of a dataset, and its histogram."""
+"""Statistics of a dataset as in the article, and a histogram."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["Stats", "histogram", "stats_of"]
 
 @dataclass(frozen=True)
 class Stats:
-    """What the article tells of its data.
+    """The figures that the article gives for its data.
 
     Attributes:
         pictures: Pictures of characters with two or more.
         characters: Characters with two or more pictures.
         mean: Pictures per such character.
         exactly_two: Characters with exactly two.
-        largest: Name and number of pictures of the largest; empty and 0 where there is none.
-        counts: How many characters have so many pictures.
+        largest: Name and number of pictures of the largest character; empty and 0 without one.
+        counts: Number of characters by number of pictures.
     """
 
     pictures: int
@@ -38,7 +38,7 @@ class Stats:
 
 
 def stats_of(entries: Sequence[Entry]) -> Stats:
-    """Count. A picture of several characters counts for each of them, in the mean too, but is one picture."""
+    """Count. A picture of several characters counts for each of them and in the mean, but is one picture."""
     each = Counter(name for entry in entries for name in entry.characters)
     two = {name: count for name, count in each.items() if count >= 2}
     return Stats(

@@ -1,4 +1,4 @@
-"""Labelled pictures by tags: JSON lines of images and tags, and what an encyclopedia says of the tags."""
+"""Labels from tags: JSON lines of images and tags, and an encyclopedia's summaries of the tags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_summaries(path: Path) -> dict[str, str]:
     """Read a dictionary of tag to summary text: one JSON object.
 
     Raises:
-        DatasetError: It is missing, or something else.
+        DatasetError: It is missing, or has another form.
     """
     try:
         value = json.loads(_text(path))
@@ -29,23 +29,23 @@ def read_summaries(path: Path) -> dict[str, str]:
 
 
 def character_tags(summaries: dict[str, str], rules: Rules) -> frozenset[str]:
-    """The tags whose summary says that they name a character."""
+    """The tags that name a character, by their summaries."""
     return frozenset(tag for tag, summary in summaries.items() if rules.names_character(summary))
 
 
 def scan_tags(path: Path, characters: frozenset[str], folder: Path, *, check: bool = False) -> Found:
-    """List the pictures of a file of JSON lines `{"image": …, "tags": […]}` that carry a character's tag.
+    """List the pictures of a file of JSON lines `{"image": …, "tags": […]}` with a character's tag.
 
-    A line that is something else is a failure, named by its number; the others count.
+    A line of another form is a failure, named by its number.
 
     Args:
         path: The file.
         characters: Tags that name characters.
-        folder: Where relative images lie.
+        folder: Base of relative image paths.
         check: Decode every picture.
 
     Raises:
-        DatasetError: The file is missing, or no line of it is right; the message names the first.
+        DatasetError: The file is missing, or no line is valid; the message names the first.
     """
     found = Found()
     right = 0
@@ -65,14 +65,14 @@ def scan_tags(path: Path, characters: frozenset[str], folder: Path, *, check: bo
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Where each line stands that is not empty, and the line."""
+    """Number and content of each line that is not empty."""
     for number, line in enumerate(_text(path).split("\n"), start=1):
         if line.strip():
             yield f"{path}:{number}", line
 
 
 def _picture(line: str) -> tuple[str, list[str]]:
-    """Image and tags of a line, or a ValueError that says what is wrong."""
+    """Image and tags of a line; a ValueError names the fault."""
     try:
         value = json.loads(line)
     except ValueError as error:

@@ -1,1 +1,1 @@
-"""Measurement of a network on characters that it has never seen."""
+"""Evaluation of a network on unseen characters."""

@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap over characters."""
+"""Confidence intervals by a bootstrap over characters."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Interval = tuple[float, float]
 def bootstrap_eer(
     pairs: Pairs, labels: NDArray[np.int64], *, draws: int = 200, seed: int = 0, share: float = 0.95
 ) -> Interval:
-    """Interval of the equal error rate when other characters of the same kind had been measured.
+    """Confidence interval of the equal error rate over the choice of characters.
 
-    Characters are drawn with repetition, because pictures of one character are not independent: each pair then weighs
-    the product of how often its two characters were drawn (a genuine pair: how often its character was).
+    Characters are resampled, because pictures of one character are not independent. The weight of an impostor pair is
+    the product of the counts of its two characters; that of a genuine pair is the count of its character.
 
     Args:
         pairs: The measured pairs.
-        labels: `(n,)` int64, character of each row that the pairs name.
-        draws: How many times to draw.
+        labels: `(n,)` int64, the character of each row in the pairs.
+        draws: Number of resamples.
         seed: Any number.
-        share: Share of the draws that lie in the interval.
+        share: Share of the resamples inside the interval.
     """
     rng = np.random.default_rng(seed)
     characters, codes = np.unique(labels, return_inverse=True)

@@ -23,7 +23,7 @@ _DET_TICKS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 def evaluation_charts(found: Evaluation) -> list[Figure]:
-    """All charts; the last one only where identification was measured.
+    """All charts; the last one only if identification was measured.
 
     Raises:
         ConfigurationError: matplotlib is not installed.
@@ -75,14 +75,14 @@ def _identification(found: Evaluation) -> Figure:
 
 
 def _curve(found: Evaluation) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """False accept rate, false reject rate and threshold, `(k,)` each; the first threshold is -inf and left out."""
+    """False accept rate, false reject rate and threshold, `(k,)` each; without the first threshold, -inf."""
     rates = found.rates
     keep = thinned(len(rates.thresholds) - 1) + 1
     return rates.far[keep], rates.frr[keep], rates.thresholds[keep]
 
 
 def _deviates(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Deviates of the normal distribution: DET plots space shares by them."""
+    """Quantiles of the normal distribution, the scale of DET plots."""
     deviates: NDArray[np.float64] = np.vectorize(NormalDist().inv_cdf)(np.clip(shares, 1e-6, 1 - 1e-6))
     return deviates
 

@@ -1,4 +1,4 @@
-"""Everything that `reid evaluate` measures, from embeddings and labels."""
+"""All measurements of `reid evaluate`, from embeddings and labels."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ REFERENCES = (1, 3, 5, 10)
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """How to measure.
+    """Options of an evaluation.
 
     Attributes:
-        pairs: Genuine and impostor pairs to draw, each.
-        all_pairs_up_to: Up to so many pictures every pair is compared instead.
-        draws: Bootstrap draws.
+        pairs: Number of random genuine and of random impostor pairs.
+        all_pairs_up_to: Up to so many pictures, all pairs are compared instead.
+        draws: Bootstrap resamples.
         seed: Any number.
     """
 
@@ -40,13 +40,13 @@ class EvaluationOptions:
 
 @dataclass(frozen=True)
 class GroupFigures:
-    """Figures of the characters with a certain number of pictures, compared among themselves.
+    """Figures of the characters with a certain number of pictures, without the others.
 
     Attributes:
         name: The number of pictures, e.g. `5-9`.
-        characters: How many there are.
-        pictures: Their pictures.
-        equal: Equal error rate, or None where there are too few.
+        characters: Their number.
+        pictures: Number of their pictures.
+        equal: Equal error rate, or None if there are too few.
     """
 
     name: str
@@ -60,15 +60,15 @@ class Evaluation:
     """All figures of one network on one set.
 
     Attributes:
-        pictures: Pictures measured.
-        characters: Characters among them.
-        pairs: The pairs compared.
+        pictures: Number of pictures.
+        characters: Number of characters.
+        pairs: The compared pairs.
         every_pair: Whether these are all pairs.
         rates: The error rates at every threshold.
-        equal: Where they are equal.
+        equal: The equal error rate.
         interval: 95 % interval of the equal error rate.
         groups: By number of pictures.
-        identification: By number of references; counts that the set cannot give are missing.
+        identification: By number of references, as far as the set allows.
         map_at_r: Mean average precision at R.
     """
 
@@ -87,15 +87,15 @@ class Evaluation:
 def evaluate(
     embeddings: NDArray[np.float32], labels: NDArray[np.int64], options: EvaluationOptions | None = None
 ) -> Evaluation:
-    """Measure a network by its embeddings of labelled pictures.
+    """Evaluate a network by its embeddings of labelled pictures.
 
     Args:
         embeddings: `(n, dim)` float32, unit length.
         labels: `(n,)` int64, the character of each.
-        options: How.
+        options: The options.
 
     Raises:
-        EvaluationError: There are not two characters, or none has two pictures.
+        EvaluationError: There are fewer than two characters, or none has two pictures.
     """
     options = options or EvaluationOptions()
     pairs = _pairs(embeddings, labels, options)
@@ -137,7 +137,7 @@ def _groups(
 
 
 def _identifications(embeddings: NDArray[np.float32], labels: NDArray[np.int64], seed: int) -> list[Identification]:
-    """Identification by each number of references that the set can give."""
+    """Identification with each number of references that the set allows."""
     found = []
     for references in REFERENCES:
         try:

@@ -1,4 +1,4 @@
-"""What `reid evaluate` does: open pictures, embed, measure, and write the report."""
+"""`reid evaluate`: open pictures, embed, measure, and write the report."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _DRAWN_PICTURES = 12
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What `reid evaluate` was asked.
+    """The options of `reid evaluate`.
 
     Attributes:
         data: A manifest or a folder; None for drawn characters.
         weights: The weights, or None for the shipped ones.
-        split: Which part of a manifest.
-        drawn: How many drawn characters.
-        like: Draw them as this configuration file does; None for full variety.
+        split: The split of a manifest.
+        drawn: Number of drawn characters.
+        like: Configuration file with the mix of drawn pictures; None for full variety.
         output: Folder for the report, or None.
-        options: How to measure.
+        options: Of the evaluation.
         device: `cpu`, `cuda` or `auto`.
-        as_json: Print JSON and nothing else.
+        as_json: Print only JSON.
     """
 
     data: Path | None
@@ -62,7 +62,7 @@ def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
         ModelError: The weights or the data cannot be used, or a report needs the extra `training`.
     """
     if request.output is not None:
-        check_report()  # now, not after minutes of work
+        check_report()  # before minutes of work
     path = request.weights or DEFAULT_WEIGHTS
     network, info = load_network(path)
     pictures, failures = _open(request, info.preprocessing.size_px)

@@ -1,4 +1,4 @@
-"""The sets of pictures that a command can measure on: a folder, a split of a manifest, or drawn characters."""
+"""Evaluation sets: a folder, a split of a manifest, or drawn characters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.training.training_data import PictureSet, drawn_set, listed_set
 __all__ = ["TEST_SEED", "drawn_test_set", "open_set"]
 
 TEST_SEED = 1_500_000_000
-"""Seeds of drawn characters that neither training nor development uses begin here."""
+"""First seed of drawn test characters, which neither training nor validation uses."""
 
 
 def open_set(path: Path, split: str) -> tuple[PictureSet, list[tuple[str, str]]]:
@@ -25,7 +25,7 @@ def open_set(path: Path, split: str) -> tuple[PictureSet, list[tuple[str, str]]]
         The set, and `(path, reason)` for each file that cannot be read.
 
     Raises:
-        DatasetError: There is nothing to measure, or no such split.
+        DatasetError: There are no pairs, or no such split.
     """
     if split not in SPLITS:
         raise DatasetError(f"split {split!r} is not one of {', '.join(SPLITS)}")
@@ -47,13 +47,13 @@ def open_set(path: Path, split: str) -> tuple[PictureSet, list[tuple[str, str]]]
 
 
 def drawn_test_set(characters: int, pictures: int, size_px: int, like: DataConfig | None = None) -> PictureSet:
-    """Drawn characters for a test.
+    """A test set of drawn characters.
 
     Args:
-        characters: How many.
-        pictures: Of each.
-        size_px: Side at which they are drawn.
-        like: Draw them in this mix; by default in full variety, each in colours of its own.
+        characters: Number of characters.
+        pictures: Number per character.
+        size_px: Side of the pictures.
+        like: The mix of pictures; default: full variety, without shared colour schemes.
     """
     mix = like or DataConfig(schemes_shared=0.0)
     counts = {"development_identities": characters, "development_pictures": pictures}

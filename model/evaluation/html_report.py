@@ -22,10 +22,10 @@ _THUMBNAIL_PX = 112
 _CONFUSED = 12
 
 Show = Callable[[int], tuple[Image.Image, str, str]]
-"""Gives the picture of a row, the name of its character, and its path."""
+"""From a row to its picture, the name of its character, and its path."""
 
 _Table = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
-"""Heads of the columns, and rows."""
+"""Column heads and rows."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class _Pair:
 
 
 def check_report() -> None:
-    """Make sure that the page can be made.
+    """Check that the page can be made.
 
     Raises:
         ConfigurationError: A package of the extra `training` is missing.
@@ -51,13 +51,13 @@ def check_report() -> None:
 
 
 def report_page(found: Evaluation, values: dict[str, Any], title: str, show: Show) -> str:
-    """Make the page; it needs no other file and no network.
+    """Make the page, which needs no other file and no network.
 
     Args:
         found: The evaluation.
-        values: The same as `report.plain` gives it.
+        values: The same as plain values, from `report.plain`.
         title: Heading.
-        show: Gives the pictures of confused pairs.
+        show: Loads the pictures of confused pairs.
 
     Raises:
         ConfigurationError: See `check_report`.
@@ -140,7 +140,7 @@ def _references(values: dict[str, Any]) -> _Table:
 
 
 def _confused(found: Evaluation, show: Show, *, same: bool) -> list[_Pair]:
-    """The pairs of one kind that the network gets most wrong."""
+    """The worst pairs of one kind."""
     pairs = found.pairs
     rows = np.flatnonzero(pairs.same == same)
     order = np.argsort(-pairs.distances[rows] if same else pairs.distances[rows], kind="stable")[:_CONFUSED]

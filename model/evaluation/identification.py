@@ -1,4 +1,4 @@
-"""Retrieval and identification: naming a picture from references, and knowing when not to."""
+"""Retrieval and open-set identification."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Identification:
-    """How well characters are named from so many references each.
+    """Open-set identification with a number of references per character.
 
     Attributes:
         references: References per known character.
-        known: Pictures of known characters that were to be named.
-        strangers: Pictures of characters without references.
-        top1: Share of `known` whose nearest character is the right one, whatever the distance.
+        known: Number of probes of known characters.
+        strangers: Number of probes of characters without references.
+        top1: Share of `known` whose nearest character is right, at any distance (rank-1 accuracy).
         thresholds: `(k,)` float64, rising.
-        strangers_named: `(k,)` share of `strangers` given a name at each threshold.
-        known_missed: `(k,)` share of `known` not given their right name at each threshold.
+        strangers_named: `(k,)` share of `strangers` that get a name (FPIR) at each threshold.
+        known_missed: `(k,)` share of `known` that do not get their right name (FNIR) at each threshold.
     """
 
     references: int
@@ -40,12 +40,12 @@ class Identification:
     known_missed: NDArray[np.float64]
 
     def missed_at(self, strangers_named: float) -> float:
-        """Share of known ones missed at the largest threshold that names no more strangers than this share."""
+        """FNIR at the largest threshold with at most this FPIR."""
         last = int(np.searchsorted(self.strangers_named, strangers_named, side="right")) - 1
         return float(self.known_missed[max(0, last)])
 
     def at(self, threshold: float) -> tuple[float, float]:
-        """`(strangers_named, known_missed)` when distances up to `threshold` are accepted."""
+        """`(strangers_named, known_missed)` at a threshold."""
         index = int(np.searchsorted(self.thresholds, threshold, side="right")) - 1
         return float(self.strangers_named[index]), float(self.known_missed[index])
 
@@ -53,10 +53,10 @@ class Identification:
 def identify(
     embeddings: Vectors, labels: Labels, references: int, *, match: Match = Match.MAX, seed: int = 0
 ) -> Identification:
-    """Name pictures by `references` references per character; half of the characters have none and are strangers.
+    """Identify pictures with `references` references per known character.
 
-    Characters with more pictures than `references` may be known; of those (drawn by the seed) half are, the references
-    are drawn too, and what is left of their pictures is to be named. All other characters are strangers.
+    Half of the characters with more than `references` pictures are known, chosen by the seed. So are their references;
+    their other pictures are probes. All other characters are strangers.
 
     Args:
         embeddings: `(n, dim)` float32, unit length.
@@ -87,7 +87,7 @@ def identify(
 def draw_gallery(
     labels: Labels, references: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the gallery, those of one character side by side and in the order of labels, and of the probes.
+    """Rows of the gallery, grouped by character in the order of labels, and rows of the probes.
 
     Raises:
         EvaluationError: Fewer than two characters have enough pictures.

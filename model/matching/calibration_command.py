@@ -1,4 +1,4 @@
-"""What `reid calibrate` does: embed references, measure, print, and write the file."""
+"""`reid calibrate`: embed references, measure, print, and write the file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run_calibration(
 
 
 def _open(references: Path) -> tuple[PictureSet, list[tuple[str, str]]]:
-    """Every reference, those of characters with only one too."""
+    """All references, including those of characters with only one."""
     found = scan_folders(references)
     if not found.entries:
         raise DatasetError(f"{references}: no picture in a folder named after a character")

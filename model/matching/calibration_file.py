@@ -3,7 +3,7 @@
     {"format": "oshiwake-calibration", "version": 1, "weights_digest": …, "preprocessing": …, "threshold": …,
      "source": "references" | "weights", "far_wanted": …, "genuine": …, "impostor": …, "eer": …, …}
 
-A threshold is good for one network alone, which is why the weights' digest stands in it.
+A threshold is valid for one network only, so the file holds the digest of the weights.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from model.printable import json_text
 __all__ = ["CALIBRATION", "calibrated_threshold", "read_calibration", "write_calibration"]
 
 CALIBRATION = ".oshiwake-calibration.json"
-"""Name of the file in the folder of references; hidden, so that no scan takes it for a picture."""
+"""Name of the file in the reference folder; hidden, so that scans skip it."""
 
 _FORMAT, _VERSION = "oshiwake-calibration", 1
 
@@ -30,7 +30,7 @@ _FORMAT, _VERSION = "oshiwake-calibration", 1
 def write_calibration(
     path: Path, found: Calibration, info: WeightsInfo, *, far: float, doubts: list[dict[str, str]]
 ) -> str:
-    """Write the file atomically; return what it holds."""
+    """Write the file atomically; return its content."""
     values: dict[str, Any] = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -68,9 +68,9 @@ def read_calibration(path: Path, info: WeightsInfo) -> dict[str, Any]:
 
 
 def calibrated_threshold(references: Path, info: WeightsInfo) -> tuple[float, str]:
-    """The threshold for a folder of references, and a line that says where it comes from.
+    """The threshold for a folder of references, and a line on its origin.
 
-    That of the calibration file in the folder where there is one for these weights, else that of the weights.
+    That of the calibration file in the folder, if it is for these weights, else that of the weights.
     """
     try:
         values = read_calibration(references / CALIBRATION, info)

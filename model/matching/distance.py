@@ -29,18 +29,18 @@ def character_distances(distances: NDArray[np.float32], starts: NDArray[np.int64
     """Distance of every query to every character, from the distances to the characters' references.
 
     `max` takes the most similar reference (the smallest distance), `mean` the mean over all references, `top3` the mean
-    over the three nearest (over all where there are fewer).
+    over the three nearest (or all, if there are fewer).
 
     Args:
-        distances: `(n, m)` float32, the references of one character side by side.
-        starts: `(c,)` int64, column at which each character's references begin; rising, the first is 0, none empty.
+        distances: `(n, m)` float32, the references of a character in adjacent columns.
+        starts: `(c,)` int64, first column of each character; strictly rising from 0.
         match: The rule.
 
     Returns:
         `(n, c)` float32.
     """
     if len(starts) == distances.shape[1]:
-        return distances  # one reference each: nothing to bring together, by any rule
+        return distances  # one reference each: every rule gives the same
     if match == Match.MAX:
         return np.minimum.reduceat(distances, starts, axis=1)
     if match == Match.MEAN:

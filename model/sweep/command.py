@@ -1,4 +1,4 @@
-"""What `reid sweep` does: train the trials of a shared study and report them."""
+"""`reid sweep`: train the trials of a shared study and report them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _BUILT_IN = ("scratch", "imagenet", "default")
 _NO_DEVELOPMENT = "a sweep compares development EERs; this data has no development set"
 
 _POLL_S = 2.0
-"""How often a process that has nothing to train looks whether another one has died."""
+"""Interval at which an idle process checks for trials of dead processes."""
 
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What `reid sweep` was asked.
+    """The options of `reid sweep`.
 
     Attributes:
         output: Folder for the study, its trials, the table and the plot.
@@ -115,10 +115,10 @@ def _absolute(config: Config) -> Config:
 
 
 def _best_eer(folder: Path) -> float:
-    """The smallest development EER that the training in a folder has measured.
+    """The minimum development EER of the training in a folder.
 
     Raises:
-        EvaluationError: It has measured none.
+        EvaluationError: There is none.
     """
     rates: list[float] = [entry["eer"] for entry in read_training_state(folder / CHECKPOINT).history]
     if not rates:

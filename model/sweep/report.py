@@ -1,4 +1,4 @@
-"""What came out of a sweep: a table on the terminal, the same as JSON, and a plot."""
+"""The results of a sweep: a table on the terminal, JSON, and a plot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep tries."""
+"""The search space of a sweep."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_search(name: str) -> str:
 
 
 def grid_points(seed: int) -> list[dict[str, float]]:
-    """Every point of the grid, in an order made from the seed: a sweep that is cut short has seen all corners."""
+    """Every point of the grid in a random order by the seed, so that a sweep that is cut short covers the grid."""
     points = [dict(zip(GRID, values, strict=True)) for values in itertools.product(*GRID.values())]
     random.Random(seed).shuffle(points)
     return points

@@ -1,4 +1,4 @@
-"""What `reid adapt` does: a careful training on a person's own sorted folders."""
+"""`reid adapt`: fine-tune a network on a person's own sorted folders."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from model.training.train_command import Request, run_training
 __all__ = ["ADAPT_RECIPE", "run_adaptation"]
 
 ADAPT_RECIPE = Path(__file__).parents[1] / "recipes" / "adapt.toml"
-"""The recipe: a small learning rate and few epochs, so that little data does not undo what was learned from much."""
+"""The recipe: a small learning rate and few epochs, so that few pictures do not overwrite the pretraining."""
 
 _SHARE = 5
-"""One character of so many is kept for measuring, and two at least: without pairs the threshold would be a guess."""
+"""One of so many characters is held out for validation, and at least two: the threshold needs pairs."""
 
 
 def run_adaptation(
@@ -27,10 +27,10 @@ def run_adaptation(
     """List a folder, split it by character, and train from existing weights.
 
     Returns:
-        `(path, reason)` of files that claim to be pictures and are none.
+        `(path, reason)` of files that could not be read.
 
     Raises:
-        ModelError: The folder holds too little, or the weights cannot be used.
+        ModelError: The folder holds too few pictures, or the weights cannot be used.
     """
     info = read_info(DEFAULT_WEIGHTS if init == "default" else Path(init))
     found = scan_folders(folder)

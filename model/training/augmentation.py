@@ -1,4 +1,4 @@
-"""Random changes to a training picture, each from the picture's own seed."""
+"""Random augmentation of training pictures, each from its own seed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["augment"]
 
 _TRIES = 8
 _NET = 4
-"""Squares along a side of the net by which a picture is bent."""
+"""Cells along a side of the warping grid."""
 
 
 def augment(
     picture: Image.Image, config: AugmentationConfig, preprocessing: Preprocessing, seed: int
 ) -> NDArray[np.uint8]:
-    """Change an RGB picture at random and prepare it: `(size_px, size_px, 3)` uint8. The same seed, the same pixels."""
+    """Augment an RGB picture and make the input tensor: `(size_px, size_px, 3)` uint8; the seed decides the pixels."""
     rng = np.random.default_rng(seed)
     picture = _shape(picture, config, rng)
     side = preprocessing.size_px
@@ -59,13 +59,13 @@ def _crop(picture: Image.Image, config: AugmentationConfig, rng: np.random.Gener
         if 0 < wide <= width and 0 < high <= height:
             left, top = rng.integers(0, width - wide + 1), rng.integers(0, height - high + 1)
             box = (int(left), int(top), int(left) + wide, int(top) + high)
-            # The crop takes the picture's own shape again: that is what stretches it.
+            # Scaling the crop to the picture's shape stretches it.
             return picture.resize(picture.size, Image.Resampling.BILINEAR, box=box)
     return picture.copy()
 
 
 def _warp(picture: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
-    """Move the inner corners of a net of squares: the shapes that another hand would draw."""
+    """Move the inner corners of a grid, which imitates another artist's shapes."""
     width, height = picture.size
     lines = np.linspace(0, 1, _NET + 1)
     corners = np.stack(np.meshgrid(lines * width, lines * height), axis=2)  # (row, column, xy)
@@ -81,7 +81,7 @@ def _warp(picture: Image.Image, share: float, rng: np.random.Generator) -> Image
 
 
 def _texture(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Strands, hatching and brushwork over flat colours, or edges made crisp or soft: hues stay."""
+    """Add strands, hatching or brushwork to flat colours, or sharpen or soften edges; hues stay."""
     if rng.random() < 0.4:
         kernel = rng.normal(0.0, rng.uniform(0.05, 0.25), (3, 3))
         kernel[1, 1] += 1.0 - kernel.sum()
@@ -117,7 +117,7 @@ def _colours(picture: Image.Image, config: AugmentationConfig, rng: np.random.Ge
 
 
 def _tint(picture: Image.Image, strength: float, rng: np.random.Generator) -> Image.Image:
-    """Coloured light: multiply (evening, night) or screen (glow) by one colour, more on one side."""
+    """Add coloured light: multiply (evening, night) or screen (glow) with one colour, stronger on one side."""
     light = np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.3, 0.9), 1.0), np.float32)
     pixels = np.asarray(picture, np.float32) / 255.0
     ramp = np.linspace(1.0, rng.uniform(0.0, 1.0), pixels.shape[0], dtype=np.float32)[:, None, None] * strength
@@ -144,7 +144,7 @@ def _colour(rng: np.random.Generator) -> tuple[int, int, int]:
 
 
 def _frame(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A border in one colour and a round badge in a corner or two."""
+    """Add a border in one colour and a round badge in one or two corners."""
     picture = picture.copy()
     pen = ImageDraw.Draw(picture)
     width, height = picture.size

@@ -1,7 +1,7 @@
-"""What a drawn character looks like, as numbers: a second thing for the network to learn.
+"""Auxiliary attribute head: the network also learns to predict attributes of drawn characters.
 
-Comparing pictures alone teaches a network from scratch slowly; telling it the colour of hair and eyes, the hairdo and
-the ornaments behind each picture teaches it at once where to look.
+A metric loss alone trains a network from scratch slowly. The colours of hair and eyes, the hairdo and the ornaments are
+a stronger signal.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from model.training.dataset import DrawnDataset
 __all__ = ["SAMPLED_CHARACTERS", "AttributeLoss", "AttributeTargets"]
 
 SAMPLED_CHARACTERS = 1000
-"""How many characters tell what is usual."""
+"""Number of characters that the mean and deviation are computed from."""
 
 _COLOURS = ("hair", "hair_second", "eyes", "skin")
 _COLOUR_WEIGHT = 3.0
 
 
 class AttributeTargets:
-    """Turns identities into vectors, scaled by what is usual among the first characters of a source.
+    """Attribute vectors of identities, standardised over the first characters of a dataset.
 
     Attributes:
         names: What each number means, e.g. `colour/hair/0` or `fringe=blunt`.
@@ -62,7 +62,7 @@ class AttributeTargets:
 
 
 def _fields(values: dict[str, Any]) -> dict[str, float]:
-    """Numbers as they are, words as a 1 under `field=word`; tuples are noise and left out."""
+    """Numbers unchanged, words as one-hot `field=word`; tuples are left out."""
     found: dict[str, float] = {}
     for name, value in values.items():
         if isinstance(value, str):
@@ -73,7 +73,7 @@ def _fields(values: dict[str, Any]) -> dict[str, float]:
 
 
 class AttributeLoss(nn.Module):
-    """Mean squared error of the traits as a linear layer reads them from the trunk's features."""
+    """Mean squared error of the attributes that a linear layer predicts from the backbone's features."""
 
     weights: Tensor
 

@@ -1,7 +1,7 @@
-"""Checkpoints: one safetensors file each, written atomically; no pickle.
+"""Checkpoints: a safetensors file each, written atomically; no pickle.
 
 Tensors are named `network/…`, `average/…`, `loss/…` and `optimizer/<parameter number>/<name>`; the rest of the state is
-JSON in the file's metadata, so that tensors and state can never be of two moments.
+JSON in the file's metadata, so tensors and state always belong together.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FORMAT = "oshiwake-checkpoint"
 
 @dataclass
 class TrainingState:
-    """How far a training has come.
+    """The state of a training.
 
     Attributes:
         step: Optimiser steps done.
@@ -57,7 +57,7 @@ class TrainingState:
 def save_checkpoint(
     path: Path, progress: TrainingState, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
 ) -> None:
-    """Write the state of the training, atomically: a reader or a killed run finds the old file or the new one."""
+    """Write the state of the training atomically: a killed run leaves the old file or the new one."""
     tensors: dict[str, Tensor] = {}
     for prefix, module in modules.items():
         tensors |= {f"{prefix}/{name}": value for name, value in module.state_dict().items()}
@@ -66,18 +66,18 @@ def save_checkpoint(
     # safetensors refuses tensors that share memory (the average may, before its first update).
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     metadata = {"format": _FORMAT, "progress": json.dumps(vars(progress), ensure_ascii=False)}
-    # Not safetensors' own writing, which leaves a file of another name when it is killed.
+    # safetensors' own writing leaves a temporary file when it is killed.
     write_bytes(path, save(tensors, metadata=metadata))
 
 
 def drop_unfinished(folder: Path) -> None:
-    """Remove the files that a killed training was writing in its folder; each may be as large as a checkpoint."""
+    """Remove temporary files of a killed training; each may be as large as a checkpoint."""
     for path in folder.glob(".*.safetensors.*"):
         path.unlink(missing_ok=True)
 
 
 def read_training_state(path: Path) -> TrainingState:
-    """Read how far a checkpoint has come; the tensors stay on disk.
+    """Read the state of a checkpoint without its tensors.
 
     Raises:
         CheckpointError: The file is missing, damaged or no checkpoint.
@@ -97,10 +97,10 @@ def read_training_state(path: Path) -> TrainingState:
 def load_checkpoint(
     path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer | None
 ) -> TrainingState:
-    """Put a checkpoint's state into the modules and the optimiser.
+    """Load a checkpoint into the modules and the optimiser.
 
     Raises:
-        CheckpointError: As `read_training_state`; also when the tensors do not fit.
+        CheckpointError: As `read_training_state`; or the tensors do not fit.
     """
     progress = read_training_state(path)
     with safe_open(path, framework="pt") as file:
@@ -118,7 +118,7 @@ def load_checkpoint(
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a file is a checkpoint of this program, as far as its metadata say."""
+    """Whether a file is a checkpoint of this program, by its metadata."""
     try:
         with safe_open(path, framework="pt") as file:
             return (file.metadata() or {}).get("format") == _FORMAT
@@ -127,7 +127,7 @@ def is_checkpoint(path: Path) -> bool:
 
 
 def trained_network(path: Path) -> Network:
-    """The network of a checkpoint, at the running mean of its weights where there is one.
+    """The network of a checkpoint, with the running mean of its weights if there is one.
 
     Raises:
         CheckpointError: As `load_checkpoint`.

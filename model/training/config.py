@@ -38,19 +38,19 @@ class _Section(BaseModel):
 
 
 class DataConfig(_Section):
-    """Where pictures come from.
+    """The training data.
 
     Attributes:
-        kind: `manifest` reads the files that a manifest lists; `synthesis` draws characters as they are needed.
+        kind: `manifest` reads the files that a manifest lists; `synthesis` draws characters on demand.
         manifest: Parquet file made by `reid dataset`, with a column `split`.
         first_identity: Seed of the first drawn character for training.
-        identities: How many drawn characters there are for training; their seeds are consecutive.
+        identities: Number of drawn characters for training; their seeds are consecutive.
         block: Characters are drawn into a batch in blocks of so many neighbours.
         schemes_shared: Share of blocks whose characters all have one colour scheme, 0..1.
         draw_px: Side at which characters are drawn, before augmentation; 0 means the side of the preprocessing.
         aspect: Largest ratio of a drawn picture's sides; every other one is a square.
-        gentle: Share of drawn pictures as a clean collection would hold them; the rest vary in everything.
-        development_identities: Drawn characters to measure on; their seeds begin at 1,000,000,000.
+        gentle: Share of drawn pictures with little variation, as in a clean collection; the rest have the full variety.
+        development_identities: Drawn characters for validation; their seeds begin at 1,000,000,000.
         development_pictures: Pictures of each.
     """
 
@@ -68,16 +68,16 @@ class DataConfig(_Section):
 
 
 class BatchConfig(_Section):
-    """How pictures are gathered into batches.
+    """The composition of batches.
 
     Attributes:
-        kind: `article`: up to `pictures` of a character until about `grouped` are gathered, plus `random` from all.
+        kind: `article`: up to `pictures` of a character up to about `grouped` in all, plus `random` from all.
             `characters`: exactly `characters` characters with `pictures` pictures each.
         characters: For `characters`.
         pictures: Pictures of one character.
         grouped: For `article`.
         random: For `article`.
-        accumulate: Batches whose gradients make one step.
+        accumulate: Batches per optimiser step (gradient accumulation).
     """
 
     kind: Literal["article", "characters"] = "article"
@@ -89,18 +89,18 @@ class BatchConfig(_Section):
 
 
 class AugmentationConfig(_Section):
-    """How a training picture is changed. Colours stay near the original: they tell characters apart.
+    """Augmentation. Colours stay near the original, because they distinguish characters.
 
     Attributes:
         crop: Smallest share of the picture's area that a random crop keeps, 0..1; 1 crops nothing.
-        stretch: Largest ratio by which a crop's sides are changed against each other, >= 1.
+        stretch: Largest change of a crop's aspect ratio, >= 1.
         rotate_deg: Largest rotation in degrees.
-        warp: Largest shift of a point when half of the pictures are bent, as a share of the side.
+        warp: Largest shift of a grid point as a share of the side; half of the pictures are warped.
         flip: Probability of a mirror image.
         brightness: Largest relative change, 0..1; so for `contrast` and `saturation`.
         hue: Largest shift of the hue as a share of the circle, 0..0.5.
         tint: Largest strength of a coloured light over the whole picture, 0..1.
-        grey: Probability of a picture without colours.
+        grey: Probability of a grey picture.
         texture: Probability of strands, grain or crisp edges over the drawing; hues stay.
         blur: Probability of a blur or a smaller resolution.
         jpeg: Probability of JPEG artefacts.
@@ -131,14 +131,14 @@ class NetworkConfig(_Section):
 
     Attributes:
         dimension: Length of an embedding.
-        colours: How many of its numbers tell colours, fitted in closed form before the training; 0 for none.
-        colour_share: Their share of the squared length, 0..1; without it that of the weights file, or 0.3.
+        colours: Dimensions of the colour features, fitted in closed form before the training; 0 for none.
+        colour_share: Their share of the squared length, 0..1; default: that of the weights file, or 0.3.
         init: `scratch`, `imagenet` (torchvision's weights), `default` (the shipped weights), a weights file,
-            or a checkpoint of another training. A file brings its own dimension and colours.
-        size_px: Side of the square picture that the finished network takes.
-        fit: How a picture becomes a square.
-        small_px: Side for the first part of the training, 0 for none: small pictures teach the coarse things faster.
-        small_share: Share of the steps made with small pictures, 0..1.
+            or a checkpoint of another training. A file sets dimension and colours.
+        size_px: Side of the input of the finished network.
+        fit: How a picture becomes a square input.
+        small_px: Side in the first part of the training, 0 for none: small pictures train faster.
+        small_share: Share of the steps with small pictures, 0..1.
     """
 
     dimension: int = Field(500, ge=1)
@@ -160,15 +160,15 @@ class NetworkConfig(_Section):
 
 
 class LossConfig(_Section):
-    """The loss by name, with parameters passed on to pytorch-metric-learning.
+    """The loss and miner of pytorch-metric-learning, with their parameters.
 
     Attributes:
         name: The loss.
-        miner: Which pairs or triplets of a batch it sees.
+        miner: Selects the pairs or triplets of a batch.
         parameters: Keyword arguments of the loss.
         miner_parameters: Keyword arguments of the miner.
-        lr_factor: Learning rate of the loss's own weights (proxies) against that of the network.
-        traits: Weight of a second loss, on what drawn characters look like; 0 for none. Needs `data.kind = synthesis`.
+        lr_factor: Factor of the learning rate for the loss's own weights (proxies).
+        traits: Weight of the auxiliary attribute loss; 0 for none. Needs `data.kind = synthesis`.
     """
 
     name: LossName = "triplet"
@@ -180,22 +180,22 @@ class LossConfig(_Section):
 
 
 class OptimizerConfig(_Section):
-    """The optimiser; weight decay spares biases and normalisation."""
+    """The optimiser; no weight decay on biases and normalisation."""
 
     name: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(1e-3, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(1e-6, ge=0)
     clip: float = Field(0.0, ge=0)
-    """Largest norm of the gradient; 0 for no limit."""
+    """Gradient clipping by norm; 0 for none."""
 
 
 class ScheduleConfig(_Section):
-    """How long, and how the learning rate runs.
+    """Length and learning rate schedule.
 
     Attributes:
         steps: Optimiser steps; 0 takes `epochs`.
-        epochs: Passes over the manifest, where `steps` is 0.
+        epochs: Passes over the manifest, if `steps` is 0.
         warmup_steps: The learning rate rises linearly over so many steps.
         decay: `none`, `cosine` (over all steps), `linear-tail` (linearly to 0 over the last `tail` of the steps).
         tail: Share of the steps, 0..1.
@@ -209,18 +209,18 @@ class ScheduleConfig(_Section):
 
 
 class RunConfig(_Section):
-    """How the machine is used, and when to look up.
+    """Use of the machine, checkpoints and validation.
 
     Attributes:
         precision: Number format of the forward pass. `bfloat16` and `float16` are mixed precision.
-        threads: CPU threads of torch, 0 for its default. Part of the result: sums differ with their order.
-        workers: Processes that load or draw pictures; 0 does it in the training process.
+        threads: CPU threads of torch, 0 for its default. They affect the result: sums differ with their order.
+        workers: Processes that load or draw pictures; 0: the training process itself.
         checkpoint_steps: Steps between checkpoints.
-        evaluate_steps: Steps between measurements on the development set.
-        patience: Measurements without improvement before the training stops early; 0 for never.
+        evaluate_steps: Steps between validations.
+        patience: Early stopping after so many validations without improvement; 0 for never.
         threshold_far: The stored threshold is that of this false accept rate on the development set; 0 stores that of
             the equal error rate.
-        average: Decay of the running mean of the weights that is measured and shipped; 0 uses the last weights.
+        average: Decay of the exponential moving average of the weights, which is validated and exported; 0: none.
     """
 
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -234,7 +234,7 @@ class RunConfig(_Section):
 
 
 class Config(_Section):
-    """Everything that decides which weights come out."""
+    """All settings that affect the weights."""
 
     seed: int = Field(1, ge=0)
     data: DataConfig = DataConfig()
@@ -248,7 +248,7 @@ class Config(_Section):
 
     @classmethod
     def from_toml(cls, path: Path | None, overrides: list[str] | None = None) -> Config:
-        """Read a TOML file, then replace values by `section.key=value` overrides (values in TOML).
+        """Read a TOML file, then apply `section.key=value` overrides (values in TOML).
 
         Raises:
             ConfigurationError: The file cannot be read, or a key or a value is wrong.
@@ -267,7 +267,7 @@ class Config(_Section):
 
     @classmethod
     def from_values(cls, values: dict[str, Any], name: str = "configuration") -> Config:
-        """Check plain values; `name` stands in front of an error's message.
+        """Validate plain values; `name` is the prefix of error messages.
 
         Raises:
             ConfigurationError: A key or a value is wrong.
@@ -281,14 +281,14 @@ class Config(_Section):
             raise ConfigurationError(f"{name}: {where}: {reason}") from error
 
     def with_steps(self, steps: int) -> Config:
-        """The same with the length of the run settled."""
+        """The same with a fixed number of steps."""
         return self.model_copy(update={"schedule": self.schedule.model_copy(update={"steps": steps})})
 
     @property
     def digest(self) -> str:
-        """sha256 of the values, hexadecimal; two runs with one digest and one version make the same weights."""
+        """sha256 of the values, hexadecimal; runs with the same digest and version make the same weights."""
         return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
 
     def plain(self) -> dict[str, Any]:
-        """The values as JSON can hold them."""
+        """The values for JSON."""
         return self.model_dump(mode="json")

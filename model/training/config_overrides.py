@@ -1,4 +1,4 @@
-"""The plain values of a configuration: set by a person's words, and compared."""
+"""Plain configuration values: overrides from the command line, and comparison."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["differences", "override", "set_value"]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What two plain configurations differ in, `section.key: old, now new` each."""
+    """The differences of two plain configurations, `section.key: old, now new` each."""
     one, other = dict(_flat(old)), dict(_flat(new))
     return [
         f"{key}: {one.get(key)}, now {other.get(key)}"
@@ -31,12 +31,12 @@ def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]
 
 
 def override(name: str, value: object) -> str:
-    """`section.key=value` for a text that may hold anything, quotes too."""
+    """`section.key=value` for any text, with quotes escaped."""
     return f"{name}={json.dumps(str(value), ensure_ascii=False)}"
 
 
 def set_value(values: dict[str, Any], override: str) -> None:
-    """Put the value of `section.key=value` into plain values; what is no TOML value is a text.
+    """Apply `section.key=value`; a value that is not TOML is a text.
 
     Raises:
         ConfigurationError: It has another form.

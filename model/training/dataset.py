@@ -1,4 +1,4 @@
-"""Where training and measuring get pictures from: files of a manifest, or characters drawn on demand."""
+"""Datasets: files of a manifest, or characters drawn on demand."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["DEVELOPMENT_SEED", "DrawnDataset", "FileDataset", "PictureDataset"]
 """Reads a whole file, or raises OSError."""
 
 DEVELOPMENT_SEED = 1_000_000_000
-"""Seeds of the drawn characters to measure on begin here; training characters lie below."""
+"""First seed of drawn characters for validation; those for training are lower."""
 
 
 class PictureDataset(Protocol):
-    """Gives the picture number `picture` of the character number `label`."""
+    """Maps a character number and a picture number to a picture."""
 
     def load(self, label: int, picture: int) -> Image.Image:
         """Read or draw it, in mode RGB.
@@ -39,16 +39,16 @@ class PictureDataset(Protocol):
         ...
 
     def name(self, label: int, picture: int) -> str:
-        """What to call it before people."""
+        """Its name for a person."""
         ...
 
 
 @dataclass(frozen=True)
 class FileDataset:
-    """Pictures in files; the number of a picture is its place in `paths`, whatever its character.
+    """Pictures in files; the number of a picture is its index in `paths`.
 
     Attributes:
-        paths: Where they are.
+        paths: The files.
     """
 
     paths: Sequence[Path]
@@ -68,15 +68,15 @@ class FileDataset:
 
 @dataclass(frozen=True)
 class DrawnDataset:
-    """Characters drawn by the package's own generator; nothing is stored.
+    """Characters drawn by `model.synthesis`; nothing is stored.
 
     Attributes:
         first: Seed of the character number 0.
-        block: So many neighbours may share a colour scheme.
-        schemes_shared: Share of the blocks that do.
+        block: Number of consecutive characters that may share a colour scheme.
+        schemes_shared: Share of the blocks that share one.
         size_px: The longer side.
         aspect: Largest ratio of the sides; every other picture is a square.
-        gentle: Share of pictures drawn as a clean collection would hold them, the rest in full variety.
+        gentle: Share of pictures with little variation; the rest have the full variety.
     """
 
     first: int
@@ -87,17 +87,17 @@ class DrawnDataset:
     gentle: float = 0.0
 
     def name(self, label: int, picture: int) -> str:
-        """The numbers: nothing else is stored."""
+        """Its numbers, for a person."""
         return f"drawn character {label}, picture {picture}"
 
     @classmethod
     def from_config(cls, config: DataConfig, size_px: int, *, first: int | None = None) -> DrawnDataset:
-        """The training characters, or with `first` others made in the same way."""
+        """The training characters, or with `first` others of the same mix."""
         first = config.first_identity if first is None else first
         return cls(first, config.block, config.schemes_shared, config.draw_px or size_px, config.aspect, config.gentle)
 
     def load(self, label: int, picture: int) -> Image.Image:
-        """Draw one picture; the same numbers give the same pixels."""
+        """Draw a picture; the same numbers give the same pixels."""
         from model.synthesis import draw
 
         aspect = self._aspect(picture)
@@ -123,7 +123,7 @@ class DrawnDataset:
 
 @lru_cache(maxsize=256)
 def _identity(seed: int, scheme: int | None) -> Identity:
-    """The character of a seed, kept while the pictures of a batch are drawn one by one."""
+    """The character of a seed, cached for the pictures of a batch."""
     from model.synthesis import Identity
 
     return Identity.from_seed(seed, scheme=scheme)

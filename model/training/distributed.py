@@ -1,8 +1,8 @@
-"""Several GPUs under torchrun: every process embeds its part of a batch, and the loss sees the whole batch.
+"""Training on several GPUs under torchrun: each process embeds its part of a batch, and the loss uses the whole batch.
 
-The pairs of a metric loss reach across the batch, so that parts trained alone would be another loss. Embeddings are
-gathered with their gradients, each process computes the whole loss, and gradients are summed; the result is the step
-that one process would have made, apart from batch normalisation, which takes its statistics from each part.
+A metric loss compares pairs across the batch, so separate parts would give another loss. All processes gather the
+embeddings with gradients, compute the whole loss, and sum the gradients. The step is that of one process, apart from
+batch normalisation, which uses the statistics of each part.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of how many processes this is.
+    """Rank and number of processes.
 
     Attributes:
-        rank: 0 for the one that writes and measures.
+        rank: 0 for the process that writes and validates.
         count: 1 without torchrun.
     """
 
@@ -43,9 +43,9 @@ class Ranks:
         return list(batch[self.rank :: self.count])
 
     def gather(self, rows: Tensor) -> Tensor:
-        """The rows of all processes, `(n_all, …)`, in the order of ranks; gradients flow back to each.
+        """Gather the rows of all processes, `(n_all, …)`, in the order of ranks, with gradients.
 
-        Parts may differ in length by pictures that could not be read; they travel padded to the longest.
+        Parts may differ in length, because pictures could not be read; they are padded to the longest.
         """
         if self.count == 1:
             return rows
@@ -58,7 +58,7 @@ class Ranks:
         return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
 
     def sum_gradients(self, modules: Iterable[nn.Module]) -> None:
-        """Make every process's gradient the mean over processes of the gathered losses' gradients."""
+        """Average the gradients over the processes."""
         if self.count == 1:
             return
         for module in modules:
@@ -68,7 +68,7 @@ class Ranks:
                     parameter.grad /= self.count
 
     def gather_failures(self, failures: dict[str, str]) -> dict[str, str]:
-        """The pictures that any process could not read, with reasons."""
+        """Gather the pictures that a process could not read, with reasons."""
         if self.count == 1:
             return failures
         found: list[dict[str, str]] = [{} for _ in range(self.count)]
@@ -76,13 +76,13 @@ class Ranks:
         return {name: reason for each in found for name, reason in each.items()}
 
     def agree(self, network: nn.Module) -> None:
-        """Give every process the first one's numbers."""
+        """Broadcast the numbers of the first process."""
         if self.count > 1:
             for value in network.state_dict().values():
                 dist.broadcast(value, 0)
 
     def agree_on(self, answer: bool) -> bool:
-        """The first process's answer."""
+        """Broadcast the answer of the first process."""
         if self.count == 1:
             return answer
         word = [answer]
@@ -91,7 +91,7 @@ class Ranks:
 
 
 class _Gather(torch.autograd.Function):
-    """The rows of all processes, of one length each; each process gets back the sum of its rows' gradients."""
+    """All-gather of equal lengths; the backward pass sums the gradients of a process's rows."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> tuple[Tensor, ...]:
@@ -107,7 +107,7 @@ class _Gather(torch.autograd.Function):
 
 
 def join_ranks() -> Ranks:
-    """Join the processes that torchrun started; alone without it."""
+    """Join the processes that torchrun started; one process without it."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         return Ranks()

@@ -1,4 +1,4 @@
-"""From a trained network to a weights file with a threshold that was measured."""
+"""Exports a trained network to a weights file with a measured threshold."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def export(
     command: str,
     half: bool = False,
 ) -> WeightsInfo:
-    """Measure the network on characters that it has never seen and write it.
+    """Measure the network on unseen characters and write it.
 
-    The stored threshold is that of `run.threshold_far` there, or that of the equal error rate; `measured` tells both,
-    and which it is.
+    The stored threshold is that of `run.threshold_far`, or that of the equal error rate; `measured` holds both, and
+    says which one was stored.
 
     Args:
         path: The weights file.
-        network: What to write.
-        config: What made it.
+        network: The network.
+        config: Of its training.
         measured_on: Pictures of unseen characters; without them the threshold is a guess and `measured` says so.
-        steps: Optimiser steps that made it.
+        steps: Optimiser steps of its training.
         command: The command line that made it.
         half: Store half precision.
     """

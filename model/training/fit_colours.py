@@ -1,4 +1,4 @@
-"""Fitting the colour part of an embedding to labelled pictures, in closed form."""
+"""Fits the colour features of an embedding to labelled pictures, in closed form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 def fit_colours(
     colours: ColourHistogram, source: PictureDataset, pictures: Batch, preprocessing: Preprocessing
 ) -> None:
-    """Set the axes of the colour part by labelled pictures; those that cannot be read are left out."""
+    """Fit the axes of the colour features to labelled pictures; unreadable ones are left out."""
     rows: list[Tensor] = []
     labels: list[int] = []
     for start in range(0, len(pictures), _BATCH):
@@ -46,10 +46,10 @@ def fit_colours(
 
 
 def fit_axes(table: Floats, labels: NDArray[np.int64], dimension: int) -> tuple[Floats, Floats]:
-    """Directions in which characters differ most against how much one character's pictures differ.
+    """Linear discriminant analysis (Fisher 1936; Rao 1948).
 
-    Whitening by the (regularised) covariance within characters, then the principal axes of what remains: linear
-    discriminant analysis (Fisher 1936; Rao 1948), kept at `dimension` directions of largest variance.
+    Whitens by the (regularised) covariance within characters, then keeps the `dimension` principal axes of largest
+    variance.
 
     Args:
         table: `(n, bins)` histograms.

@@ -1,4 +1,4 @@
-"""The network at its first weights: from scratch, from ImageNet, or from a weights file."""
+"""Initial weights: from scratch, from ImageNet, or from a weights file."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["initial_network", "is_new"]
 
 
 def is_new(config: Config) -> bool:
-    """Whether the network does not come from a weights file, so that its colours are still to be fitted."""
+    """Whether the colour features must still be fitted: the network does not come from a weights file."""
     return config.network.init in ("scratch", "imagenet")
 
 
 def initial_network(config: Config) -> Network:
-    """Make the network that a training starts from; from scratch by the seed alone.
+    """Make the network that a training starts from; from scratch, only the seed decides the weights.
 
     Raises:
         CheckpointError: A checkpoint holds no network.
-        WeightsError: A weights file cannot be used, or ImageNet's weights cannot be had.
+        WeightsError: A weights file cannot be used, or ImageNet's weights cannot be loaded.
     """
     match config.network.init:
         case "scratch":

@@ -1,4 +1,4 @@
-"""Batches of pixels: pictures loaded, augmented and stacked, in this process or in others."""
+"""Loads, augments and stacks batches of pictures, in this process or in workers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["LoadedBatch", "load_batches"]
 
 @dataclass(frozen=True)
 class LoadedBatch:
-    """What the network sees in one step.
+    """The input of one step.
 
     Attributes:
         pictures: `(n, size_px, size_px, 3)` uint8.
         labels: `(n,)` int64.
-        failures: `(name, reason)` for each that could not be read; they are missing from the rest.
+        failures: `(name, reason)` of unreadable pictures, which are left out.
     """
 
     pictures: Tensor
@@ -38,7 +38,7 @@ class LoadedBatch:
 
 @dataclass(frozen=True)
 class _Order:
-    """One picture to load, with all that decides its pixels."""
+    """One picture to load, with everything that its pixels depend on."""
 
     label: int
     picture: int
@@ -68,9 +68,9 @@ class _Pictures(Dataset[_Loaded]):
 def load_batches(
     plan: Sampler, source: PictureDataset, config: Config, *, first: int, count: int, ranks: Ranks | None = None
 ) -> Iterator[LoadedBatch]:
-    """Load the batches number `first` to `first + count - 1` of a plan.
+    """Load the batches number `first` to `first + count - 1` of a sampler.
 
-    What comes out depends on the plan, the source, the configuration and the number alone, not on the workers.
+    The batches depend only on sampler, dataset, configuration and number, not on the workers.
     """
     loader: DataLoader[_Loaded] = DataLoader(
         _Pictures(source, config),

@@ -21,10 +21,10 @@ _PAIR_LOSSES = {
 
 
 def build_loss(config: LossConfig, *, characters: int, dimension: int) -> nn.Module:
-    """Make the loss; those with proxies get one (learned) proxy per character.
+    """Make the loss; proxy losses have one learned proxy per character.
 
-    Triplet and contrastive compare inner products, as the article does; the margin of the triplet loss is 0.1 unless
-    given.
+    Triplet and contrastive loss compare inner products, as in the article; the default margin of the triplet loss is
+    0.1.
 
     Raises:
         ConfigurationError: The loss does not take a parameter.
@@ -46,7 +46,7 @@ def build_loss(config: LossConfig, *, characters: int, dimension: int) -> nn.Mod
 
 
 def build_miner(config: LossConfig) -> nn.Module | None:
-    """Make the miner, or None where the loss sees all pairs.
+    """Make the miner, or None if the loss uses all pairs.
 
     Raises:
         ConfigurationError: The miner does not take a parameter.

@@ -1,4 +1,4 @@
-"""The optimiser and how its learning rate runs."""
+"""The optimiser and its learning rate schedule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["build_optimizer", "learning_rate", "set_learning_rate"]
 def build_optimizer(
     network: nn.Module, loss: nn.Module, config: OptimizerConfig, lr_factor: float
 ) -> torch.optim.Optimizer:
-    """Make the optimiser; weight decay spares vectors (biases, normalisation), which it would only pull off scale."""
+    """Make the optimiser, without weight decay on vectors (biases, normalisation)."""
     matrices = [p for p in network.parameters() if p.ndim > 1]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
     groups = [
@@ -25,13 +25,13 @@ def build_optimizer(
     if proxies := list(loss.parameters()):
         groups.append({"params": proxies, "weight_decay": config.weight_decay, "factor": lr_factor})
     if config.name == "adamw":
-        # Not the fused one: it reads moments in the order of memory, which a checkpoint does not keep.
+        # Not fused: that reads moments in memory order, which a checkpoint does not keep.
         return torch.optim.AdamW(groups, lr=config.lr)
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
 
 
 def learning_rate(step: int, config: ScheduleConfig, lr: float) -> float:
-    """The learning rate of step number `step` of `config.steps`, counted from 0."""
+    """The learning rate of step `step` of `config.steps`, counted from 0."""
     warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     done = step / max(1, config.steps)
     if config.decay == "cosine":
@@ -42,6 +42,6 @@ def learning_rate(step: int, config: ScheduleConfig, lr: float) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give every group its share of `lr`."""
+    """Set the learning rate of every group to its factor times `lr`."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group["factor"]

@@ -1,4 +1,4 @@
-"""Which pictures meet in a batch. Every plan is a function of its seed, so that a killed training resumes exactly."""
+"""Samplers compose batches. The seed decides all batches, so that a killed training resumes exactly."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ Batch = list[tuple[int, int]]
 
 
 class Sampler(Protocol):
-    """An endless row of batches."""
+    """An endless sequence of batches."""
 
     def batches(self, start: int) -> Iterator[Batch]:
-        """The batches from number `start` on, always the same for one seed."""
+        """The batches from number `start` on, the same for the same seed."""
         ...
 
 
 @dataclass(frozen=True)
 class DrawnSampler:
-    """Batches of drawn characters: random blocks of neighbours, fresh pictures each time.
+    """Batches of drawn characters: random blocks of consecutive seeds, new pictures each time.
 
     Attributes:
-        identities: How many characters there are.
+        identities: Number of characters.
         block: Characters per block; the last block of a batch may be cut.
-        config: How many characters and pictures make a batch.
+        config: The batch sizes.
         seed: Any number.
     """
 
@@ -60,7 +60,7 @@ class DrawnSampler:
 
 @dataclass(frozen=True)
 class CharacterSampler:
-    """Batches of so many characters with so many pictures each; characters with fewer give what they have.
+    """Batches of a number of characters with a number of pictures each, or all that a character has.
 
     An epoch shows every character once (the last few, too few for a batch, another time), and as many pictures of it.
 
@@ -89,7 +89,7 @@ class CharacterSampler:
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches that show every character once."""
+        """Number of batches that contain every character once."""
         return max(1, len(_groups(self.labels)) // self.config.characters)
 
     def _pictures(self, group: NDArray[np.int64], rng: np.random.Generator) -> Batch:
@@ -99,11 +99,11 @@ class CharacterSampler:
 
 @dataclass(frozen=True)
 class ArticleSampler:
-    """The article's batches: characters in random order, up to `pictures` of each, until about `grouped` are gathered.
+    """The article's batches: characters in random order, up to `pictures` of each, up to about `grouped` in all.
 
-    To each batch `random` pictures drawn from all are added. A character with more pictures comes back later in the
-    epoch with the rest, never with one picture alone, so that every picture with a partner appears exactly once per
-    epoch in the grouped part, beside a partner. A batch goes over `grouped` by less than one group.
+    Each batch also has `random` pictures drawn from all. A character with more pictures comes again later in the epoch
+    with the rest, never with one picture alone. So the grouped part of an epoch has every picture with a partner
+    exactly once, beside a partner. A batch exceeds `grouped` by less than one group.
 
     Attributes:
         labels: `(n,)` int64, the character of each picture.
@@ -127,7 +127,7 @@ class ArticleSampler:
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches of the first epoch; the number differs by a few from epoch to epoch, with the order of groups."""
+        """Number of batches of the first epoch; epochs differ by a few."""
         return len(self._grouped(np.random.default_rng([self.seed, 0])))
 
     def epoch(self, epoch: int) -> list[Batch]:
@@ -139,7 +139,7 @@ class ArticleSampler:
         return [(int(self.labels[row]), int(row)) for row in rows]
 
     def _random(self, rows: Sequence[int], rng: np.random.Generator) -> list[int]:
-        """Pictures from all that are not in the batch yet: a picture beside itself would be a free positive pair."""
+        """Random pictures that are not yet in the batch: a picture twice would be a trivial positive pair."""
         rest = np.setdiff1d(np.arange(len(self.labels)), rows)
         count = min(self.config.random, len(rest))
         return [int(row) for row in rng.choice(rest, size=count, replace=False)]
@@ -155,13 +155,13 @@ class ArticleSampler:
 
 
 def _groups(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Rows of each character with two or more pictures."""
+    """The rows of each character with two or more pictures."""
     order = np.argsort(labels, kind="stable")
     edges = np.flatnonzero(np.diff(labels[order])) + 1
     return [group for group in np.split(order, edges) if len(group) >= 2]
 
 
 def _portions(rows: NDArray[np.int64], config: BatchConfig) -> list[NDArray[np.int64]]:
-    """Cut a character's pictures into parts of at most `pictures`, as even as can be, none of one picture."""
+    """Split a character's pictures into even parts of at most `pictures`, none of one picture."""
     count = min(-(-len(rows) // config.pictures), len(rows) // 2)
     return np.array_split(rows, count)

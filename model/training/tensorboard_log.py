@@ -1,4 +1,4 @@
-"""A TensorBoard log, where TensorBoard is installed."""
+"""A TensorBoard log, if TensorBoard is installed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ __all__ = ["open_log"]
 
 
 def open_log(folder: Path, done: int) -> Callable[[dict[str, float]], None] | None:
-    """Return what writes the figures of a step, or None without TensorBoard (`pip install 'oshiwake[training]'`).
+    """A function that logs the figures of a step, or None without TensorBoard (`pip install 'oshiwake[training]'`).
 
     Args:
-        folder: Where the log lies; a training that goes on adds to it.
-        done: Steps of the checkpoint from which it goes on. Later ones, of a training that was killed, are made again
-            and count once.
+        folder: Of the log; a resumed training appends to it.
+        done: Steps of the checkpoint. The log drops later ones of a killed training, which are repeated.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

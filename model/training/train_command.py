@@ -1,4 +1,4 @@
-"""What `reid train` does: open, train, export, and tell about it."""
+"""`reid train`: open the data, train, export, and print progress."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ __all__ = ["FITTED_PICTURES", "WEIGHTS", "Request", "device_of", "run_training",
 WEIGHTS = "weights.safetensors"
 
 FITTED_PICTURES = 2_000
-"""Pictures by which the colours of a new network are fitted."""
+"""Number of pictures for fitting the colour features of a new network."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What `reid train` was asked.
+    """The options of `reid train`.
 
     Attributes:
         config: TOML file, or None for the article's recipe.
         overrides: `section.key=value` each.
         output: Folder for checkpoints and weights.
-        resume: Go on from the checkpoint there.
-        changed: Go on although the configuration was changed.
+        resume: Continue from the checkpoint there.
+        changed: Continue although the configuration has changed.
         device: `cpu`, `cuda` or `auto`.
         half: Write half precision.
     """
@@ -57,7 +57,7 @@ class Request:
 
 
 def run_training(request: Request) -> WeightsInfo | None:
-    """Train by a configuration and write `weights.safetensors` beside the checkpoints.
+    """Train with a configuration and write `weights.safetensors` beside the checkpoints.
 
     Raises:
         ModelError: The configuration, the data or the checkpoint cannot be used.
@@ -67,7 +67,7 @@ def run_training(request: Request) -> WeightsInfo | None:
 
 
 def train_by(config: Config, request: Request) -> WeightsInfo | None:
-    """Train by `config` instead of the configuration file and overrides of the request.
+    """Train with `config` instead of the configuration file and overrides of the request.
 
     Returns:
         The description of the weights; None in all processes but the first.
@@ -97,7 +97,7 @@ def train_by(config: Config, request: Request) -> WeightsInfo | None:
 
 
 def _trainer(config: Config, data: TrainingData, request: Request, ranks: Ranks) -> Trainer:
-    """A run at its beginning, or where its checkpoint left it."""
+    """A new run, or one that continues from its checkpoint."""
     checkpoint = request.output / CHECKPOINT
     if checkpoint.exists() and not request.resume:
         raise ConfigurationError(f"{checkpoint} exists: go on with --resume, or choose another output folder")
@@ -122,7 +122,7 @@ def _tell(path: Path, info: WeightsInfo, trainer: Trainer) -> None:
 
 
 def _fit(network: Network, config: Config, data: TrainingData) -> None:
-    """Fit the colours of a new network to the first training pictures."""
+    """Fit the colour features of a new network to the first training pictures."""
     if network.colours is None or not is_new(config):
         return
     pictures = islice((pair for batch in data.plan.batches(0) for pair in batch), FITTED_PICTURES)
@@ -131,7 +131,7 @@ def _fit(network: Network, config: Config, data: TrainingData) -> None:
 
 
 def _train(trainer: Trainer, output: Path, ranks: Ranks) -> None:
-    """Run with a progress bar on a terminal, with a line per 50 steps elsewhere, and a TensorBoard log if possible."""
+    """Train with a progress bar on a terminal, else a line every 50 steps, and a TensorBoard log if possible."""
     console = Terminal(stderr=True, quiet=not ranks.is_first)
     log = open_log(output / "tensorboard", trainer.progress.step) if ranks.is_first else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -149,10 +149,10 @@ def _train(trainer: Trainer, output: Path, ranks: Ranks) -> None:
 
 
 def device_of(name: str) -> str:
-    """The device that `auto` means here, or the named one.
+    """The named device, or the one that `auto` stands for.
 
     Raises:
-        ConfigurationError: There is none of that name, or it is not here.
+        ConfigurationError: There is no such device.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise ConfigurationError(f"device {name!r} is not one of auto, cpu, cuda")

@@ -36,12 +36,12 @@ Report = Callable[[dict[str, float]], None]
 
 
 class Trainer:
-    """A run: network, loss, optimiser and how far they have come.
+    """A run: network, loss, optimiser and their state.
 
     Attributes:
-        network: What is trained.
-        average: The running mean of its weights, or the network itself where none is wanted.
-        progress: Steps done and figures so far.
+        network: The network.
+        average: The moving average of its weights, or the network itself without averaging.
+        progress: Steps and figures so far.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Trainer:
         """Make a run at step 0.
 
         Args:
-            config: All that decides the result.
-            data: Where pictures come from.
+            config: The configuration.
+            data: The pictures.
             output: Folder for checkpoints.
-            network: At its first weights; trained in place.
+            network: With initial weights; trained in place.
             device: Where to train.
-            ranks: Which of how many processes this is.
+            ranks: Rank and number of processes.
         """
         self.config = config
         self._ranks = ranks or Ranks()
@@ -86,11 +86,11 @@ class Trainer:
         self._ranks.agree(self.network)
 
     def resume(self, path: Path, *, changed: bool = False) -> None:
-        """Go on from a checkpoint.
+        """Continue from a checkpoint.
 
         Args:
             path: The checkpoint.
-            changed: The configuration may differ (a longer schedule, say).
+            changed: The configuration may differ, such as in a longer schedule.
 
         Raises:
             CheckpointError: It is damaged, or belongs to another configuration.
@@ -135,7 +135,7 @@ class Trainer:
                 return
 
     def save(self) -> None:
-        """Write the checkpoint, in the first process; with several, all come here at the same step."""
+        """Write the checkpoint in the first process; all processes call this at the same step."""
         self.progress.failures = self._ranks.gather_failures(self.progress.failures)
         if not self._ranks.is_first:
             return
@@ -150,7 +150,7 @@ class Trainer:
     def _step(self, loaded: Iterator[LoadedBatch]) -> dict[str, float]:
         """One optimiser step over `accumulate` batches."""
         step, accumulate = self.progress.step, self.config.batch.accumulate
-        # Miners may draw at random; seeded by the step, a resumed run draws the same.
+        # Miners may use random numbers; the step is the seed, so that a resumed run draws the same.
         torch.manual_seed(self.config.seed * 1_000_003 + step)
         lr = learning_rate(step, self.config.schedule, self.config.optimizer.lr)
         set_learning_rate(self._optimizer, lr)
@@ -164,7 +164,7 @@ class Trainer:
 
     def _batch_loss(self, batch: LoadedBatch) -> Tensor:
         self.progress.failures |= dict(batch.failures)
-        if len(batch.labels) < 2 and self._ranks.count == 1:  # all unreadable: batch normalisation needs two
+        if len(batch.labels) < 2 and self._ranks.count == 1:  # unreadable pictures: batch normalisation needs two
             return torch.zeros((), device=self._device, requires_grad=True)
         part = batch.labels.to(self._device)
         with self._autocast():
@@ -195,7 +195,7 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        """Move the running mean; early on it forgets faster, or the first weights would weigh for very long."""
+        """Update the moving average, with less decay at first so that the initial weights fade."""
         step = self.progress.step
         decay = min(self.config.run.average, (1 + step) / (10 + step))
         for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
@@ -217,7 +217,7 @@ class Trainer:
         return found
 
     def load_best(self) -> None:
-        """Put the weights with the smallest development EER in place, after a training that may have passed it."""
+        """Restore the weights with the minimum development EER."""
         if (self._output / BEST).exists():
             load_checkpoint(self._output / BEST, {"average": self.average}, None)
 
@@ -231,10 +231,10 @@ class Trainer:
 
 
 def attribute_loss(config: Config, data: TrainingData, network: Network) -> AttributeLoss | None:
-    """The loss on traits, where the configuration wants it.
+    """The auxiliary attribute loss, if the configuration asks for it.
 
     Raises:
-        ConfigurationError: The pictures are not drawn, so that nothing is known of them.
+        ConfigurationError: The pictures are not drawn, so their attributes are unknown.
     """
     if not config.loss.traits:
         return None
@@ -244,6 +244,6 @@ def attribute_loss(config: Config, data: TrainingData, network: Network) -> Attr
 
 
 def steps_of(config: Config, data: TrainingData) -> int:
-    """The length of the run in steps."""
+    """Length of the run in steps."""
     epochs = config.schedule.epochs
     return config.schedule.steps or max(1, epochs * data.batches_per_epoch // config.batch.accumulate)

@@ -1,4 +1,4 @@
-"""From a configuration to pictures: what to train on, what to measure on."""
+"""Opens the training and validation pictures of a configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["PictureSet", "TrainingData", "drawn_set", "listed_set", "open_data"]
 
 @dataclass(frozen=True)
 class PictureSet:
-    """Pictures with their characters, to measure on.
+    """Labelled pictures for validation or evaluation.
 
     Attributes:
         source: Loads them.
@@ -36,20 +36,20 @@ class PictureSet:
     characters: tuple[str, ...] = ()
 
     def call(self, one: tuple[int, int]) -> str:
-        """What to call a `(label, picture)` before people."""
+        """The name of a `(label, picture)` for a person."""
         return self.source.name(*one)
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run learns from and is measured on; the characters of the two are disjoint.
+    """Training and validation pictures, of disjoint characters.
 
     Attributes:
         source: Loads training pictures.
-        plan: Makes batches of them.
-        characters: How many training characters there are; labels lie below.
-        batches_per_epoch: Batches that show the training set once; 0 where it has no end.
-        development: To measure on, or None where there is none.
+        plan: The sampler.
+        characters: Number of training characters; labels are lower.
+        batches_per_epoch: Batches of an epoch; 0 for an endless set.
+        development: The validation set, or None.
     """
 
     source: PictureDataset
@@ -63,7 +63,7 @@ def open_data(config: Config) -> TrainingData:
     """Open the dataset and the sampler that a configuration names.
 
     Raises:
-        ConfigurationError: The configuration names no usable data.
+        ConfigurationError: The data cannot be used.
     """
     return _drawn(config) if config.data.kind == "synthesis" else _listed(config)
 
@@ -80,7 +80,7 @@ def _drawn(config: Config) -> TrainingData:
 
 
 def drawn_set(config: Config, first: int) -> PictureSet:
-    """Drawn characters from seed `first` on, in the mix of the training set."""
+    """Drawn characters from seed `first` on, with the mix of the training set."""
     data = config.data
     return PictureSet(
         source=DrawnDataset.from_config(data, config.network.size_px, first=first),
@@ -116,7 +116,7 @@ def _plan(config: Config, labels: NDArray[np.int64]) -> ArticleSampler | Charact
 
 
 def listed_set(entries: Sequence[Entry], split: str) -> PictureSet | None:
-    """The pictures of one split of a manifest, or None where it has no two of one character."""
+    """The pictures of one split of a manifest, or None without two pictures of a character."""
     rows = [(entry.path, name) for entry in entries if entry.split == split for name in entry.characters]
     names = sorted({name for _, name in rows})
     if len(names) < 2 or len(rows) <= len(names):

@@ -1,4 +1,4 @@
-"""Embeddings and equal error rate of a network in training."""
+"""Embeddings and equal error rate of a network during training."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from model.training.training_data import PictureSet
 __all__ = ["Embedded", "embed_set", "measure", "to_network"]
 
 _ALL_PAIRS = 5_000
-"""Up to so many pictures every pair is compared, above it 10,000 + 10,000 are drawn."""
+"""Up to so many pictures, all pairs are compared; above, 10,000 + 10,000 random ones."""
 
 _BATCH = 64
 
 
 def to_network(pictures: Tensor, device: torch.device) -> Tensor:
-    """`(n, height, width, 3)` uint8 to what the network takes: `(n, 3, height, width)` float32 in 0..1."""
+    """`(n, height, width, 3)` uint8 to the input tensor, `(n, 3, height, width)` float32 in 0..1."""
     moved = pictures.to(device, non_blocking=True)
     return moved.permute(0, 3, 1, 2).to(torch.float32).div_(255.0).contiguous(memory_format=torch.channels_last)
 
@@ -55,13 +55,13 @@ class _Prepared(Dataset[_Loaded]):
 
 @dataclass(frozen=True)
 class Embedded:
-    """A set of pictures as a network sees it.
+    """The embeddings of a set of pictures.
 
     Attributes:
         embeddings: `(n, dim)` float32, unit length.
         labels: `(n,)` int64.
-        rows: `(n,)` int64, the place of each in the set.
-        failures: `(place, reason)` of those that could not be read; they are missing above.
+        rows: `(n,)` int64, indices in the set.
+        failures: `(index, reason)` of unreadable pictures, which are left out above.
     """
 
     embeddings: NDArray[np.float32]
@@ -71,7 +71,7 @@ class Embedded:
 
 
 def embed_set(network: Network, pictures: PictureSet, preprocessing: Preprocessing, *, workers: int = 0) -> Embedded:
-    """Embed a set, on the network's device."""
+    """Embed a set on the network's device."""
     device = next(network.parameters()).device
     was_training = network.training
     network.eval()
@@ -93,10 +93,10 @@ def embed_set(network: Network, pictures: PictureSet, preprocessing: Preprocessi
 
 
 def measure(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[EqualError, ErrorRates]:
-    """Equal error rate over all pairs, or over 10,000 + 10,000 drawn ones where there are many.
+    """Equal error rate over all pairs, or over 10,000 + 10,000 random ones if there are many.
 
     Raises:
-        EvaluationError: Pairs of one of the two kinds are missing.
+        EvaluationError: There are no genuine or no impostor pairs.
     """
     if len(labels) <= _ALL_PAIRS:
         pairs = all_pairs(embeddings, labels)
