@@ -1,7 +1,7 @@
 """Illustrated characters drawn by our own code: for demonstrations, for tests, and to train on.
 
 An identity is a character, made from one integer; `draw` makes any number of different pictures of it. Nothing is
-stored, nothing is random: the same integers give the same bytes.
+stored, and the same integers give the same bytes.
 """
 
 from model.synthesis.contact_sheet import contact_sheet

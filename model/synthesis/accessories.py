@@ -1,4 +1,4 @@
-"""Small things that are worn: ribbons, flowers, clips, headphones, jewellery."""
+"""Accessories: ribbons, flowers, clips, headphones, jewellery."""
 
 from __future__ import annotations
 
@@ -148,4 +148,4 @@ TRINKETS: dict[str, Callable[[Pen, Worn], None]] = {
     "choker": _choker,
     "scarf": _scarf,
 }
-"""How to draw each kind."""
+"""Drawing function of each kind."""

@@ -1,4 +1,4 @@
-"""What grows from a character: animal ears, horns, halo, wings and tail."""
+"""Body parts of animals and spirits: ears, horns, halo, wings and tail."""
 
 from __future__ import annotations
 
@@ -181,4 +181,4 @@ GROWN: dict[str, Callable[[Pen, Worn], None]] = {
     "wings": _wings,
     "tail": _tail_,
 }
-"""How to draw each kind."""
+"""Drawing function of each kind."""

@@ -1,4 +1,4 @@
-"""What stands behind the figure: plain colour, gradients, patterns, scenery, texture."""
+"""Backgrounds: plain colour, gradients, patterns, scenery, texture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["GENTLE", "KINDS", "draw_background"]
 
 Size = tuple[int, int]
 _SMOOTH_PX = 200
-"""Height from which steps at slanting edges would be seen."""
+"""Height from which aliasing at slanting edges would be visible."""
 
 KINDS = {
     "white": 20,
@@ -33,7 +33,7 @@ KINDS = {
     "noise": 3,
     "panels": 4,
 }
-"""Kinds of background with how often each is chosen."""
+"""Kinds of background with their weights."""
 
 GENTLE = {
     "white": 10,
@@ -46,11 +46,11 @@ GENTLE = {
     "hills": 9,
     "bokeh": 12,
 }
-"""The quieter ones."""
+"""Plainer kinds, with their weights."""
 
 
 def draw_background(rng: random.Random, size: Size, kinds: dict[str, int], theme: Colour) -> Image.Image:
-    """Draw a background of `(width, height)` pixels; `theme` is a colour that some of them take up."""
+    """Draw a background of `(width, height)` pixels; `theme` is a colour that some of them use."""
     if size[1] < _SMOOTH_PX:
         return _drawn(rng, size, kinds, theme)
     return _drawn(rng, (2 * size[0], 2 * size[1]), kinds, theme).reduce(2)

@@ -30,7 +30,7 @@ def draw_cape(pen: Pen, figure: Figure) -> None:
 
 
 def draw_legs(pen: Pen, figure: Figure) -> None:
-    """Draw legs, shoes, and what is worn below the waist."""
+    """Draw legs, shoes, and clothes below the waist."""
     top = figure.hem - 0.25
     for side in (-1.0, 1.0):
         _leg(pen, figure, side, top)

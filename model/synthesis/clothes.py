@@ -1,4 +1,4 @@
-"""Clothes on the torso: collars, chest and what hangs from the neck."""
+"""Clothes on the torso: collars, chest and neckwear."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model.synthesis.shapes import Build
 __all__ = ["TOP", "Figure", "draw_chest", "draw_collar"]
 
 TOP = 1.46
-"""Where the shoulders begin, head units below the head's middle."""
+"""Height of the shoulders, head units below the head's middle."""
 
 _OPEN = {"vee": 0.5, "blazer": 0.95, "coat": 0.8, "kimono": 0.75, "sailor": 0.62}
 _SIDES = (-1.0, 1.0)
@@ -24,7 +24,7 @@ _SIDES = (-1.0, 1.0)
 
 @dataclass(frozen=True)
 class Figure:
-    """What the body's parts need to know together.
+    """Measures that the parts of the body share.
 
     Attributes:
         build: Shape of the body.
@@ -40,22 +40,22 @@ class Figure:
 
     @property
     def shoulders(self) -> float:
-        """Half width of the shoulders as seen, head units."""
+        """Visible half width of the shoulders, head units."""
         return self.build.shoulders * self._narrow
 
     @property
     def waist(self) -> float:
-        """Half width of the waist as seen."""
+        """Visible half width of the waist."""
         return self.build.waist * self._narrow
 
     @property
     def hips(self) -> float:
-        """Half width of the hips as seen."""
+        """Visible half width of the hips."""
         return self.build.hips * self._narrow
 
     @property
     def hem(self) -> float:
-        """How low the torso ends, head units."""
+        """Lower end of the torso, head units."""
         return TOP + self.build.torso
 
     @property
@@ -69,7 +69,7 @@ class Figure:
 
 
 def draw_chest(pen: Pen, figure: Figure, lean: float) -> None:
-    """Draw what is on the front of the top; `lean` is how far its middle has turned aside."""
+    """Draw the front of the top; `lean` is the sideways shift of its middle."""
     cloth, front, low = figure.outfit.cloth, figure.outfit.front, figure.hem - 0.8
     if front == "buttons":
         pen.stroke(points((lean, TOP + 0.2), (lean, low)), figure.tone, width=0.8)
@@ -88,7 +88,7 @@ def draw_chest(pen: Pen, figure: Figure, lean: float) -> None:
 
 
 def draw_collar(pen: Pen, figure: Figure, lean: float) -> None:
-    """Draw the collar and what is tied around it."""
+    """Draw the collar and neckwear."""
     kind, cloth, skin, y = figure.outfit.collar, figure.outfit.cloth, figure.colours.skin, TOP - 0.12
     if kind in _OPEN:
         deep = _OPEN[kind]

@@ -1,4 +1,4 @@
-"""A sheet of pictures, to see at a glance what stays and what changes."""
+"""A contact sheet: a grid of pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def contact_sheet(
     """Draw a grid: a row per identity, a column per picture seed, from 0.
 
     Raises:
-        ValueError: There is nothing to show.
+        ValueError: There are no identities or no pictures.
     """
     if not identities or pictures < 1:
         raise ValueError("a contact sheet needs at least one identity and one picture")

@@ -1,4 +1,4 @@
-"""Curves: from a few control points to the outline of a shape, in units that know no pixel."""
+"""Curves: from control points to the outline of a shape, independent of pixels."""
 
 from __future__ import annotations
 

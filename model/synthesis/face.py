@@ -45,7 +45,7 @@ def draw_ears(pen: Pen, skin: Colour, pointed: float = 0.0) -> None:
 
 
 def draw_skin(pen: Pen, build: Build, skin: Colour, shadow: Points, shadow_z: Points) -> None:
-    """Draw the bare face with the shadow that hair casts on it."""
+    """Draw the bare face with the shadow of the hair."""
     outline = face_outline(build)
     depth = np.clip(outline[:, 1] * 0.42, 0.05, 0.5)
     pen.fill(outline, skin, depth)
@@ -68,7 +68,7 @@ def draw_features(pen: Pen, eyes: Eyes, colours: Scheme, look: Expression) -> No
 
 
 def draw_brows(pen: Pen, eyes: Eyes, hair: Colour, look: Expression) -> None:
-    """Draw the brows; illustrators let them show through the fringe."""
+    """Draw the brows, which illustrators draw over the fringe."""
     tone = darker(hair, 0.35)
     for side in (-1.0, 1.0):
         narrow = _narrowing(pen, side)
@@ -82,7 +82,7 @@ def draw_brows(pen: Pen, eyes: Eyes, hair: Colour, look: Expression) -> None:
 
 
 def _narrowing(pen: Pen, side: float) -> float:
-    """How much narrower an eye looks on the side that turns away."""
+    """Factor by which an eye is narrower on the far side."""
     return 1.0 - 0.4 * max(0.0, side * pen.frame.yaw)
 
 
@@ -144,7 +144,7 @@ def _gaze(look: Expression, width: float, height: float) -> Points:
 
 
 def _iris(pen: Pen, eyes: Eyes, centre: Points, narrow: float, height: float, colour: Colour) -> None:
-    """Draw iris, pupil and highlights, cut off by the lids."""
+    """Draw iris, pupil and highlights, clipped by the lids."""
     x, y = float(centre[0]), float(centre[1])
     rx, ry = eyes.width * eyes.iris * narrow, eyes.height * 0.97
     top, floor = eyes.level - height * 0.97, eyes.level + height * 0.84

@@ -1,4 +1,4 @@
-"""What lies on the face: glasses, patches, moles and marks."""
+"""On the face: glasses, patches, moles and marks."""
 
 from __future__ import annotations
 
@@ -93,4 +93,4 @@ MARKS: dict[str, Callable[[Pen, Worn], None]] = {
     "blush": _blush,
     "face_mark": _face_mark,
 }
-"""How to draw each kind."""
+"""Drawing function of each kind."""

@@ -1,4 +1,4 @@
-"""The fringe: the hair before the face and on top of the head."""
+"""The fringe: hair in front of the face and on top of the head."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _with_temples(hair: Hair, valleys: Points, tips: Points) -> tuple[Points, Po
 
 
 def _depth(edge: Points) -> Points:
-    """How far points of the fringe stand before the head's axis: `(n,)` for `(n, 2)` points."""
+    """Depth of points of the fringe, in front of the head's axis: `(n,)` for `(n, 2)` points."""
     return 0.72 * np.sqrt(np.clip(1.05 - edge[:, 0] ** 2, 0.05, 1.0))
 
 
@@ -101,14 +101,14 @@ class Fringe:
         return cls(valleys, tips, blades(valleys, tips))
 
     def shadow(self) -> tuple[Points, Points]:
-        """The shape, and its depth, of the shadow that the fringe casts on the face."""
+        """Shape and depth of the shadow of the fringe on the face."""
         edge = moved(self.edge, 0.03, 0.11)
         shape = np.concatenate((points((-1.1, -1.1), (-1.1, 0.2)), edge, points((1.1, 0.2), (1.1, -1.1))))
         return shape, np.full(len(shape), 0.6)
 
 
 def draw_fringe(pen: Pen, hair: Hair, fringe: Fringe, colours: Scheme) -> None:
-    """Draw the hair before the face and on top of the head, with its shadows and gloss."""
+    """Draw the fringe with its shadows and gloss."""
     base, edge, valleys, tips = colours.hair, fringe.edge, fringe.valleys, fringe.tips
     top = dome(hair, -1.01 * np.pi, 0.01 * np.pi, 36)
     shape = np.concatenate((top, edge[::-1]))
@@ -153,7 +153,7 @@ def _strands(pen: Pen, valleys: Points, crown: Points, base: Colour) -> None:
 
 
 def _flank(pen: Pen, hair: Hair, base: Colour) -> None:
-    """Shade the side of the head that the light does not reach."""
+    """Shade the side of the head away from the light."""
     side = pen.ink.shadow
     outer = dome(hair, -0.42 * np.pi, 0.02 * np.pi, 14) * (side, 1.0)
     inner = dome(hair, -0.42 * np.pi, 0.02 * np.pi, 14) * (0.72 * side, 0.9)

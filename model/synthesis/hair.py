@@ -1,4 +1,4 @@
-"""Hair but the fringe: what hangs behind the head, covers the skull, and falls before the ears."""
+"""Hair without the fringe: behind the head, on the skull, and in front of the ears."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def draw_cap(pen: Pen, hair: Hair, colours: Scheme) -> None:
 
 
 def draw_locks(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
-    """Draw the strands that hang before the ears."""
+    """Draw the strands in front of the ears."""
     if hair.locks <= 0.0:
         return
     for side in (-1.0, 1.0):
@@ -85,7 +85,7 @@ def draw_locks(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
             low = slice(4, None)
             tip = np.concatenate((pair(x + width, y)[low], pair(x - width, y)[low][::-1]))
             pen.dot(tip, colours.hair_second, 0.25)
-        # The upper end stays without a line, so that the strand grows out of the fringe.
+        # The upper end has no line, so that the strand joins the fringe.
         loose = len(outer) // 3
         pen.trace(np.concatenate((outer[loose:], inner[loose:][::-1])), colours.hair, 0.25)
         pen.stroke(pair(x, y)[2:6], colours.hair, 0.25, width=0.5)

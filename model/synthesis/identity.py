@@ -1,4 +1,4 @@
-"""Who a character is: all that stays from picture to picture, chosen from one seed."""
+"""The identity of a character: all that is the same in its pictures, from one seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Identity"]
 
 @dataclass(frozen=True)
 class Identity:
-    """A character: drawn differently in every picture, yet the same.
+    """A character.
 
     Attributes:
         seed: What the character was made from.
@@ -23,7 +23,7 @@ class Identity:
         hair: Shape of the hair.
         eyes: Shape of the eyes and brows.
         build: Shape of face and body.
-        ornaments: Ears, horns, halo, glasses, ribbons and the like that the character nearly always wears.
+        ornaments: Ears, horns, halo, glasses, ribbons and the like that most pictures show.
         outfits: What the character may wear, several.
     """
 
@@ -37,11 +37,11 @@ class Identity:
 
     @classmethod
     def from_seed(cls, seed: int, scheme: int | None = None) -> Identity:
-        """Make the character of a seed, the same one every time.
+        """The character of a seed.
 
         Args:
             seed: Any integer; neighbouring seeds give unrelated characters.
-            scheme: Take the colours of this colour scheme, shared with every other identity of the scheme; shapes and
+            scheme: Use this colour scheme, which other identities may share; shapes and
                 ornaments still follow the seed. By default the colours follow the seed too.
         """
         colours = Scheme.draw(seeded("colours", seed) if scheme is None else seeded("scheme", scheme))

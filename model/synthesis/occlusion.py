@@ -1,4 +1,4 @@
-"""What stands before the figure: bars, discs, petals, a book, a reaching arm."""
+"""Occlusions in front of the figure: bars, discs, petals, a book, a reaching arm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["occlude"]
 
 
 def occlude(pen: Pen, skin: Colour, rng: random.Random) -> None:
-    """Put one thing before what the pen has drawn; `skin` is the colour of an arm."""
+    """Draw one occlusion; `skin` is the colour of an arm."""
     tone = vivid(rng.random(), rng.uniform(0.1, 0.8), rng.uniform(0.2, 1.0))
     kind = rng.choices(("bar", "disc", "petals", "book", "arm"), (3, 2, 3, 2, 3))[0]
     # Petals and discs belong to the picture, not to the figure: their unit is the picture's height.

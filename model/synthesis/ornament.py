@@ -1,4 +1,4 @@
-"""Ornaments: what a character wears on or grows from the head, and how often each is chosen."""
+"""Ornaments on the head or behind the body, with their weights."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ _SPARE = {
 
 @dataclass(frozen=True)
 class Ornament:
-    """One thing worn on or growing from the head (or behind the body).
+    """One ornament on the head or behind the body.
 
     Attributes:
         kind: What it is.
         side: -1 left, 1 right.
         size: Scale, about 1.
         lift: Irregularity of its place or shape, -1..1.
-        paint: Which colour it takes: hair, second, horn, jewel, accent, main or dark.
+        paint: Its colour: hair, second, horn, jewel, accent, main or dark.
     """
 
     kind: str
@@ -99,7 +99,7 @@ def _ornament(rng: random.Random, kind: str) -> Ornament:
 
 
 def core_ornaments(rng: random.Random) -> tuple[Ornament, ...]:
-    """Choose what a character nearly always wears: none to four different things."""
+    """Choose the ornaments of a character: none to four of different kinds."""
     count = rng.choices((0, 1, 2, 3, 4), (14, 34, 30, 16, 6))[0]
     kinds = dict.fromkeys(weighted(rng, _CORE) for _ in range(count))
     heads = [kind for kind in kinds if kind.endswith("_ears") and kind != "elf_ears"]
@@ -107,7 +107,7 @@ def core_ornaments(rng: random.Random) -> tuple[Ornament, ...]:
 
 
 def spare_ornaments(rng: random.Random) -> tuple[Ornament, ...]:
-    """Choose what comes with one outfit: none to two things."""
+    """Choose the ornaments of an outfit: none to two."""
     count = rng.choices((0, 1, 2), (45, 38, 17))[0]
     kinds = dict.fromkeys(weighted(rng, _SPARE) for _ in range(count))
     return tuple(_ornament(rng, kind) for kind in kinds)

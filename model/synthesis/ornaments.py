@@ -1,4 +1,4 @@
-"""Which ornaments lie where, and how each is drawn."""
+"""Layers and drawing of ornaments."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from model.synthesis.worn_ornament import Worn
 __all__ = ["BEHIND", "COVERING", "ON_BODY", "ON_FACE", "draw_ornament"]
 
 BEHIND = frozenset({"wings", "tail"})
-"""Kinds that are drawn before everything else, behind the body."""
+"""Kinds that are drawn first, behind the body."""
 
 ON_BODY = frozenset({"choker", "scarf"})
 """Kinds that follow the body, not the head."""
 
 ON_FACE = frozenset(MARKS)
-"""Kinds that lie under the fringe."""
+"""Kinds under the fringe."""
 
 COVERING = frozenset(HATS)
 """Kinds that cover the top of the head."""

@@ -1,4 +1,4 @@
-"""What a character wears: one set of clothes."""
+"""Outfits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MASCULINE = (1, 14, 16, 9, 7, 8, 2, 7, 10, 10, 1, 15)
 
 @dataclass(frozen=True)
 class Outfit:
-    """One set of clothes.
+    """A set of clothes.
 
     Attributes:
         cloth: Its colours.

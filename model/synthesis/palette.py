@@ -1,4 +1,4 @@
-"""Colours: mixing them, shading them, and the scheme of colours that a character keeps."""
+"""Colours: mixing, shading, and the colour scheme of a character."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ODD_SKIN = ((214, 222, 238), (198, 226, 196), (190, 176, 214))
 
 
 def seeded(*parts: object) -> random.Random:
-    """A random source that depends on the parts' text alone: the same in every process, on every machine."""
+    """A random generator seeded by the text of the parts, the same on every machine."""
     return random.Random("/".join(str(part) for part in parts))
 
 
@@ -51,7 +51,7 @@ def mix(first: Colour, second: Colour, share: float) -> Colour:
 
 
 def darker(colour: Colour, depth: float = 0.3) -> Colour:
-    """The colour in shadow: darker and a little towards violet, as illustrators shade. `depth` lies in 0..1."""
+    """The colour in shadow: darker and a little towards violet, as illustrators shade. `depth` is in 0..1."""
     share = 1.0 - depth
     cool = (int(colour[0] * share), int(colour[1] * (share - 0.06 * depth)), int(colour[2] * (share + 0.1 * depth)))
     return mix(cool, _SHADOW, 0.18 * depth)
@@ -63,7 +63,7 @@ def lighter(colour: Colour, share: float = 0.3) -> Colour:
 
 
 def blushing(skin: Colour, depth: float = 0.25) -> Colour:
-    """Skin in shadow: warmer as well as darker. `depth` lies in 0..1."""
+    """Skin in shadow: warmer as well as darker. `depth` is in 0..1."""
     return mix(darker(skin, 0.6 * depth), (212, 96, 92), 0.65 * depth)
 
 
@@ -79,7 +79,7 @@ def vivid(hue: float, saturation: float, value: float) -> Colour:
 
 
 def near(rng: random.Random, colour: Colour, free: float) -> Colour:
-    """A colour that another illustrator would take for this one; `free` lies in 0..1."""
+    """A variation of a colour by another illustrator; `free` is in 0..1."""
     hue, saturation, value = colorsys.rgb_to_hsv(colour[0] / 255, colour[1] / 255, colour[2] / 255)
     return vivid(
         hue + rng.gauss(0.0, 0.012) * free,
@@ -135,7 +135,7 @@ class Scheme:
 
     @classmethod
     def draw(cls, rng: random.Random) -> Scheme:
-        """Choose colours that look chosen: hair as in illustrations, eyes that go with it, varied cloth."""
+        """Choose a colour scheme: hair as in illustrations, matching eyes, varied clothes."""
         hair = _hair(rng)
         left = _iris(rng)
         right = _iris(rng) if rng.random() < 0.06 else left

@@ -1,4 +1,4 @@
-"""The pen: puts shapes given in a character's own units on a picture, in the line and fill of one style."""
+"""The pen draws shapes, given in a character's units, in one style."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _COARSE_PX = 26
 
 @dataclass(frozen=True)
 class Ink:
-    """How a picture is drawn.
+    """The drawing style of a picture.
 
     Attributes:
         width: Line width as a share of the picture's height; 0 draws no line.
-        traced: Lines take a dark tone of what they surround; else they are black.
-        filled: Shapes take their colour; else they stay paper.
+        traced: Lines have a dark tone of the fill; else they are black.
+        filled: Shapes have their colour; else that of the paper.
         shaded: Shadows are drawn.
         lit: Highlights are drawn.
         wobble: How far lines stray, in head units.
         phase: Where the straying starts, radians.
-        shadow: Which side lies in shadow: -1 left, 1 right.
-        strands: How many fine hairs are drawn beside the necessary ones, 0..1.
+        shadow: The side in shadow: -1 left, 1 right.
+        strands: Share of optional fine hairs, 0..1.
     """
 
     width: float = 0.008
@@ -52,7 +52,7 @@ class Placing:
     Attributes:
         matrix: `(2, 2)` float64, units to pixels.
         origin: `(2,)` float64, where the origin lies.
-        ahead: `(2,)` float64, how a point moves per unit that it lies before the head's axis.
+        ahead: `(2,)` float64, shift of a point per unit in front of the head's axis.
     """
 
     matrix: Points
@@ -60,7 +60,7 @@ class Placing:
     ahead: Points
 
     def place(self, shape: Points, z: float | Points) -> Points:
-        """Where the `(n, 2)` points lie on the picture, `z` one number or `(n,)`."""
+        """Positions of the `(n, 2)` points in the picture; `z` is a number or `(n,)`."""
         if isinstance(z, float):
             return np.asarray(shape @ self.matrix + (self.origin + z * self.ahead))
         return np.asarray(shape @ self.matrix + self.origin + z[:, None] * self.ahead)
@@ -68,11 +68,11 @@ class Placing:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a character's units lie on the picture.
+    """The coordinate frame of a character in the picture.
 
     Attributes:
-        x_px, y_px: Where the origin lies.
-        xx, xy, yx, yy: How a step in x or y moves on the picture: `x_px += xx * x + xy * y`.
+        x_px, y_px: The origin.
+        xx, xy, yx, yy: The linear map: `x_px += xx * x + xy * y`.
         yaw: Sine of the turn to the side, -1..1; points nearer to the viewer move with it.
         pitch: Sine of the nod, -1..1, positive down.
     """
@@ -94,7 +94,7 @@ class Frame:
         return cls(x_px, y_px, sign * cos, -sign * sin, sin, cos)
 
     def turned(self, yaw: float, pitch: float) -> Frame:
-        """The same place, looking elsewhere."""
+        """The same place with another turn of the head."""
         return replace(self, yaw=yaw, pitch=pitch)
 
     def moved(self, x: float, y: float, roll: float = 0.0) -> Frame:
@@ -111,7 +111,7 @@ class Frame:
         )
 
     def pixels(self, shape: Points, z: float | Points = 0.0) -> Points:
-        """Where the `(n, 2)` points, `z` units before the head's axis, lie on the picture."""
+        """Positions in the picture of the `(n, 2)` points, `z` units in front of the head's axis."""
         return self.linear().place(shape, z)
 
     def linear(self) -> Placing:
@@ -146,7 +146,7 @@ class Pen:
 
     @property
     def floor(self) -> float:
-        """How low the picture reaches in the frame's units; what lies wholly below need not be drawn."""
+        """The lower edge of the picture in the frame's units; shapes below it need no drawing."""
         frame = self.frame
         corners = [(x - frame.x_px, self.layer.height - frame.y_px) for x in (0, self.layer.width)]
         area = frame.xx * frame.yy - frame.xy * frame.yx
@@ -154,11 +154,11 @@ class Pen:
 
     @property
     def coarse(self) -> bool:
-        """Whether the figure is so small that fine detail would be lost."""
+        """Whether the figure is too small for fine detail."""
         return self._scale < _COARSE_PX
 
     def sees(self, shape: Points, reach: float) -> bool:
-        """Whether anything within `reach` units of the points may lie on the picture."""
+        """Whether anything within `reach` units of the points may be in the picture."""
         placed, far = self._placing.place(shape, 0.0), reach * self._scale
         low, high = placed.min(axis=0) - far, placed.max(axis=0) + far
         return bool(high[0] > 0 and high[1] > 0 and low[0] < self.layer.width and low[1] < self.layer.height)
@@ -168,7 +168,7 @@ class Pen:
         return Pen(self.layer, frame, self.ink)
 
     def fill(self, shape: Points, colour: Colour, z: float | Points = 0.0, *, line: float = 1.0) -> None:
-        """Fill an outline and trace it; `line` scales the line's width, 0 leaves it out."""
+        """Fill and trace an outline; `line` scales the line's width, 0 draws none."""
         flat = self._flat(shape, z)
         self._draw.polygon(flat, fill=colour if self.ink.filled else _PAPER)
         if line and self.ink.width:
@@ -196,7 +196,7 @@ class Pen:
         self._draw.line(self._flat(line, z), fill=fill, width=breadth_px, joint=joint)
 
     def shade(self, shape: Points, colour: Colour, z: float | Points = 0.0) -> None:
-        """Fill an untraced shadow that lies within what was drawn; nothing in styles without shadows."""
+        """Fill an untraced shadow within the drawn shapes; nothing in styles without shadows."""
         if self.ink.shaded and self.ink.filled:
             self._draw.polygon(self._flat(shape, z), fill=colour)
 
@@ -222,7 +222,7 @@ class Pen:
     def shade_within(
         self, outline: Points, outline_z: float | Points, shape: Points, shape_z: float | Points, colour: Colour
     ) -> None:
-        """Fill the part of `shape` that lies within `outline`, untraced: a shadow cast on it."""
+        """Fill the part of `shape` within `outline`, untraced: a cast shadow."""
         if not (self.ink.shaded and self.ink.filled):
             return
         around = self._placing.place(outline, outline_z)

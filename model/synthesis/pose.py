@@ -1,4 +1,4 @@
-"""What changes from picture to picture about the figure itself: where it looks, how it stands, what it feels."""
+"""The pose and expression of the figure in one picture."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _ANGLES: dict[str, Arm] = {
 
 @dataclass(frozen=True)
 class Expression:
-    """A face's look.
+    """A facial expression.
 
     Attributes:
         mouth: smile, open, calm, frown, surprise, grin, cat, shout or sad.
-        open_left, open_right: How far each eye is open, 0 (shut) .. 1.15.
+        open_left, open_right: Opening of each eye, 0 (shut) .. 1.15.
         happy: Shut eyes curve up rather than down.
         brows: Inner ends down (anger, positive) or up (sorrow), radians.
         lift: How far brows rise, head units.
@@ -61,7 +61,7 @@ class Expression:
 
     @classmethod
     def draw(cls, rng: random.Random) -> Expression:
-        """Choose a look."""
+        """Choose an expression."""
         mood = rng.choices(list(_MOODS), weights=list(_MOODS.values()))[0]
         openness = {"surprise": 1.12, "frown": 0.85, "sad": 0.8}.get(mood, rng.uniform(0.85, 1.0))
         left = right = openness
@@ -88,7 +88,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Pose:
-    """How a figure holds itself.
+    """A pose.
 
     Attributes:
         yaw, pitch: Sines of the head's turn and nod, -1..1.
@@ -97,10 +97,10 @@ class Pose:
         turn: Sine of the body's turn.
         left, right: Angles of the arms.
         stride: How far the legs part, -1..1.
-        sway: How far the wind carries hair, head units, either way.
+        sway: Shift of the hair by wind, head units, with sign.
         outfit: Which outfit is worn, an index.
         spare: Whether the outfit's ornaments are worn.
-        core: For each of the character's own ornaments, whether this picture shows it.
+        core: Whether the picture shows each of the character's own ornaments.
         expression: The look of the face.
     """
 
@@ -124,7 +124,7 @@ class Pose:
 
         Args:
             rng: Where chance comes from.
-            outfits: How many outfits there are to choose from.
+            outfits: Number of outfits.
             ornaments: How many ornaments the character has.
             lively: Scale of turns and tilts.
         """

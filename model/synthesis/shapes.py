@@ -1,4 +1,4 @@
-"""The shapes that make a character: hair, eyes and build."""
+"""The shapes of a character: hair, eyes and build."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MASCULINE_TAILS = {"none": 85, "pony": 6, "braid": 5, "side": 4}
 
 
 def weighted(rng: random.Random, table: dict[str, int]) -> str:
-    """One of the table's keys, as often as its value says."""
+    """A random key of the table, with its value as weight."""
     return rng.choices(list(table), weights=list(table.values()))[0]
 
 
@@ -44,26 +44,26 @@ class Hair:
     """The shape of hair, in head units (the skull's radius is 1).
 
     Attributes:
-        length: Where the back hair ends: about 1 is short, 1.7 shoulders, 4 waist.
-        volume: How far hair stands off the skull, 0..0.3.
-        flare: How much the back hair widens downwards, -0.3..0.8.
+        length: Lower end of the back hair: about 1 is short, 1.7 shoulders, 4 waist.
+        volume: Distance of the hair from the skull, 0..0.3.
+        flare: Widening of the back hair downwards, -0.3..0.8.
         wave: Height of its waves, 0..0.25.
         waves: Number of waves.
         tips: Number of pointed ends of the back hair; 1 is cut straight.
         fringe: Kind of fringe.
         strands: Number of strands in the fringe.
-        reach: How far down the fringe comes, -0.2..0.4.
+        reach: Lower end of the fringe, -0.2..0.4.
         part: Where it parts, -0.6..0.6.
         jitter: Irregularity of each strand, -1..1.
-        locks: Length of the strands before the ears, 0 for none.
+        locks: Length of the strands in front of the ears, 0 for none.
         lock_width: Their width.
         lock_lean: -1 only left, 1 only right, 0 both.
         tail: Kind of tails, buns or braids.
         tail_length, tail_width, tail_height: Their measures.
         tail_curl: How they swing outwards, -1..1.
         ahoge: Number of stray hairs on top.
-        spikes: Number of tufts that break the outline; 0 is smooth.
-        tone: Where the second colour is: none, tips, inner, streak or split.
+        spikes: Number of tufts in the outline; 0 is smooth.
+        tone: Place of the second colour: none, tips, inner, streak or split.
     """
 
     length: float
@@ -140,7 +140,7 @@ class Eyes:
         flick: Length of the lash at the outer corner.
         brow: Thickness of the brows.
         brow_tilt: Inner ends down (positive) or up.
-        lid: How far the lids hang by nature, 0..0.35.
+        lid: Lowering of the lids, 0..0.35.
         glint: Place of the highlight: -1 left, 1 right.
     """
 

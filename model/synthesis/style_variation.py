@@ -1,4 +1,4 @@
-"""The illustrator's hand: the same character as another person would draw it."""
+"""Style variation: the same character by different illustrators."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def redrawn(identity: Identity, rng: random.Random, freedom: float = 1.0) -> Ide
     Args:
         identity: The character.
         rng: Where chance comes from.
-        freedom: 0 leaves it as it is; 1 strays as far as different illustrators do, now and then to a squat
-            caricature or another hairdo.
+        freedom: 0 changes nothing; 1 varies as much as different illustrators do, sometimes to a squat caricature or
+            another hairdo.
     """
     squat = rng.random() < 0.1 * freedom
     free = rng.random() * freedom
@@ -61,7 +61,7 @@ def _hair(hair: Hair, rng: random.Random, free: float) -> Hair:
 
 
 def _other_hairdo(hair: Hair, rng: random.Random) -> Hair:
-    """Tied hair let down, or long hair tied."""
+    """Untie tied hair, or tie long hair."""
     if hair.tail in _LOOSENED:
         return replace(hair, tail="none", length=max(hair.length, 1.0 + hair.tail_length))
     if hair.tail == "none" and hair.length > 2.0:

@@ -1,4 +1,4 @@
-"""Tails, braids, buns and drills: hair that is tied."""
+"""Tied hair: tails, braids, buns and drills."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SWELL = np.array([0.35, 0.85, 1.0, 1.0, 0.92, 0.75, 0.45, 0.03])
 
 
 def draw_tails(pen: Pen, hair: Hair, colours: Scheme, sway: float) -> None:
-    """Draw the tails of a hairdo; nothing for hair that hangs loose."""
+    """Draw the tails of a hairdo; nothing for loose hair."""
     kind = hair.tail
     if kind in ("twin", "bun_tails", "drills", "low_twin", "twin_braids"):
         low = kind in ("low_twin", "twin_braids")

@@ -1,4 +1,4 @@
-"""An ornament as it is worn: with the colours and places that drawing it needs."""
+"""An ornament with the colours and measures for drawing it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Worn"]
 
 @dataclass(frozen=True)
 class Worn:
-    """An ornament with what its drawing needs.
+    """An ornament with the values for drawing it.
 
     Attributes:
         ornament: Kind, side, size and place.
         colours: The character's colours.
         cloth: The colours of the outfit.
         eyes: Where the eyes are.
-        volume: How far hair stands off the skull, head units.
+        volume: Distance of the hair from the skull, head units.
     """
 
     ornament: Ornament
@@ -46,5 +46,5 @@ class Worn:
 
     @property
     def crown(self) -> float:
-        """How high the hair reaches, a negative number."""
+        """The upper end of the hair, a negative number."""
         return -1.05 - self.volume
