@@ -1,4 +1,4 @@
-"""The command line `reid`: train, measure and inspect the network that tells characters apart."""
+"""The command line `reid`: train, measure and inspect the network that distinguishes characters."""
 
 from model.cli.main import app, main
 

@@ -20,7 +20,7 @@ def calibrate(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print what the file holds.")] = False,
 ) -> None:
-    """Set the threshold by your own references, and name references that look wrong.
+    """Calibrate the threshold on your own references, and name doubtful references.
 
     With too few pairs the threshold of the weights is kept, and the output says so.
     """

@@ -34,7 +34,7 @@ def scan(
 ) -> None:
     """List the pictures of a folder with one folder per character.
 
-    Files of the same content are one picture; characters with fewer than two pictures drop out.
+    Files of the same content are one picture; characters with fewer than two pictures are left out.
     """
     from model.dataset.manifest import parse_several, settle, write_manifest
     from model.dataset.scan import scan_folders
@@ -57,7 +57,7 @@ def tags(
     several: Several = "drop",
     check: Check = False,
 ) -> None:
-    """List pictures by their tags; a tag names a character when rules on its summary say so."""
+    """List pictures by their tags. Rules on the summary of a tag decide whether it names a character."""
     from model.dataset.manifest import parse_several, settle, write_manifest
     from model.dataset.rules import DEFAULT_RULES, Rules
     from model.dataset.tags import character_tags, read_summaries, scan_tags
@@ -80,7 +80,7 @@ def stats(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the article's table of a manifest, and draw how many pictures characters have."""
+    """Print the statistics of a manifest, and draw a histogram of pictures per character."""
     from rich.table import Table
 
     from model.charts import check_chart, save_chart

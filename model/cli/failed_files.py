@@ -1,4 +1,4 @@
-"""How files that failed are told."""
+"""Reports failed files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["end_with"]
 
 
 def end_with(failures: Sequence[tuple[str, str]]) -> None:
-    """List `(path, reason)` on standard error and end with code 1; do nothing when there are none."""
+    """List `(path, reason)` on standard error and end with code 1; do nothing without failures."""
     for path, reason in failures:
         typer.echo(printable(f"failed: {path}: {reason}"), err=True)
     if failures:

@@ -1,4 +1,4 @@
-"""The entry point of `reid`, and how its errors end."""
+"""The entry point of `reid`, and its error messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 @app.callback(epilog="Example: reid train --manifest faces.parquet --output runs/faces")
 def _reid(version: Version = False) -> None:
-    """Train, measure and inspect the network that tells characters apart."""
+    """Train, measure and inspect the network that distinguishes characters."""
 
 
 app.add_typer(dataset, name="dataset")
@@ -48,14 +48,14 @@ def main() -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files that are not text are shown all the same
+            stream.reconfigure(errors="backslashreplace")  # show undecodable file names with escapes
     try:
         app()
     except ModelError as error:
         _refuse(str(error))
     except OSError as error:
-        # A full disk, a folder without permission: the system's own words say what is wrong, and with what.
-        where = error.filename2 or error.filename  # of a file that is put in its place, the place
+        # A full disk, a folder without permission: the system's message names the cause.
+        where = error.filename2 or error.filename  # the target of a rename
         _refuse(f"{where}: {error.strerror}" if where else str(error))
 
 

@@ -18,7 +18,7 @@ def sheet(
     size_px: Annotated[int, typer.Option(min=16, max=1024, help="Side of each picture.")] = 120,
     gentle: Annotated[bool, typer.Option("--gentle", help="As a clean collection would hold them.")] = False,
 ) -> None:
-    """Draw a sheet of characters as a training on drawn characters sees them."""
+    """Draw a contact sheet of drawn characters, as in the training data."""
     import io
 
     from model.files import write_bytes

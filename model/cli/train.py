@@ -32,8 +32,8 @@ def train(
 ) -> None:
     """Train a network and write its weights.
 
-    Without --config the article's recipe is used. `weights.safetensors` in the output folder can be used at once by
-    `producer --weights` and `reid evaluate --weights`. With several GPUs, start it by `torchrun --nproc-per-node N -m
+    Without --config the article's recipe is used. Use `weights.safetensors` from the output folder with
+    `producer --weights` and `reid evaluate --weights`. With several GPUs, start it with `torchrun --nproc-per-node N -m
     model.cli train …`.
     """
     from model.training.config_overrides import override
@@ -55,9 +55,10 @@ def adapt(
     resume: Resume = False,
     device: Device = "auto",
 ) -> None:
-    """Improve weights by your own sorted folders; 20 characters with 10 pictures are enough to help.
+    """Fine-tune weights on your own sorted folders; 20 characters with 10 pictures are enough to help.
 
-    The folder is listed, split by character (a fifth is kept for measuring) and trained on with a small learning rate.
+    The folder is listed, split by character (a fifth is held out for validation) and trained on with a small learning
+    rate.
     """
     from model.training.adapt_command import run_adaptation
 

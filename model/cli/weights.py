@@ -1,4 +1,4 @@
-"""`reid weights`: what a weights file says, and weights made elsewhere."""
+"""`reid weights`: show and import weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def show(
     file: Annotated[Path | None, typer.Argument(help="A weights file; by default the shipped one.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what a weights file says of itself."""
+    """Show the description of a weights file."""
     from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 
     path = file or DEFAULT_WEIGHTS
@@ -51,7 +51,7 @@ def import_(
     size_px: Annotated[int, typer.Option(min=16, max=1024, help="Side of the square that the network takes.")] = 224,
     half: Annotated[bool, typer.Option("--half", help="Write half precision.")] = False,
 ) -> None:
-    """Import a checkpoint made elsewhere, without executing anything that it contains."""
+    """Import a checkpoint of another program, without executing its content."""
     from model.network.import_checkpoint import import_checkpoint
 
     info = import_checkpoint(file, output, threshold=threshold, size_px=size_px, half=half)

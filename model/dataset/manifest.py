@@ -42,10 +42,10 @@ class Entry:
     """One picture.
 
     Attributes:
-        path: Where it lies.
-        characters: Whom it shows, at least one.
+        path: Its file.
+        characters: The characters that it shows, at least one.
         digest: sha256 of the file's content.
-        split: For what it is used; empty before the split.
+        split: Its split; empty before splitting.
     """
 
     path: str
@@ -55,10 +55,10 @@ class Entry:
 
 
 def parse_several(text: str) -> Several:
-    """Read the option.
+    """Parse the option.
 
     Raises:
-        ConfigurationError: It is none of the three.
+        ConfigurationError: It is not one of the three.
     """
     for known in SEVERAL:
         if text == known:
@@ -69,12 +69,12 @@ def parse_several(text: str) -> Several:
 def settle(entries: Iterable[Entry], several: Several) -> list[Entry]:
     """Make one entry per picture, and leave out characters with fewer than two pictures.
 
-    Files with the same content are one picture: the first path stands for it, and it shows everyone any of them shows.
+    Files with the same content are one picture with the first path and the characters of all of them.
 
     Args:
-        entries: As found, in any number per content.
-        several: What becomes of a picture under several characters: `drop` leaves it out, `first` takes the first
-            name in the order found, `keep` lists it under all.
+        entries: Any number per content.
+        several: For pictures of several characters: `drop` leaves them out, `first` takes the first name in the order
+            found, `keep` lists them under all.
     """
     pictures: dict[str, Entry] = {}
     for entry in entries:
@@ -112,7 +112,7 @@ def read_manifest(path: Path) -> list[Entry]:
     """
     try:
         table = pq.read_table(path)
-    except FileNotFoundError as error:  # Arrow says no more than the path
+    except FileNotFoundError as error:  # Arrow's message is only the path
         raise DatasetError(f"{path}: no such file; `reid dataset scan` makes a manifest") from error
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror or error}") from error

@@ -1,4 +1,4 @@
-"""Folders that are named after characters, in references, in an output and in a data set, and those beside them."""
+"""Folder names: characters, series, negatives and reserved names, in references, outputs and data sets."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from collections.abc import Sequence
 __all__ = ["MOST_LEVELS", "NEGATIVE_PREFIX", "REVIEW", "UNKNOWN", "characters_of", "is_negative", "names_character"]
 
 NEGATIVE_PREFIX = "_not"
-"""A reference folder whose name begins so holds what the collector does not want."""
+"""Prefix of reference folders with negatives: pictures that the collector does not want."""
 
 UNKNOWN = "_unknown"
 REVIEW = "_review"
 
 MOST_LEVELS = 8
-"""Folders in one another that make a name; what lies deeper belongs to the last of them."""
+"""Maximum depth of folders that make a name; deeper pictures belong to the last of them."""
 
 
 def names_character(folder: str) -> bool:
-    """Whether the pictures in a folder of this name show one character, so that they can teach or measure."""
+    """Whether a folder name is a character, so that its pictures can be used for training or evaluation."""
     return not folder.startswith((".", NEGATIVE_PREFIX)) and folder not in (UNKNOWN, REVIEW)
 
 
 def is_negative(name: str) -> bool:
-    """Whether a name, `Series/_not chibi` too, stands for what the collector does not want."""
+    """Whether a name, such as `_not` or `Series/_not chibi`, stands for negatives."""
     return any(part.startswith(NEGATIVE_PREFIX) for part in name.split("/"))
 
 
 def characters_of(places: Sequence[tuple[str, ...]]) -> list[str]:
-    """The character that each picture shows, by where the pictures lie: `Akari`, or `Series/Akari`.
+    """The character of each picture by its folders: `Akari`, or `Series/Akari`.
 
-    A folder with a picture in it is a character, with all that lies below it. One that holds only folders is a series:
-    each of them is a character of it, or again a series. A folder of negatives is one, whatever is in it.
+    A folder with a picture in it is a character, with everything below it. A folder with only folders is a series: each
+    of them is a character or again a series. A folder of negatives counts as a character, whatever is in it.
 
     Args:
-        places: For each picture the folders that it lies in, the outermost first; one at least.
+        places: The folders of each picture, the outermost first; at least one.
     """
     with_pictures = set(places)
 

@@ -13,12 +13,12 @@ from model.matching.distance import cosine_distances
 __all__ = ["Pairs", "all_pairs", "sampled_pairs"]
 
 _ROWS = 2048
-"""Rows of the distance matrix made at once: 2048 x 50,000 float32 are 400 MB."""
+"""Rows of the distance matrix per block: 2048 x 50,000 float32 are 400 MB."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of pictures by their rows, and how far apart they are.
+    """Pairs of rows with their distances.
 
     Attributes:
         first: `(n,)` int64, row of one picture.
@@ -66,7 +66,7 @@ def sampled_pairs(
 ) -> Pairs:
     """Draw `count` genuine and `count` impostor pairs, each uniformly from all pairs of its kind, with repetition.
 
-    This is the article's way. A uniform draw over pairs gives a character with k pictures a weight of k (k - 1) / 2.
+    As in the article. A uniform draw over pairs gives a character with k pictures a weight of k (k - 1) / 2.
 
     Raises:
         EvaluationError: No character has two pictures, or there is only one character.
@@ -91,7 +91,7 @@ def sampled_pairs(
 def _impostors(
     labels: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Uniform pairs of two characters, by rejection of those of one."""
+    """Uniform impostor pairs, by rejection of genuine ones."""
     first, second = np.empty(0, np.int64), np.empty(0, np.int64)
     while len(first) < count:
         one, other = rng.integers(0, len(labels), (2, 2 * count))

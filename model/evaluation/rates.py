@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ErrorRates:
-    """The error rates at every threshold that matters; a pair is accepted when its distance is <= the threshold.
+    """The error rates at every distinct threshold; a pair is accepted if its distance is <= the threshold.
 
     Attributes:
         thresholds: `(k,)` float64, rising; the first is -inf (nothing is accepted), then each distinct distance.
@@ -46,18 +46,18 @@ class ErrorRates:
         return float(self.frr[int(np.searchsorted(self.far, far, side="right")) - 1])
 
     def at(self, threshold: float) -> tuple[float, float]:
-        """`(far, frr)` when pairs up to `threshold` are accepted."""
+        """`(far, frr)` at a threshold."""
         index = int(np.searchsorted(self.thresholds, threshold, side="right")) - 1
         return float(self.far[index]), float(self.frr[index])
 
 
 @dataclass(frozen=True)
 class EqualError:
-    """Where both error rates are equal.
+    """The point of equal error rates.
 
     Attributes:
         rate: The equal error rate, 0..1.
-        threshold: The distance at which it is reached.
+        threshold: Its threshold.
     """
 
     rate: float
@@ -65,7 +65,7 @@ class EqualError:
 
 
 def error_rates(genuine: NDArray[np.floating], impostor: NDArray[np.floating]) -> ErrorRates:
-    """Measure both error rates at each distinct distance; equal distances stand or fall together.
+    """Measure both error rates at each distinct distance; equal distances count together.
 
     Args:
         genuine: `(g,)` distances of pairs that show one character, finite.
@@ -85,14 +85,14 @@ def error_rates(genuine: NDArray[np.floating], impostor: NDArray[np.floating]) -
 
 
 def weighted_rates(distances: NDArray[np.floating], same: NDArray[np.bool_], weights: NDArray[np.int64]) -> ErrorRates:
-    """The error rates of pairs that count several times, or not at all.
+    """The error rates of weighted pairs.
 
     Args:
         distances: `(n,)` rising and finite.
         same: `(n,)`, whether a pair shows one character.
         weights: `(n,)`, >= 0; at least one of each kind is positive.
     """
-    last = np.append(np.flatnonzero(np.diff(distances)), len(distances) - 1)  # the last of each group of equals
+    last = np.append(np.flatnonzero(np.diff(distances)), len(distances) - 1)  # the last of equal distances
     genuine = np.cumsum(weights * same)[last]
     impostor = np.cumsum(weights * ~same)[last]
     return ErrorRates(
@@ -105,8 +105,8 @@ def weighted_rates(distances: NDArray[np.floating], same: NDArray[np.bool_], wei
 def equal_error(rates: ErrorRates) -> EqualError:
     """Find where the curve of the rates crosses FAR = FRR.
 
-    The curve is taken as straight between neighbouring thresholds (as the ROC curve is drawn, and as the usual
-    computation from scikit-learn's `roc_curve` does), which makes the rate exact where several distances are equal.
+    The curve is linear between neighbouring thresholds, as in the usual computation from scikit-learn's `roc_curve`.
+    This makes the rate exact if several distances are equal.
     """
     gap = rates.far - rates.frr  # rises from -1 to 1
     after = int(np.argmax(gap >= 0))

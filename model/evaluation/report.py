@@ -19,11 +19,11 @@ _STRANGERS = 0.05
 
 
 def plain(found: Evaluation, threshold: float) -> dict[str, Any]:
-    """All figures as JSON can hold them; rates are shares, 0..1.
+    """All figures as JSON values; rates are shares, 0..1.
 
     Args:
         found: The evaluation.
-        threshold: The threshold stored in the weights, at which the rates are given too.
+        threshold: The threshold stored in the weights; the rates at it are added.
     """
     far, frr = found.rates.at(threshold)
     curve = thinned(len(found.rates.thresholds) - 1) + 1  # the first threshold is -inf, which JSON cannot hold
@@ -74,7 +74,7 @@ def _identification(one: Identification, threshold: float) -> dict[str, float]:
 
 
 def thinned(length: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """At most `CURVE_POINTS` indices into `length` values, both ends among them."""
+    """At most `CURVE_POINTS` indices into `length` values, with both ends."""
     return np.unique(np.linspace(0, length - 1, min(length, CURVE_POINTS)).round().astype(np.int64))
 
 

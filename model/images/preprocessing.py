@@ -33,7 +33,7 @@ Jpegs = Callable[[bytes, tuple[int, int]], Image.Image | None]
 """Another decoder for large JPEGs: from content, target width and height to a picture of that size in mode RGB, not
 turned; None if Pillow should read the file."""
 
-Family = Literal[1, 2]
+MajorVersion = Literal[1, 2]
 _VERSION = re.compile(r"v([12])-(pad|stretch)-([1-9][0-9]{1,3})")
 _BILINEAR = Image.Resampling.BILINEAR
 
@@ -56,7 +56,7 @@ class Preprocessing:
 
     fit: Fit = "pad"
     size_px: int = 128
-    major_version: Family = 2
+    major_version: MajorVersion = 2
 
     def __post_init__(self) -> None:
         if not 10 <= self.size_px <= 9999:
@@ -77,7 +77,7 @@ class Preprocessing:
         match = _VERSION.fullmatch(version)
         if match is None:
             raise WeightsError(f"unknown preprocessing version {version!r}: a newer Oshiwake may know it")
-        return cls(cast(Fit, match[2]), int(match[3]), cast(Family, int(match[1])))
+        return cls(cast(Fit, match[2]), int(match[3]), cast(MajorVersion, int(match[1])))
 
     def read(self, data: bytes, *, limits: Limits | None = None, jpegs: Jpegs | None = None) -> NDArray[np.uint8]:
         """The input tensor of a picture file: `(size_px, size_px, 3)` uint8, scaled by an antialiased bilinear filter.
