@@ -1,4 +1,4 @@
-"""The run directory: what is written, where, atomically, under which schema version.
+"""The run directory: its files, written atomically, with schema versions.
 
-Nothing here knows who calls it. The files are the truth of a run; the queue can be lost and made again from them.
+The files are the truth of a run: a lost queue can be rebuilt from them.
 """

@@ -75,16 +75,16 @@ class Assignments:
 
     @classmethod
     def of_columns(cls, **columns: pa.Array) -> Assignments:
-        """Columns made elsewhere, each under its name."""
+        """From columns by name."""
         return cls(pa.Table.from_pydict(columns, schema=_COLUMNS))
 
     @classmethod
     def joined(cls, chunks: Sequence[Assignments]) -> Assignments:
-        """Those of several chunks, one after the other."""
+        """Concatenate several chunks."""
         return cls(pa.concat_tables(chunk.table for chunk in chunks).combine_chunks())
 
     def apart(self, sizes: Sequence[int]) -> list[Assignments]:
-        """Those of each chunk again, told its number of files."""
+        """Split into chunks again, by their numbers of files."""
         starts = accumulate(sizes, initial=0)
         return [Assignments(self.table.slice(start, size)) for start, size in zip(starts, sizes, strict=False)]
 
@@ -104,8 +104,8 @@ def write_all(paths: Sequence[Location], chunks: Sequence[Assignments]) -> None:
 
 
 def _write(path: Path, rows: Assignments) -> None:
-    content = pa.BufferOutputStream()  # Parquet writes in many small pieces
-    # Hardly a path or a digest occurs twice.
+    content = pa.BufferOutputStream()  # Parquet writes many small pieces
+    # No dictionary: paths and digests rarely repeat.
     pq.write_table(rows.table, content, use_dictionary=_REPEATING, write_statistics=False)
     path.write_bytes(content.getvalue())
 

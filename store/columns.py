@@ -1,4 +1,4 @@
-"""Columns of Parquet and Arrow whose values are bytes, as text and as numbers, without an object for each value."""
+"""Converts Arrow columns of bytes to text and numbers without an object per value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["fixed_width", "hexadecimal", "readable_column", "spread"]
 
 
 def fixed_width(column: pa.Array | pa.ChunkedArray, width: int) -> NDArray[np.uint8]:
-    """A column of fixed-size binary as `(n, width)` uint8, zeros where there is none."""
+    """A column of fixed-size binary as `(n, width)` uint8, zeros for null."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if array.null_count:
         array = pc.fill_null(array, bytes(width))
@@ -22,14 +22,14 @@ def fixed_width(column: pa.Array | pa.ChunkedArray, width: int) -> NDArray[np.ui
 
 
 def hexadecimal(values: NDArray[np.uint8]) -> pa.StringArray:
-    """Rows of bytes as text: `(n, width)` uint8 to `n` strings of twice the length."""
+    """Rows of bytes as hexadecimal text: `(n, width)` uint8 to `n` strings of twice the length."""
     digits = np.ascontiguousarray(_PAIRS[values])  # (n, width) pairs of digits
     width = 2 * values.shape[1]
     return pa.Array.from_buffers(pa.binary(width), len(values), [None, pa.py_buffer(digits)]).cast(pa.string())
 
 
 def readable_column(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Paths that are nearly always their own text as `readable_path` gives them."""
+    """`readable_path` of a column, fast for the usual paths."""
     try:
         texts = values.cast(pa.string())
         if not pc.any(pc.match_substring_regex(texts, ODD_NAME)).as_py():
@@ -40,7 +40,7 @@ def readable_column(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Chunked
 
 
 def spread(column: pa.Array, rows: NDArray[np.int64], length: int) -> pa.Array:
-    """The values of a column in some rows, rising, of a longer one; nothing in the others."""
+    """Spread a column over the given rising rows of a longer one; null in the others."""
     if len(rows) == length:
         return column
     places = np.zeros(length, np.int64)

@@ -2,14 +2,14 @@
 
     StoreError
     ├── RunNotFound        no run of that name, or no run at all
-    ├── NewerSchema        written by a newer Oshiwake; this one does not touch it
+    ├── NewerSchema        written by a newer Oshiwake
     ├── DamagedStore       a file of the store cannot be read
     ├── StaleShard         a DamagedStore: the shard of a chunk was made from another listing of it
     ├── LockHeld           another process lists the same run
     ├── JournalBusy        another process is placing files in the same output folder
-    ├── OutputGone         the output folder that a run has placed files in is not there, or another one is
+    ├── OutputGone         the output folder of a run is gone, or is another one
     ├── UnknownRoot        a path below a named root that this machine does not map
-    ├── OutsideRoots       a path that leads out of the roots to which this machine keeps
+    ├── OutsideRoots       a path outside the roots of this machine
     └── MissingExtra       object storage without the package for it
 
 Only JournalBusy is worth a retry. The message is one line that names the file or the run.
@@ -35,7 +35,7 @@ class DamagedStore(StoreError):
 
 
 class StaleShard(DamagedStore):
-    """A shard tells of other files than its chunk lists.
+    """A shard is about other files than its chunk lists.
 
     Attributes:
         path: The shard, a `Location`, of which this lowest module knows nothing.
@@ -55,16 +55,16 @@ class JournalBusy(StoreError):
 
 
 class OutputGone(StoreError):
-    """The output has no journal any more, or that of another output: it is not the one that was sorted into."""
+    """The output has no journal any more, or that of another output."""
 
 
 class UnknownRoot(StoreError):
-    """A path is written down below a named root, and this machine does not map that name."""
+    """A stored path is below a named root that this machine does not map."""
 
 
 class OutsideRoots(StoreError):
-    """A path leads out of the roots to which this machine keeps."""
+    """A path is outside the roots of this machine."""
 
 
 class MissingExtra(StoreError):
-    """What is asked for needs a package that is not installed."""
+    """A package that is needed is not installed."""

@@ -1,7 +1,7 @@
-"""What the fields of a stored file may hold. Each is checked when the file is read: a name becomes a path only after.
+"""Types of the fields of stored files. They are checked on reading, before a name becomes a path.
 
-Whoever may write in the store may start runs over any folder (docs/security.md). But what is damaged is told, with the
-file's name, and a name out of a file leads nowhere but to where this program would have put it.
+Users who may write in the store may start runs over any folder (docs/security.md). But an error names a damaged file,
+and a stored name never leads to a path that this program would not have written.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = [
 ]
 
 KNOWN_ALONE = ConfigDict(extra="forbid")
-"""Of a model: a field that it does not know is refused. (`strict` would refuse what is no instance yet.)"""
+"""A model refuses unknown fields. (`strict` would also refuse values that are not yet instances.)"""
 
 _MOST_BYTES = 4096
-"""Of a path, as the system has it."""
+"""Of a path (Linux)."""
 
 _WEIGHTS = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _PART = re.compile(r"[0-9a-z-]{1,40}/(archive|passes/[0-9]{1,6}/references)")
@@ -44,7 +44,7 @@ _STORED = re.compile(rb"(/|s3://[^/\x00]|[A-Za-z0-9][A-Za-z0-9._-]*:/(?!/))[^\x0
 
 
 def stored_path(path: object) -> bool:
-    """Whether these bytes are such a path. One below a name stays below it: no part of it is `..`."""
+    """Whether these bytes are such a path. One below a named root has no part `..`."""
     if not isinstance(path, bytes) or len(path) > _MOST_BYTES or not _STORED.fullmatch(path):
         return False
     return path.startswith(b"/") or b".." not in path.split(b"/")
@@ -61,7 +61,7 @@ def valid_part(name: str) -> bool:
 
 
 def _text(value: object) -> str:
-    # Not pydantic's own: an odd file name keeps its lone surrogates.
+    # pydantic's own str would refuse the surrogates of an undecodable file name.
     if not isinstance(value, str):
         raise ValueError("not a text")
     return value
@@ -91,10 +91,10 @@ Text = Annotated[str, PlainValidator(_text)]
 """Any text, for a person to read."""
 
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
-"""A character's name: any, for `workers.naming` makes folders of names."""
+"""A character's name: any text, because `workers.naming` makes valid folder names."""
 
 Place = Annotated[str, PlainValidator(_place)]
-"""A path as it is written down, see `store.roots`."""
+"""A stored path, see `store.roots`."""
 
 WeightsName = Annotated[str, PlainValidator(_weights_name)]
 SocketAddress = Annotated[str, PlainValidator(_socket_address)]
@@ -108,7 +108,7 @@ def read_model(path: Location, kind: type[T]) -> T:
     """Read a JSON file of the store as what it should be.
 
     Raises:
-        DamagedStore: The file is missing, or a field of it is not what it should be; in one line.
+        DamagedStore: The file is missing or invalid; the message names file, field and cause in one line.
         NewerSchema: A newer program wrote it.
     """
     return checked(read_json(path), kind, path)
@@ -118,7 +118,7 @@ def checked(value: Any, kind: type[T], path: Location) -> T:
     """A value out of a file as what it should be.
 
     Raises:
-        DamagedStore: It is not; the message names the file, the field and the cause.
+        DamagedStore: It is invalid; the message names file, field and cause.
     """
     try:
         return cast(T, _adapter(cast(Any, kind)).validate_python(value))

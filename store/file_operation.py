@@ -1,4 +1,4 @@
-"""File operations as the journal writes them down, and what they add up to."""
+"""File operations as the journal stores them, and placements."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image wherever it is placed: the absolute path of its original, and its name inside an archive file."""
+    """Identifies an image: the absolute path of its original, and its name inside an archive file."""
 
     path: bytes
     member: bytes = b""
@@ -36,12 +36,12 @@ class Operation:
 
     Attributes:
         action: What is done.
-        image: The image it is done for; of no meaning for FOLDER.
-        source: What the target is made from: the original, or another place where the same bytes stand; the old target
-            of a RENAME. For a REMOVE, where undo can make it from again.
-        target: The file or folder that comes into being (REMOVE: goes).
+        image: The image; unused for FOLDER.
+        source: What the target is made from: the original, or another file with the same bytes; the old target of a
+            RENAME; for a REMOVE, what undo can make it from again.
+        target: The file or folder that is created, or removed by a REMOVE.
         digest: sha256 of the image's bytes.
-        placed: For a REMOVE, how the target had been placed. A MOVE goes only when another name shows the same bytes.
+        placed: For a REMOVE, how the target had been placed. A MOVE is removed only if another file has the same bytes.
         id: Number in the journal; 0 before it is planned.
     """
 
@@ -56,7 +56,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an image stands now.
+    """The current place of an image.
 
     Attributes:
         target: Absolute path.

@@ -1,9 +1,8 @@
 """Forget a run: mark it, then delete its files.
 
-What other runs need stays: a listing may refer to the shards of an earlier run (`store.incremental`), so these are kept
-until no run refers to them. The few small files that an undo needs stay until the run is undone, unless it has placed
-nothing. The mark is the first thing written and the last thing deleted, so every call also finishes what an earlier one
-left when it was killed.
+Shards stay while the listing of another run refers to them (`store.incremental`). A run that has placed files keeps the
+small files that its undo needs until it is undone. The mark is written first and deleted last, so every call also
+finishes an earlier one that was killed.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ __all__ = ["Forgotten", "can_undo", "delete_forgotten", "forget_run"]
 
 _MARK = "forgotten.json"
 _FOR_UNDO = re.compile(r"(run|journal|cancelled|makes_output|emptied)\.json|passes/[0-9]+/(pass|summary)\.json")
-"""What an undo reads of a run, below the run's folder. All else that it needs is in the output's journal."""
+"""Files of a run that an undo reads, below the run's folder. The rest is in the journal of the output."""
 
 _AT_ONCE = 16
-"""Files that are deleted at once: in object storage, each takes a request."""
+"""Parallel deletions: in object storage, each takes a request."""
 
 
 @dataclass
 class Forgotten:
-    """What was deleted, and what stays of the runs that were forgotten.
+    """What was deleted, and what is left of the forgotten runs.
 
     Attributes:
         freed_bytes: Size of the deleted files.
@@ -46,13 +45,13 @@ class Forgotten:
 
 
 def forget_run(store: Store, run: Run) -> Forgotten:
-    """Delete a run from the store; whoever calls makes sure that nobody works on it.
+    """Delete a run from the store. The caller ensures that nobody works on it.
 
     May be killed and called again.
 
     Raises:
         LockHeld: A run is being listed, and may refer to this one. Nothing has changed.
-        DamagedStore: The listing of another run cannot be read, so nobody knows what it needs. The run is marked.
+        DamagedStore: The listing of another run cannot be read, so its needs are unknown. The run is marked.
     """
     _need_no_listing(store)
     run.mark("forgotten")
@@ -60,12 +59,12 @@ def forget_run(store: Store, run: Run) -> Forgotten:
 
 
 def delete_forgotten(store: Store) -> Forgotten:
-    """Delete all that nobody needs of the runs that are marked as forgotten, and the weights that no run uses.
+    """Delete the unneeded files of forgotten runs, and the weights that no run uses.
 
     Raises:
         LockHeld, DamagedStore: As `forget_run`.
     """
-    # A scan looks for earlier runs once it holds its lock. From here on, none finds those that are marked.
+    # A scan looks for earlier runs after it has its lock. From now on, it ignores the marked ones.
     _need_no_listing(store)
     runs = store.all_runs()
     forgotten = [run for run in runs if run.marked("forgotten")]
@@ -121,7 +120,7 @@ def _references(part: Part, chunk: int, runs: Collection[str]) -> Iterator[tuple
 
 
 def _delete(run: Run, needed: Collection[str], result: Forgotten) -> None:
-    """Delete a run's files but for those that are needed; the mark last, and only if nothing is left."""
+    """Delete a run's unneeded files, and at last the mark if nothing else is left."""
     undo = can_undo(run)
     unneeded: list[Location] = []
     kept = 0

@@ -1,4 +1,4 @@
-"""What an earlier scan of the same folder makes known: files that have not changed need not be read again."""
+"""Incremental scans: unchanged files are not read again."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["UnchangedFiles"]
 
 
 class UnchangedFiles:
-    """A cursor through an earlier part, moved along by a scan that goes in the same order.
+    """A cursor through an earlier part, in step with a new scan.
 
-    Both sides are sorted, so one pass over each is enough and memory stays flat however large the archive.
+    Both are sorted, so one pass over each is enough, with constant memory.
     """
 
     def __init__(self, part: Part | None) -> None:
-        """Begin at the first file of `part`; without one, nothing is known."""
+        """Begin at the first file of `part`; without a part, there are no cache hits."""
         self._rows = iter(()) if part is None else _known_rows(part)
         self._current = next(self._rows, None)
 
     def find(self, listed: Listed) -> CacheHit | None:
-        """Where the outcome of this file stands, if it has the same size and time as then.
+        """The cache hit of a file, if its size and time are unchanged.
 
-        Must be called in the order of the scan.
+        Calls must follow the order of the scan.
         """
         while self._current is not None:
             path, member, size, mtime_ns, known = self._current
@@ -40,7 +40,7 @@ class UnchangedFiles:
 
 
 def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, CacheHit]]:
-    """Path, member, size and time of the files of a part whose outcome stands, and where that is, in scan order."""
+    """Path, member, size, time and cache hit of the files of a part that need no reading, in scan order."""
     with_shard = set(part.shard_chunks())
     names = ("path", "member", "size", "mtime_ns", "kind", "known_part", "known_chunk", "known_row")
     for chunk in part.listed_chunks():
@@ -60,7 +60,7 @@ def _known_rows(part: Part) -> Iterator[tuple[bytes, bytes, int, int, CacheHit]]
 
 
 def _lasting(part: Part, chunk: int, listing: str) -> set[int]:
-    """Rows of the chunk's own shard, but for those whose failure may have passed by now."""
+    """Rows of the chunk's own shard, without transient failures."""
     shard = read_shard(part.shard_path(chunk), vectors=False)
     if shard.listing not in ("", listing):
         return set()

@@ -1,12 +1,11 @@
 """The journal of an output folder: every file operation, written before it happens.
 
-It lies in the output itself (`OUT/.oshiwake`): whoever deletes the output deletes the journal too, and nothing stale
-remains. A folder has a SQLite file (`store.journal_file`), a prefix in object storage a log of small objects
-(`store.journal_log`).
+It is in the output itself (`OUT/.oshiwake`), so it is deleted with the output. In a folder it is a SQLite file
+(`store.journal_file`), in object storage a log of small objects (`store.journal_log`).
 
-There are two tables. `operation` is the log, in order, with the run that did each; undo reads it backwards. `placement`
-is the state that the log adds up to: which image stands where. Paths below a named root are stored by its name
-(`store.roots`), so a machine that has the same folders in other places reads the journal too.
+There are two tables. `operation` is the log, in order, with the run of each operation; undo reads it backwards.
+`placement` is the resulting state: the places of each image. Paths below a named root are stored by its name
+(`store.roots`), so other machines can read the journal.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ def journal_exists(output: Location) -> bool:
     """Whether an output has a journal.
 
     Raises:
-        OSError: The storage does not answer, or refuses us.
+        OSError: The storage does not answer, or denies access.
     """
     return choose(output, lambda folder: (folder / JOURNAL_FOLDER / "journal.sqlite").exists(), log_exists)
 
 
 class Journal(JournalQueries):
-    """The open journal; holding it means being the only process that places files in this output folder.
+    """The open journal. Only one process at a time holds it and places files in this output.
 
     Attributes:
         folder: The folder in OUT that holds it.
@@ -62,11 +61,11 @@ class Journal(JournalQueries):
         """Open the journal; wait while another process holds it.
 
         Args:
-            output: The output folder; it and the journal are made when there is none, unless one is `known`.
+            output: The output folder. It and the journal are created if missing, unless `known` is given.
             roots: This machine's map of named roots.
             wait_s: How long to wait.
-            makes_output: The output folder was made by us, and its maker died before it made the journal.
-            known: The `id` of the journal that must be there; empty for any.
+            makes_output: This run has created the output folder, and died before it created the journal.
+            known: The expected `id` of the journal; empty for any.
 
         Raises:
             OutputGone: The known journal is not there.
@@ -109,7 +108,7 @@ class Journal(JournalQueries):
 
     @property
     def id(self) -> str:
-        """An identifier that stays when the output is moved."""
+        """An identifier that survives moving the output."""
         return str(self.meta("id"))
 
     def __enter__(self) -> Self:
@@ -167,7 +166,7 @@ class Journal(JournalQueries):
         return planned
 
     def settle(self, done: Iterable[Operation], dropped: Iterable[Operation] = ()) -> None:
-        """Store, in one transaction, which planned operations were done and which never will be."""
+        """Store, in one transaction, which planned operations were done and which were dropped."""
         done = list(done)
         with self._transaction():
             self._db.executemany(
@@ -178,7 +177,7 @@ class Journal(JournalQueries):
             self._db.executemany("DELETE FROM operation WHERE id = ?", [(op.id,) for op in dropped])
 
     def forget(self, undone: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
-        """Store, in one transaction, that operations were undone, or cannot be and are left as they are."""
+        """Store, in one transaction, that operations were undone, or cannot be undone."""
         with self._transaction():
             for op in undone:
                 self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
@@ -188,20 +187,20 @@ class Journal(JournalQueries):
                 self._db.execute("DELETE FROM placement WHERE target = ?", (self._stored(op.target),))
 
     def hand_over(self, op: Operation) -> bool:
-        """Give a folder to another run that uses it, whose undo will remove it; tell whether there is one."""
+        """Hand a folder over to another run that uses it and whose undo will remove it; return whether there is one."""
         folder = self._stored(op.target)
         with self._transaction():
             row = self._db.execute(
                 "SELECT run FROM operation WHERE target >= ? AND target < ?"
                 " AND run <> (SELECT run FROM operation WHERE id = ?) ORDER BY id DESC LIMIT 1",
-                (folder + b"/", folder + b"0", op.id),  # everything that begins with the folder and a slash
+                (folder + b"/", folder + b"0", op.id),  # all paths below the folder
             ).fetchone()
             if row is not None:
                 self._db.execute("UPDATE operation SET run = ? WHERE id = ?", (row[0], op.id))
         return row is not None
 
     def begin_pass(self, run: str, number: int, archive: bytes) -> None:
-        """Store where a pass begins in the log and which archive its run sorts, if this is the first time."""
+        """Store the first log number of a pass and the archive of its run, the first time only."""
         key = pass_key(run, number)
         if self.meta(key) is None:
             self.note(key, self._db.execute("SELECT ifnull(max(id), 0) FROM operation").fetchone()[0])
@@ -209,14 +208,14 @@ class Journal(JournalQueries):
             self.note(pass_key(run, "archive"), self._stored(archive))
 
     def end_run(self, run: str) -> bool:
-        """Forget a run that was undone; tell whether the journal is empty now."""
+        """Forget a run that was undone; return whether the journal is empty now."""
         with self._transaction():
             self._db.execute("DELETE FROM folder_time WHERE run = ?", (run,))
             self._db.execute("DELETE FROM meta WHERE substr(key, 1, ?) = ?", (len(key := pass_key(run)), key))
         return self.empty
 
     def _apply(self, op: Operation) -> None:
-        """Bring `placement` to the state after an operation."""
+        """Update `placement` after an operation."""
         target = self._stored(op.target)
         if op.action is Action.RENAME:
             self._rename_placement(self._stored(op.source), target)
@@ -226,7 +225,7 @@ class Journal(JournalQueries):
             self._set_placement(op, op.action)
 
     def _unapply(self, op: Operation) -> None:
-        """Bring `placement` to the state before an operation."""
+        """Update `placement` after the undo of an operation."""
         target = self._stored(op.target)
         if op.action is Action.RENAME:
             self._rename_placement(target, self._stored(op.source))

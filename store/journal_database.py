@@ -1,4 +1,4 @@
-"""The database of a journal, wherever it is kept: tables, transactions, and notes by key."""
+"""The database of a journal: tables, transactions, and notes by key."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class JournalDatabase(ABC):
     Attributes:
         folder: The folder in OUT that holds it.
         path: The file, as errors name it.
-        db: The connection. What is written is written in a `transaction`.
+        db: The connection. All writes are in a `transaction`.
     """
 
     folder: Location
@@ -66,7 +66,7 @@ class JournalDatabase(ABC):
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything in the block durably, or nothing of it if the block ends with any exception.
+        """Commit the block durably, or roll it back after any exception.
 
         Raises:
             StoreError: It cannot be written.
@@ -76,7 +76,7 @@ class JournalDatabase(ABC):
             yield
             self.db.execute("COMMIT")
         except BaseException as error:
-            with contextlib.suppress(sqlite3.Error):  # closed meanwhile, or rolled back by SQLite itself
+            with contextlib.suppress(sqlite3.Error):  # closed, or already rolled back by SQLite
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
@@ -84,7 +84,7 @@ class JournalDatabase(ABC):
             raise
 
     def check(self) -> None:  # noqa: B027 - nothing to do is an answer
-        """Make sure that the journal is still ours; a file's lock is ours as long as the process lives.
+        """Check that this process still holds the journal; a file lock lasts as long as the process.
 
         Raises:
             JournalBusy: Another process has taken it over.
@@ -99,7 +99,7 @@ class JournalDatabase(ABC):
         """Delete the journal and release it; a process that waits for it makes a new one."""
 
     def prepare(self, made_output: bool) -> None:
-        """Make missing tables and notes; call it within a transaction.
+        """Create missing tables and notes; needs a transaction.
 
         Raises:
             NewerSchema: A newer program wrote it.

@@ -1,7 +1,7 @@
-"""The file of a journal: opened, locked for one process, read and written in transactions.
+"""A journal as a SQLite file, locked by one process.
 
-SQLite gives the transactions and the lock (ADR 0004). The holder may delete the file, and a process that waited for it
-makes a new one. So after locking, the name must still mean the same file.
+SQLite provides transactions and the lock (ADR 0004). The holder may delete the file, and a waiting process creates a
+new one. So after locking, the name must still be that of the same file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from store.journal_database import JOURNAL_FOLDER, JournalDatabase
 __all__ = ["JournalFile"]
 
 _TRIES = 10
-"""How often the journal is opened again when its holder deletes it just then."""
+"""Attempts to open a journal that its holder deletes meanwhile."""
 
 
 class JournalFile(JournalDatabase):
@@ -47,7 +47,7 @@ class JournalFile(JournalDatabase):
         raise JournalBusy(f"{output} is being made and deleted by other processes")
 
     def _make_folders(self, output: Path) -> bool:
-        """Make the output folder and the journal's if they are missing; tell whether the output folder was."""
+        """Create the output folder and the journal's if missing; return whether the output folder was missing."""
         try:
             made_output = not output.exists()
             output.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ class JournalFile(JournalDatabase):
         self.db = sqlite3.connect(self.path, timeout=wait_s, isolation_level=None)
         try:
             self.db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self.db.execute("PRAGMA synchronous = EXTRA")  # also syncs the folder when its rollback file goes
+            self.db.execute("PRAGMA synchronous = EXTRA")  # also syncs the folder when the rollback file is deleted
             self.db.execute("BEGIN EXCLUSIVE")
             if found := _identity(self.path) == file:
                 self.prepare(made_output)
@@ -90,7 +90,7 @@ class JournalFile(JournalDatabase):
 
 
 def _make_or_find(path: Path, may_make: bool) -> tuple[int, int]:
-    """Make an empty file where there is none and it may be made; return which file it is."""
+    """Create an empty file if missing and allowed; return its identity."""
     with contextlib.suppress(FileExistsError):
         if may_make:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

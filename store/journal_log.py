@@ -1,11 +1,11 @@
 """The journal of an output in object storage: a SQLite database on this machine, whose log is in the bucket.
 
-SQLite appends each transaction to a log (its WAL). Here the database and its log lie in a temporary folder, and what a
-transaction adds to the log is written to the bucket before the transaction counts as done. The next process that opens
-the journal puts the pieces together again, and SQLite reads them as it does after a power cut (ADR 0019).
+SQLite appends each transaction to a log (its WAL). Database and log are in a temporary folder. Each transaction uploads
+its part of the log to the bucket before it counts as committed. The next process joins the pieces, and SQLite recovers
+them as after a power cut (ADR 0019).
 
 OUT/.oshiwake/journal/00000001   a database, whole
-                     /00000002   what the first transaction after it added to the log; and so on
+                     /00000002   the part of the log of the first transaction after it; and so on
 OUT/.oshiwake/lock               the lease of the process that has it open
 
 A piece gets the next number only if no piece has it yet. So if two processes both believe that they hold the journal,
@@ -31,11 +31,11 @@ __all__ = ["JournalLog", "log_exists"]
 
 _PIECE = re.compile(r"[0-9]{8,}")
 _WHOLE = b"SQLite format 3\0"
-"""How a database begins; a piece of its log begins with another word or with a page number."""
+"""Signature of a database; a piece of the log begins in another way."""
 
 _FETCHING = 16
 _MANY_PIECES = 1000
-"""If there are more, the journal is written whole when it is closed, however small they are."""
+"""Maximum number of pieces; a journal with more is written whole when it is closed."""
 
 
 class JournalLog(JournalDatabase):
@@ -63,16 +63,16 @@ class JournalLog(JournalDatabase):
             on_error.callback(self.db.close)
             with self.transaction():
                 self.prepare(made_output=False)
-                # Something is always written: the second of two processes is refused here.
+                # Opening always writes, so that the second of two processes is refused here.
                 self.db.execute("INSERT OR REPLACE INTO meta VALUES ('opened', ifnull(" + _OPENED + ", 0) + 1)")
             on_error.pop_all()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything in the block to the bucket, or nothing of it.
+        """Commit the block to the bucket, or nothing of it.
 
-        After any exception the journal cannot be used: this machine may be ahead of the bucket, and the log may contain
-        what was rolled back.
+        After any exception the journal is unusable: this machine may be ahead of the bucket, and the log may contain
+        rolled-back changes.
 
         Raises:
             JournalBusy: Another process has taken the journal over.
@@ -89,7 +89,7 @@ class JournalLog(JournalDatabase):
             raise
 
     def check(self) -> None:
-        """Ask the lease."""
+        """Check the lease."""
         self._lease.check()
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class JournalLog(JournalDatabase):
             self._release()
 
     def remove(self) -> None:
-        """Delete the newest piece first: if this process dies, the journal as it was before is left."""
+        """Delete the newest piece first: if this process dies, an earlier state of the journal is left."""
         try:
             self.check()
             with self._storage():
@@ -120,7 +120,7 @@ class JournalLog(JournalDatabase):
         self._scratch.remove()
 
     def _fetch(self, may_make: bool) -> None:
-        """Put database and log together from the pieces; write a first piece if there is none."""
+        """Join database and log from the pieces; write the first piece if there is none."""
         numbers = sorted(_numbers(self.path))
         if not numbers and not may_make:
             raise OutputGone(f"{self.folder.parent} has no journal")
@@ -142,12 +142,12 @@ class JournalLog(JournalDatabase):
         self._forget(numbers[:whole])
 
     def _connect(self) -> sqlite3.Connection:
-        """Open the database so that everything is appended to the log and nothing moves from there into it."""
+        """Open the database without checkpoints: the log only grows."""
         db = sqlite3.connect(self._file, isolation_level=None)
         try:
             for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "wal_autocheckpoint = 0"):
                 db.execute(f"PRAGMA {pragma}")
-            db.execute("PRAGMA synchronous = OFF")  # the bucket is what lasts
+            db.execute("PRAGMA synchronous = OFF")  # the bucket is the durable copy
             db.execute("SELECT 1 FROM sqlite_master").fetchone()
         except sqlite3.DatabaseError as error:
             db.close()
@@ -155,7 +155,7 @@ class JournalLog(JournalDatabase):
         return db
 
     def _read_log(self) -> bytes:
-        """The bytes that were added to the log."""
+        """The new bytes of the log."""
         with self._wal.open("rb") as file:
             file.seek(self._logged)
             added = file.read()
@@ -205,7 +205,7 @@ def log_exists(output: ObjectPath) -> bool:
     """Whether an output in object storage has a journal.
 
     Raises:
-        OSError: The storage does not answer, or refuses us.
+        OSError: The storage does not answer, or denies access.
     """
     return next(iter(_numbers(_pieces_folder(output))), None) is not None
 

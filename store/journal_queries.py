@@ -1,4 +1,4 @@
-"""Queries to a journal: where images stand, and which operations of which runs led there."""
+"""Queries to a journal: the places of images, and the operations of runs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Standing:
     """An image in the output.
 
     Attributes:
-        image: Where it came from.
+        image: The image.
         digest: sha256 of its bytes.
-        target: Where it stands.
-        run: The run that has placed it, perhaps elsewhere in the output.
+        target: Its place.
+        run: The run that placed it, perhaps elsewhere in the output.
     """
 
     image: Image
@@ -52,7 +52,7 @@ class JournalQueries:
         return read_note(self._db, key)
 
     def placements(self, image: Image) -> list[Placement]:
-        """Where an image stands now, in the order of the targets."""
+        """The places of an image, in the order of the targets."""
         rows = self._db.execute(
             "SELECT target, action, digest FROM placement WHERE path = ? AND member = ? ORDER BY target",
             (self._stored(image.path), image.member),
@@ -60,7 +60,7 @@ class JournalQueries:
         return [Placement(self._here(target), self._action(action), digest) for target, action, digest in rows]
 
     def standing(self, besides: str) -> Iterator[Standing]:
-        """The images that other runs have placed and that stand in the output, ordered by image."""
+        """Images in the output that other runs have placed, ordered by image."""
         rows = self._db.execute(
             "SELECT * FROM (SELECT path, member, digest, target, ifnull((SELECT run FROM operation"
             " WHERE operation.path = p.path AND operation.member = p.member AND operation.digest = p.digest"
@@ -72,7 +72,7 @@ class JournalQueries:
             yield Standing(Image(self._here(path), member), digest, self._here(target), run)
 
     def anything_moved(self) -> bool:
-        """Whether any original stands in the output by a move."""
+        """Whether any original was moved to the output."""
         return self._db.execute("SELECT 1 FROM placement WHERE action = 'move' LIMIT 1").fetchone() is not None
 
     def moved_twin(self, image: Image, digest: bytes) -> bytes | None:
@@ -84,16 +84,16 @@ class JournalQueries:
         return None if row is None else self._here(row[0])
 
     def archive_of(self, run: str) -> bytes | None:
-        """The archive that a run sorts; None of a run that is not in this journal, or of an older program."""
+        """The archive of a run; None for a run that is not in this journal, or of an older program."""
         stored = self.meta(pass_key(run, "archive"))
         return self._here(stored) if isinstance(stored, bytes) else None
 
     def has_other_runs(self, run: str) -> bool:
-        """Whether another run has done anything that still stands."""
+        """Whether another run has operations that are not undone."""
         return self._db.execute("SELECT 1 FROM operation WHERE run <> ? LIMIT 1", (run,)).fetchone() is not None
 
     def done_in_pass(self, run: str, number: int) -> list[tuple[Action, bool, int]]:
-        """What a pass has done so far: an action, whether of members of archive files, and how often."""
+        """Counts of the operations of a pass by action, and by whether the image is a member of an archive file."""
         rows = self._db.execute(
             "SELECT action, member <> x'', count(*) FROM operation WHERE run = ? AND id > ? AND done = 1 GROUP BY 1, 2",
             (run, self.meta(pass_key(run, number)) or 0),
@@ -101,7 +101,7 @@ class JournalQueries:
         return [(Action(action), bool(member), count) for action, member, count in rows]
 
     def left_in_pass(self, run: str, number: int) -> list[bytes]:
-        """The folders of ours from which a pass has removed a file, and the folders that hold them; sorted."""
+        """Folders that runs created and from which a pass removed a file, with their parents; sorted."""
         made = {row[0] for row in self._db.execute("SELECT target FROM operation WHERE action = 'folder' AND done = 1")}
         rows = self._db.execute(
             "SELECT CASE action WHEN 'rename' THEN source ELSE target END FROM operation"
@@ -116,7 +116,7 @@ class JournalQueries:
         return sorted(map(self._here, left))
 
     def open_operations(self) -> list[Operation]:
-        """The operations that were planned and not settled because their process died, in order."""
+        """Planned operations that a dead process has not settled, in order."""
         return [self._operation(row) for row in self._db.execute(f"{_SELECT} WHERE done = 0 ORDER BY id")]
 
     def newest_operations(self, run: str, limit: int) -> list[Operation]:
@@ -125,7 +125,7 @@ class JournalQueries:
         return [self._operation(row) for row in rows]
 
     def later_run(self, run: str) -> str | None:
-        """A later run that changed something which this run had placed, or None."""
+        """A later run that changed a file which this run had placed, or None."""
         row = self._db.execute(
             "SELECT later.run FROM operation AS mine JOIN operation AS later"
             " ON later.path = mine.path AND later.member = mine.member AND later.id > mine.id AND later.run <> mine.run"
@@ -135,12 +135,12 @@ class JournalQueries:
         return None if row is None else str(row[0])
 
     def runs(self) -> list[str]:
-        """The runs whose operations still stand, the newest last."""
+        """The runs with operations that are not undone, the newest last."""
         rows = self._db.execute("SELECT run FROM operation GROUP BY run ORDER BY max(id)")
         return [str(run) for (run,) in rows]
 
     def folder_times(self, run: str) -> Iterator[tuple[bytes, int]]:
-        """The folders that moves of this run changed, with their times before, the deepest first."""
+        """Folders that moves of this run changed, with their earlier times, the deepest first."""
         rows = self._db.execute(
             "SELECT path, mtime_ns FROM folder_time WHERE run = ? ORDER BY length(path) DESC", (run,)
         ).fetchall()
@@ -148,17 +148,17 @@ class JournalQueries:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing that any run has done still stands."""
+        """Whether all operations are undone."""
         return self._db.execute("SELECT 1 FROM operation LIMIT 1").fetchone() is None
 
     def _stored(self, path: bytes) -> bytes:
         return self.roots.stored_bytes(path)
 
     def _here(self, stored: bytes) -> bytes:
-        """Where a path that was written down stands on this machine.
+        """The path on this machine of a stored one.
 
         Raises:
-            DamagedStore: This program writes no such path.
+            DamagedStore: This program does not write such a path.
         """
         if not stored_path(stored):
             raise DamagedStore(f"{self._path}: {repr(stored)[:100]} is no path of a journal")
@@ -184,5 +184,5 @@ class JournalQueries:
 
 
 def pass_key(run: str, number: int | str = "") -> str:
-    """The key of what is stored about a run, or about one of its passes."""
+    """The key of a note on a run or on one of its passes."""
     return f"pass {run} {number}"

@@ -1,4 +1,4 @@
-"""A listing: the files of one chunk, as the scan saw them, in scan order."""
+"""A listing: the files of one chunk in scan order."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ __all__ = [
 ]
 
 SortKey = tuple[tuple[bytes, ...], bytes]
-"""Orders files as the scan meets them: folder by folder, names as bytes, then the names inside an archive file."""
+"""The scan order of files: by folder, then name as bytes, then name inside an archive file."""
 
 
 class Kind(StrEnum):
-    """What became of one listed file, before any character is considered."""
+    """The state of a listed file, before it is assigned."""
 
     PENDING = "pending"
     EMBEDDED = "embedded"
@@ -49,7 +49,7 @@ _KINDS = pa.array([kind.value for kind in Kind])
 
 @dataclass(frozen=True, slots=True)
 class CacheHit:
-    """Where the outcome of an unchanged file already stands: a row of a chunk of an earlier part."""
+    """The place of an unchanged file's outcome: a row of a chunk of an earlier part."""
 
     part: str
     chunk: int
@@ -58,16 +58,16 @@ class CacheHit:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One file seen by the scan.
+    """One scanned file.
 
     Attributes:
         path: Location below the root of the part, as the bytes that the file system uses.
         size: In bytes; of the containing archive file for a member.
         mtime_ns: Time of the last change in nanoseconds.
         member: Name inside a .zip or .cbz, UTF-8; empty for a plain file.
-        kind: PENDING when a worker has to read it; else what the scan itself found out.
+        kind: PENDING if a worker must read it; else the outcome by the scan.
         reason: Why it is unreadable or unsupported; empty otherwise.
-        known: Where the outcome of this unchanged file already stands.
+        known: The cache hit of an unchanged file.
         label: The character, in a part of references; empty in an archive.
     """
 
@@ -102,7 +102,7 @@ def sort_key(path: bytes, member: bytes) -> SortKey:
 
 
 _DIGEST = b"digest"
-"""Under this word a listing's table has the digest of its file."""
+"""Metadata key of the file's digest in a listing's table."""
 
 _COLUMNS = pa.schema(
     [
@@ -125,7 +125,7 @@ def write_listings(paths: Sequence[Location], chunks: Sequence[Sequence[Listed]]
     """Write the listings of chunks that follow one another; they appear in their order, each whole.
 
     Raises:
-        FileExistsError: One stands already. It is never replaced: there may be a shard of what it lists.
+        FileExistsError: There is one. It is never replaced, because a shard may belong to it.
     """
     storage_of(paths[0]).new_files(paths, lambda temporary, number: _write(temporary, chunks[number]), replace=False)
 
@@ -147,13 +147,13 @@ def _write(path: Path, rows: Sequence[Listed]) -> None:
         },
         schema=_COLUMNS,
     )
-    # Hardly a path or a time occurs twice.
+    # No dictionary: paths and times rarely repeat.
     repeating = ["member", "kind", "reason", "known_part", "known_chunk", "label"]
     pq.write_table(table, path, use_dictionary=repeating, write_statistics=False)
 
 
 def _valid(text: str) -> str:
-    """Parquet strings are UTF-8; what an odd file name left in a message is shown escaped."""
+    """Escape an undecodable file name in a message: Parquet strings are UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -166,7 +166,7 @@ def read_listing_table(path: Location, columns: Sequence[str] | None = None) -> 
     """A listing, or some of its columns, each value checked; `listing_digest` tells it from any other.
 
     Raises:
-        DamagedStore: The file is missing or cannot be read, or a value is none that a scan writes.
+        DamagedStore: The file is missing or cannot be read, or a value is invalid.
         NewerSchema: A newer program wrote it.
     """
     try:
@@ -205,11 +205,11 @@ _LEADS_OUT = r"^/|^$|\x00|(^|/)\.\.(/|$)"
 """Of a path below the root of a part."""
 
 _MOST_BYTES = 8192
-"""Of a path below the root; beyond what a file system opens, for such a name is listed as unreadable."""
+"""Of a path below the root. Longer than a file system opens: such a file is listed as unreadable."""
 
 
 def _problem(table: pa.Table) -> str | None:
-    """What is wrong with a listing; None where nothing is. What nearly all listings are is told in few steps."""
+    """The fault of a listing, or None. Usual listings take a fast path."""
     names = set(table.column_names)
     for name in sorted(names - {"known_part", "known_chunk", "known_row"}):
         if table[name].null_count:
@@ -217,7 +217,7 @@ def _problem(table: pa.Table) -> str | None:
     if "kind" in names and not pc.all(pc.is_in(table["kind"], _KINDS), min_count=0).as_py():
         return "kind: no kind of file"
     if "path" in names and _may_lead_out(table["path"].combine_chunks()):
-        # An object's key may hold anything; then nobody reads it.
+        # The key of an object may hold anything, but then it is not read.
         pending = pc.equal(table["kind"], Kind.PENDING.value) if "kind" in names else True
         if pc.any(pc.and_(pc.match_substring_regex(table["path"], _LEADS_OUT), pending)).as_py():
             return "path: it leads out of the part"
@@ -234,7 +234,7 @@ def _problem(table: pa.Table) -> str | None:
 
 
 def _may_lead_out(paths: pa.BinaryArray) -> bool:
-    """Whether a path may be one that is refused. A look at the bytes of all paths takes a tenth of a regex."""
+    """Whether a path may be invalid. Checking the bytes of all paths takes a tenth of the time of a regex."""
     _, ends, data = paths.buffers()
     ends = np.frombuffer(ends, np.int32)[paths.offset : paths.offset + len(paths) + 1]
     lengths = np.diff(ends)
@@ -252,10 +252,10 @@ def read_table(
 
     Args:
         path: The file.
-        columns: Which, or all.
-        schema: What types they should have.
-        at_once: Read all bytes first, which is quicker where few are left out: in a file, Arrow has each column fetched
-            by a thread of its own.
+        columns: The names, or all.
+        schema: The expected types.
+        at_once: Read all bytes first, which is faster for most columns: Arrow fetches each column of a file in its own
+            thread.
 
     Raises:
         DamagedStore: The file is missing or cannot be read.
@@ -270,8 +270,8 @@ def read_table(
 
 def _read(source: Any, path: Location, columns: Iterable[str] | None, schema: pa.Schema | None) -> pa.Table:
     try:
-        # Not pq.read_table, which takes five times as long over a small file. The files are read one after the other by
-        # whoever needs them; threads within one gain nothing.
+        # pq.read_table takes five times as long for a small file. Files are read one by one, so threads within one
+        # gain nothing.
         with pq.ParquetFile(source) as file:
             table = file.read(columns=None if columns is None else list(columns), use_threads=False)
             check_schema(int((table.schema.metadata or {}).get(b"schema", b"1")), path)
@@ -284,5 +284,5 @@ def _read(source: Any, path: Location, columns: Iterable[str] | None, schema: pa
 
 
 def _line(error: Exception) -> str:
-    """What Arrow says, in one line."""
+    """Arrow's message in one line."""
     return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""How the distances to several references become one; a module of its own, so that the command line starts quickly."""
+"""How the distances to several references become one. Its own module, so that the command line starts fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How pictures are placed; a module of its own, so that the command line starts without the rest of the store."""
+"""How pictures are placed. Its own module, so that the command line starts fast."""
 
 from __future__ import annotations
 

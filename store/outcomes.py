@@ -1,7 +1,6 @@
-"""What is known of every file of a part: its listing joined with the shards, its own and those of earlier parts.
+"""Outcomes of the files of a part: its listing joined with its own shards and those of earlier parts.
 
-Column by column, in Arrow's memory: a run may have millions of files, and an object for each would be most of what
-joining costs.
+The join works on Arrow columns: a run may have millions of files, and an object for each would be most of the cost.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from store.store import Store
 __all__ = ["ChunkOutcomes", "Outcomes"]
 
 _OPEN_SHARDS = 8
-"""Shards kept in memory. Unchanged files follow one another in the old shard as they do in the new scan."""
+"""Number of cached shards. Unchanged files have the same order in the old shards and the new scan."""
 
 _FOUND = ["kind", "digest", "reason"]
 
@@ -52,7 +51,7 @@ class ChunkOutcomes:
 
     @classmethod
     def joined(cls, chunks: Sequence[ChunkOutcomes]) -> ChunkOutcomes:
-        """The files of several chunks, one after the other, without their embeddings: `(k, 0)`."""
+        """Concatenate several chunks, without embeddings: `(k, 0)`."""
         table = pa.concat_tables(chunk.table for chunk in chunks).combine_chunks()
         pictures = sum(len(chunk.embeddings) for chunk in chunks)
         return cls(table, np.empty((pictures, 0), np.float32), HeadViews.none(pictures))
@@ -78,7 +77,7 @@ class ChunkOutcomes:
 
 
 class Outcomes:
-    """Reads outcomes chunk by chunk; memory does not grow with the number of files. Threads may share it."""
+    """Reads outcomes chunk by chunk with constant memory. Threads may share it."""
 
     def __init__(self, store: Store, *, vectors: bool = True) -> None:
         self._store = store
@@ -114,15 +113,15 @@ class Outcomes:
         listing = part.listing_table(chunk, ["kind", "known_part"])
         if not _all_new(listing):
             return self.chunk(part, chunk).digests
-        # Nearly always in a first run: the shard says it all, in the same order.
+        # Usual in a first run: the shard has all files in the same order.
         return read_digests(self._store.part(part.name).shard_path(chunk), listing_digest(listing))
 
     def _found(self, part: str, chunk: int, listing: pa.Table) -> Shard:
-        """What was found out about each file of a listing, in its order; embeddings where there are any."""
+        """The outcome of each file of a listing, in order, with embeddings."""
         every = np.arange(len(listing))
         if _all_new(listing):
             shard = self._own_shard(part, chunk, listing)
-            if np.array_equal(shard.table["row"].to_numpy(), every):  # nearly always: row for row the same
+            if np.array_equal(shard.table["row"].to_numpy(), every):  # usual: the same rows
                 return shard
         pending = pc.equal(listing["kind"], Kind.PENDING.value).to_numpy()
         parts = np.array([known or part for known in listing["known_part"].to_pylist()], object)
@@ -152,7 +151,7 @@ class Outcomes:
         return Shard(table, np.concatenate(vectors)[order], HeadViews.joined(heads).take(order))
 
     def _own_shard(self, part: str, chunk: int, listing: pa.Table) -> Shard:
-        """The shard of a chunk that is made from this listing of it."""
+        """The shard of a chunk for this listing."""
         shard = self._shard(part, chunk)
         check_listing(self._store.part(part).shard_path(chunk), shard.listing, listing_digest(listing))
         return shard
@@ -164,20 +163,20 @@ class Outcomes:
         if shard is None:
             shard = read_shard(self._store.part(part).shard_path(chunk), vectors=self._vectors)
         with self._lock:
-            self._shards[key] = shard  # at the end, where the newest are
+            self._shards[key] = shard  # the newest at the end
             if len(self._shards) > _OPEN_SHARDS:
                 self._shards.popitem(last=False)
         return shard
 
 
 def _all_new(listing: pa.Table) -> bool:
-    """Whether every file of a listing was to be read, as in a first run."""
+    """Whether workers read every file of a listing, as in a first run."""
     if len(listing) == 0 or listing["known_part"].null_count < len(listing):
         return False
     return bool(pc.all(pc.equal(listing["kind"], Kind.PENDING.value)).as_py())
 
 
 def _by_the_scan(listing: pa.Table) -> pa.Table:
-    """What the scan itself found out about files that nobody had to read."""
+    """The outcomes of the files that the scan itself decided."""
     digests = pa.nulls(len(listing), pa.binary(DIGEST_BYTES))
     return pa.table([listing["kind"], digests, listing["reason"]], _FOUND)

@@ -1,7 +1,7 @@
 """A part: one tree of files, listed in chunks, with a shard for each chunk that a worker has read.
 
-An archive is a part, and so are the references of each pass; both travel the same way. What reads and writes Parquet is
-loaded when it is needed: `status` of a run under way needs none.
+The archive is a part, and so are the references of each pass. Parquet is imported when needed, because `status` does
+not need it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _CHUNK_FILE = re.compile(r"([0-9]{6,})\.parquet")
 
 @dataclass(frozen=True)
 class PartSpec:
-    """What a part lists.
+    """The specification of a part.
 
     Attributes:
-        root: Folder below which the paths of the listing stand: absolute, or below a named root.
-        embedding_key: The space in which its embeddings live.
+        root: Base folder of the listed paths: absolute, or below a named root.
+        embedding_key: Only embeddings of the same key are compared or reused.
     """
 
     __pydantic_config__ = KNOWN_ALONE
@@ -46,16 +46,16 @@ class PartSpec:
 
 @dataclass(frozen=True)
 class ScanTotals:
-    """What a finished scan saw.
+    """The totals of a finished scan.
 
     Attributes:
-        files: All files seen, members of archive files included.
+        files: All files, members of archive files included.
         to_read: Files that workers have to read.
-        reused: Unchanged files whose outcome was known already.
+        reused: Unchanged files (cache hits).
         chunks: Number of listings.
         chunks_to_read: Number of listings with at least one file to read.
-        passed_folders: Folders passed over; what is in them counts nowhere.
-        passed_files: Files passed over, which are not among `files`.
+        passed_folders: Skipped folders; their content is not counted.
+        passed_files: Skipped files, not included in `files`.
         passed_unfinished: Of these, files that were still being written.
     """
 
@@ -85,12 +85,12 @@ class Part:
 
     @property
     def spec(self) -> PartSpec:
-        """What the part lists."""
+        """Its specification."""
         return read_model(self._folder / "part.json", PartSpec)
 
     @property
     def root(self) -> bytes:
-        """The folder below which the paths of the listing stand, on this machine.
+        """The base folder of the listed paths on this machine.
 
         Raises:
             UnknownRoot, OutsideRoots: As `Roots.here`.
@@ -104,23 +104,23 @@ class Part:
 
     @property
     def totals(self) -> ScanTotals | None:
-        """What the scan saw, or None while it has not finished."""
+        """The totals of the scan, or None before it has finished."""
         path = self._folder / "scan.json"
         value = read_json_if_there(path)
         return None if value is None else checked(value, ScanTotals, path)
 
     def begin(self, spec: PartSpec) -> None:
-        """Make the part's folders and say what it lists."""
+        """Create the part's folders and write its specification."""
         (self._folder / "listing").mkdir(parents=True, exist_ok=True)
         (self._folder / "shards").mkdir(exist_ok=True)
         write_json(self._folder / "part.json", asdict(replace(spec, root=self._roots.stored(spec.root))))
 
     def finish_scan(self, totals: ScanTotals) -> None:
-        """Say that the listing is whole."""
+        """Mark the listing as complete."""
         write_json(self._folder / "scan.json", asdict(totals))
 
     def add_listings(self, first: int, chunks: Sequence[list[Listed]]) -> None:
-        """Write the listings of chunks that follow one another; a gap is never seen between those that stand."""
+        """Write the listings of consecutive chunks; readers never find a gap between them."""
         from store.listing import write_listings
 
         write_listings([self._listing_path(first + n) for n in range(len(chunks))], chunks)
@@ -137,7 +137,7 @@ class Part:
         return listed_rows(table), listing_digest(table)
 
     def listing_table(self, chunk: int, names: Sequence[str]) -> pa.Table:
-        """Some columns of a chunk's listing, in scan order; quicker than its rows. See `listing_digest`."""
+        """Some columns of a chunk's listing, in scan order; faster than its rows. See `listing_digest`."""
         from store.listing import read_listing_table
 
         return read_listing_table(self._listing_path(chunk), names)
@@ -155,13 +155,13 @@ class Part:
         return _chunks_in(self._folder / "shards")
 
     def counts(self) -> Counts:
-        """What the shards written so far add up to."""
+        """The sum of the shards so far."""
         from store.shard import read_counts
 
         return sum((read_counts(self.shard_path(chunk)) for chunk in self.shard_chunks()), Counts())
 
     def unread_chunks(self) -> Iterator[int]:
-        """The listed chunks that hold files to read and have no shard yet, rising."""
+        """The listed chunks with files to read and without a shard, rising."""
         done = set(self.shard_chunks())
         for chunk in self.listed_chunks():
             if chunk not in done and any(row.to_read for row in self.listing(chunk)):

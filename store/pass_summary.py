@@ -21,7 +21,7 @@ class _Far:
 
 @dataclass(frozen=True)
 class _Outcomes:
-    """How many files ended in which way."""
+    """Numbers of files by outcome."""
 
     __pydantic_config__ = KNOWN_ALONE
 
@@ -35,7 +35,7 @@ class _Outcomes:
 
 @dataclass(frozen=True)
 class PassSummary:
-    """The outcome of a pass, as far as this version knows it; other fields may stand beside these."""
+    """The outcome of a pass. A newer version may add fields."""
 
     files: Count
     outcomes: _Outcomes

@@ -1,8 +1,7 @@
-"""Names of files for a person to read: bytes as text, and no two names alike.
+"""File names as text for a person: a reversible mapping from bytes.
 
-What is no UTF-8 is written `\\xNN`. So that no other name looks the same, a name that holds such a text itself, or a
-`!/` as between an archive file and its member, has its backslashes and that `!` written so too. Nearly every name is
-its own text.
+Bytes that are not UTF-8 become `\\xNN`. To keep the mapping reversible, a name that contains such a text, or a `!/` as
+between an archive file and its member, has its backslashes and that `!` escaped too. Most names are unchanged.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ import re
 __all__ = ["ODD_NAME", "readable_name", "readable_path"]
 
 ODD_NAME = r"\\x[0-9a-f]{2}|!/"
-"""What no path shows that is its own text: a regular expression, for Python and Arrow alike."""
+"""Regular expression for paths that need escapes, for Python and Arrow."""
 
 _ODD = re.compile(ODD_NAME)
 
 
 def readable_path(path: bytes) -> str:
-    """A path as text; another path gives another text."""
+    """A path as text; different paths give different texts."""
     try:
         text = path.decode()
         if not _ODD.search(text):

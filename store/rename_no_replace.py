@@ -1,4 +1,4 @@
-"""Give a finished file its name, only if that name is free: whatever else appears there meanwhile stays."""
+"""Rename without replacing an existing file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _RENAME_NOREPLACE = 1
 """From <linux/fs.h>."""
 
 _NOT_HERE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
-"""Errors of renameat2() that mean: this kernel, file system or container has no such renaming."""
+"""Errors of renameat2() if the kernel, file system or container does not support it."""
 
 
 def rename_no_replace(source: bytes, target: bytes) -> None:
-    """Rename a file that is ours alone, never in place of something.
+    """Rename a temporary file without replacing anything.
 
-    By a hard link; where the file system has none (FAT, exFAT, some network shares), by a rename that the kernel
-    refuses when the name is taken. Where it has neither, by looking before the rename: a file that appears there in
-    between, a few microseconds, is lost.
+    Uses a hard link; on a file system without them (FAT, exFAT, some network shares), a rename that the kernel refuses
+    if the name exists. If there is neither, it checks before the rename: a file that appears within those few
+    microseconds is lost.
 
     Raises:
-        FileExistsError: Something stands at the target.
+        FileExistsError: The target exists.
         OSError: It cannot be renamed.
     """
     try:
@@ -41,10 +41,10 @@ def rename_no_replace(source: bytes, target: bytes) -> None:
 
 
 def _rename_exclusively(source: bytes, target: bytes) -> bool:
-    """Rename, and let the kernel look whether the name is free; False where it cannot.
+    """Rename by renameat2(); False if it is not supported.
 
     Raises:
-        FileExistsError: It is taken.
+        FileExistsError: The target exists.
         OSError: It cannot be renamed.
     """
     failed = renameat2(source, target)
@@ -58,6 +58,6 @@ def renameat2(source: bytes, target: bytes) -> int:
     library = ctypes.CDLL(None, use_errno=True)
     try:
         call = library.renameat2
-    except AttributeError:  # no Linux, or a C library from before 2018
+    except AttributeError:  # not Linux, or a C library from before 2018
         return errno.ENOSYS
     return ctypes.get_errno() if call(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE) else 0

@@ -1,4 +1,4 @@
-"""The rule that gives a picture its character, as the command line, a pass and the workers share it."""
+"""The matching rule, shared by the command line, passes and workers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Distance = Annotated[float, Field(strict=True, ge=0, le=2)]
 
 @dataclass(frozen=True)
 class Rule:
-    """When a picture gets a character's name.
+    """The conditions for naming a picture.
 
     Attributes:
         threshold: Cosine distance up to which the nearest character is accepted, 0..2.
         match: How the distances to a character's references become one.
-        margin: By how much the next character must be farther; else a person should look.
-        band: Distances above the threshold by no more than this should be looked at too.
-        multiple: File a picture under every character within the threshold; the margin then has no meaning.
+        margin: Minimum extra distance of the next character; else the picture goes to review.
+        band: Pictures beyond the threshold by at most this go to review too.
+        multiple: File a picture under every character within the threshold; the margin is then unused.
 
     Raises:
         ValueError: A value is outside its range.

@@ -23,10 +23,10 @@ from store.run_pass import Pass
 __all__ = ["Mark", "Queue", "Run", "RunSpec"]
 
 Mark = Literal["cancelled", "undone", "makes_output", "emptied", "forgotten"]
-"""What is noted of a run beside its files.
+"""A mark on a run.
 
-`makes_output`: the output folder did not exist before it. `emptied`: the run was undone, nothing of any run is left in
-the output folder, and the journal is being removed. `forgotten`: see `store.forget`.
+`makes_output`: the run creates the output folder. `emptied`: the run was undone, the output folder has no placed files,
+and the journal is being removed. `forgotten`: see `store.forget`.
 """
 
 Queue = Literal["private", "shared"]
@@ -36,13 +36,13 @@ _PASS = re.compile(r"[1-9][0-9]{0,5}")
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a run is about; written once, when it is made.
+    """The specification of a run; written once.
 
     Attributes:
         archive: The archive: an absolute path, or one below a named root (`store.roots`).
         output: The folder that receives the sorted pictures, likewise.
         created_s: Seconds since the epoch.
-        weights_digest: Identity of the network; its file stands in the store under this name.
+        weights_digest: Of the network; the name of its file in the store.
         preprocessing: Version of the preprocessing.
         dimension: Length of an embedding.
         queue: `private` for a run that brings its own broker and workers, `shared` otherwise.
@@ -68,7 +68,7 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class _Broker:
-    """Where a private broker is."""
+    """`broker.json`."""
 
     __pydantic_config__ = KNOWN_ALONE
 
@@ -77,7 +77,7 @@ class _Broker:
 
 @dataclass(frozen=True)
 class _Output:
-    """The output that a run sorts into."""
+    """`journal.json`."""
 
     __pydantic_config__ = KNOWN_ALONE
 
@@ -105,11 +105,11 @@ class Run:
 
     @property
     def spec(self) -> RunSpec:
-        """What the run is about."""
+        """Its specification."""
         return read_model(self.folder / "run.json", RunSpec)
 
     def begin(self, spec: RunSpec) -> None:
-        """Write down what the run is about."""
+        """Write the specification."""
         archive, output = (self.roots.stored(path) for path in (spec.archive, spec.output))
         write_json(self.folder / "run.json", asdict(replace(spec, archive=archive, output=output)))
 
@@ -124,7 +124,7 @@ class Run:
 
     @property
     def whole(self) -> bool:
-        """Whether it was made to the end; a producer that died at the very start leaves half a run."""
+        """Whether it is complete; a producer that died at the very start leaves an incomplete run."""
         return (self.folder / "run.json").exists() and bool(self.passes)
 
     @property
@@ -141,7 +141,7 @@ class Run:
         return sorted(int(name) for name in found if _PASS.fullmatch(name))
 
     def over(self, number: int) -> str | None:
-        """Why nothing more is to be done for a pass, such as `undone`; None while it is wanted. Two quick looks.
+        """Why a pass needs no more work, such as `undone`, or None. Lists two folders.
 
         Raises:
             RunNotFound: There is no such run, or it has no such pass.
@@ -175,7 +175,7 @@ class Run:
 
     @property
     def done(self) -> bool:
-        """Whether the current pass has its outcome."""
+        """Whether the current pass has an outcome."""
         return bool(self.passes) and self.last_pass.summary is not None
 
     def pass_(self, number: int) -> Pass:
@@ -184,7 +184,7 @@ class Run:
 
     @property
     def logs(self) -> Path:
-        """Folder for the logs of a private run, made when asked for."""
+        """Folder for the logs of a private run; created on access."""
         self.logs_path.mkdir(parents=True, exist_ok=True)
         return self.logs_path
 
@@ -195,10 +195,10 @@ class Run:
 
     @contextlib.contextmanager
     def listing_lock(self) -> Iterator[Callable[[], None]]:
-        """Be the one process that lists and sends this run's chunks; gives what makes sure of it from time to time.
+        """Exclude other processes from listing and sending this run's chunks; yields a function that checks the lock.
 
         Raises:
-            LockHeld: Another process does. The message says which.
+            LockHeld: Another process holds the lock. The message names it.
         """
         with storage_of(self._lock).hold(self._lock, f"run {self.id} is being listed") as check:
             yield check
@@ -219,7 +219,7 @@ class Run:
         return read_model(path, _Broker).url if path.exists() else None
 
     def note_broker(self, url: str | None) -> None:
-        """Note where the private broker is, for `status` from elsewhere; None when it is gone."""
+        """Store the address of the private broker for `status`; None when it has ended."""
         path = self.folder / "broker.json"
         if url is None:
             path.unlink(missing_ok=True)
@@ -228,16 +228,16 @@ class Run:
 
     @property
     def journal(self) -> str | None:
-        """The id of the journal of the output that this run sorts into.
+        """The id of the journal of this run's output.
 
-        Empty where only that is known that there was one when the run was made; None where there was none, and the run
-        has placed nothing yet.
+        Empty if the output had a journal of unknown id when the run was created; None if it had none and the run has
+        placed nothing yet.
         """
         path = self.folder / "journal.json"
         return read_model(path, _Output).id if path.exists() else None
 
     def note_journal(self, journal: str | None) -> None:
-        """Note which output this run sorts into from now on; None when nothing of it stands there any more."""
+        """Store the id of the output's journal; None when the output holds nothing of this run any more."""
         path = self.folder / "journal.json"
         if journal is None:
             path.unlink(missing_ok=True)
@@ -245,7 +245,7 @@ class Run:
             write_json(path, {"id": journal})
 
     def mark(self, name: Mark, on: bool = True) -> None:
-        """Set or take away a mark on the run."""
+        """Set or remove a mark."""
         path = self.folder / f"{name}.json"
         if on:
             write_json(path, {})
@@ -254,9 +254,9 @@ class Run:
 
     @property
     def marks(self) -> set[str]:
-        """All marks that the run bears, by one look at its folder."""
+        """All marks of the run, by listing its folder once."""
         return {name.removesuffix(".json") for name in names_in(self.folder)} & set(get_args(Mark))
 
     def marked(self, name: Mark) -> bool:
-        """Whether the run bears a mark."""
+        """Whether the run has a mark."""
         return (self.folder / f"{name}.json").exists()

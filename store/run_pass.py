@@ -19,13 +19,13 @@ __all__ = ["Pass", "PassSpec"]
 
 @dataclass(frozen=True, kw_only=True)
 class PassSpec(Rule):
-    """How one pass assigns, which is a rule, and places.
+    """The specification of a pass: its matching rule, and how it places.
 
     Attributes:
         references: The reference folder or JSON file: an absolute path, or one below a named root.
         characters: Names with at least one reference picture, sorted.
         mode: How files are placed.
-        remark: Where the threshold comes from, when it was calibrated.
+        remark: The origin of a calibrated threshold.
     """
 
     __pydantic_config__ = KNOWN_ALONE
@@ -37,7 +37,7 @@ class PassSpec(Rule):
 
 
 class Pass:
-    """One assignment of a run: references and a rule, and what came of it.
+    """One assignment of a run: references, a rule and the outcome.
 
     Attributes:
         number: 1 for the first pass of a run.
@@ -52,7 +52,7 @@ class Pass:
 
     @property
     def spec(self) -> PassSpec:
-        """How this pass assigns and places."""
+        """Its specification."""
         return read_model(self._folder / "pass.json", PassSpec)
 
     @property
@@ -91,5 +91,5 @@ class Pass:
         write_json(self._folder / "summary.json", summary)
 
     def reopen(self) -> None:
-        """Forget that the pass was done, so that it is reduced again."""
+        """Delete the outcome, so that the pass is reduced again."""
         (self._folder / "summary.json").unlink(missing_ok=True)

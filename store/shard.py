@@ -1,7 +1,7 @@
-"""A shard: what a worker found out about the files of one chunk, one row each.
+"""A shard: the results of a worker for the files of one chunk, one row each.
 
-Embeddings are kept as fixed-size binary without dictionary or compression: float noise does not compress, and this is
-six times faster to write than Parquet's defaults.
+Embeddings are fixed-size binary without dictionary or compression: they do not compress, and this is six times faster
+to write than Parquet's defaults.
 """
 
 from __future__ import annotations
@@ -188,10 +188,10 @@ def read_digests(path: Location, listing: str = "") -> NDArray[np.uint8]:
 
     Args:
         path: The shard.
-        listing: Digest of the listing that it must be made from; empty for any.
+        listing: Expected digest of its listing; empty for any.
 
     Raises:
-        StaleShard: It was made from another listing.
+        StaleShard: It is of another listing.
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
@@ -217,7 +217,7 @@ def check_listing(path: Location, found: str, listing: str) -> None:
     """Make sure that a shard was made from a listing, as far as both say what they are.
 
     Raises:
-        StaleShard: It was made from another one.
+        StaleShard: It is of another one.
     """
     if found and listing and found != listing:
         raise StaleShard(f"{path}: made from another listing of its chunk", path)
@@ -228,5 +228,5 @@ def _listing(metadata: dict[bytes, bytes]) -> str:
 
 
 def digest_rows(digests: pa.ChunkedArray) -> NDArray[np.uint8]:
-    """A column of digests as `(n, 32)` uint8, zeros where there is none."""
+    """A column of digests as `(n, 32)` uint8, zeros for null."""
     return fixed_width(digests, DIGEST_BYTES)

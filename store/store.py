@@ -1,8 +1,8 @@
-"""The store: a folder with the runs, and the weights that they use.
+"""The store: a folder with runs and their weights.
 
 STORE/store.json                schema
 STORE/weights/<digest>.safetensors
-STORE/runs/<run id>/run.json    what the run is about
+STORE/runs/<run id>/run.json    its specification
                    /archive/    a part: part.json, listing/, shards/, scan.json when the scan is done
                    /passes/1/pass.json, references/ (a part), assignments/, summary.json when reduced
                    /logs/       of a private run's broker and workers
@@ -29,7 +29,7 @@ __all__ = ["Store"]
 
 
 class Store:
-    """The folder where runs live. Any number of processes, on machines that share it, may use it at once.
+    """The folder of runs. Any number of processes on machines that share it may use it.
 
     Attributes:
         root: Where it lies.
@@ -59,12 +59,12 @@ class Store:
 
     @property
     def exists(self) -> bool:
-        """Whether it has been made, as far as this machine sees."""
+        """Whether it exists on this machine."""
         return (self.root / "store.json").exists()
 
     @property
     def logs(self) -> Path:
-        """Folder where workers stand, made when asked for.
+        """Working folder of workers; created on access.
 
         Raises:
             StoreError: The store cannot be written.
@@ -77,7 +77,7 @@ class Store:
         return path
 
     def create_run(self, spec: RunSpec) -> Run:
-        """Make a run with an id that no other run has, in whatever store.
+        """Create a run with a unique id.
 
         Raises:
             StoreError: The store cannot be written.
@@ -110,7 +110,7 @@ class Store:
                 return run
 
     def run(self, run_id: str, *, forgotten: bool = False) -> Run:
-        """A run by its id; also one that was forgotten and can still be undone, if `forgotten` says so.
+        """A run by its id; with `forgotten`, also a forgotten one that can still be undone.
 
         Raises:
             RunNotFound: There is none.
@@ -123,10 +123,10 @@ class Store:
         return run
 
     def run_folder(self, run_id: str) -> Run:
-        """The same, also if it is damaged, half-made or forgotten.
+        """The same, even if it is damaged, incomplete or forgotten.
 
         Raises:
-            RunNotFound: The store has nothing of it.
+            RunNotFound: There is none.
         """
         run = Run(self.runs, run_id, self.roots)
         if not names_in(run.folder):
@@ -137,12 +137,12 @@ class Store:
         return RunNotFound(f"no run {run_id} in the store {self.root}; `producer list` shows the runs")
 
     def all_runs(self) -> list[Run]:
-        """Every run, also what is damaged, half-made or forgotten, in the order of the ids."""
+        """Every run, even if damaged, incomplete or forgotten, in the order of ids."""
         names = sorted(filter(valid_run_id, names_in(self.runs)))
         return [Run(self.runs, name, self.roots) for name in names]
 
     def newest_first(self) -> list[Run]:
-        """All runs, the newest first; what is damaged, half-made or forgotten is left out."""
+        """All runs, the newest first, without damaged, incomplete or forgotten ones."""
         found: list[tuple[float, str, Run]] = []
         for path in self.runs.glob("*/run.json"):
             try:
@@ -184,14 +184,14 @@ class Store:
         """A part by its name, e.g. `20261123-0412-k7m2p/archive`.
 
         Raises:
-            DamagedStore: No part has such a name.
+            DamagedStore: It is not the name of a part.
         """
         if not valid_part(name):
             raise DamagedStore(f"{self.root}: {name[:100]!r} is no part of a run")
         return Part(self.runs, name, self.roots)
 
     def parts_of(self, root: str, embedding_key: str) -> Iterator[Part]:
-        """The parts that list the same folder for the same network and were scanned whole, the newest first."""
+        """Completely scanned parts of the same folder and network, the newest first."""
         root = self.roots.stored(root)
         for run in self.newest_first():
             candidates = [run.pass_(number).references for number in reversed(run.passes)]
@@ -200,7 +200,7 @@ class Store:
                     yield part
 
     def _lists(self, part: Part, root: str, embedding_key: str) -> bool:
-        """Whether a part was scanned whole and lists this folder for this network; a damaged one does not."""
+        """Whether a part is a complete scan of this folder for this network; false if it is damaged."""
         try:
             if not part.exists or part.totals is None:
                 return False
@@ -210,10 +210,10 @@ class Store:
         return (self.roots.stored(spec.root), spec.embedding_key) == (root, embedding_key)
 
     def weights_path(self, digest: str) -> Path:
-        """Where the weights with that digest stand on this machine; fetched first from a store in object storage.
+        """The path of the weights with that digest on this machine; fetched first from object storage.
 
         Raises:
-            DamagedStore: The digest is none, and would lead elsewhere.
+            DamagedStore: The digest is invalid.
             StoreError: They cannot be fetched.
         """
         kept = self._kept_weights(digest)
@@ -228,7 +228,7 @@ class Store:
         return self.root / "weights" / f"{digest}.safetensors"
 
     def keep_weights(self, source: Path, digest: str) -> None:
-        """Copy weights into the store, so that every worker uses exactly the run's.
+        """Copy weights into the store, so that all workers use the same.
 
         Raises:
             StoreError: The store cannot be written.

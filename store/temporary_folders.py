@@ -1,7 +1,7 @@
-"""Temporary folders whose makers may be killed: later ones take away what the dead have left.
+"""Temporary folders that later processes clean up if their owner was killed.
 
-Whoever uses a folder keeps a file in it locked; the system lets go of that when a process ends, however it ends.
-Nothing else tells the living from the dead: a folder without such a file, or of another user, is left alone.
+The owner keeps a file in the folder locked; the system releases the lock when the process ends. A folder without such a
+file, or of another user, is left alone.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ __all__ = ["Scratch", "hold_scratch", "sweep_scratch"]
 
 _PREFIX = "oshiwake-"
 _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
-"""What `tempfile` makes of the prefix."""
+"""Names that `tempfile` makes with the prefix."""
 
 _LOCK = "in-use.lock"
 
 
 class Scratch:
-    """A temporary folder that nobody else may enter.
+    """A temporary folder with access for its owner only.
 
     Attributes:
         path: The folder.
     """
 
     def __init__(self, folder: str | None = None) -> None:
-        """Make one, in the system's folder for temporary files or in another."""
+        """Create one, by default in the system's folder for temporary files."""
         held = None
         while held is None:
             self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))  # mode 0700
@@ -47,20 +47,20 @@ class Scratch:
         self.remove()
 
     def remove(self) -> None:
-        """Take the folder away with all that is in it; twice does no harm."""
+        """Delete the folder with its content; may be repeated."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._held.close()
 
 
 def hold_scratch(path: Path) -> contextlib.ExitStack | None:
-    """Keep a folder from being swept, until what is returned is closed or this process ends; None if it was swept."""
+    """Protect a folder from the clean-up until the result is closed or this process ends; None if it is gone."""
     try:
         descriptor = os.open(path / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:
         return None
     held = contextlib.ExitStack()
     held.callback(os.close, descriptor)
-    with contextlib.suppress(OSError):  # a file system without locks; nobody sweeps there
+    with contextlib.suppress(OSError):  # a file system without locks; no clean-up there
         fcntl.flock(descriptor, fcntl.LOCK_SH)
     if os.fstat(descriptor).st_nlink:
         return held
@@ -69,11 +69,11 @@ def hold_scratch(path: Path) -> contextlib.ExitStack | None:
 
 
 def sweep_scratch(folder: str | None = None) -> None:
-    """Take away the temporary folders of ours that nobody uses any more."""
+    """Delete our unused temporary folders."""
     with contextlib.suppress(OSError), os.scandir(folder or tempfile.gettempdir()) as entries:
         for entry in entries:
             if _NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
-                with contextlib.suppress(OSError):  # it is in use, or another user's, or gone meanwhile
+                with contextlib.suppress(OSError):  # in use, or another user's, or gone
                     _sweep(Path(entry.path))
 
 

@@ -21,7 +21,7 @@ from store.errors import DamagedStore, LockHeld
 __all__ = ["hold", "holder", "me", "shown"]
 
 _TRY_S = 1.0
-"""Who only looks whether the lock is held has it for a moment."""
+"""A check whether the lock is held takes it for a moment."""
 
 _POLL_S = 0.02
 _LONGEST = 512
@@ -60,10 +60,10 @@ def holder(path: Path) -> str | None:
 
 
 def _open(path: Path, flags: int) -> int:
-    """Open the file of a lock, and nothing that somebody has put in its place: its holder writes into it.
+    """Open the file of a lock, which its holder overwrites; refuse anything else in its place.
 
     Raises:
-        DamagedStore: A link, a pipe or a folder stands there.
+        DamagedStore: The path is a link, a pipe or a folder.
         OSError: It cannot be opened.
     """
     try:

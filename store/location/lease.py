@@ -1,7 +1,7 @@
-"""A lease: being the one process that writes below a prefix of object storage, for as long as it lives.
+"""A lease: at most one process at a time writes below a prefix of object storage.
 
-Storage has no locks that go with a process. So the holder writes a small object again every few seconds; who finds one
-that stays the same for a while takes it for left behind. Each looks at its own clock alone, so clocks need not agree.
+Object storage has no locks that end with a process. So the holder renews a small object every few seconds, and another
+process takes over one that does not change for a while. Each process uses only its own clock.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from store.location.object_path import ObjectPath
 __all__ = ["AWAY_S", "HELD_S", "LEFT_BEHIND_S", "POLL_S", "RENEW_S", "Lease", "lease_note"]
 
 RENEW_S = 3.0
-"""How often the holder renews it."""
+"""Interval of renewals."""
 
 HELD_S = 10.0
-"""So long after a renewal the holder is sure of it, and goes on only then."""
+"""The holder relies on the lease for so long after a renewal."""
 
 LEFT_BEHIND_S = 20.0
-"""An object that was not renewed for so long has lost its holder; well above `HELD_S`."""
+"""An object that was not renewed for so long has lost its holder; much longer than `HELD_S`."""
 
 POLL_S = 0.5
-"""How often the others look."""
+"""Interval at which others check it."""
 
 AWAY_S = 120.0
-"""How long the holder waits for a storage that does not answer."""
+"""The holder waits so long for a storage that does not answer."""
 
 
 def lease_note(path: ObjectPath) -> bytes | None:
     """What the holder of a lease says about itself; None where nobody holds it, by the storage's own clock.
 
     Raises:
-        OSError: The storage does not answer, or refuses us.
+        OSError: The storage does not answer, or denies access.
     """
     age_s = path.age_s()
     if age_s is None or age_s > LEFT_BEHIND_S:
@@ -47,19 +47,19 @@ def lease_note(path: ObjectPath) -> bytes | None:
 
 
 class Lease:
-    """Held from when it is made until `release`."""
+    """A lease, held until `release`."""
 
     def __init__(self, path: ObjectPath, wait_s: float, note: bytes = b"") -> None:
         """Take the lease.
 
         Args:
-            path: The object that stands for it.
-            wait_s: How long to wait for a holder that lives. One that died costs `LEFT_BEHIND_S`.
-            note: What `lease_note` tells others about the holder.
+            path: Its object.
+            wait_s: How long to wait for a living holder. A dead one costs `LEFT_BEHIND_S`.
+            note: Text on the holder for `lease_note`.
 
         Raises:
             JournalBusy: Another process holds it.
-            OSError: The storage does not answer, or refuses us.
+            OSError: The storage does not answer, or denies access.
         """
         self._path = path
         self._note = note
@@ -73,7 +73,7 @@ class Lease:
         self._thread.start()
 
     def check(self) -> None:
-        """Make sure that the lease is still ours; wait while the storage does not answer.
+        """Check that this process still holds the lease; wait while the storage does not answer.
 
         Raises:
             JournalBusy: Another process has taken it.
@@ -88,7 +88,7 @@ class Lease:
             raise JournalBusy(f"another process places files in {self._where} now; this one stops")
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release it."""
         self._ended.set()
         self._thread.join()
         if not self._lost:
@@ -109,7 +109,7 @@ class Lease:
                 first, last, since_s = first or tag, tag, time.monotonic()
             lives = last != first
             if tag is None or time.monotonic() - since_s > LEFT_BEHIND_S:
-                with contextlib.suppress(FileExistsError, FileNotFoundError):  # somebody else was quicker
+                with contextlib.suppress(FileExistsError, FileNotFoundError):  # another process was faster
                     return self._write(tag)
             elif lives and time.monotonic() > limit_s:
                 raise JournalBusy(f"another process is placing files in {self._where}; wait for it to finish")
@@ -131,15 +131,15 @@ class Lease:
                     self._lost = True
                     return
             except OSError:
-                continue  # no answer; `check` waits for the next
+                continue  # no answer; `check` waits for the next renewal
 
     def _is_ours(self) -> bool:
-        """Whether what stands there is our own, written although the answer was lost; its tag is taken over then."""
+        """Whether the object is our own renewal whose answer was lost; then keep its tag."""
         try:
             found = self._path.stat()
             if found is None or not self._path.read_bytes().startswith(self._name):
                 return False
         except OSError:
-            return True  # nobody can tell now; the next renewal will
+            return True  # unknown; the next renewal decides
         self._tag = found.tag
         return True

@@ -1,4 +1,4 @@
-"""Objects that were fetched once, kept on this machine's disk for a while."""
+"""A cache of fetched objects on this machine's disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ObjectCache"]
 class ObjectCache:
     """Objects that do not change, in a file without a name, which goes with its process. Threads may share it.
 
-    What does not fit on the disk is fetched again.
+    Objects that do not fit on the disk are fetched again.
     """
 
     def __init__(self) -> None:
@@ -36,5 +36,5 @@ class ObjectCache:
         return content
 
     def close(self) -> None:
-        """Give the room on the disk back."""
+        """Free the disk space."""
         self._file.close()
