@@ -54,10 +54,7 @@ class ListingWriter:
             self._begin(chunk + 1)
 
     def write(
-        self,
-        files: Iterable[Listed],
-        on_chunk: Callable[[int], None],
-        passed: Callable[[], PassedOver] = PassedOver,
+        self, files: Iterable[Listed], on_chunk: Callable[[int], None], passed: Callable[[], PassedOver] = PassedOver
     ) -> ScanTotals:
         """List files in scan order; call `on_chunk` for each chunk that holds files to read.
 

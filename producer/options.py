@@ -31,8 +31,7 @@ __all__ = [
 
 
 Archive = Annotated[
-    str,
-    typer.Argument(metavar="ARCHIVE", help="Folder of illustrations, or s3://bucket/prefix; searched recursively."),
+    str, typer.Argument(metavar="ARCHIVE", help="Folder of illustrations, or s3://bucket/prefix; searched recursively.")
 ]
 References = Annotated[
     str,
@@ -64,8 +63,7 @@ StorePath = Annotated[
     ),
 ]
 Weights = Annotated[
-    Path | None,
-    typer.Option("--weights", envvar="OSHIWAKE_WEIGHTS", help="Weights file; default: the shipped one."),
+    Path | None, typer.Option("--weights", envvar="OSHIWAKE_WEIGHTS", help="Weights file; default: the shipped one.")
 ]
 Mode = Annotated[store.mode.Mode, typer.Option("--mode", help="How to place pictures. Only move changes the archive.")]
 
@@ -104,8 +102,7 @@ Band = Annotated[
     typer.Option("--band", help="Pictures beyond the threshold by at most this go to _review too. Default 0."),
 ]
 Multiple = Annotated[
-    bool | None,
-    typer.Option("--multiple/--single", help="Place a picture under every character within the threshold."),
+    bool | None, typer.Option("--multiple/--single", help="Place a picture under every character within the threshold.")
 ]
 Exclude = Annotated[
     list[str] | None,
@@ -117,12 +114,10 @@ Exclude = Annotated[
     ),
 ]
 IncludeHidden = Annotated[
-    bool,
-    typer.Option("--include-hidden", help="Include hidden files and folders, except the system's own."),
+    bool, typer.Option("--include-hidden", help="Include hidden files and folders, except the system's own.")
 ]
 RunId = Annotated[
-    str | None,
-    typer.Argument(metavar="[RUN]", help="Run id such as 20261123-0412-k7m2p; default: the newest run."),
+    str | None, typer.Argument(metavar="[RUN]", help="Run id such as 20261123-0412-k7m2p; default: the newest run.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Processes = Annotated[

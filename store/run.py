@@ -220,11 +220,7 @@ class Run:
 
     def note_broker(self, url: str | None) -> None:
         """Store the address of the private broker for `status`; None when it has ended."""
-        path = self.folder / "broker.json"
-        if url is None:
-            path.unlink(missing_ok=True)
-        else:
-            write_json(path, {"url": url})
+        self._note("broker", None if url is None else {"url": url})
 
     @property
     def journal(self) -> str | None:
@@ -238,19 +234,18 @@ class Run:
 
     def note_journal(self, journal: str | None) -> None:
         """Store the id of the output's journal; None when the output holds nothing of this run any more."""
-        path = self.folder / "journal.json"
-        if journal is None:
-            path.unlink(missing_ok=True)
-        else:
-            write_json(path, {"id": journal})
+        self._note("journal", None if journal is None else {"id": journal})
 
     def mark(self, name: Mark, on: bool = True) -> None:
         """Set or remove a mark."""
+        self._note(name, {} if on else None)
+
+    def _note(self, name: str, value: dict[str, str] | None) -> None:
         path = self.folder / f"{name}.json"
-        if on:
-            write_json(path, {})
-        else:
+        if value is None:
             path.unlink(missing_ok=True)
+        else:
+            write_json(path, value)
 
     @property
     def marks(self) -> set[str]:

@@ -1,19 +1,17 @@
-"""What every task does around its own work: the guards against messages that are late, lost, deadly, or about nothing.
+"""The guards around every task against messages that are late, lost, deadly, or of no run.
 
-A message may come twice, in any order, and long after anybody wants what it asks for. In this order:
+A message may arrive twice, in any order, and long after its run has ended. In this order:
 
-1. Its fields are checked; a message of no known form ends.
-2. Its delivery is counted before anything else is done.
-3. It ends if it is done, or if the ledger does not know it any more.
-4. It is given up, and the run told, if worker after worker died at it or ran out of time. A reduction that gets further
-   each time is not.
-5. It ends, without an error, if its run was undone or cancelled, if a later pass has taken the place of its own, or if
-   the store has no such run.
-6. The task's own function does the work. A message that failed goes to another worker first.
+1. Its fields are checked; a message of an unknown form is dropped.
+2. Its delivery is counted before anything else.
+3. It ends if it is done, or unknown to the ledger.
+4. It is given up, and the run reports it, if worker after worker died at it or ran out of time; not so a reduction that
+   gets further each time.
+5. It ends without an error if its run was undone or cancelled, a later pass has begun, or the store has no such run.
+6. The task's function does the work. A failed message goes to another worker first.
 
-A machine that does not see the store cannot know whether anybody wants the message. It puts the message back in the
-queue each time, and keeps away from the queue for a while. While the broker is away, a message in hand goes back to the
-queue.
+A machine that does not see the store puts messages back in the queue and pauses for a while. A message in flight goes
+back to the queue while the broker is away.
 """
 
 from __future__ import annotations

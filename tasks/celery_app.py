@@ -22,16 +22,15 @@ __all__ = ["app", "settings"]
 
 
 def _make_app(settings: Settings) -> Celery:
-    # Celery lets these go before the address given here; the settings have read them, and a private broker must stand.
-    # Results are kept nowhere: an address for them could only fail, and show its password.
+    # These would override the address given here, which a private broker needs. The settings have read them. An address
+    # for results is unused, and could only fail and show its password.
     for variable in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND"):
         os.environ.pop(variable, None)
     install()
     app = Celery("oshiwake", broker=settings.broker_url)
     transport: dict[str, Any] = {
         "visibility_timeout": settings.visibility_s,
-        # A link that was cut without a word: Celery notices a silent socket by the first and third, the system a
-        # dead one by the second. Without them a worker would stay connected, and idle, for ever.
+        # Detect dead connections: Celery by the first and third, the system by the second.
         "health_check_interval": 10,
         "socket_keepalive": True,
         "socket_timeout": 30,
@@ -55,10 +54,10 @@ def _make_app(settings: Settings) -> Celery:
         task_default_queue=QueueName.EMBED,
         task_routes={kind.task: {"queue": kind.queue} for kind in MESSAGES.values()},
         worker_consumer="tasks.consumer:Consumer",
-        # A chunk belongs to the worker only once it is done: a worker that dies gives it back.
+        # Acknowledge a chunk when it is done: the chunk of a dead worker is delivered again.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        # A chunk that failed is sent again by its task; one that ran out of time is delivered again.
+        # The task sends a failed chunk again; one that timed out is delivered again.
         task_acks_on_failure_or_timeout=False,
         # A busy worker must not hoard chunks that an idle one could take.
         worker_prefetch_multiplier=settings.prefetch,
@@ -67,17 +66,15 @@ def _make_app(settings: Settings) -> Celery:
         broker_transport_options=transport,
         visibility_timeout=settings.visibility_s,
         broker_connection_retry_on_startup=True,
-        # What finished while the connection was lost is acknowledged by nobody; it comes again and is found done.
+        # A task that ends while the connection is lost cannot be acknowledged; it is delivered again and found done.
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        # A result is one line for Flower, which takes it from the events; the files in the store are the truth, and
-        # nothing piles up in Redis.
+        # A result is a line for Flower, which gets it from the events; Redis stores none.
         task_ignore_result=True,
         task_track_started=True,
         worker_send_task_events=True,
         task_send_sent_event=True,
-        # On SIGTERM the chunk in hand is finished, however long that takes; on SIGQUIT it goes back to the queue.
-        # Celery's soft shutdown in between waits for its whole time, also with nothing left to do;
-        # `tasks.worker_processes` does not.
+        # SIGTERM finishes the chunk in flight; SIGQUIT puts it back. Celery's soft shutdown would always wait for its
+        # whole time; `tasks.worker_processes` does not.
         worker_soft_shutdown_timeout=0.0,
         timezone="UTC",
     )

@@ -1,8 +1,8 @@
-"""Celery's consumer, which here takes no orders from whoever reaches the broker.
+"""Celery's consumer without remote control.
 
-Gossip and mingle let workers take over what others say: which tasks to revoke, and even which to start. The workers of
-a run find each other by their heartbeats (`tasks.worker_registry`). Of Celery's commands to workers those stay that
-only look, for Flower's pages (`tasks.message_envelope.COMMANDS`).
+With gossip and mingle, workers would obey any client of the broker: which tasks to revoke, and even which to start.
+Workers find each other by heartbeats (`tasks.worker_registry`). Only Celery's read-only commands remain, for Flower's
+pages (`tasks.message_envelope.COMMANDS`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Consumer"]
 
 
 class Consumer(celery_consumer.Consumer):  # type: ignore[misc]
-    """What Celery starts by the setting `worker_consumer`."""
+    """Celery starts it by the setting `worker_consumer`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         deaf = {"without_gossip": True, "without_mingle": True}
@@ -28,7 +28,7 @@ class Consumer(celery_consumer.Consumer):  # type: ignore[misc]
 
 
 def _keep_what_looks() -> None:
-    """Take away all other commands, also those of later versions of Celery."""
+    """Remove all other commands, including those of later versions of Celery."""
     for name in set(control.Panel.data) - COMMANDS:
         del control.Panel.data[name]
     control.Panel.data["conf"] = _conf

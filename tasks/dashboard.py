@@ -1,7 +1,7 @@
 """The dashboard: Flower, set for this queue, in a process of its own (`python -m tasks.dashboard`).
 
-Its options travel in the environment, where no `ps` shows a password. What the operator has set there (`FLOWER_...`)
-goes before what is chosen here, but for what the command line names.
+Its options are in the environment, because `ps` would show a password. The operator's own variables (`FLOWER_...`)
+override the defaults here, but not options of the command line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may enter the dashboard: a password that is made once, kept in a file, and never an empty one."""
+"""The login of the dashboard: a generated password in a file, never an empty one."""
 
 from __future__ import annotations
 

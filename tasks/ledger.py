@@ -1,19 +1,17 @@
-"""The ledger: the state of every message of a pass, in Redis, and the barriers that tell when the next step may begin.
+"""The ledger: the state of all messages of a pass, in Redis, and the barriers before its next step.
 
-A pass has one hash with a record for each of its messages, by name: `chunk 17`, `references 0`, `part 1 of 8`,
-`reduce`. A record says the state (`queued`, `running`, `done`, `failed`, or `shared`: a reduction whose parts are being
-assigned), since when, how often the message was delivered without an answer, how often it was tried, and who failed at
-it. All else is an index into the records: which chunks are expected and not done, which failed, and for each queue what
-was sent and not begun, what is in flight, and how long the last chunks took.
+A pass has a hash with a record per message, by name: `chunk 17`, `references 0`, `part 1 of 8`, `reduce`. A record has
+a state (`queued`, `running`, `done`, `failed`, or `shared`: the parts of a reduction are being assigned), its time, the
+unacknowledged deliveries, the attempts, and the workers that failed. All else is an index into the records.
 
-The barrier asks for membership. A pass is complete when the producer has said which chunks it expects and each of them
-is done. A report that comes twice, late, or about a chunk that nobody expects changes nothing.
+The barrier is a set: a pass is complete when the producer has stored the expected chunks and each of them is done. A
+report that is repeated, late, or about an unexpected chunk changes nothing.
 
-A chunk in flight for much longer than the others took, while nothing else waits, is a straggler; it is sent a second
-time. That does no harm: a shard appears whole, and the second worker finds it. A message that was sent and never begun,
-although nothing waits, counts as in flight from then on: a broken connection may have lost it.
+A chunk in flight for much longer than the others took, while nothing else waits, is a straggler and is sent again. That
+does no harm, because a shard appears atomically. A message that no worker begins, although nothing waits, counts as in
+flight from then on: a broken connection may have lost it.
 
-The ledger may be lost. The files in the store are the truth, and `producer resume` begins a new one.
+The ledger may be lost: the files in the store are the truth, and `producer resume` begins a new one.
 """
 
 from __future__ import annotations

@@ -26,20 +26,20 @@ local function land()
 end
 """
 
-QUEUED = (
-    _RECORD
-    + """
+
+def _on_record(script: str) -> str:
+    return _RECORD + script
+
+
+QUEUED = _on_record("""
 if record and record.state == 'done' then return end
 record = record or {attempts = 1, failed_at = {}}
 record.deliveries, record.task, record.message = 0, ARGV[3], ARGV[4]
 redis.call('SADD', sent, member)
 write('queued')
-"""
-)
+""")
 
-TAKE = (
-    _RECORD
-    + """
+TAKE = _on_record("""
 redis.call('SREM', sent, member)
 if not record then return 0 end
 if record.state == 'done' then return -1 end
@@ -48,12 +48,10 @@ if ARGV[4] == '1' then redis.call('ZADD', flying, now, member) else redis.call('
 redis.call('SREM', failed, name)
 write('running')
 return record.deliveries
-"""
-)
+""")
 
-DONE = (
-    _RECORD
-    + ADD_WORK
+DONE = _on_record(
+    ADD_WORK
     + """
 land()
 local barrier = ARGV[4] == 'expected' and missing or parts
@@ -88,9 +86,7 @@ return (state == 'queued' or state == 'shared' and ARGV[4] == 'parts') and 1 or 
 """
 )
 
-FAILED = (
-    _RECORD
-    + """
+FAILED = _on_record("""
 land()
 if not record or record.state == 'done' then return 0 end
 local worker, policy, limit, untried = ARGV[3], ARGV[5], tonumber(ARGV[6]), 0
@@ -107,34 +103,27 @@ record.failed_at[worker] = 1
 redis.call('SADD', sent, member)
 write('queued')
 return untried > 0 and 2 or 1
-"""
-)
+""")
 
-DROP = _RECORD + "land() redis.call('HDEL', records, name)"
+DROP = _on_record("land() redis.call('HDEL', records, name)")
 
-SHARE = (
-    _RECORD
-    + """
+SHARE = _on_record("""
 if redis.call('HSETNX', totals, 'parts', #ARGV - 2) == 0 then return 0 end
 for i = 3, #ARGV do redis.call('SADD', parts, ARGV[i]) end
 record = record or {attempts = 1, failed_at = {}}
 record.deliveries = 0
 write('shared')
 return 1
-"""
-)
+""")
 
-REDUCING = (
-    _RECORD
-    + """
+REDUCING = _on_record("""
 redis.call('HSET', totals, 'reduced', ARGV[3], 'to_reduce', ARGV[4])
 if tonumber(ARGV[3]) > tonumber(redis.call('HGET', totals, 'furthest') or 0) then
   redis.call('HSET', totals, 'furthest', ARGV[3])
   if record and record.state == 'running' then record.deliveries = 0 write('running') end
 end
 redis.call('EXPIRE', totals, keep_s)
-"""
-)
+""")
 
 EXPECT = """
 local records, totals, _, missing = unpack(KEYS)

@@ -19,9 +19,7 @@ from tasks.queue_names import QueueName
 
 __all__ = ["COMMANDS", "rebuilt"]
 
-COMMANDS = frozenset(
-    "active active_queues conf enable_events ping registered reserved revoked scheduled stats".split(),
-)
+COMMANDS = frozenset("active active_queues conf enable_events ping registered reserved revoked scheduled stats".split())
 """What workers answer to: what Flower's pages ask for, and `celery inspect ping`. For `conf` see `tasks.consumer`."""
 
 _LARGEST = 64 << 10

@@ -12,15 +12,7 @@ from store.run_id import valid_run_id
 from tasks.errors import BadMessage
 from tasks.queue_names import QueueName
 
-__all__ = [
-    "MESSAGES",
-    "AssignMessage",
-    "EmbedMessage",
-    "Message",
-    "ReduceMessage",
-    "RunMessage",
-    "decode_message",
-]
+__all__ = ["MESSAGES", "AssignMessage", "EmbedMessage", "Message", "ReduceMessage", "RunMessage", "decode_message"]
 
 
 _PartName = Annotated[str, Field(pattern=r"^(archive|passes/[0-9]{1,6}/references)$")]

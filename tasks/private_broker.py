@@ -103,10 +103,7 @@ def _serve(folder: Path) -> None:
 
     hold_scratch(folder)  # until this process ends: the producer may be killed before it
     server = ValkeyServer(
-        port=0,
-        unix_socket_path=folder / _SOCKET,
-        data_dir=folder,
-        config={"maxmemory-policy": "noeviction"},
+        port=0, unix_socket_path=folder / _SOCKET, data_dir=folder, config={"maxmemory-policy": "noeviction"}
     )
     try:
         with server:

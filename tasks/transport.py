@@ -1,23 +1,18 @@
-"""Kombu's way to Redis, which here outlives what is no message, and answers that never arrive or arrive late.
+"""Kombu's Redis transport, made robust against foreign bytes and against answers that are late or lost.
 
-This is the one file that reaches into private parts of kombu and redis-py. `pyproject.toml` sets the versions that it
-was tried with.
+Only this file uses private parts of kombu and redis-py. `pyproject.toml` pins the versions that it was tested with.
 
-- Whoever reaches the broker can push any bytes into a queue's list, or publish them. Kombu hands the error of reading
-  them to the worker's event loop, and the worker ends (celery/celery#4308; celery/kombu#2421 tells the same of SQS).
-  What cannot be read is thrown away here. What can be read is built anew (`tasks.message_envelope`) before Celery acts
-  on anything in it.
-- A key of another type in the place of a queue ends every worker that listens on the queue (the error is that of
-  celery/kombu#1247). The key is deleted here.
-- A worker answers for what it has done, and only then has room for the next message. Where the answer fails, as it does
-  when the broker stands still for longer than the socket's timeout, Celery writes a line into the log and goes on
-  (as in celery/celery#3773), and kombu keeps the room taken: with one message at a time, the worker stays connected
-  and takes nothing more for ever. Here the room is free all the same.
-- Celery's event loop waits for the answer to each event, and to each note about the messages in hand. To a broker 50 ms
-  away an answer takes 100 ms, in which the loop fetches nothing and hands nothing out. Nobody waits here, and nothing
-  that the sender does next depends on the answer; it only has to notice, later, that the link is gone. A message whose
-  note is lost does not come again if its worker dies as well; `tasks.ledger` notices a chunk that is missing.
-  `docs/scaling.md` has the figures.
+- Any client of the broker can push bytes into a queue's list or publish them. Kombu would end the worker with the error
+  of reading them (celery/celery#4308; celery/kombu#2421 reports the same of SQS). Here such messages are dropped, and
+  all others are rebuilt (`tasks.message_envelope`) before Celery acts on them.
+- A key of another type in the place of a queue ends every worker of that queue (as in celery/kombu#1247). Here the key
+  is deleted.
+- If an acknowledgement fails, as when the broker hangs for longer than the socket's timeout, Celery logs it (as in
+  celery/celery#3773), but kombu never frees the place for the next message. Here it is freed.
+- Celery's event loop waits for the answer to each event and each note on the messages in flight. With a broker 50 ms
+  away that is 100 ms each, in which nothing is fetched. Here they are pipelined without waiting, and a lost connection
+  is noticed later. A message whose note is lost is not redelivered if its worker dies too; `tasks.ledger` notices the
+  missing chunk. Figures are in `docs/scaling.md`.
 """
 
 from __future__ import annotations

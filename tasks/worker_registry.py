@@ -1,7 +1,7 @@
-"""Which workers live, told in a millisecond: a sorted set in Redis, by the time at which a worker is given up.
+"""The registry of live workers: a sorted set in Redis, by expiry time.
 
-Celery's own ping waits a second for answers. `python -m tasks.worker_registry` asks for this machine alone: the
-health check of a container.
+A query takes a millisecond; Celery's ping waits a second. `python -m tasks.worker_registry` checks this machine only:
+the health check of a container.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Names in an archive file that does not say which character encoding it uses.
+"""Guesses the character encoding of the names in an archive file.
 
-The .zip format marks UTF-8 only. Without that mark most programs write the legacy code page of the machine: Shift-JIS
-in Japan, GBK in China, and so on. All names of one archive file come from one machine, so one encoding is chosen for
-all of them together: the one under which they are the most likely. The model is small: how likely each class of
-characters is, all characters of a class being equally likely.
+The .zip format marks only UTF-8. Without the mark most programs write the machine's legacy code page: Shift-JIS in
+Japan, GBK in China, and so on. All names come from one machine, so one encoding is the most likely for all.
+The model has a likelihood for each class of characters; all characters of a class are equally likely.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Assign the pictures of a pass, chunk by chunk: what a reduction does before anything is placed.
+"""Assign the pictures of a pass, chunk by chunk, before anything is placed.
 
-No chunk needs another one for it, so several machines may share it: each writes what it found to the store, and the one
-that places finds it there. What nobody wrote it finds itself, in the same way.
+Chunks are independent, so several machines may share them: each writes its chunks to the store. The reducer that places
+reads them there, and assigns the missing ones itself.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class FarCharacter:
 
     Attributes:
         name: Its name.
-        nearest: The minimum distance of an unnamed picture to it; None where every picture has another name.
+        nearest: The minimum distance of an unnamed picture to it; None if every picture has another name.
     """
 
     name: str
@@ -48,7 +48,7 @@ class FarCharacter:
 
 
 class Assigner:
-    """Says what each picture of a run shows, by the references and the rule of a pass.
+    """Assigns the pictures of a run by the references and the rule of a pass.
 
     Attributes:
         gallery: The references.
@@ -59,7 +59,7 @@ class Assigner:
         """Load the references.
 
         Raises:
-            NotReady: Not one reference picture of a character can be read.
+            NotReady: No reference picture of a character can be read.
         """
         self.gallery, self.bad_references, self._reference_digests = _load_gallery(store, pass_)
         self._closest = np.full(len(self.gallery.names), np.inf, np.float32)
@@ -73,7 +73,7 @@ class Assigner:
         self._without_vectors = Outcomes(store, vectors=False)
 
     def chunk(self, chunk: int) -> tuple[ChunkOutcomes, Assignments]:
-        """The files of a chunk and what becomes of each, duplicates and places aside."""
+        """The files of a chunk and their assignments, without duplicates and places."""
         path = self._pass.decided_path(chunk)
         if path.exists():
             found, (rows, noted) = self._without_vectors.chunk(self._archive, chunk), read_decided(path)
@@ -100,7 +100,7 @@ class Assigner:
         ]
 
     def _decided(self, chunk: int) -> tuple[ChunkOutcomes, Assignments, NDArray[np.float32]]:
-        """The files of a chunk, what becomes of each, and how near a picture comes to each character."""
+        """The files of a chunk, their assignments, and the minimum distance to each character."""
         found = self._whole.chunk(self._archive, chunk)
         known = pc.is_in(found.table["digest"], self._reference_digests).to_numpy()[found.embedded]
         decisions = decide(found.embeddings, self.gallery, self._rule, ~known)
@@ -118,7 +118,7 @@ class Assigner:
         return self._without_vectors.digests(self._archive, chunk)
 
     def write(self, chunk: int) -> None:
-        """Put what becomes of a chunk's files into the store, once."""
+        """Write the assignments of a chunk into the store, once."""
         path = self._pass.decided_path(chunk)
         if not path.exists():
             _, rows, closest = self._decided(chunk)
@@ -130,7 +130,7 @@ class Assigner:
         storage_of(folder).remove_folder(folder)
 
     def _assignments(self, found: ChunkOutcomes, decisions: Decisions) -> Assignments:
-        """What becomes of a chunk's files, where the decisions are about those that have an embedding."""
+        """The assignments of a chunk's files, from the decisions on those with an embedding."""
         size = len(found.table)
         names = self._names
 
@@ -160,7 +160,7 @@ class Assigner:
 
 
 def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int) -> int:
-    """Assign one of the equal parts of a run, for whoever reduces it; return its chunks. Twice does no harm.
+    """Assign one of the equal parts of a run for its reducer; return the number of chunks. May be repeated.
 
     Raises:
         PassOver: Nobody wants the pass any more.
@@ -174,13 +174,13 @@ def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int)
     for chunk in chunks:
         need_wanted(run, pass_number)
         if pass_.summary is not None:
-            break  # somebody did without us
+            break  # the reducer was faster
         assigner.write(chunk)
     return len(chunks)
 
 
 def _with_notes(decided: pa.Array, told: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """The rule's reasons, each followed by what was noted when the file was read; elsewhere why it was not read."""
+    """The rule's reasons, each followed by the remark of the reader; else why the file was not read."""
     noted = pc.and_(pc.is_valid(decided), pc.fill_null(pc.not_equal(told, ""), False))
     if not pc.any(noted).as_py():
         return pc.coalesce(decided, told)
@@ -189,7 +189,7 @@ def _with_notes(decided: pa.Array, told: pa.ChunkedArray) -> pa.Array | pa.Chunk
 
 
 def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str], pa.Array]:
-    """The reference embeddings of a pass, the references that cannot be used, one line each, and all their digests."""
+    """The reference embeddings of a pass, the unusable references, one line each, and all digests."""
     digests = [pa.array([], pa.binary(DIGEST_BYTES))]
     vectors: dict[str, list[NDArray[np.float32]]] = {}
     bad: list[str] = []

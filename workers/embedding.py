@@ -59,7 +59,7 @@ class WorkOptions:
 
 @dataclass
 class Embedders:
-    """The network of this process, loaded on first use and kept; another run's network takes its place."""
+    """The network of this process, cached for the runs that use it."""
 
     options: WorkOptions = field(default_factory=WorkOptions)
     _loaded: Embedder | None = None
@@ -97,7 +97,7 @@ class Embedders:
         return self._detector
 
     def jpegs(self, preprocessing: Preprocessing) -> NvJpegDecoder | None:
-        """What decodes JPEGs on this process's GPU, where that is quicker than its threads; measured once."""
+        """The JPEG decoder on this process's GPU, if it measures faster than the threads; measured once."""
         if self.options.device != "cuda" or preprocessing.major_version == 1:
             return None
         if not self._tried:
@@ -134,7 +134,7 @@ class Embedders:
 
 
 def _preprocessing(version: str) -> Preprocessing:
-    """The run's, which may be another than that of the store's copy of the weights: an earlier run left it there."""
+    """The preprocessing of the run, which may differ from that of the store's copy of the weights."""
     try:
         return Preprocessing.from_version(version)
     except WeightsError as error:

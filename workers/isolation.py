@@ -1,6 +1,6 @@
-"""Try a picture in a process of its own, which may crash, hang or ask for all memory without harm to anybody.
+"""Decode a picture in its own process, which may crash, hang or run out of memory.
 
-Only for chunks that have cost a worker its life before: a process for each picture is slow.
+This is slow, so it is only for chunks that have killed workers.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def undo_run(run: Run) -> Undone:
 
 
 def _cancel(run: Run) -> None:
-    """Cancel a run that is not done: whatever is still in the queue, no chunk is read and no picture placed."""
+    """Cancel a run that is not done, so that queued messages do nothing."""
     if not run.done:
         run.mark("cancelled")
 
@@ -153,10 +153,7 @@ def undo_operations(journal: Journal, run: Run, result: Undone) -> None:
 
 
 def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None:
-    """Refuse to bring a file back to a place outside the archive, or to make it again from a file that is not there.
-
-    Whoever may write in the output could have put such a line into the journal. With named roots the sandbox checks.
-    """
+    """Refuse to restore a file outside the archive, as a changed journal may ask. With roots the sandbox checks."""
     if run.roots:
         return
     archive, output = (os.path.join(place, b"") for place in (os.fsencode(run.spec.archive), bytes(run.output)))
@@ -167,7 +164,7 @@ def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None
 
 
 def _restore_times(journal: Journal, run_id: str) -> None:
-    """Give the folders of moved originals the times they had."""
+    """Restore the times of the folders of moved originals."""
     for folder, mtime_ns in journal.folder_times(run_id):
         try:
             os.utime(folder, ns=(os.stat(folder).st_atime_ns, mtime_ns))

@@ -58,8 +58,7 @@ def dashboard(
         ),
     ] = "127.0.0.1",
     url_prefix: Annotated[
-        str,
-        typer.Option("--url-prefix", envvar="FLOWER_URL_PREFIX", help="Path under which a proxy serves it."),
+        str, typer.Option("--url-prefix", envvar="FLOWER_URL_PREFIX", help="Path under which a proxy serves it.")
     ] = "",
 ) -> None:
     """Show the queue in a browser: Flower, configured for this queue and behind a password, with Prometheus metrics.

@@ -1,7 +1,7 @@
-"""Rows for pictures in the output that a pass has not seen: where earlier runs placed them, and where they came from.
+"""Report rows for pictures in the output that a pass has not scanned: places and origins by earlier runs.
 
-After a move the originals are gone from the archive, so a later run does not see them; nor does it see the files of
-another archive that was sorted into the same output. The journal knows them all.
+A later run does not scan originals that were moved, nor another archive that was sorted into the same output. The
+journal knows them.
 """
 
 from __future__ import annotations

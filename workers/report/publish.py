@@ -1,9 +1,8 @@
-"""OUT/report.csv: the outcome of every file, and where everything in the output came from.
+"""OUT/report.csv: the outcome of every file, and the origin of everything in the output.
 
-Each pass's report is kept beside the journal. OUT/report.csv is a copy of the newest, with one more line for each
-picture that an earlier run has placed and the pass itself has not seen (ADR 0024). An undo writes it again from what is
-left. The journal keeps the digest of every published report, so a report.csv that a person wrote or edited is left
-alone.
+Each pass's report is kept beside the journal. OUT/report.csv is a copy of the newest with a line for each picture that
+only earlier runs have placed (ADR 0024). An undo writes it again from what is left. The journal keeps the digests of
+published reports, so a report.csv that a person wrote or edited is left alone.
 """
 
 from __future__ import annotations
