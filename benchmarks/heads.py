@@ -2,12 +2,12 @@
 
     python benchmarks/heads.py [--weights FILE] [--boxes head_boxes.jsonl] [--data ../shared/data] [--no-cost]
 
-`head_boxes.jsonl` holds the boxes of 150 pictures, which are not part of the project: `set`, `path` in the folder of the
-set, `width`, `height`, `heads` as fractions of the picture, and `is_head` (the picture is hardly more than a head). Recall is the
-share of those heads whose box is found with an intersection over union of at least 0.5 (or with its centre in the box);
-a box is false when it reaches that with no head. A head that is nearly the whole picture counts as found where no box
-is given: the whole picture is its view. The cost is processor time of one thread: what looking for heads adds to reading
-a small copy, against reading and embedding the same files without it.
+`head_boxes.jsonl` holds the boxes of 150 pictures, which are not part of the project: `set`, `path` in the folder of
+the set, `width`, `height`, `heads` as fractions of the picture, and `is_head` (the picture is hardly more than a head).
+Recall is the share of those heads whose box is found with an intersection over union of at least 0.5 (or with its
+centre in the box); a box is false when it reaches that with no head. A head that is nearly the whole picture counts as
+found where no box is given: the whole picture is its view. The cost is processor time of one thread: what looking for
+heads adds to reading a small copy, against reading and embedding the same files without it.
 """
 
 from __future__ import annotations

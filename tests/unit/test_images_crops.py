@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from model.images.crops import HEAD_MARGIN, crop
-from model.images.preprocessing import thumbnail_size
+from model.images.preprocessing import Preprocessing, thumbnail_size
 
 SIZE = 32
 SIDES = st.integers(2, 300)
@@ -54,9 +57,27 @@ def test_a_head_at_the_edge_has_white_beyond_it() -> None:
 def test_thumbnails(width: int, height: int) -> None:
     """Never larger than the picture, of its shape, and with enough pixels along both sides where it has them."""
     small = thumbnail_size((width, height))
-    assert small[0] <= width and small[1] <= height and min(small) >= 1 and max(small) <= 3584
-    assert max(small) >= min(448, max(width, height))
+    factor = round(max(width, height) / max(small))
+    assert small == (-(-width // factor), -(-height // factor)) and factor in (1, 2, 4, 8, 16, 32)
+    assert max(small) >= min(448, max(width, height)) and max(small) <= 7168
     if max(width, height) <= 16 * min(width, height):
-        assert min(small) >= min(224, min(width, height)) - 1
-    assert abs(small[0] - width * max(small) / max(width, height)) <= 1
-    assert Image.new("L", small).size == small
+        assert min(small) >= min(224, min(width, height))
+        assert factor == 16 or max(small) < 896 or min(small) < 448
+    else:
+        assert max(small) >= min(3584, max(width, height))
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("size", [(1920, 1081), (700, 500), (90, 60), (300, 5000)])
+def test_a_thumbnail_looks_like_its_picture(suffix: str, size: tuple[int, int]) -> None:
+    """By both ways of reading, also when the file says that it is turned."""
+    x, y = np.meshgrid(np.linspace(0, 255, size[0]), np.linspace(0, 255, size[1]))
+    picture = Image.fromarray(np.stack([x, y, 255 - x], axis=-1).astype(np.uint8))
+    exif = Image.Exif()
+    exif[274] = 6
+    content = io.BytesIO()
+    picture.save(content, {"jpg": "JPEG"}.get(suffix, suffix.upper()), quality=95, exif=exif)
+    quick = Preprocessing().read_thumbnail(content.getvalue())
+    plain = Preprocessing(major_version=1).read_thumbnail(content.getvalue())
+    assert quick.shape[1::-1] == thumbnail_size((size[1], size[0])) and quick.dtype == np.uint8
+    assert quick.shape == plain.shape and np.abs(quick.astype(int) - plain).mean() < 3
