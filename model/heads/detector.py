@@ -24,7 +24,7 @@ _WHOLE = 0.8
 """A head that fills so much of the picture's shorter side is the picture: it is not cut out."""
 
 _GREY = 128
-_STRIP = 2.5
+_STRIP = 4.0
 """A picture with a longer side of so many shorter ones is looked at in pieces."""
 
 _SAME = 0.45

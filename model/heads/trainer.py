@@ -97,11 +97,13 @@ class HeadsTrainer:
             command: The command that made them, for whoever reads the file.
         """
         tensors = {name: array.astype(np.float16) for name, array in folded(self._average.cpu().state_dict()).items()}
+        folder = self._config.backgrounds
+        backgrounds = {"backgrounds": folder and folder.name}  # where it lies is nobody's business
         metadata = {
             "format": FORMAT,
             "version": VERSION,
             "digest": tensor_digest(tensors.items()),
-            "recipe": json.dumps({"command": command, "config": self.state.config}, sort_keys=True),
+            "recipe": json.dumps({"command": command, "config": {**self.state.config, **backgrounds}}, sort_keys=True),
         }
         path = self._output / WEIGHTS
         write_bytes(path, save(tensors, metadata))
