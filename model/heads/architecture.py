@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-__all__ = ["CHANNELS", "OUTPUTS", "SIDE_PX", "STRIDE", "Layers", "answer"]
+__all__ = ["CHANNELS", "OUTPUTS", "SIDE_PX", "STEP_PX", "STRIDE", "Layers", "answer"]
 
 T = TypeVar("T")
 
@@ -18,8 +18,11 @@ logarithms of width and height in cells."""
 STRIDE = 8
 """Pixels per cell."""
 
+STEP_PX = 32
+"""Sides of what the network takes are multiples of this."""
+
 SIDE_PX = 224
-"""The square in which the detector looks at a picture."""
+"""Side of the squares that the network is trained on."""
 
 
 class Layers(Protocol[T]):

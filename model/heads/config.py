@@ -71,6 +71,6 @@ class HeadsConfig(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Of all values but how the machine is used."""
-        values = self.model_dump(mode="json", exclude={"threads", "workers", "checkpoint_steps"})
+        """Of all values but how the machine is used, and how long: a training may go on with more steps."""
+        values = self.model_dump(mode="json", exclude={"steps", "threads", "workers", "checkpoint_steps"})
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

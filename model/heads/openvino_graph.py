@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.heads.architecture import SIDE_PX, answer
+from model.heads.architecture import answer
 from model.network.openvino_runtime import op, ov
 
 __all__ = ["build_detector"]
 
 
 def build_detector(tensors: Mapping[str, NDArray[Any]]) -> ov.Model:
-    """`(n, 224, 224, 3)` uint8 to `(n, 5, 28, 28)` float32, see `architecture.answer`.
+    """`(n, h, w, 3)` uint8, sides multiples of 32, to `(n, 5, h / 8, w / 8)` float32, see `architecture.answer`.
 
     Raises:
         KeyError: A tensor is missing.
         RuntimeError: The tensors do not fit together.
     """
-    pictures = op.parameter([-1, SIDE_PX, SIDE_PX, 3], np.uint8, name="pictures")
+    pictures = op.parameter([-1, -1, -1, 3], np.uint8, name="pictures")
     pixels = op.transpose(op.convert(pictures, "f32"), op.constant(np.array([0, 3, 1, 2])))
     x = op.subtract(op.multiply(pixels, op.constant(np.float32(1 / 255))), op.constant(np.float32(0.5)))
     return ov.Model([answer(x, _Nodes(tensors))], [pictures], "heads")

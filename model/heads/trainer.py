@@ -60,6 +60,7 @@ class HeadsTrainer:
             found = load_checkpoint(checkpoint, self._modules, self._optimizer)
             if found.config_digest != config.digest:
                 raise CheckpointError(f"{checkpoint}: made with another configuration; choose another output folder")
+            found.config = self.state.config
             self.state = found
 
     def run(self, report: Report) -> None:
