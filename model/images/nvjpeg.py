@@ -117,9 +117,9 @@ class NvJpegDecoder:
     def _next(self) -> list[_Asked]:
         """The next batch of requests; empty at the end."""
         batch: list[_Asked] = []
-        room = MOST_PIXELS
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
+            room = MOST_PIXELS
             while self._waiting and len(batch) < TOGETHER and self._waiting[0].pixels <= room:
                 batch.append(self._waiting.popleft())
                 room -= batch[-1].pixels

@@ -20,6 +20,7 @@ from model.heads.trainer import HeadsTrainer
 from model.heads.weights_file import load_detector
 from model.network.openvino_runtime import ov
 
+RECIPE = Path(__file__).parents[2] / "model" / "recipes" / "heads.toml"
 TINY = HeadsConfig(steps=5, batch=2, warmup=1, workers=0, checkpoint_steps=2)
 
 
@@ -60,6 +61,12 @@ def test_the_command_trains_and_tells_its_file(tmp_path: Path) -> None:
     HeadDetector.load(Path(done.stdout.strip()))
     other = subprocess.run([*command, "--set=lr=0.1"], capture_output=True, text=True, check=False)
     assert other.returncode == 2 and "another configuration" in other.stderr
+
+
+def test_the_shipped_recipe_can_be_read() -> None:
+    """And its digest does not depend on how long it trains, so that a training may go on."""
+    config, longer, other = (HeadsConfig.from_toml(RECIPE, values) for values in ([], ["steps=9"], ["seed=9"]))
+    assert config.digest == longer.digest != other.digest
 
 
 @pytest.mark.parametrize(("value", "words"), [("steps=0", "steps"), ("colour=1", "colour"), ("lr=fast", "lr")])

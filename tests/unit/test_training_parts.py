@@ -43,7 +43,9 @@ class TestConfig:
         assert (config.optimizer.lr, config.optimizer.momentum, config.optimizer.weight_decay) == (1e-3, 0.9, 1e-6)
         assert (config.batch.pictures, config.batch.grouped, config.batch.random) == (10, 100, 100)
 
-    @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
+    @pytest.mark.parametrize(
+        "path", sorted({*RECIPES.glob("*.toml")} - {RECIPES / "heads.toml"}), ids=lambda path: path.name
+    )
     def test_recipes_can_be_read(self, path: Path) -> None:
         """Each shipped recipe is a valid configuration."""
         assert Config.from_toml(path).schedule.steps > 0
