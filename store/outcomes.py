@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from store.columns import readable_column
 from store.errors import DamagedStore
+from store.head_views import HeadViews
 from store.listing import Kind, listing_digest
 from store.part import Part
 from store.shard import DIGEST_BYTES, Shard, check_listing, digest_rows, read_digests, read_shard
@@ -41,17 +42,20 @@ class ChunkOutcomes:
             file) as bytes, `label` (character, in a part of references), `kind` (EMBEDDED, UNREADABLE or UNSUPPORTED),
             `digest` (sha256 of the file's bytes, null where it could not be read) and `reason` (why there is no
             embedding).
-        embeddings: `(k, dim)` float32, a row for each EMBEDDED outcome, in order.
+        embeddings: `(k, dim)` float32, a row for each EMBEDDED outcome, in order: the whole pictures.
+        heads: The heads in these `k` pictures.
     """
 
     table: pa.Table
     embeddings: NDArray[np.float32]
+    heads: HeadViews
 
     @classmethod
     def joined(cls, chunks: Sequence[ChunkOutcomes]) -> ChunkOutcomes:
         """The files of several chunks, one after the other, without their embeddings: `(k, 0)`."""
         table = pa.concat_tables(chunk.table for chunk in chunks).combine_chunks()
-        return cls(table, np.empty((sum(len(chunk.embeddings) for chunk in chunks), 0), np.float32))
+        pictures = sum(len(chunk.embeddings) for chunk in chunks)
+        return cls(table, np.empty((pictures, 0), np.float32), HeadViews.none(pictures))
 
     @cached_property
     def names(self) -> pa.Array | pa.ChunkedArray:
@@ -101,7 +105,9 @@ class Outcomes:
         for name in _FOUND:
             table = table.append_column(name, found.table[name])
         embedded = pc.equal(table["kind"], Kind.EMBEDDED.value).to_numpy()
-        return ChunkOutcomes(table, found.embeddings if embedded.all() else found.embeddings[embedded])
+        if embedded.all():
+            return ChunkOutcomes(table, found.embeddings, found.heads)
+        return ChunkOutcomes(table, found.embeddings[embedded], found.heads.take(np.flatnonzero(embedded)))
 
     def digests(self, part: Part, chunk: int) -> NDArray[np.uint8]:
         """The digests of a chunk's embedded files, in order: `(k, 32)` uint8."""
@@ -122,7 +128,7 @@ class Outcomes:
         parts = np.array([known or part for known in listing["known_part"].to_pylist()], object)
         chunks = pc.fill_null(listing["known_chunk"], chunk).to_numpy()
         rows = pc.coalesce(listing["known_row"], pa.array(every, pa.int32())).to_numpy()
-        places, pieces, vectors = [], [], []
+        places, pieces, vectors, heads = [], [], [], []
         for of_part, of_chunk in dict.fromkeys(zip(parts[pending], chunks[pending], strict=True)):
             here = np.flatnonzero(pending & (parts == of_part) & (chunks == of_chunk))
             own = (of_part, of_chunk) == (part, chunk)
@@ -134,12 +140,16 @@ class Outcomes:
                 )
             places.append(here)
             pieces.append(shard.table.select(_FOUND).take(positions))
-            vectors.append(shard.embeddings[positions.to_numpy()])
+            found = positions.to_numpy().astype(np.int64)
+            vectors.append(shard.embeddings[found])
+            heads.append(shard.heads.take(found))
         places.append(every[~pending])
         pieces.append(_by_the_scan(listing.filter(pa.array(~pending))))
         vectors.append(np.zeros((len(pieces[-1]), vectors[0].shape[1] if vectors else 0), np.float32))
+        heads.append(HeadViews.none(len(pieces[-1])))
         order = np.argsort(np.concatenate(places))
-        return Shard(pa.concat_tables(pieces).take(order), np.concatenate(vectors)[order])
+        table = pa.concat_tables(pieces).take(order)
+        return Shard(table, np.concatenate(vectors)[order], HeadViews.joined(heads).take(order))
 
     def _own_shard(self, part: str, chunk: int, listing: pa.Table) -> Shard:
         """The shard of a chunk that is made from this listing of it."""

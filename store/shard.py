@@ -21,6 +21,7 @@ from store.columns import fixed_width
 from store.counts import Counts
 from store.errors import DamagedStore, StaleShard
 from store.files import SCHEMA, check_schema, new_file
+from store.head_views import BOX_VALUES, HeadViews
 from store.listing import Kind, read_table
 from store.location import read_whole
 
@@ -50,10 +51,12 @@ class Read:
         row: Index in the chunk's listing.
         kind: EMBEDDED, UNREADABLE or UNSUPPORTED.
         digest: sha256 of the file's bytes, where it could be read at all.
-        embedding: `(dim,)` float32 of unit length when EMBEDDED.
+        embedding: `(dim,)` float32 of unit length when EMBEDDED: the whole picture.
         reason: Why not, otherwise; with an embedding, what a person should know all the same.
         passing: The cause may pass by itself (no permission, a lost mount): try again in the next run, even if the file
             has not changed.
+        heads: `(k, dim)` float32 of unit length, the heads in the picture; None for none.
+        boxes: `(k, 5)` float32, where they are, see `HeadViews`.
     """
 
     row: int
@@ -62,6 +65,8 @@ class Read:
     embedding: NDArray[np.float32] | None = None
     reason: str = ""
     passing: bool = False
+    heads: NDArray[np.float32] | None = None
+    boxes: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,13 @@ class Shard:
         table: `n` rows with the columns `row` (index in the listing), `kind`, `digest` (null where the file could not
             be read at all), `reason` and `passing`.
         embeddings: `(n, dim)` float32; rows without an embedding are not to be used.
+        heads: The heads in the `n` pictures; an earlier version looked for none.
         listing: Digest of the listing that it was made from; empty where an older program wrote it.
     """
 
     table: pa.Table
     embeddings: NDArray[np.float32]
+    heads: HeadViews
     listing: str = ""
 
 
@@ -89,6 +96,7 @@ _COLUMNS = pa.schema(
         ("passing", pa.bool_()),
     ]
 )
+_VECTORS = ("embedding", "head_vectors", "head_boxes")
 _KINDS = pa.array([kind.value for kind in Kind if kind is not Kind.PENDING])
 
 
@@ -96,8 +104,9 @@ def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_
     """Write a chunk's outcomes atomically, with the digest of the listing whose files they tell of."""
     counts = Counts.of([read.kind for read in reads])
     vectors = [None if read.embedding is None else read.embedding.astype("<f4").tobytes() for read in reads]
+    heads = _heads(reads, dimension).columns()
     schema = pa.schema(
-        [*_COLUMNS, ("embedding", pa.binary(4 * dimension))],
+        [*_COLUMNS, ("embedding", pa.binary(4 * dimension)), *((name, one.type) for name, one in heads.items())],
         metadata={
             "schema": str(SCHEMA),
             "dimension": str(dimension),
@@ -113,12 +122,24 @@ def write_shard(path: Path, reads: Sequence[Read], *, dimension: int, embedding_
         [read.reason.encode("utf-8", "backslashreplace").decode() for read in reads],
         [read.passing for read in reads],
         vectors,
+        *heads.values(),
     ]
     table = pa.Table.from_pydict(dict(zip(schema.names, columns, strict=True)), schema=schema)
     path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path) as temporary:
         pq.write_table(table, temporary, use_dictionary=["kind", "reason"], compression="none", write_statistics=False)
     return counts
+
+
+def _heads(reads: Sequence[Read], dimension: int) -> HeadViews:
+    counts = [0 if read.heads is None else len(read.heads) for read in reads]
+    vectors = [read.heads for read in reads if read.heads is not None]
+    boxes = [read.boxes for read in reads if read.boxes is not None]
+    return HeadViews(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.concatenate([np.empty((0, dimension), np.float32), *vectors]),
+        np.concatenate([np.empty((0, BOX_VALUES), np.float32), *boxes]),
+    )
 
 
 def read_counts(path: Path) -> Counts:
@@ -146,17 +167,19 @@ def read_shard(path: Path, *, vectors: bool = True) -> Shard:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    names = ["row", "kind", "digest", "reason", "passing"]
-    table = read_table(path, [*names, "embedding"] if vectors else names, at_once=vectors, schema=_COLUMNS)
+    names = _COLUMNS.names
+    table = read_table(path, [*names, *_VECTORS] if vectors else names, at_once=vectors, schema=_COLUMNS)
     if not pc.all(pc.is_in(table["kind"], _KINDS), min_count=0).as_py():
         raise DamagedStore(f"{path}: kind: not what a worker finds")
     if not vectors:
-        return Shard(table, np.empty((len(table), 0), np.float32), _listing(table.schema.metadata))
+        none = np.empty((len(table), 0), np.float32)
+        return Shard(table, none, HeadViews.none(len(table)), _listing(table.schema.metadata))
     kind = table.schema.field("embedding").type
     if not pa.types.is_fixed_size_binary(kind) or kind.byte_width % 4:
         raise DamagedStore(f"{path}: embedding: {kind}")
     found = fixed_width(table["embedding"], kind.byte_width).view("<f4")
-    return Shard(table.select(names), found, _listing(table.schema.metadata))
+    heads = HeadViews.of_table(table, kind.byte_width // 4, path)
+    return Shard(table.select(names), found, heads, _listing(table.schema.metadata))
 
 
 def read_digests(path: Path, listing: str = "") -> NDArray[np.uint8]:

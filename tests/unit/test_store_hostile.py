@@ -245,6 +245,12 @@ def test_a_part_outside_the_runs_is_not_opened(tmp_path: Path) -> None:
         ("embedding", ["1", "2"], pa.string()),
         ("embedding", [b"12345", b"12345"], pa.binary(5)),
         ("passing", [1, 2], pa.int8()),
+        ("head_vectors", [[b"12345"], []], pa.list_(pa.binary(5))),
+        ("head_vectors", [[bytes(16)], []], pa.list_(pa.binary(16))),  # without boxes
+        ("head_vectors", [[None], []], pa.list_(pa.binary(16))),
+        ("head_vectors", [None, []], pa.list_(pa.binary(16))),
+        ("head_boxes", [[], [b"x" * 20]], pa.list_(pa.binary(20))),
+        ("head_boxes", ["1", "2"], pa.string()),
     ],
 )
 def test_columns_of_a_shard(column: str, values: list[Any], kind: pa.DataType | None, tmp_path: Path) -> None:
