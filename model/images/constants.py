@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["BINS", "LEVELS", "MEAN", "SAMPLES", "SPREAD", "STD", "WHITE", "WHITE_WEIGHT"]
+__all__ = ["BACKGROUND", "BINS", "LEVELS", "MEAN", "SAMPLES", "SPREAD", "STD", "WHITE", "WHITE_WEIGHT"]
+
+BACKGROUND = (255, 255, 255)
+"""What surrounds a picture in its square."""
 
 MEAN = (0.485, 0.456, 0.406)
 """Of ImageNet, in RGB, 0..1: what torchvision's weights and the seed implementation expect."""

@@ -23,9 +23,10 @@ from PIL import Image
 
 from model.errors import UnreadablePicture, WeightsError
 from model.images.colour_profile import Conversion
+from model.images.constants import BACKGROUND
 from model.images.decoding import Limits, Stored, decode, read
 
-__all__ = ["Fit", "Jpegs", "Preprocessing"]
+__all__ = ["Fit", "Jpegs", "Preprocessing", "thumbnail_size"]
 
 Fit = Literal["pad", "stretch"]
 Jpegs = Callable[[bytes, tuple[int, int]], Image.Image | None]
@@ -34,11 +35,13 @@ mode RGB, not turned; None where it leaves the file to Pillow."""
 
 Family = Literal[1, 2]
 _VERSION = re.compile(r"v([12])-(pad|stretch)-([1-9][0-9]{1,3})")
-_BACKGROUND = (255, 255, 255)
 _BILINEAR = Image.Resampling.BILINEAR
 
 _GAP = 2
 """How many pixels of the picture are left for each of the square, along a side, before it is scaled with care."""
+
+_LONG_PX, _SHORT_PX, _LONGEST_PX = 448, 224, 3584
+_Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -88,42 +91,67 @@ class Preprocessing:
             UnsupportedPicture: The content is no picture of a format that this installation reads.
             UnreadablePicture: The picture is damaged, empty or larger than the limits.
         """
-        if self.major_version == 1:
-            return self(decode(data, limits=limits))
+        return self._framed(self._read(data, self._square, limits, jpegs))
 
-        def scaled(size: tuple[int, int]) -> Image.Image | None:
-            return jpegs and jpegs(data, self._target(size))
+    def read_thumbnail(
+        self, data: bytes, *, limits: Limits | None = None, jpegs: Jpegs | None = None
+    ) -> NDArray[np.uint8]:
+        """Make a small upright copy of a picture file's content: `(height, width, 3)` uint8, see `thumbnail_size`.
 
-        try:
-            stored = read(data, limits=limits, shrink=self.shrink, scaled=scaled)
-        except UnreadablePicture:
-            return self(decode(data, limits=limits))  # so that a broken file has one outcome and one reason
-        small = _small_in_srgb(stored) if stored.scaled else self._scaled(stored.image, stored.size, stored.conversion)
-        return self._framed(small if stored.turn is None else small.transpose(stored.turn))
+        Squares of the whole picture and of heads in it are made from the copy. It takes and raises what `read` does.
+        """
+        return np.asarray(self._read(data, _THUMBNAIL, limits, jpegs))
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
         """Make the square of an upright RGB picture: `(size_px, size_px, 3)` uint8, antialiased bilinear."""
-        return self._framed(self._scaled(picture, picture.size))
+        return self._framed(self._scaled(picture, picture.size, self._square))
 
-    def shrink(self, size: tuple[int, int]) -> int:
+    def shrink(self, size: _Size) -> int:
         """By how much a reader may divide the sides of a picture, so that enough is left to scale with care."""
-        side = min(size) if self.fit == "stretch" else max(size)
-        return next((factor for factor in (8, 4, 2) if side >= factor * _GAP * self.size_px), 1)
+        return _divisor(min(size) if self.fit == "stretch" else max(size), _GAP * self.size_px)
 
-    def _scaled(self, image: Image.Image, size: tuple[int, int], conversion: Conversion | None = None) -> Image.Image:
-        """Scale a picture, whose whole size may be a multiple of what was read, to fit into the square; mode RGB."""
-        target = self._target(size)
+    @property
+    def _square(self) -> _Scale:
+        return _Scale(self._target, self.shrink, _GAP)
+
+    def _read(self, data: bytes, scale: _Scale, limits: Limits | None, jpegs: Jpegs | None) -> Image.Image:
+        """A picture file's content, upright and scaled; mode RGB."""
+
+        def plain() -> Image.Image:
+            picture = decode(data, limits=limits)
+            return self._scaled(picture, picture.size, scale)
+
+        def scaled(size: _Size) -> Image.Image | None:
+            return jpegs and jpegs(data, scale.target(size))
+
+        if self.major_version == 1:
+            return plain()
+        try:
+            stored = read(data, limits=limits, shrink=scale.shrink, scaled=scaled)
+        except UnreadablePicture:
+            return plain()  # so that a broken file has one outcome and one reason
+        if stored.scaled:
+            small = _small_in_srgb(stored)
+        else:
+            small = self._scaled(stored.image, stored.size, scale, stored.conversion)
+        return small if stored.turn is None else small.transpose(stored.turn)
+
+    def _scaled(
+        self, image: Image.Image, size: _Size, scale: _Scale, conversion: Conversion | None = None
+    ) -> Image.Image:
+        """Scale a picture, whose whole size may be a multiple of what was read; mode RGB."""
+        target, gap = scale.target(size), scale.gap
         if self.major_version == 1:
             return image.resize(target, _BILINEAR)
         factor = round(max(size) / max(image.size))
         box = (0.0, 0.0, size[0] / factor, size[1] / factor)  # without what rounding up has added at the edges
         if image.mode == "RGBA":
-            small = image.convert("RGBa").resize(target, _BILINEAR, box, reducing_gap=_GAP)
+            small = image.convert("RGBa").resize(target, _BILINEAR, box, reducing_gap=gap)
             return _on_white(small if conversion is None else conversion(small.convert("RGBA")).convert("RGBa"))
-        small = image.resize(target, _BILINEAR, box, reducing_gap=_GAP)
+        small = image.resize(target, _BILINEAR, box, reducing_gap=gap)
         return small.convert("RGB") if conversion is None else conversion(small)
 
-    def _target(self, size: tuple[int, int]) -> tuple[int, int]:
+    def _target(self, size: _Size) -> _Size:
         if self.fit == "stretch":
             return self.size_px, self.size_px
         scale = self.size_px / max(size)
@@ -134,9 +162,37 @@ class Preprocessing:
         side = self.size_px
         if small.size == (side, side):
             return np.asarray(small)
-        square = Image.new("RGB", (side, side), _BACKGROUND)
+        square = Image.new("RGB", (side, side), BACKGROUND)
         square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
         return np.asarray(square)
+
+
+def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of the small copy of a picture of that width and height.
+
+    Its long side has at most 448 pixels, but its short side has at least 224 where the picture has them: the heads of a
+    long strip are as large as those of a page. No side has more than 3584 pixels, and nothing is made larger.
+    """
+    scale = max(_LONG_PX / max(size), _SHORT_PX / min(size))
+    scale = min(1.0, scale, _LONGEST_PX / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _divisor(side: int, wanted: int) -> int:
+    """The largest of 1, 2, 4 and 8 by which a side may be divided and still have the wanted pixels."""
+    return next((factor for factor in (8, 4, 2) if side >= factor * wanted), 1)
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """To which size a picture is scaled, told its own; what its reader may divide it by; and `reducing_gap`."""
+
+    target: Callable[[_Size], _Size]
+    shrink: Callable[[_Size], int]
+    gap: int
+
+
+_THUMBNAIL = _Scale(thumbnail_size, lambda size: _divisor(max(size), max(thumbnail_size(size))), 1)
 
 
 def _small_in_srgb(stored: Stored) -> Image.Image:
