@@ -1,21 +1,26 @@
-"""The embedding pipeline: threads read and decode files ahead while the network runs.
+"""The embedding pipeline: threads read and decode files ahead while the networks run.
 
-A GPU computes one batch while the next one is prepared; a processor computes each batch at once. Every file gets one
-outcome, in order. A bad file is an outcome; it never ends the pipeline.
+The pictures that have been decoded are looked at for heads, several together. The whole picture and each head are a
+square each, and the squares are embedded in batches. A GPU computes one batch while the next one is prepared; a
+processor computes each batch at once. Every file gets one outcome, in order. A bad file is an outcome; it never ends
+the pipeline.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
+from model.images.crops import crop
 from model.images.decoding import Limits
 from model.images.preprocessing import Jpegs, Preprocessing
 from model.network.embedder import Embedder
@@ -29,8 +34,25 @@ from workers.sources import Sources, TransientFailure
 
 __all__ = ["Pipeline", "Timings"]
 
+_LOOKED_AT = 16
+"""Pictures that are looked at for heads together."""
+
 _ROOM_BYTES = 4 << 30
 _BYTES_PER_PIXEL = 12  # of a picture and a copy of it, at four bytes each, and what its decoder holds
+
+
+class Detector(Protocol):
+    """Finds the heads in pictures."""
+
+    def detect(self, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """For each `(height, width, 3)` uint8 its heads, `(k, 5)` float32: a box as fractions 0..1, and a score.
+
+        A picture that is hardly more than a head has none: the whole picture is the view of it.
+        """
+        ...
+
+
+NO_BOXES = np.empty((0, 5), np.float32)
 
 
 @dataclass
@@ -39,6 +61,7 @@ class Timings:
 
     read_s: float = 0.0
     decode_s: float = 0.0
+    detect_s: float = 0.0
     infer_s: float = 0.0
     write_s: float = 0.0
 
@@ -55,6 +78,7 @@ class Pipeline:
         isolated: Try each picture in a process of its own first, for a chunk that has killed workers.
         room: The memory that all pictures in decoding share.
         jpegs: A GPU decoder for JPEGs; not used when `isolated`.
+        detector: Finds heads; without one only whole pictures are embedded.
     """
 
     embedder: Embedder
@@ -64,6 +88,7 @@ class Pipeline:
     isolated: bool = False
     room: MemoryBudget = field(default_factory=lambda: MemoryBudget(_ROOM_BYTES))
     jpegs: Jpegs | None = None
+    detector: Detector | None = None
 
     def run(self, sources: Sources, files: Iterable[tuple[int, Listed]]) -> tuple[list[Read], Timings]:
         """Read, decode and embed files.
@@ -77,16 +102,21 @@ class Pipeline:
         """
         timings = Timings()
         reads: list[Read] = []
-        waiting: list[tuple[int, NDArray[np.uint8]]] = []  # position in reads, prepared pixels
+        prepared: list[tuple[int, NDArray[np.uint8]]] = []  # position in reads, pixels
+        squares: deque[tuple[_Picture, NDArray[np.uint8]]] = deque()
         under_way: _UnderWay | None = None
-        for prepared in self._prepare_all(sources, files, timings):
-            if prepared.pixels is not None:
-                waiting.append((len(reads), prepared.pixels))
-            reads.append(prepared.read)
-            if len(waiting) == self.embedder.batch:
-                under_way, waiting = self._embed(waiting, under_way, reads, timings), []
-        under_way = self._embed(waiting, under_way, reads, timings)
-        self._embed([], under_way, reads, timings)
+        for one in self._prepare_all(sources, files, timings):
+            if one.pixels is not None:
+                prepared.append((len(reads), one.pixels))
+            reads.append(one.read)
+            if len(prepared) == self._together:
+                squares.extend(self._squares(prepared, timings))
+                prepared = []
+            while len(squares) >= self.embedder.batch:
+                under_way = self._embed(squares, under_way, reads, timings)
+        squares.extend(self._squares(prepared, timings))
+        while squares or under_way:
+            under_way = self._embed(squares, under_way, reads, timings)
         return reads, timings
 
     def _prepare_all(
@@ -94,7 +124,7 @@ class Pipeline:
     ) -> Iterator[_Prepared]:
         """Prepare files in order, a bounded number ahead.
 
-        What is held: squares for a batch and one for each thread, and pictures in decoding as far as the room goes.
+        What is held: pixels for a batch and one for each thread, and pictures in decoding as far as the room goes.
         """
         ahead: deque[Future[_Prepared]] = deque()
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decode")
@@ -132,7 +162,8 @@ class Pipeline:
                 )
                 jpegs = None if self.isolated else self.jpegs
                 start = time.perf_counter()
-                pixels = self._preprocessing.read(data, limits=limits, jpegs=jpegs)
+                read = self._preprocessing.read if self.detector is None else self._preprocessing.read_thumbnail
+                pixels = read(data, limits=limits, jpegs=jpegs)
                 timings.decode_s += time.perf_counter() - start
         except TransientFailure as error:
             return _Prepared(Read(row, Kind.UNREADABLE, digest, None, str(error), passing=True))
@@ -154,44 +185,85 @@ class Pipeline:
     def _preprocessing(self) -> Preprocessing:
         return self.embedder.info.preprocessing
 
+    @property
+    def _together(self) -> int:
+        return self.embedder.batch if self.detector is None else min(_LOOKED_AT, self.embedder.batch)
+
+    def _squares(
+        self, prepared: list[tuple[int, NDArray[np.uint8]]], timings: Timings
+    ) -> Iterator[tuple[_Picture, NDArray[np.uint8]]]:
+        """The squares to embed of pictures that were read: of each the whole, then its heads."""
+        if self.detector is None:
+            yield from ((_Picture(position, NO_BOXES), square) for position, square in prepared)
+            return
+        start = time.perf_counter()
+        found = self.detector.detect([pixels for _, pixels in prepared]) if prepared else []
+        timings.detect_s += time.perf_counter() - start
+        for (position, pixels), boxes in zip(prepared, found, strict=True):
+            picture = _Picture(position, boxes)
+            yield picture, self._preprocessing(Image.fromarray(pixels))
+            for box in boxes:
+                yield picture, crop(pixels, box[:4].tolist(), self._preprocessing.size_px)
+
     def _embed(
         self,
-        waiting: list[tuple[int, NDArray[np.uint8]]],
+        squares: deque[tuple[_Picture, NDArray[np.uint8]]],
         under_way: _UnderWay | None,
         reads: list[Read],
         timings: Timings,
     ) -> _UnderWay | None:
-        """Send the waiting squares on their way through the network, then complete the batch that was on it before."""
+        """Send the next squares on their way through the network, then complete the batch that was on it before."""
         following = None
         start = time.perf_counter()
-        if waiting:
-            started = self.embedder.start(np.stack([pixels for _, pixels in waiting]))
-            following = _UnderWay([position for position, _ in waiting], started)
+        batch = [squares.popleft() for _ in range(min(len(squares), self.embedder.batch))]
+        if batch:
+            started = self.embedder.start(np.stack([pixels for _, pixels in batch]))
+            following = _UnderWay([picture for picture, _ in batch], started)
         if under_way is not None:
-            for position, vector in zip(under_way.positions, under_way.vectors(), strict=True):
-                reads[position] = _embedded(reads[position], vector)
+            for picture, vector in zip(under_way.pictures, under_way.vectors(), strict=True):
+                picture.vectors.append(vector)
+                if len(picture.vectors) == 1 + len(picture.boxes):
+                    reads[picture.position] = picture.embedded(reads[picture.position])
         timings.infer_s += time.perf_counter() - start
         return following
 
 
-def _embedded(read: Read, vector: NDArray[np.float32]) -> Read:
-    """A file's outcome with its embedding, if the network gives one: half precision may overflow."""
-    if np.isfinite(vector).all():
-        return replace(read, embedding=vector)
-    return replace(read, kind=Kind.UNREADABLE, reason="the network's answer to it is not a number")
+@dataclass(slots=True)
+class _Picture:
+    """A picture whose squares are being embedded.
+
+    Attributes:
+        position: Its place among the outcomes.
+        boxes: `(k, 5)` float32, its heads.
+        vectors: What has come so far: of the whole, then of each head.
+    """
+
+    position: int
+    boxes: NDArray[np.float32]
+    vectors: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def embedded(self, read: Read) -> Read:
+        """The file's outcome with its embeddings, if the network gives them: half precision may overflow."""
+        whole, heads = self.vectors[0], self.vectors[1:]
+        if not np.isfinite(whole).all():
+            return replace(read, kind=Kind.UNREADABLE, reason="the network's answer to it is not a number")
+        good = [n for n, head in enumerate(heads) if np.isfinite(head).all()]
+        if not good:
+            return replace(read, embedding=whole)
+        return replace(read, embedding=whole, heads=np.stack([heads[n] for n in good]), boxes=self.boxes[good])
 
 
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
-    """A batch in the network: the places of its pictures among the outcomes, and what waits for their embeddings."""
+    """A batch in the network: the picture of each square, and what waits for their embeddings."""
 
-    positions: list[int]
+    pictures: list[_Picture]
     vectors: PendingBatch
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A file's outcome so far, and its square of pixels if it has one."""
+    """A file's outcome so far, and its pixels if it has any: its square, or a small copy to look for heads in."""
 
     read: Read
     pixels: NDArray[np.uint8] | None = None
