@@ -1,0 +1,40 @@
+"""From the views of a picture, the whole and the heads in it, to one distance per character."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.matching.gallery import Gallery
+from store.head_views import HeadViews
+from store.match import Match
+
+__all__ = ["view_distances"]
+
+
+def view_distances(
+    embeddings: NDArray[np.float32], heads: HeadViews | None, gallery: Gallery, match: Match
+) -> NDArray[np.float32]:
+    """Distance of every picture to every character.
+
+    That of the nearest head to the heads of the character's references, where both have one and it is the smaller; else
+    that of the whole pictures.
+
+    Args:
+        embeddings: `(n, dim)` float32, unit length: the whole pictures.
+        heads: The heads in these pictures.
+        gallery: The references.
+        match: How the distances to several references become one.
+
+    Returns:
+        `(n, c)` float32.
+    """
+    distances = gallery.whole.distances(embeddings, match)
+    if heads is None or len(heads.vectors) == 0 or len(gallery.with_heads) == 0:
+        return distances
+    to_heads = gallery.head_vectors.distances(heads.vectors, match)  # (h, k)
+    having = np.flatnonzero(np.diff(heads.starts))  # pictures with a head
+    nearest = np.minimum.reduceat(to_heads, heads.starts[having], axis=0)
+    places = np.ix_(having, gallery.with_heads)
+    distances[places] = np.minimum(distances[places], nearest)
+    return distances
