@@ -58,6 +58,7 @@ class Assigned:
         digest: sha256 of the file's bytes, hexadecimal, where it was read.
         reason: Why it was not assigned.
         placed: Where it stands, below the output folder.
+        confidence: The chance that its name is right, 0..1; None where it has no name, or the chance is not known.
     """
 
     path: str
@@ -70,6 +71,7 @@ class Assigned:
     digest: str | None = None
     reason: str = ""
     placed: tuple[str, ...] = ()
+    confidence: float | None = None
 
 
 _COLUMNS = pa.schema(
@@ -84,9 +86,11 @@ _COLUMNS = pa.schema(
         ("digest", pa.string()),
         ("reason", pa.string()),
         ("placed", pa.list_(pa.string())),
+        ("confidence", pa.float32()),
     ],
     metadata={"schema": str(SCHEMA)},
 )
+_FIRST_COLUMNS = _COLUMNS.remove(_COLUMNS.get_field_index("confidence"))
 _REPEATING = ["outcome", "characters.list.element", "nearest", "runner_up", "reason"]
 
 
@@ -156,7 +160,11 @@ def read_columns(path: Path) -> Assignments:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    table = read_table(path, _COLUMNS.names, schema=_COLUMNS)
+    table = read_table(path, _COLUMNS.names, schema=_FIRST_COLUMNS)
+    if "confidence" not in table.column_names:  # an earlier version wrote it
+        table = table.append_column("confidence", pa.nulls(len(table), pa.float32()))
+    if table["confidence"].type != pa.float32():
+        raise DamagedStore(f"{path}: confidence: {table['confidence'].type} instead of float")
     outcomes = pa.array([outcome.value for outcome in FinalOutcome])
     if not pc.all(pc.is_in(table["outcome"], outcomes), min_count=0).as_py():
         raise DamagedStore(f"{path}: outcome: not one of the six")

@@ -20,8 +20,9 @@ from store.location import local_logs, location
 from store.lock import hold, holder
 from store.mode import Mode
 from store.part import Part
+from store.pass_calibration import PassCalibration
 from store.roots import ANYWHERE, Roots
-from store.rule import Distance, Rule
+from store.rule import Distance, Rule, Share
 
 __all__ = ["Mark", "Pass", "PassSpec", "Queue", "Run", "RunSpec", "new_run_id", "valid_run_id"]
 
@@ -92,7 +93,8 @@ class PassSpec(Rule):
         references: The reference folder or JSON file: an absolute path, or one below a named root.
         characters: Names with at least one reference picture, sorted.
         mode: How files are placed.
-        remark: Where the threshold comes from, when it was calibrated.
+        centred: Whether the mean of archive and references is taken off; passes of older versions do not.
+        remark: Where the threshold of a pass of an older version comes from, when it was calibrated.
     """
 
     __pydantic_config__ = KNOWN_ALONE
@@ -100,6 +102,7 @@ class PassSpec(Rule):
     references: Place
     characters: list[Name]
     mode: Mode
+    centred: StrictBool = False
     remark: Text = ""
 
 
@@ -176,6 +179,9 @@ class _Summary:
     far_characters: list[_Far] = field(default_factory=list)
     far_character_count: Count = 0
     threshold: Distance = 0
+    strangers_named: Share | None = None
+    known_missed: Share | None = None
+    confidence: Share | None = None
 
 
 class Pass:
@@ -210,6 +216,24 @@ class Pass:
         """Write the specification; from now on this is the run's current pass."""
         stored = replace(spec, references=self._roots.stored(spec.references))
         write_json(self._folder / "pass.json", asdict(stored))
+
+    @property
+    def calibration(self) -> PassCalibration | None:
+        """What was measured for this pass, or None while nothing is.
+
+        Raises:
+            DamagedStore: What stands there is none.
+            NewerSchema: A newer program wrote it.
+        """
+        path = self._folder / "calibration.json"
+        value = read_json_if_there(path)
+        return None if value is None else checked(value, PassCalibration, path)
+
+    def note_calibration(self, calibration: PassCalibration) -> PassCalibration:
+        """Write down what was measured, unless another machine has done so; return what stands there."""
+        with contextlib.suppress(FileExistsError):
+            write_json(self._folder / "calibration.json", asdict(calibration), replace=False)
+        return self.calibration or calibration
 
     def assignments_path(self, chunk: int) -> Path:
         """Where the assignments of a chunk stand."""
