@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save
 
 from model.errors import WeightsError
+from model.files import write_bytes
+from model.network.weights_file import COHORT_PREFIX, load_tensors, metadata_of
 
-__all__ = ["COHORT", "COHORT_CONFIDENCE", "COHORT_PREFIX", "Cohort", "read_cohort"]
+__all__ = ["Cohort", "add_cohort", "read_cohort"]
 
-COHORT_PREFIX = "cohort."
-COHORT = f"{COHORT_PREFIX}vectors"
-COHORT_CONFIDENCE = f"{COHORT_PREFIX}confidence"
-"""Names of the tensors."""
+_VECTORS = f"{COHORT_PREFIX}vectors"
+_CONFIDENCE = f"{COHORT_PREFIX}confidence"
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ def read_cohort(path: Path, dimension: int) -> Cohort | None:
     try:
         with safe_open(path, framework="numpy") as file:
             names = set(file.keys())
-            if not {COHORT, COHORT_CONFIDENCE} <= names:
+            if not {_VECTORS, _CONFIDENCE} <= names:
                 return None
-            vectors, confidence = (np.asarray(file.get_tensor(name)) for name in (COHORT, COHORT_CONFIDENCE))
+            vectors, confidence = (np.asarray(file.get_tensor(name)) for name in (_VECTORS, _CONFIDENCE))
     except (OSError, SafetensorError, TypeError) as error:
         raise WeightsError(f"{path}: its cohort cannot be read ({error})") from error
     if vectors.ndim != 2 or vectors.shape[1] != dimension or len(vectors) == 0 or vectors.dtype.kind != "f":
@@ -62,3 +63,16 @@ def read_cohort(path: Path, dimension: int) -> Cohort | None:
     if confidence.shape != (2,) or not np.isfinite(confidence).all():
         raise WeightsError(f"{path}: the confidence of its cohort is not two numbers")
     return Cohort(vectors / norms[:, None], (float(confidence[0]), float(confidence[1])))
+
+
+def add_cohort(path: Path, cohort: Cohort) -> None:
+    """Put a cohort into a weights file, in place of another one, atomically; the digest stays.
+
+    Raises:
+        WeightsError: As `load_tensors`.
+    """
+    _, info = load_tensors(path)
+    tensors = {name: array for name, array in load_file(path).items() if not name.startswith(COHORT_PREFIX)}
+    tensors[_VECTORS] = cohort.vectors.astype(np.float16)
+    tensors[_CONFIDENCE] = np.array(cohort.confidence, np.float32)
+    write_bytes(path, save(tensors, metadata=metadata_of(info)))

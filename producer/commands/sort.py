@@ -19,6 +19,7 @@ def run(
     references: o.References,
     output: o.Output,
     mode: o.Mode = Mode.HARDLINK,
+    strangers: o.Strangers = None,
     threshold: o.Threshold = None,
     match: o.Match = None,
     margin: o.Margin = None,
@@ -38,7 +39,7 @@ def run(
     from producer.session import Session
 
     session = Session(store)
-    rule = RuleOptions(threshold, match, margin, band, multiple)
+    rule = RuleOptions(threshold, match, margin, band, multiple, strangers)
     request = SortRequest.check(
         archive,
         references,
@@ -60,6 +61,7 @@ def enqueue(
     references: o.References,
     output: o.Output,
     mode: o.Mode = Mode.HARDLINK,
+    strangers: o.Strangers = None,
     threshold: o.Threshold = None,
     match: o.Match = None,
     margin: o.Margin = None,
@@ -85,7 +87,7 @@ def enqueue(
     from tasks.queue_names import QueueName
 
     session = Session(store)
-    rule = RuleOptions(threshold, match, margin, band, multiple)
+    rule = RuleOptions(threshold, match, margin, band, multiple, strangers)
     request = SortRequest.check(
         archive,
         references,
