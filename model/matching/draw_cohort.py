@@ -65,14 +65,13 @@ def _confidence(vectors: NDArray[np.float32], cohort: Cohort) -> tuple[float, fl
         cohort: The strangers.
     """
     random = np.random.default_rng(0)
-    shares, right, weights = [], [], []
+    draws = []
     for number in range(_DRAWS):
         references = 1 + number % 4
         known = random.permutation(len(vectors))[: len(vectors) * 3 // 4 if number % 3 else 8]
         pictures = np.argsort(random.random(vectors.shape[:2]), axis=1)
-        found = _one_draw(np.take_along_axis(vectors, pictures[:, :, None], axis=1), known, references, cohort)
-        for all_of, part in zip((shares, right, weights), found, strict=True):
-            all_of.append(part)
+        draws.append(_one_draw(np.take_along_axis(vectors, pictures[:, :, None], axis=1), known, references, cohort))
+    shares, right, weights = zip(*draws, strict=True)
     return fit(np.concatenate(shares), np.concatenate(right), np.concatenate(weights))
 
 
