@@ -12,8 +12,8 @@ from model.matching.calibration import calibrate, centre_of
 from model.matching.cohort import Cohort
 from model.matching.confidence import KNOWN, fit
 from model.matching.gallery import Gallery
+from model.matching.rule import VERDICTS, Verdict, decide
 from model.matching.strangers import shares_within
-from model.matching.views import view_distances
 from model.synthesis import Identity, draw
 from store.head_views import HeadViews
 from store.rule import Rule
@@ -85,10 +85,11 @@ def _one_draw(
     gallery = Gallery.build([(str(one), False, vectors[one, :references]) for one in known])
     found = calibrate(gallery, Rule(), (pictures, none), cohort, fallback=0.5)
     centre = centre_of(found, vectors.shape[2])
-    distances = view_distances(*centre.taken_off(pictures, none), gallery.centred(centre), Rule().match)
-    nearest = distances.min(axis=1)
-    right = known[distances.argmin(axis=1)] == true
+    whole, heads = centre.taken_off(pictures, none)
+    decisions = decide(whole, gallery.centred(centre), Rule(found.threshold), heads=heads)
+    named = decisions.verdicts == VERDICTS.index(Verdict.ASSIGNED)
+    right = known[decisions.nearest] == true
     is_known = np.isin(true, known)
     weights = np.where(is_known, KNOWN / is_known.sum(), (1 - KNOWN) / (~is_known).sum())
-    named = nearest <= found.threshold
-    return shares_within(nearest, np.array(found.strangers, np.float32))[named], right[named], weights[named]
+    shares = shares_within(decisions.distances, np.array(found.strangers, np.float32))
+    return shares[named], right[named], weights[named]
