@@ -126,7 +126,7 @@ class TestExpectation:
             found = calibrate(gallery, Rule(), archive_of(everybody[:, 3:]), COHORT, fallback=0.5)
             told.append(found.known_missed)
             true.append(1 - named(found, gallery, everybody[:20, 3:], Rule()))
-        assert np.mean([one for one in told if one is not None]) == pytest.approx(np.mean(true), abs=0.06)
+        assert np.mean([one for one in told if one is not None]) == pytest.approx(np.mean(true), abs=0.1)
         assert 0.1 < np.mean(true) < 0.9
 
     def test_single_references_tell_nothing(self) -> None:
