@@ -93,9 +93,7 @@ def _centre(known: Gallery, archive: tuple[NDArray[np.float32], HeadViews]) -> C
     whole, heads = archive
     return Centre(
         common_mean(whole, known.embeddings, len(known)),
-        common_mean(heads.vectors, known.heads.vectors, len(known))
-        if len(known.heads.vectors)
-        else np.zeros(known.embeddings.shape[1], np.float32),
+        common_mean(heads.vectors, known.heads.vectors, len(known)),
     )
 
 

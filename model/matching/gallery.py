@@ -80,19 +80,24 @@ class Gallery:
         return ReferenceVectors(self.embeddings, self.starts)
 
     @cached_property
+    def surest_heads(self) -> HeadViews:
+        """The head of each reference that the detector is surest of: the others are often nobody's, or somebody else's."""
+        return self.heads.surest()
+
+    @cached_property
     def with_heads(self) -> NDArray[np.int64]:
         """`(k,)` int64, the characters whose references show a head."""
         return np.flatnonzero(self._head_counts)
 
     @cached_property
     def head_vectors(self) -> ReferenceVectors:
-        """The vectors of the heads, of the `k` characters `with_heads`."""
+        """The vectors of the surest heads, of the `k` characters `with_heads`."""
         counts = self._head_counts[self.with_heads]
-        return ReferenceVectors(self.heads.vectors, (np.cumsum(counts) - counts).astype(np.int64))
+        return ReferenceVectors(self.surest_heads.vectors, (np.cumsum(counts) - counts).astype(np.int64))
 
     @cached_property
     def _head_counts(self) -> NDArray[np.int64]:
-        return np.add.reduceat(np.diff(self.heads.starts), self.starts)
+        return np.add.reduceat(np.diff(self.surest_heads.starts), self.starts)
 
     def positives(self) -> Gallery:
         """The same without the negatives; it may be empty."""

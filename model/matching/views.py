@@ -17,8 +17,9 @@ def view_distances(
 ) -> NDArray[np.float32]:
     """Distance of every picture to every character.
 
-    That of the nearest head to the heads of the character's references, where both have one and it is the smaller; else
-    that of the whole pictures.
+    The smaller of two: that of the whole picture to the whole references, and that of the nearest of its heads to the
+    surest heads of the references, where both have one. Without heads it is that of the whole pictures. (Measured against
+    the head alone, their mean and the sum of their vectors: docs/decisions/0030.)
 
     Args:
         embeddings: `(n, dim)` float32, unit length: the whole pictures.

@@ -16,8 +16,8 @@ from store.head_views import HeadViews
 from store.match import Match
 from tests.unit.unit_vectors import Floats, heads_of, unit
 
-Picture = tuple[Floats, list[Floats]]
-"""The vector of the whole, and those of the heads."""
+Picture = tuple[Floats, list[tuple[float, Floats]]]
+"""The vector of the whole, and the scores and vectors of the heads."""
 
 
 def plain(query: Floats, references: list[Floats], match: Match) -> float:
@@ -31,10 +31,10 @@ def plain(query: Floats, references: list[Floats], match: Match) -> float:
 
 
 def plain_views(picture: Picture, character: list[Picture], match: Match) -> float:
-    """Distance of a picture to a character: of the wholes, or of heads where both have some and these are nearer."""
+    """Distance of a picture to a character: of the wholes, or of a head to the surest ones where that is nearer."""
     whole = plain(picture[0], [one for one, _ in character], match)
-    heads = [head for _, some in character for head in some]
-    return min([whole] + ([plain(head, heads, match) for head in picture[1]] if heads else []))
+    heads = [max(some, key=lambda head: head[0])[1] for _, some in character if some]
+    return min([whole] + ([plain(head, heads, match) for _, head in picture[1]] if heads else []))
 
 
 @st.composite
@@ -47,14 +47,18 @@ def some_pictures(draw: st.DrawFn, least: int) -> list[Picture]:
     def vectors(count: int) -> list[Floats]:
         return list(unit(random.normal(size=(count, 8)) + common)) if count else []
 
-    return [(vectors(1)[0], vectors(count)) for count in counts]
+    def scores(count: int) -> list[float]:
+        return [float(score) for score in random.choice([0.25, 0.5, 0.75], count)]
+
+    return [(vectors(1)[0], list(zip(scores(count), vectors(count), strict=True))) for count in counts]
 
 
 def views(pictures: list[Picture]) -> tuple[Floats, HeadViews]:
     """The same as arrays."""
     wholes = np.array([whole for whole, _ in pictures], np.float32).reshape(len(pictures), 8)
-    heads = np.array([head for _, some in pictures for head in some], np.float32).reshape(-1, 8)
-    return wholes, heads_of([len(some) for _, some in pictures], heads)
+    heads = [head for _, some in pictures for head in some]
+    vectors = np.array([vector for _, vector in heads], np.float32).reshape(-1, 8)
+    return wholes, heads_of([len(some) for _, some in pictures], vectors, [score for score, _ in heads])
 
 
 def gallery_of(groups: list[list[Picture]]) -> Gallery:

@@ -25,7 +25,9 @@ def characters(seed: int, count: int, pictures: int, *, noise: float = 0.7, dime
     return unit(rows).reshape(count, pictures, dimension)
 
 
-def heads_of(counts: list[int], vectors: Floats) -> HeadViews:
-    """So many heads in each picture, with these vectors."""
+def heads_of(counts: list[int], vectors: Floats, scores: list[float] | None = None) -> HeadViews:
+    """So many heads in each picture, with these vectors; equally sure by default."""
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return HeadViews(starts, vectors, np.full((len(vectors), BOX_VALUES), 0.5, np.float32))
+    boxes = np.full((len(vectors), BOX_VALUES), 0.5, np.float32)
+    boxes[:, BOX_VALUES - 1] = scores or 0.5
+    return HeadViews(starts, vectors, boxes)
