@@ -65,6 +65,7 @@ ROWS = st.builds(
     digest=st.none() | st.just("ab" * 32),
     reason=TEXTS,
     placed=st.lists(TEXTS, max_size=2).map(tuple),
+    confidence=st.none() | DISTANCES.map(lambda value: value / 2),
 )
 
 
@@ -138,7 +139,7 @@ def test_a_distance_that_is_no_number_is_left_out(journal: Journal) -> None:
     report = ReportWriter(journal.folder, RUN, 1)
     report.write(Assignments.of([Assigned("a.png", FinalOutcome.UNKNOWN, distance=float("nan"))]))
     report.close()
-    assert report.path.read_bytes().decode().splitlines()[1] == "a.png,unknown,,,,,,,,"
+    assert report.path.read_bytes().decode().splitlines()[1] == "a.png,unknown,,,,,,,,,"
 
 
 def test_rows_survive_a_spreadsheet(journal: Journal) -> None:
