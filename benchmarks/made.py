@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.listing import Kind, Listed
-from store.match import Match
 from store.mode import Mode
 from store.part import Part, PartSpec
 from store.run import PassSpec, Run, RunSpec
@@ -84,12 +83,8 @@ def made_run(
         PassSpec(
             references=where,
             characters=names,
-            threshold=0.3,
-            match=Match.MAX,
-            margin=0.02,
-            band=0.0,
-            multiple=False,
             mode=Mode.HARDLINK,
+            centred=True,
         )
     )
     return store, run

@@ -1,15 +1,15 @@
-"""What the assignment rule does with known characters and with strangers: pictures of characters that have no references.
+"""What the rule does with pictures of known characters and of strangers, characters that have no references.
 
     python benchmarks/strangers.py [--weights FILE] [--data FOLDER] [--views FOLDER] [--references 3] [--draws 20]
 
-Of the characters with enough pictures three in four get references, all others are strangers; the mean over several draws
-of who is who, and in brackets where 95 % of the draws lie. The sets are those of quality.py, without the drawn one; all
-pictures but the references are the archive. Figures in percent:
+Of the characters with enough pictures three in four get references, all others are strangers; the mean over several
+draws of who is who, and in brackets where 95 % of the draws lie. The sets are those of quality.py, without the drawn
+one; all pictures but the references are the archive. Figures in percent:
 
 strangers  strangers that get a name
 rightly    pictures of known characters that get their name, and wrongly: another one
 right      names that are right, where three pictures in four show a known character
-missed     pictures of known characters that get no name, and told: how many the pass says beforehand
+missed     pictures of known characters beyond the threshold, and told: how many the pass says beforehand
 error      mean difference between the confidence of names and the share of them that is right (ten bins, all draws)
 
 `--views` takes the vectors from files `views_<set>.npz` (whole, starts, heads, boxes, labels) and embeds nothing.
@@ -112,7 +112,9 @@ def read_views(folder: Path) -> dict[str, Set]:
     return found
 
 
-def draw_references(labels: NDArray[np.int64], references: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def draw_references(
+    labels: NDArray[np.int64], references: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of the references, those of one character side by side, and of all other pictures."""
     random = np.random.default_rng(seed)
     characters, counts = np.unique(labels, return_counts=True)

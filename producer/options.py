@@ -108,8 +108,8 @@ Match = Annotated[
     store.match.Match | None,
     typer.Option(
         "--match",
-        help="Distance to a character: to the centroid of its references, to the nearest (max), or the mean of all or of"
-        " the nearest three (top3). Default centroid.",
+        help="Distance to a character: to the centroid of its references (the default), to the nearest (max), or the"
+        " mean of all or of the nearest three (top3).",
     ),
 ]
 Margin = Annotated[

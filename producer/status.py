@@ -284,9 +284,7 @@ def _rule(spec: PassSpec) -> str:
     more = ", several characters a picture" if spec.multiple else f", margin {spec.margin:g}"
     band = f", band {spec.band:g}" if spec.band else ""
     limit = f"strangers {spec.strangers:.0%}" if spec.threshold is None else f"threshold {spec.threshold:.4f}"
-    return f"{limit}, match {spec.match}{more}{band}" + (
-        f" ({spec.remark})" if spec.remark else ""
-    )
+    return f"{limit}, match {spec.match}{more}{band}" + (f" ({spec.remark})" if spec.remark else "")
 
 
 def _listed_now(run: Run) -> bool:

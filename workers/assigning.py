@@ -113,12 +113,20 @@ class Assigner:
         ]
         return sorted(far, key=lambda one: (-one.nearest, one.name))
 
-    def _decided(self, chunk: int) -> tuple[ChunkOutcomes, Assignments, NDArray[np.float32]]:
-        """The files of a chunk, what becomes of each, and how near a picture comes to each character."""
-        found = self._whole.chunk(self._archive, chunk)
+    def outcomes(self, chunk: int) -> ChunkOutcomes:
+        """The files of a chunk with their vectors."""
+        return self._whole.chunk(self._archive, chunk)
+
+    def decide(self, found: ChunkOutcomes) -> Decisions:
+        """What the rule says of the pictures among some files."""
         known = pc.is_in(found.table["digest"], self._reference_digests).to_numpy()[found.embedded]
         embeddings, heads = self._centre.taken_off(found.embeddings, found.heads)
-        decisions = decide(embeddings, self.gallery, self._rule, ~known, heads)
+        return decide(embeddings, self.gallery, self._rule, ~known, heads)
+
+    def _decided(self, chunk: int) -> tuple[ChunkOutcomes, Assignments, NDArray[np.float32]]:
+        """The files of a chunk, what becomes of each, and how near a picture comes to each character."""
+        found = self.outcomes(chunk)
+        decisions = self.decide(found)
         return found, self._assignments(found, decisions), decisions.closest
 
     def _check(self, path: Path, known: ChunkOutcomes, rows: Assignments, closest: list[float]) -> None:

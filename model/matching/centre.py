@@ -17,7 +17,7 @@ from store.head_views import HeadViews
 __all__ = ["VARIETY", "Centre", "common_mean"]
 
 VARIETY = 4
-"""Characters at which half of the mean is taken off: the mean of few characters is who they are, not what they share."""
+"""Characters at which half of the mean is taken off: of few characters it is who they are, not what they share."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +37,19 @@ class Centre:
         """Nothing is taken off."""
         return cls(np.zeros(dimension, np.float32), np.zeros(dimension, np.float32))
 
-    def taken_off(
-        self, embeddings: NDArray[np.float32], heads: HeadViews
-    ) -> tuple[NDArray[np.float32], HeadViews]:
+    def taken_off(self, embeddings: NDArray[np.float32], heads: HeadViews) -> tuple[NDArray[np.float32], HeadViews]:
         """The vectors without the centre, of unit length again.
 
         Args:
             embeddings: `(n, dim)` float32, unit length.
             heads: The heads in these pictures.
         """
-        return _without(embeddings, self.whole), HeadViews(heads.starts, _without(heads.vectors, self.heads), heads.boxes)
+        return _without(embeddings, self.whole), HeadViews(
+            heads.starts, _without(heads.vectors, self.heads), heads.boxes
+        )
 
 
-def common_mean(
-    archive: NDArray[np.float32], references: NDArray[np.float32], characters: int
-) -> NDArray[np.float32]:
+def common_mean(archive: NDArray[np.float32], references: NDArray[np.float32], characters: int) -> NDArray[np.float32]:
     """The mean of archive and references, each with half of the weight, times `characters / (characters + VARIETY)`.
 
     The references count as much as the archive because an archive may show one character above all, whose own features
@@ -69,7 +67,8 @@ def common_mean(
     if not means:
         return np.zeros(references.shape[1], np.float32)
     weight = characters / (characters + VARIETY)
-    return (weight * np.mean(means, axis=0)).astype(np.float32)
+    mean: NDArray[np.float32] = (weight * np.mean(means, axis=0)).astype(np.float32)
+    return mean
 
 
 def _without(vectors: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -78,4 +77,5 @@ def _without(vectors: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray
     left = vectors - mean
     # einsum: no copy of the squares.
     left /= np.maximum(np.sqrt(np.einsum("ij,ij->i", left, left)), np.float32(1e-12))[:, None]
-    return left
+    unit: NDArray[np.float32] = left
+    return unit

@@ -1,8 +1,8 @@
 """Drawn strangers that travel with the weights: vectors of characters that no collector has references of.
 
 Their distances to the references of a gallery have the shape that the distances of real strangers have; where a gallery
-has few characters, that shape stands in for what its own references cannot tell. (Score normalisation by a cohort: Auckenthaler,
-Carey and Lloyd-Thomas, "Score Normalization for Text-Independent Speaker Verification Systems", 2000.)
+has few characters, that shape stands in for what its own references cannot tell. (Score normalisation by a cohort:
+Auckenthaler, Carey and Lloyd-Thomas, "Score Normalization for Text-Independent Speaker Verification Systems", 2000.)
 
 A weights file holds the cohort beside the tensors of the network, which alone make its digest.
 """

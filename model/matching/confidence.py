@@ -1,10 +1,11 @@
 """The chance that a given name is right, from how many strangers would come as near.
 
-Platt's calibration ("Probabilistic Outputs for Support Vector Machines", 1999) of one feature, the logarithm of the share
-of strangers that come as near: a share means the same in every archive, a distance does not. Intercept and slope are
-fitted on drawn characters that the network has not seen, and travel with the weights.
+Platt's calibration ("Probabilistic Outputs for Support Vector Machines", 1999) of one feature, the logarithm of the
+share of strangers that come as near: a share means the same in every archive, a distance does not. Intercept and slope
+are fitted on drawn characters that the network has not seen, and travel with the weights.
 
-A chance depends on how many strangers there are: three pictures in four are taken to show a character that has references.
+A chance depends on how many strangers there are: three pictures in four are taken to show a character that has
+references.
 """
 
 from __future__ import annotations
@@ -35,9 +36,7 @@ def chances(shares: NDArray[np.float64], parameters: tuple[float, float]) -> NDA
     return found
 
 
-def fit(
-    shares: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64]
-) -> tuple[float, float]:
+def fit(shares: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64]) -> tuple[float, float]:
     """Intercept and slope that make a set of names most likely, by Newton's steps with a small ridge.
 
     Args:

@@ -81,7 +81,7 @@ class Gallery:
 
     @cached_property
     def surest_heads(self) -> HeadViews:
-        """The head of each reference that the detector is surest of: the others are often nobody's, or somebody else's."""
+        """The head of each reference that the detector is surest of: others are often somebody else's, or no head."""
         return self.heads.surest()
 
     @cached_property

@@ -30,11 +30,11 @@ def stranger_distances(
 ) -> NDArray[np.float32]:
     """For each of `SHARES` the distance to the nearest character within which that share of strangers comes.
 
-    Every reference is a stranger to the other characters: its distance to the nearest of these is what a stranger's would
-    be. With `c` characters this counts `c` times, and a cohort of drawn strangers `VARIETY` times, as quantiles of the
-    weighted mean. The cohort's distances are moved and stretched so that their median and upper quartile are those of the
-    archive's own: drawn pictures lie elsewhere than those of an archive, but the lower tail of their distances has the same
-    shape. (The upper half hardly holds a picture of the character itself.)
+    Every reference is a stranger to the other characters: its distance to the nearest of these is what a stranger's
+    would be. With `c` characters the quantiles of these distances count `c` times, and those of a cohort of drawn
+    strangers `VARIETY` times. The cohort's distances are moved and stretched so that their median and upper quartile
+    are those of the archive's own: drawn pictures lie elsewhere than those of an archive, but the lower tail of their
+    distances has much the same shape. (The upper half hardly holds a picture of the character itself.)
 
     Args:
         gallery: The references without negatives, centred; may be empty.
@@ -82,10 +82,11 @@ def _moved(
         return distances
     middle, spread = _upper_half(distances)
     own_middle, own_spread = _upper_half(own)
-    return (distances - middle) * (own_spread / max(spread, 1e-6)) + own_middle
+    moved: NDArray[np.float32] = (distances - middle) * np.float32(own_spread / max(spread, 1e-6)) + own_middle
+    return moved
 
 
-def _upper_half(distances: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
+def _upper_half(distances: NDArray[np.float32]) -> tuple[float, float]:
     """Median, and how far above it the upper quartile lies."""
-    middle, upper = np.quantile(distances, [0.5, 0.75]).astype(np.float32)
-    return middle, upper - middle
+    middle, upper = np.quantile(distances, [0.5, 0.75])
+    return float(middle), float(upper - middle)

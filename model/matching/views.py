@@ -18,8 +18,8 @@ def view_distances(
     """Distance of every picture to every character.
 
     The smaller of two: that of the whole picture to the whole references, and that of the nearest of its heads to the
-    surest heads of the references, where both have one. Without heads it is that of the whole pictures. (Measured against
-    the head alone, their mean and the sum of their vectors: docs/decisions/0030.)
+    surest heads of the references, where both have one. Without heads it is that of the whole pictures. (Measured
+    against the head alone, their mean and the sum of their vectors: docs/decisions/0030.)
 
     Args:
         embeddings: `(n, dim)` float32, unit length: the whole pictures.

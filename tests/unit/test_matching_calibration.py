@@ -42,7 +42,9 @@ def named(found: PassCalibration, gallery: Gallery, pictures: Floats, rule: Rule
     """The share of pictures that get a name."""
     centre = centre_of(found, 64)
     whole, heads = centre.taken_off(*archive_of(pictures))
-    decisions = decide(whole, gallery.centred(centre), replace(rule, threshold=found.threshold, margin=0.0), heads=heads)
+    decisions = decide(
+        whole, gallery.centred(centre), replace(rule, threshold=found.threshold, margin=0.0), heads=heads
+    )
     return float((np.diff(decisions.given_ends) > 0).mean())
 
 
@@ -64,7 +66,9 @@ class TestThreshold:
         """The threshold rises with the wished share, from a name for nobody to one for everybody."""
         everybody = characters(3, 20, 4)
         found = [
-            calibrate(gallery_of(everybody[:10, :3]), Rule(strangers=share), archive_of(everybody), COHORT, fallback=0.5)
+            calibrate(
+                gallery_of(everybody[:10, :3]), Rule(strangers=share), archive_of(everybody), COHORT, fallback=0.5
+            )
             for share in (0.0, 0.05, 0.1, 0.3, 1.0)
         ]
         thresholds = [one.threshold for one in found]
@@ -76,7 +80,9 @@ class TestThreshold:
         """It is kept, and what to expect of it is told all the same."""
         everybody = characters(3, 20, 4)
         wished = calibrate(gallery_of(everybody[:10]), Rule(), archive_of(everybody), COHORT, fallback=0.5)
-        found = calibrate(gallery_of(everybody[:10]), Rule(wished.threshold), archive_of(everybody), COHORT, fallback=0.5)
+        found = calibrate(
+            gallery_of(everybody[:10]), Rule(wished.threshold), archive_of(everybody), COHORT, fallback=0.5
+        )
         assert found == wished
         strict = calibrate(gallery_of(everybody[:10]), Rule(0.01), archive_of(everybody), COHORT, fallback=0.5)
         assert strict.threshold == 0.01
@@ -132,20 +138,28 @@ class TestExpectation:
     def test_single_references_tell_nothing(self) -> None:
         """With one reference each there is nothing to compare a character with."""
         everybody = characters(1, 10, 1)
-        assert calibrate(gallery_of(everybody), Rule(), archive_of(everybody), COHORT, fallback=0.5).known_missed is None
+        assert (
+            calibrate(gallery_of(everybody), Rule(), archive_of(everybody), COHORT, fallback=0.5).known_missed is None
+        )
 
     @pytest.mark.parametrize(
         ("shares", "sentence"),
         [
-            ((0.1, 0.3), "threshold 0.21: about 1 of 10 strangers gets a name; about 3 of 10 known pictures stay unknown"),
+            (
+                (0.1, 0.3),
+                "threshold 0.21: about 1 of 10 strangers gets a name; about 3 of 10 known pictures stay unknown",
+            ),
             ((0.02, None), "threshold 0.21: about 2 of 100 strangers get a name"),
-            ((None, 0.1, 0.9), "threshold 0.21: about 1 of 10 known pictures stays unknown; about 9 of 10 names are right"),
+            (
+                (None, 0.1, 0.9),
+                "threshold 0.21: about 1 of 10 known pictures stays unknown; about 9 of 10 names are right",
+            ),
             ((None, None), ""),
         ],
     )
     def test_in_words(self, shares: tuple[float | None, ...], sentence: str) -> None:
         """What is known is said in words, and nothing else."""
-        assert expectation(0.21, *shares) == sentence  # type: ignore[arg-type]
+        assert expectation(0.21, *shares) == sentence
 
 
 class TestCentre:
@@ -194,7 +208,9 @@ class TestDoubt:
         assert len(doubtful(clean, leave_one_out(clean, Match.CENTROID), Match.CENTROID)) <= 4
         everybody[3, 1] = characters(6, 20, 5, noise=0.8)[12, 4]
         planted = gallery_of(everybody)
-        found = {one.row: one.reason for one in doubtful(planted, leave_one_out(planted, Match.CENTROID), Match.CENTROID)}
+        found = {
+            one.row: one.reason for one in doubtful(planted, leave_one_out(planted, Match.CENTROID), Match.CENTROID)
+        }
         assert "nearer to 12 (" in found[3 * 4 + 1]
 
     def test_nothing_to_judge_by(self) -> None:

@@ -58,7 +58,7 @@ def plain_assign(picture: Floats, groups: Groups, rule: Rule) -> tuple[Plain, fl
     found = []
     for name, negative, rows in groups:
         if rule.match == Match.CENTROID:
-            rows = plain_centroid(rows)  # noqa: PLW2901
+            rows = plain_centroid(rows)
         distances = sorted(1 - sum(float(a) * float(b) for a, b in zip(picture, row, strict=True)) for row in rows)
         chosen = distances[: {"centroid": 1, "max": 1, "mean": len(distances), "top3": 3}[rule.match]]
         found.append((sum(chosen) / len(chosen), name, negative))

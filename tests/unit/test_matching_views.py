@@ -64,7 +64,9 @@ def views(pictures: list[Picture]) -> tuple[Floats, HeadViews]:
 def gallery_of(groups: list[list[Picture]]) -> Gallery:
     """A gallery of these characters."""
     found = [views(group) for group in groups]
-    return Gallery.build([(str(n), False, wholes) for n, (wholes, _) in enumerate(found)], [heads for _, heads in found])
+    return Gallery.build(
+        [(str(n), False, wholes) for n, (wholes, _) in enumerate(found)], [heads for _, heads in found]
+    )
 
 
 groups = st.lists(some_pictures(1), min_size=1, max_size=4)

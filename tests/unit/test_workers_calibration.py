@@ -1,4 +1,4 @@
-"""What a pass measures before it names pictures: recorded once, used by every machine; older passes stay as they were."""
+"""What a pass measures before it names pictures: recorded once, used by every machine; older passes stay the same."""
 
 from __future__ import annotations
 

@@ -79,9 +79,9 @@ def plain_csv(rows: list[Assigned]) -> str:
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
     for row in rows:
-        distances = ["" if d is None else f"{d:.4f}" for d in (row.distance, row.runner_up_distance)]
+        distances = ["" if d is None else f"{d:.4f}" for d in (row.distance, row.runner_up_distance, row.confidence)]
         names, placed = " | ".join(row.characters), " | ".join(row.placed)
-        ends = row.runner_up, distances[1], row.digest, row.reason, row.nearest, placed
+        ends = row.runner_up, distances[1], row.digest, row.reason, row.nearest, placed, distances[2]
         cells = [row.path, row.outcome, names, distances[0], *ends]
         writer.writerow([f"'{cell}" if cell and cell[0] in COMPUTED else cell for cell in cells])
     return file.getvalue()
