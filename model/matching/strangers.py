@@ -17,8 +17,8 @@ __all__ = ["SHARES", "shares_within", "stranger_distances"]
 SHARES = np.linspace(0.0, 1.0, 501)[1:]
 """The shares of strangers for which a distance is kept."""
 
-_FEWEST = 30
-"""Distances of the archive by which a cohort is moved; fewer say nothing of their spread."""
+_FEWEST, _MOST = 30, 4_000_000
+"""Distances of the archive by which a cohort is moved: fewer say nothing of their spread, more need only memory."""
 
 
 def stranger_distances(
@@ -50,7 +50,7 @@ def stranger_distances(
     if len(gallery) > 1:
         parts.append((len(gallery), np.quantile(left_out.other, SHARES)))
     if len(gallery) and cohort is not None:
-        parts.append((VARIETY, np.quantile(_moved(gallery, match, archive, cohort).min(axis=1), SHARES)))
+        parts.append((VARIETY, np.quantile(_moved(gallery, match, archive, cohort), SHARES)))
     if not parts:
         return np.empty(0, np.float32)
     weights, quantiles = zip(*parts, strict=True)
@@ -73,17 +73,26 @@ def shares_within(distances: NDArray[np.float32], quantiles: NDArray[np.float32]
 def _moved(
     gallery: Gallery, match: Match, archive: tuple[NDArray[np.float32], HeadViews], cohort: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Distances of the cohort to every character, `(k, c)`, in the place and with the spread of the archive's."""
+    """Distance of each of the cohort to the nearest character, `(k,)`, in the place and spread of the archive's."""
     around = cohort - cohort.mean(axis=0)
     around /= np.maximum(np.linalg.norm(around, axis=1, keepdims=True), np.float32(1e-12))
     distances = view_distances(around, None, gallery, match)
-    own = view_distances(*archive, gallery, match)
+    nearest: NDArray[np.float32] = distances.min(axis=1)
+    own = _of_archive(gallery, match, *archive)
     if own.size < _FEWEST:
-        return distances
+        return nearest
     middle, spread = _upper_half(distances)
     own_middle, own_spread = _upper_half(own)
-    moved: NDArray[np.float32] = (distances - middle) * np.float32(own_spread / max(spread, 1e-6)) + own_middle
+    moved: NDArray[np.float32] = (nearest - middle) * np.float32(own_spread / max(spread, 1e-6)) + own_middle
     return moved
+
+
+def _of_archive(
+    gallery: Gallery, match: Match, embeddings: NDArray[np.float32], heads: HeadViews
+) -> NDArray[np.float32]:
+    """Distances of the archive's pictures to every character; of fewer pictures where there are many characters."""
+    rows = np.arange(0, len(embeddings), max(1, len(embeddings) * len(gallery) // _MOST))
+    return view_distances(embeddings[rows], heads.take(rows), gallery, match)
 
 
 def _upper_half(distances: NDArray[np.float32]) -> tuple[float, float]:

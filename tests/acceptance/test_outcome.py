@@ -213,4 +213,3 @@ def test_calibrate_leaves_the_references_alone(program: Program) -> None:
     assert calibrate.returncode == 0, said + err
     assert "strangers" in said and "known pictures" in said
     assert snapshot(c.references) == before
-
