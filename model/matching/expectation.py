@@ -31,4 +31,6 @@ def _part(share: float | None, nouns: str, one: str, several: str) -> str:
         return ""
     of = 10 if 0.05 <= share <= 0.95 else 100
     number = round(share * of)
+    if number in (0, of):
+        return f"{'nearly all' if number else 'hardly any'} {nouns} {several}"
     return f"about {number} of {of} {nouns} {one if number == 1 else several}"

@@ -154,6 +154,7 @@ class TestExpectation:
                 (None, 0.1, 0.9),
                 "threshold 0.21: about 1 of 10 known pictures stays unknown; about 9 of 10 names are right",
             ),
+            ((0.002, 0.998), "threshold 0.21: hardly any strangers get a name; nearly all known pictures stay unknown"),
             ((None, None), ""),
         ],
     )
