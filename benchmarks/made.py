@@ -84,7 +84,7 @@ def made_run(
             references=where,
             characters=names,
             mode=Mode.HARDLINK,
-            centred=True,
+            whitened=True,
         )
     )
     return store, run

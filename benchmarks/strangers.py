@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from quality import DATA, labelled, network_embed
 
-from model.matching.calibration import calibrate, centre_of, name_chances
+from model.matching.calibration import calibrate, name_chances, whitening_of
 from model.matching.cohort import Cohort, read_cohort
 from model.matching.confidence import KNOWN
 from model.matching.gallery import Gallery
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--threshold", type=float)
     parser.add_argument("--match", type=Match, choices=list(Match), default=Match.CENTROID)
     parser.add_argument("--margin", type=float, default=Rule.margin)
-    parser.add_argument("--plain", action="store_true", help="take no mean off, as versions before this rule")
+    parser.add_argument("--plain", action="store_true", help="take nothing off, as versions before this rule")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     info = read_info(options.weights)
@@ -72,7 +72,7 @@ def main() -> None:
     for name, (embeddings, heads, labels) in sets.items():
         one = embeddings, HeadViews.none(len(labels), embeddings.shape[1]) if options.whole else heads, labels
         draws = [
-            measure(*one, rule, cohort, options.references, draw, info.threshold, centred=not options.plain)
+            measure(*one, rule, cohort, options.references, draw, info.threshold, whitened=not options.plain)
             for draw in range(options.draws)
         ]
         every[name] = 100 * np.array([figures for figures, _ in draws])
@@ -134,7 +134,7 @@ def measure(
     seed: int,
     fallback: float,
     *,
-    centred: bool = True,
+    whitened: bool = True,
 ) -> tuple[list[float], Names]:
     """The figures of one draw, in the order of `COLUMNS`, as shares, and the names given."""
     rows, rest = draw_references(labels, references, seed)
@@ -145,11 +145,11 @@ def measure(
         [heads.take(group) for group in grouped],
     )
     archive = embeddings[rest], heads.take(rest)
-    found = calibrate(gallery, rule, archive, cohort, fallback=fallback, centred=centred)
-    centre = centre_of(found, embeddings.shape[1])
-    whole, own_heads = centre.taken_off(*archive)
+    found = calibrate(gallery, rule, archive, cohort, fallback=fallback, whitened=whitened)
+    whitening = whitening_of(found, embeddings.shape[1])
+    whole, own_heads = whitening.applied(*archive)
     limited = replace(rule, threshold=found.threshold)
-    decisions = decide(whole, gallery.centred(centre), limited, heads=own_heads)
+    decisions = decide(whole, gallery.whitened(whitening), limited, heads=own_heads)
     named = decisions.verdicts == VERDICTS.index(Verdict.ASSIGNED)
     right = known[decisions.nearest] == labels[rest]
     is_known = np.isin(labels[rest], known)

@@ -61,7 +61,7 @@ class RuleOptions:
                 characters=references.characters,
                 mode=mode,
                 # A distance that was given for vectors as they are stays one of these.
-                centred=default is None or default.centred or values["threshold"] is None,
+                whitened=default is None or default.whitened or values["threshold"] is None,
             )
         except ValueError as error:
             raise BadRequest(str(error)) from error

@@ -24,6 +24,8 @@ class PassCalibration:
         threshold: The largest distance that gives a name.
         centre: The mean that is taken off the vectors of whole pictures; empty where none is.
         head_centre: The same of heads.
+        directions: Base64 of `(dim, k)` little-endian float32, by which both are multiplied then; empty where they are
+            not.
         strangers: For each share of `model.matching.strangers.SHARES` the distance within which that share of strangers
             comes, rising; empty where it cannot be told.
         strangers_named: Share of strangers expected to get a name, or None.
@@ -40,6 +42,7 @@ class PassCalibration:
     threshold: Distance
     centre: _Centre = field(default_factory=list)
     head_centre: _Centre = field(default_factory=list)
+    directions: Text = ""
     strangers: Annotated[list[Distance], Field(max_length=1 << 16)] = field(default_factory=list)
     strangers_named: Share | None = None
     known_missed: Share | None = None

@@ -93,7 +93,7 @@ class PassSpec(Rule):
         references: The reference folder or JSON file: an absolute path, or one below a named root.
         characters: Names with at least one reference picture, sorted.
         mode: How files are placed.
-        centred: Whether the mean of archive and references is taken off; passes of older versions do not.
+        whitened: Whether what archive and references have in common is taken off; passes of older versions do not.
         remark: Where the threshold of a pass of an older version comes from, when it was calibrated.
     """
 
@@ -102,7 +102,7 @@ class PassSpec(Rule):
     references: Place
     characters: list[Name]
     mode: Mode
-    centred: StrictBool = False
+    whitened: StrictBool = False
     remark: Text = ""
 
 

@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model.dataset.reserved_folders import is_negative
-from model.matching.calibration import calibrate, centre_of, name_chances
-from model.matching.centre import Centre
+from model.matching.calibration import calibrate, name_chances, whitening_of
 from model.matching.cohort import Cohort, read_cohort
 from model.matching.gallery import Gallery
 from model.matching.rule import TIE, VERDICTS, Decisions, Verdict, decide, reasons
+from model.matching.whitening import Whitening
 from model.network.weights_file import read_info
 from store.assignments import Assignments, read_decided, write_decided
 from store.columns import hexadecimal, spread
@@ -61,7 +61,7 @@ class Assigner:
     Attributes:
         gallery: The references, without what they have in common with the archive.
         bad_references: Those that cannot be used, one line each.
-        calibration: What the pass works with: threshold, centre and what is expected of them.
+        calibration: What the pass works with: threshold, whitening and what is expected of them.
     """
 
     def __init__(self, store: Store, run: Run, pass_: Pass) -> None:
@@ -76,8 +76,8 @@ class Assigner:
         self.calibration = pass_.calibration or pass_.note_calibration(
             _calibrate(store, run, pass_.spec, gallery, self._whole)
         )
-        self._centre = _centre(self.calibration, gallery.embeddings.shape[1], pass_)
-        self.gallery = gallery.centred(self._centre)
+        self._whitening = _whitening(self.calibration, gallery.embeddings.shape[1], pass_)
+        self.gallery = gallery.whitened(self._whitening)
         self._closest = np.full(len(self.gallery.names), np.inf, np.float32)
         self._lock = threading.Lock()
         self._names = pa.array(self.gallery.names, pa.string())
@@ -120,7 +120,7 @@ class Assigner:
     def decide(self, found: ChunkOutcomes) -> Decisions:
         """What the rule says of the pictures among some files."""
         known = pc.is_in(found.table["digest"], self._reference_digests).to_numpy()[found.embedded]
-        embeddings, heads = self._centre.taken_off(found.embeddings, found.heads)
+        embeddings, heads = self._whitening.applied(found.embeddings, found.heads)
         return decide(embeddings, self.gallery, self._rule, ~known, heads)
 
     def _decided(self, chunk: int) -> tuple[ChunkOutcomes, Assignments, NDArray[np.float32]]:
@@ -213,9 +213,9 @@ def _calibrate(store: Store, run: Run, spec: PassSpec, gallery: Gallery, outcome
     """Measure what a pass works with."""
     dimension = gallery.embeddings.shape[1]
     cohort, fallback = _of_weights(store, run.spec.weights_digest, dimension)
-    sample = archive_sample(outcomes, run.archive, dimension) if spec.centred or cohort is not None else None
+    sample = archive_sample(outcomes, run.archive, dimension) if spec.whitened or cohort is not None else None
     archive = sample or (np.empty((0, dimension), np.float32), HeadViews.none(0, dimension))
-    return calibrate(gallery, spec, archive, cohort, fallback=fallback, centred=spec.centred)
+    return calibrate(gallery, spec, archive, cohort, fallback=fallback, whitened=spec.whitened)
 
 
 def _of_weights(store: Store, digest: str, dimension: int) -> tuple[Cohort | None, float]:
@@ -226,9 +226,9 @@ def _of_weights(store: Store, digest: str, dimension: int) -> tuple[Cohort | Non
     return read_cohort(path, dimension), read_info(path).threshold
 
 
-def _centre(calibration: PassCalibration, dimension: int, pass_: Pass) -> Centre:
+def _whitening(calibration: PassCalibration, dimension: int, pass_: Pass) -> Whitening:
     try:
-        return centre_of(calibration, dimension)
+        return whitening_of(calibration, dimension)
     except ValueError as error:
         raise DamagedStore(f"calibration of pass {pass_.number}: {error}") from error
 

@@ -1,24 +1,25 @@
-"""What a pass works with, measured from its references and a sample of its archive: centre, threshold, expectations."""
+"""What a pass works with, measured from its references and a sample of its archive: whitening, threshold and more."""
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.matching.centre import Centre, common_mean
 from model.matching.cohort import Cohort
 from model.matching.confidence import chances
 from model.matching.gallery import Gallery
 from model.matching.leave_one_out import LeftOut, leave_one_out
 from model.matching.strangers import SHARES, shares_within, stranger_distances
+from model.matching.whitening import Whitening
 from store.head_views import HeadViews
 from store.match import Match
 from store.pass_calibration import PassCalibration
 from store.rule import Rule
 
-__all__ = ["calibrate", "centre_of", "name_chances"]
+__all__ = ["calibrate", "name_chances", "whitening_of"]
 
 
 def calibrate(
@@ -28,7 +29,7 @@ def calibrate(
     cohort: Cohort | None,
     *,
     fallback: float,
-    centred: bool = True,
+    whitened: bool = True,
 ) -> PassCalibration:
     """Measure what a pass works with.
 
@@ -38,14 +39,16 @@ def calibrate(
         archive: Vectors of a sample of the archive, and the heads in them; may be empty.
         cohort: The drawn strangers of the weights, or None.
         fallback: The threshold of the weights, where neither references nor cohort can tell one.
-        centred: Take off what the pictures have in common.
+        whitened: Take off what the pictures have in common.
     """
     known = gallery.positives()
-    centre = _centre(known, archive) if centred else Centre.nowhere(gallery.embeddings.shape[1])
-    known = known.centred(centre)
+    whitening = Whitening.nothing(gallery.embeddings.shape[1])
+    if whitened:
+        whitening = Whitening.of(archive, (known.embeddings, known.heads), len(known))
+    known = known.whitened(whitening)
     left_out = leave_one_out(known, rule.match)
     strangers = stranger_distances(
-        known, rule.match, left_out, centre.taken_off(*archive), None if cohort is None else cohort.vectors
+        known, rule.match, left_out, whitening.applied(*archive), _whitened(cohort, whitening)
     )
     threshold, remark = rule.threshold, ""
     if threshold is None and len(strangers):
@@ -54,8 +57,9 @@ def calibrate(
         threshold, remark = fallback, "that of the weights: one character alone tells no threshold"
     return PassCalibration(
         threshold=threshold,
-        centre=centre.whole.tolist() if centred else [],
-        head_centre=centre.heads.tolist() if centred else [],
+        centre=whitening.whole.tolist() if whitened else [],
+        head_centre=whitening.heads.tolist() if whitened else [],
+        directions=_text(whitening.directions),
         strangers=strangers.tolist(),
         strangers_named=float(np.interp(threshold, strangers, SHARES, left=0.0)) if len(strangers) else None,
         known_missed=_missed(known, left_out, rule.match, threshold),
@@ -67,18 +71,26 @@ def calibrate(
     )
 
 
-def centre_of(calibration: PassCalibration, dimension: int) -> Centre:
-    """The mean that is taken off the vectors of a pass.
+def whitening_of(calibration: PassCalibration, dimension: int) -> Whitening:
+    """What is done with the vectors of a pass.
 
     Raises:
-        ValueError: It is that of vectors of another length.
+        ValueError: It is for vectors of another length, or damaged.
     """
     if not calibration.centre:
-        return Centre.nowhere(dimension)
-    centre = Centre(np.array(calibration.centre, np.float32), np.array(calibration.head_centre, np.float32))
-    if (len(centre.whole), len(centre.heads)) != (dimension, dimension):
-        raise ValueError(f"a centre of {len(centre.whole)} and {len(centre.heads)} numbers, not {dimension}")
-    return centre
+        return Whitening.nothing(dimension)
+    whole, heads = (np.array(mean, np.float32) for mean in (calibration.centre, calibration.head_centre))
+    if (len(whole), len(heads)) != (dimension, dimension):
+        raise ValueError(f"a centre of {len(whole)} and {len(heads)} numbers, not {dimension}")
+    if not calibration.directions:
+        return Whitening(whole, heads)
+    content = base64.b64decode(calibration.directions, validate=True)
+    if len(content) % (4 * dimension) or len(content) > 4 * dimension * dimension:
+        raise ValueError(f"directions of {len(content)} bytes, for vectors of {dimension} numbers")
+    directions = np.frombuffer(content, "<f4").reshape(dimension, -1).astype(np.float32)
+    if not np.isfinite(directions).all():
+        raise ValueError("a direction that is no number")
+    return Whitening(whole, heads, directions)
 
 
 def name_chances(distances: NDArray[np.float32], calibration: PassCalibration) -> NDArray[np.float32] | None:
@@ -89,12 +101,16 @@ def name_chances(distances: NDArray[np.float32], calibration: PassCalibration) -
     return chances(shares_within(distances, np.array(calibration.strangers, np.float32)), (intercept, slope))
 
 
-def _centre(known: Gallery, archive: tuple[NDArray[np.float32], HeadViews]) -> Centre:
-    whole, heads = archive
-    return Centre(
-        common_mean(whole, known.embeddings, len(known)),
-        common_mean(heads.vectors, known.heads.vectors, len(known)),
-    )
+def _text(directions: NDArray[np.float32] | None) -> str:
+    return "" if directions is None else base64.b64encode(directions.astype("<f4")).decode()
+
+
+def _whitened(cohort: Cohort | None, whitening: Whitening) -> NDArray[np.float32] | None:
+    """The cohort without its own mean, along the directions of the archive."""
+    if cohort is None:
+        return None
+    around = Whitening(cohort.vectors.mean(axis=0), whitening.heads, whitening.directions)
+    return around.applied(cohort.vectors, HeadViews.none(len(cohort.vectors), cohort.vectors.shape[1]))[0]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from model.dataset.reserved_folders import is_negative
 from model.dataset.scan import scan_folders
 from model.errors import DatasetError
 from model.files import write_text
-from model.matching.calibration import calibrate, centre_of
+from model.matching.calibration import calibrate, whitening_of
 from model.matching.cohort import read_cohort
 from model.matching.doubt import doubtful
 from model.matching.expectation import expectation
@@ -70,13 +70,13 @@ def run_calibration(
     nothing = np.empty((0, info.dimension), np.float32), HeadViews.none(0, info.dimension)
     cohort = read_cohort(file, info.dimension)
     found = calibrate(gallery, Rule(strangers=strangers, match=match), nothing, cohort, fallback=info.threshold)
-    centred = gallery.centred(centre_of(found, info.dimension))
+    whitened = gallery.whitened(whitening_of(found, info.dimension))
     doubts = [
         {"path": pictures.call(pictures.pictures[int(embedded.rows[order[doubt.row]])]), "reason": doubt.reason}
-        for doubt in doubtful(centred, leave_one_out(centred, match), match)
+        for doubt in doubtful(whitened, leave_one_out(whitened, match), match)
     ]
     values = {**asdict(found), "strangers_wanted": strangers, "match": match.value, "doubtful": doubts}
-    for long in ("centre", "head_centre", "strangers", "confidence"):
+    for long in ("centre", "head_centre", "directions", "strangers", "confidence"):
         del values[long]
     if output:
         write_text(output, json_text(values, indent=1) + "\n")

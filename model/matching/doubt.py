@@ -38,7 +38,7 @@ def doubtful(gallery: Gallery, left_out: LeftOut, match: Match) -> list[Doubt]:
     A character's only reference is never doubted: there is nothing to judge it by.
 
     Args:
-        gallery: The references, centred.
+        gallery: The references, whitened.
         left_out: What `leave_one_out` found of them.
         match: How the distances to several references become one.
     """

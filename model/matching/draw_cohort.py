@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.matching.calibration import calibrate, centre_of
+from model.matching.calibration import calibrate, whitening_of
 from model.matching.cohort import Cohort
 from model.matching.confidence import KNOWN, fit
 from model.matching.gallery import Gallery
@@ -84,9 +84,9 @@ def _one_draw(
     none = HeadViews.none(len(pictures), vectors.shape[2])
     gallery = Gallery.build([(str(one), False, vectors[one, :references]) for one in known])
     found = calibrate(gallery, Rule(), (pictures, none), cohort, fallback=0.5)
-    centre = centre_of(found, vectors.shape[2])
-    whole, heads = centre.taken_off(pictures, none)
-    decisions = decide(whole, gallery.centred(centre), Rule(found.threshold), heads=heads)
+    whitening = whitening_of(found, vectors.shape[2])
+    whole, heads = whitening.applied(pictures, none)
+    decisions = decide(whole, gallery.whitened(whitening), Rule(found.threshold), heads=heads)
     named = decisions.verdicts == VERDICTS.index(Verdict.ASSIGNED)
     right = known[decisions.nearest] == true
     is_known = np.isin(true, known)

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from model.matching.centre import Centre
 from model.matching.reference_vectors import ReferenceVectors
+from model.matching.whitening import Whitening
 from store.head_views import HeadViews
 
 __all__ = ["Gallery", "Group"]
@@ -114,7 +114,7 @@ class Gallery:
             self.heads.take(rows),
         )
 
-    def centred(self, centre: Centre) -> Gallery:
-        """The same with the centre taken off every vector."""
-        embeddings, heads = centre.taken_off(self.embeddings, self.heads)
+    def whitened(self, whitening: Whitening) -> Gallery:
+        """The same without what the vectors have in common."""
+        embeddings, heads = whitening.applied(self.embeddings, self.heads)
         return replace(self, embeddings=embeddings, heads=heads)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.matching.centre import VARIETY
 from model.matching.gallery import Gallery
 from model.matching.leave_one_out import LeftOut
 from model.matching.views import view_distances
+from model.matching.whitening import VARIETY
 from store.head_views import HeadViews
 from store.match import Match
 
@@ -37,11 +37,11 @@ def stranger_distances(
     distances has much the same shape. (The upper half hardly holds a picture of the character itself.)
 
     Args:
-        gallery: The references without negatives, centred; may be empty.
+        gallery: The references without negatives, whitened; may be empty.
         match: How the distances to several references become one.
         left_out: Its references, each compared with the others.
-        archive: Vectors of a sample of the archive and the heads in them, centred.
-        cohort: `(k, dim)` float32, drawn strangers, unit length; None where there are none.
+        archive: Vectors of a sample of the archive and the heads in them, whitened.
+        cohort: `(k, dim)` float32, drawn strangers, whitened; None where there are none.
 
     Returns:
         `(k,)` float32, rising; empty where neither references nor cohort can tell.
@@ -74,9 +74,7 @@ def _moved(
     gallery: Gallery, match: Match, archive: tuple[NDArray[np.float32], HeadViews], cohort: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Distance of each of the cohort to the nearest character, `(k,)`, in the place and spread of the archive's."""
-    around = cohort - cohort.mean(axis=0)
-    around /= np.maximum(np.linalg.norm(around, axis=1, keepdims=True), np.float32(1e-12))
-    distances = view_distances(around, None, gallery, match)
+    distances = view_distances(cohort, None, gallery, match)
     nearest: NDArray[np.float32] = distances.min(axis=1)
     own = _of_archive(gallery, match, *archive)
     if own.size < _FEWEST:

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.matching.calibration import calibrate, centre_of, name_chances
-from model.matching.centre import Centre
+from model.matching.calibration import calibrate, name_chances, whitening_of
 from model.matching.cohort import Cohort
 from model.matching.confidence import chances, fit
 from model.matching.doubt import doubtful
@@ -17,6 +16,7 @@ from model.matching.gallery import Gallery
 from model.matching.leave_one_out import leave_one_out
 from model.matching.rule import decide
 from model.matching.strangers import SHARES, shares_within
+from model.matching.whitening import Whitening
 from store.head_views import HeadViews
 from store.match import Match
 from store.pass_calibration import PassCalibration
@@ -40,10 +40,10 @@ def archive_of(vectors: Floats) -> tuple[Floats, HeadViews]:
 
 def named(found: PassCalibration, gallery: Gallery, pictures: Floats, rule: Rule) -> float:
     """The share of pictures that get a name."""
-    centre = centre_of(found, 64)
-    whole, heads = centre.taken_off(*archive_of(pictures))
+    whitening = whitening_of(found, 64)
+    whole, heads = whitening.applied(*archive_of(pictures))
     decisions = decide(
-        whole, gallery.centred(centre), replace(rule, threshold=found.threshold, margin=0.0), heads=heads
+        whole, gallery.whitened(whitening), replace(rule, threshold=found.threshold, margin=0.0), heads=heads
     )
     return float((np.diff(decisions.given_ends) > 0).mean())
 
@@ -167,14 +167,29 @@ class TestCentre:
     def test_not_centred(self) -> None:
         """A pass of an older version has its vectors as they are."""
         everybody = characters(2, 10, 3)
-        found = calibrate(gallery_of(everybody), Rule(0.3), archive_of(everybody), COHORT, fallback=0.4, centred=False)
-        assert (found.centre, found.head_centre) == ([], [])
-        assert (centre_of(found, 64).whole == Centre.nowhere(64).whole).all()
+        found = calibrate(gallery_of(everybody), Rule(0.3), archive_of(everybody), COHORT, fallback=0.4, whitened=False)
+        assert (found.centre, found.head_centre, found.directions) == ([], [], "")
+        assert (whitening_of(found, 64).whole == Whitening.nothing(64).whole).all()
 
     def test_of_other_vectors(self) -> None:
-        """A centre of another length is refused."""
+        """A whitening of another length is refused."""
         with pytest.raises(ValueError, match="not 64"):
-            centre_of(PassCalibration(0.3, centre=[0.1], head_centre=[0.1]), 64)
+            whitening_of(PassCalibration(0.3, centre=[0.1], head_centre=[0.1]), 64)
+
+    def test_it_is_written_down_whole(self) -> None:
+        """What is read back does the same with vectors, to the last bit."""
+        everybody = characters(2, 10, 3)
+        found = calibrate(gallery_of(everybody), Rule(), archive_of(everybody), COHORT, fallback=0.4)
+        rows, none = archive_of(everybody)
+        again, _ = whitening_of(found, 64).applied(rows, none)
+        known = archive_of(everybody)
+        assert (again == Whitening.of(known, known, 10).applied(rows, none)[0]).all()
+
+    @pytest.mark.parametrize("text", ["!", "AAAA", "AAA", "AADAfw==" * 64, "A" * 4 * 64 * 64 * 4])
+    def test_damaged_directions(self, text: str) -> None:
+        """Directions that are no numbers, or of another shape, are refused."""
+        with pytest.raises(ValueError):
+            whitening_of(PassCalibration(0.3, centre=[0.1] * 64, head_centre=[0.1] * 64, directions=text), 64)
 
 
 class TestConfidence:

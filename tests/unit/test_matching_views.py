@@ -31,10 +31,13 @@ def plain(query: Floats, references: list[Floats], match: Match) -> float:
 
 
 def plain_views(picture: Picture, character: list[Picture], match: Match) -> float:
-    """Distance of a picture to a character: of the wholes, or of a head to the surest ones where that is nearer."""
+    """Distance of a picture to a character: of the wholes, and of a head to the surest ones, the smaller counting more."""
     whole = plain(picture[0], [one for one, _ in character], match)
     heads = [max(some, key=lambda head: head[0])[1] for _, some in character if some]
-    return min([whole] + ([plain(head, heads, match) for _, head in picture[1]] if heads else []))
+    if not heads or not picture[1]:
+        return whole
+    head = min(plain(vector, heads, match) for _, vector in picture[1])
+    return 0.75 * min(whole, head) + 0.25 * max(whole, head)
 
 
 @st.composite

@@ -89,7 +89,7 @@ class TestRuleOptions:
             multiple=False,
             strangers=0.1,
             mode=Mode.HARDLINK,
-            centred=True,
+            whitened=True,
         )
 
     def test_everything_asked(self) -> None:
@@ -129,7 +129,7 @@ class TestRuleOptions:
     def test_strangers_take_the_place_of_a_threshold(self, options: RuleOptions) -> None:
         """A wish about strangers replaces a recorded threshold, whose vectors had no mean taken off."""
         found = spec(options, default=EARLIER)
-        assert (found.threshold, found.strangers, found.centred) == (None, 0.05, True)
+        assert (found.threshold, found.strangers, found.whitened) == (None, 0.05, True)
         assert (found.match, found.margin) == (EARLIER.match, EARLIER.margin)
 
     def test_auto(self) -> None:
@@ -139,8 +139,8 @@ class TestRuleOptions:
 
     def test_a_recorded_threshold_stays_one_of_its_vectors(self) -> None:
         """A threshold recorded for plain vectors is not compared with distances of centred ones."""
-        assert not spec(RuleOptions(margin=0.0), default=EARLIER).centred
-        assert spec(RuleOptions(margin=0.0), default=replace(EARLIER, centred=True)).centred
+        assert not spec(RuleOptions(margin=0.0), default=EARLIER).whitened
+        assert spec(RuleOptions(margin=0.0), default=replace(EARLIER, whitened=True)).whitened
 
     def test_strangers_and_a_threshold(self) -> None:
         """One of the two follows from the other: both at once are refused."""

@@ -70,7 +70,7 @@ FIELDS: dict[str, dict[str, list[Any]]] = {
         "characters": ["A", [""], [3], {}, None, ["x" * 5000]],
         "threshold": [*(value for value in BAD_NUMBERS if value is not None), 2.5],
         "strangers": [*BAD_NUMBERS, 1.5],
-        "centred": ["yes", 1, None],
+        "whitened": ["yes", 1, None],
         "match": ["", "least", *BAD_TEXTS],
         "margin": BAD_NUMBERS,
         "band": BAD_NUMBERS,
@@ -82,6 +82,7 @@ FIELDS: dict[str, dict[str, list[Any]]] = {
     "passes/1/calibration.json": {
         "threshold": [*BAD_NUMBERS, 2.5],
         "centre": [3, None, ["x"], [float("nan")], [float("inf")], [None]],
+        "directions": BAD_TEXTS,
         "head_centre": [3, None, ["x"], [float("nan")]],
         "strangers": [3, None, ["x"], [float("nan")], [-0.1], [2.5]],
         "strangers_named": ["x", -0.1, 1.5, float("nan")],

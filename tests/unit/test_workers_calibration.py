@@ -28,7 +28,7 @@ from tests.unit.unit_vectors import unit
 from workers.archive_sample import archive_sample
 from workers.assigning import assign_part
 
-WISHED = replace(SPEC, threshold=None, match=Match.CENTROID, centred=True)
+WISHED = replace(SPEC, threshold=None, match=Match.CENTROID, whitened=True)
 PICTURES = {f"{number:02d}.png": at(a=0.1 + number / 40) for number in range(20)} | {"broken.png": None}
 
 
@@ -84,7 +84,7 @@ def test_an_older_pass_stays_as_it_was(site: Site) -> None:
     """A pass of a version without these values is read, takes no mean off, and keeps its threshold."""
     sorting = Sorting(site, PICTURES)
     path = sorting.run.folder / "passes" / "1" / "pass.json"
-    old = {name: value for name, value in json.loads(path.read_text()).items() if name not in ("strangers", "centred")}
+    old = {name: value for name, value in json.loads(path.read_text()).items() if name not in ("strangers", "whitened")}
     path.write_text(json.dumps(old))
     assert sorting.run.last_pass.spec == SPEC
     assert sorting.reduce()["threshold"] == SPEC.threshold
