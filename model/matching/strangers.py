@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from model.matching.gallery import Gallery
 from model.matching.leave_one_out import LeftOut
 from model.matching.views import view_distances
-from model.matching.whitening import VARIETY
 from store.head_views import HeadViews
 from store.match import Match
 
@@ -16,6 +15,9 @@ __all__ = ["SHARES", "shares_within", "stranger_distances"]
 
 SHARES = np.linspace(0.0, 1.0, 501)[1:]
 """The shares of strangers for which a distance is kept."""
+
+_COHORT_WEIGHT = 8
+"""Characters whose references weigh as much as the cohort."""
 
 _FEWEST, _MOST = 30, 4_000_000
 """Distances of the archive by which a cohort is moved: fewer say nothing of their spread, more need only memory."""
@@ -32,7 +34,7 @@ def stranger_distances(
 
     Every reference is a stranger to the other characters: its distance to the nearest of these is what a stranger's
     would be. With `c` characters the quantiles of these distances count `c` times, and those of a cohort of drawn
-    strangers `VARIETY` times. The cohort's distances are moved and stretched so that their median and upper quartile
+    strangers `_COHORT_WEIGHT` times. The cohort's distances are moved and stretched so that their median and upper quartile
     are those of the archive's own: drawn pictures lie elsewhere than those of an archive, but the lower tail of their
     distances has much the same shape. (The upper half hardly holds a picture of the character itself.)
 
@@ -50,7 +52,7 @@ def stranger_distances(
     if len(gallery) > 1:
         parts.append((len(gallery), np.quantile(left_out.other, SHARES)))
     if len(gallery) and cohort is not None:
-        parts.append((VARIETY, np.quantile(_moved(gallery, match, archive, cohort), SHARES)))
+        parts.append((_COHORT_WEIGHT, np.quantile(_moved(gallery, match, archive, cohort), SHARES)))
     if not parts:
         return np.empty(0, np.float32)
     weights, quantiles = zip(*parts, strict=True)

@@ -31,7 +31,7 @@ def plain(query: Floats, references: list[Floats], match: Match) -> float:
 
 
 def plain_views(picture: Picture, character: list[Picture], match: Match) -> float:
-    """Distance of a picture to a character: of the wholes, and of a head to the surest ones, the smaller counting more."""
+    """Distance of a picture to a character: of the wholes, and of a head to the surest; the smaller counts more."""
     whole = plain(picture[0], [one for one, _ in character], match)
     heads = [max(some, key=lambda head: head[0])[1] for _, some in character if some]
     if not heads or not picture[1]:
