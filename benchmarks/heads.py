@@ -66,9 +66,11 @@ class Tally:
         if picture.is_head and len(boxes) == 0:
             boxes = np.array([[*heads[0], 1.0]], np.float32)
         iou = overlap(heads, boxes)  # (heads, boxes)
-        hit = iou >= IOU
+        hit: NDArray[np.bool_] = iou >= IOU
         middle = (boxes[:, :2] + boxes[:, 2:4]) / 2
-        inside = ((middle[None] >= heads[:, None, :2]) & (middle[None] <= heads[:, None, 2:])).all(axis=2)
+        inside: NDArray[np.bool_] = ((middle[None] >= heads[:, None, :2]) & (middle[None] <= heads[:, None, 2:])).all(
+            axis=2
+        )
         self.pictures += 1
         self.heads += len(heads)
         self.found += int(hit.any(axis=1).sum())

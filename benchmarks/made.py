@@ -80,7 +80,7 @@ def made_run(
     pass_.references.add_listings(0, [[Listed(b"%05d.png" % n, 1, 1, label=name) for n, name in enumerate(names)]])
     reads = [Read(n, Kind.EMBEDDED, bytes(32), vector) for n, vector in enumerate(centres)]
     write_shard(pass_.references.shard_path(0), reads, dimension=dimension, embedding_key=KEY)
-    pass_.begin(PassSpec(references=where, characters=names, threshold=0.3, mode=Mode.HARDLINK))
+    pass_.begin(PassSpec(references=where, characters=names, mode=Mode.HARDLINK, whitened=True))
     return store, run
 
 

@@ -18,7 +18,6 @@ from made import made_run
 from measure import Report, Row, measured, options
 from numpy.typing import NDArray
 
-from model.matching.rule import decide
 from store.store import Store
 from workers import reducing
 from workers.assigning import Assigner
@@ -107,9 +106,9 @@ def stages(folder: str) -> dict[str, float]:
     for chunk in chunks:
         _vectors(store, chunk)
     marks.append(time.process_time())
-    vectors = _vectors(store, chunks[0])  # a whole chunk
+    whole = assigner.outcomes(chunks[0])  # a whole chunk
     for _ in range(len(chunks)):
-        decide(vectors, assigner.gallery, assigner._rule)
+        assigner.decide(whole)
     marks.append(time.process_time())
     return dict(zip(("duplicates", "read", "decide"), np.diff(marks).tolist(), strict=True))
 

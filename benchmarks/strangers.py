@@ -1,29 +1,49 @@
-"""What the assignment rule does with strangers: pictures of characters that have no references.
+"""What the rule does with pictures of known characters and of strangers, characters that have no references.
 
-    python benchmarks/strangers.py [--weights FILE] [--data FOLDER] [--references 3] [--draws 6]
+    python benchmarks/strangers.py [--weights FILE] [--data FOLDER] [--views FOLDER] [--references 3] [--draws 20]
 
-Half of the characters with enough pictures get references, all others are strangers; the mean over several draws of
-who is who. The sets are those of quality.py, without the drawn one. Shares in percent: of the strangers, how many are
-named; of the known ones, how many rightly and how many wrongly. The others are unknown or to review.
+Of the characters with enough pictures three in four get references, all others are strangers; the mean over several
+draws of who is who, and in brackets where 95 % of the draws lie. The sets are those of quality.py, without the drawn
+one; all pictures but the references are the archive. Figures in percent:
+
+strangers  strangers that get a name
+rightly    pictures of known characters that get their name, and wrongly: another one
+right      names that are right, where three pictures in four show a known character
+missed     pictures of known characters beyond the threshold, and told: how many the pass says beforehand
+error      mean difference between the confidence of names and the share of them that is right (ten bins, all draws)
+
+`--views` takes the vectors from files `views_<set>.npz` (whole, starts, heads, boxes, labels) and embeds nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from quality import DATA, labelled, network_embed
 
-from model.evaluation.identification import draw_gallery
-from model.matching.rule import Gallery, Verdict, assign
+from model.matching.calibration import calibrate, name_chances, whitening_of
+from model.matching.cohort import Cohort, read_cohort
+from model.matching.confidence import KNOWN
+from model.matching.gallery import Gallery
+from model.matching.rule import VERDICTS, Verdict, decide
 from model.network.embedder import Embedder
-from model.network.weights_file import DEFAULT_WEIGHTS
-from store.rule import Rule
+from model.network.weights_file import DEFAULT_WEIGHTS, read_info
+from store.head_views import HeadViews
+from store.match import Match
+from store.rule import DEFAULT_STRANGERS, Rule
 
-RULES = ((2.0, 0.0), (0.0, 0.0), (0.0, 0.02), (0.0, 0.04), (0.20, 0.02), (0.20, 0.04), (0.15, 0.02))
-"""Threshold and margin; 2 takes the nearest at whatever distance, 0 stands for the threshold of the weights."""
+Set = tuple[NDArray[np.float32], HeadViews, NDArray[np.int64]]
+
+Names = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]
+"""Of the names given: confidence, whether it is right, weight."""
+
+COLUMNS = ("strangers", "rightly", "wrongly", "right", "missed", "told")
+BINS = 10
 
 
 def main() -> None:
@@ -31,39 +51,137 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with a folder per set")
+    parser.add_argument("--views", type=Path, help="folder with the vectors of the sets")
+    parser.add_argument("--whole", action="store_true", help="leave the heads out")
     parser.add_argument("--references", type=int, default=3)
-    parser.add_argument("--draws", type=int, default=6)
+    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--strangers", type=float, default=DEFAULT_STRANGERS)
+    parser.add_argument("--threshold", type=float)
+    parser.add_argument("--match", type=Match, choices=list(Match), default=Match.CENTROID)
+    parser.add_argument("--margin", type=float, default=Rule.margin)
+    parser.add_argument("--plain", action="store_true", help="take nothing off, as versions before this rule")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
-    if not options.data.is_dir():
-        raise SystemExit(f"{options.data} is not there")
-    embedder = Embedder.load(options.weights)
-    sets = {folder.name: labelled(folder) for folder in sorted(options.data.iterdir()) if folder.is_dir()}
-    embedded = {name: (network_embed(embedder)(pictures), labels) for name, (pictures, labels) in sets.items()}
-    print(f"shares of {', '.join(sets)}")
-    print(f"{'threshold':>10}{'margin':>8}   strangers named     known rightly       known wrongly")
-    for threshold, margin in RULES:
-        rule = Rule(threshold or embedder.info.threshold, margin=margin)
-        shares = [
-            np.mean([named(*one, rule, options.references, draw) for draw in range(options.draws)], axis=0)
-            for one in embedded.values()
+    info = read_info(options.weights)
+    cohort = read_cohort(options.weights, info.dimension)
+    rule = Rule(options.threshold, options.match, options.margin, strangers=options.strangers)
+    sets = read_views(options.views) if options.views else embed_sets(options.data, options.weights)
+    print(f"{options.references} references, {rule}, cohort of {0 if cohort is None else len(cohort.vectors)}")
+    print(f"{'set':8}" + "".join(f"{name:>18}" for name in COLUMNS) + "   error")
+    every, errors = {}, {}
+    for name, (embeddings, heads, labels) in sets.items():
+        one = embeddings, HeadViews.none(len(labels), embeddings.shape[1]) if options.whole else heads, labels
+        draws = [
+            measure(*one, rule, cohort, options.references, draw, info.threshold, whitened=not options.plain)
+            for draw in range(options.draws)
         ]
-        columns = ("  /".join(f"{100 * share:4.0f}" for share in column) for column in zip(*shares, strict=True))
-        print(f"{rule.threshold:10.4f}{margin:8.2f}   " + "     ".join(columns), flush=True)
+        every[name] = 100 * np.array([figures for figures, _ in draws])
+        errors[name] = 100 * calibration_error([names for _, names in draws])
+        print_row(name, every[name], errors[name])
+    print_row("mean", np.mean(list(every.values()), axis=0), float(np.mean(list(errors.values()))))
+    if options.json:
+        means = {
+            name: dict(zip((*COLUMNS, "error"), [*np.nanmean(rows, axis=0), errors[name]], strict=True))
+            for name, rows in every.items()
+        }
+        options.json.write_text(json.dumps(means, indent=1))
 
 
-def named(
-    embeddings: NDArray[np.float32], labels: NDArray[np.int64], rule: Rule, references: int, seed: int
-) -> tuple[float, float, float]:
-    """Shares of strangers named, of known ones named rightly, and of known ones named wrongly."""
-    gallery, probes = draw_gallery(labels, references, np.random.default_rng(seed))
-    known = np.unique(labels[gallery])
-    groups = [(str(one), False, embeddings[gallery[labels[gallery] == one]]) for one in known]
-    decisions = assign(embeddings[probes], Gallery.build(groups), rule)
-    given = np.array([int(one.characters[0]) if one.verdict is Verdict.ASSIGNED else -1 for one in decisions])
-    true, is_known = labels[probes], np.isin(labels[probes], known)
-    rightly = given[is_known] == true[is_known]
-    wrongly = (given[is_known] != -1) & ~rightly
-    return float((given[~is_known] != -1).mean()), float(rightly.mean()), float(wrongly.mean())
+def embed_sets(data: Path, weights: Path) -> dict[str, Set]:
+    """The whole pictures of each folder of a folder."""
+    if not data.is_dir():
+        raise SystemExit(f"{data} is not there: nothing to measure on")
+    embedder = Embedder.load(weights)
+    found = {}
+    for folder in sorted(data.iterdir()):
+        if folder.is_dir():
+            pictures, labels = labelled(folder)
+            vectors = network_embed(embedder)(pictures)
+            found[folder.name] = vectors, HeadViews.none(len(labels), vectors.shape[1]), labels
+    return found
+
+
+def read_views(folder: Path) -> dict[str, Set]:
+    """Whole pictures and heads that were embedded before."""
+    found = {}
+    for path in sorted(folder.glob("views_*.npz")):
+        with np.load(path) as file:
+            heads = HeadViews(file["starts"].astype(np.int64), file["heads"].astype(np.float32), file["boxes"])
+            _, labels = np.unique(file["labels"], return_inverse=True)
+            found[path.stem.removeprefix("views_")] = file["whole"].astype(np.float32), heads, labels.astype(np.int64)
+    return found
+
+
+def draw_references(
+    labels: NDArray[np.int64], references: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the references, those of one character side by side, and of all other pictures."""
+    random = np.random.default_rng(seed)
+    characters, counts = np.unique(labels, return_counts=True)
+    able = characters[counts > references]
+    known = np.sort(random.permutation(able)[: round(KNOWN * len(able))])
+    rows = np.concatenate([random.permutation(np.flatnonzero(labels == one))[:references] for one in known])
+    return rows, np.setdiff1d(np.arange(len(labels)), rows)
+
+
+def measure(
+    embeddings: NDArray[np.float32],
+    heads: HeadViews,
+    labels: NDArray[np.int64],
+    rule: Rule,
+    cohort: Cohort | None,
+    references: int,
+    seed: int,
+    fallback: float,
+    *,
+    whitened: bool = True,
+) -> tuple[list[float], Names]:
+    """The figures of one draw, in the order of `COLUMNS`, as shares, and the names given."""
+    rows, rest = draw_references(labels, references, seed)
+    known = np.unique(labels[rows])
+    grouped = [rows[labels[rows] == one] for one in known]
+    gallery = Gallery.build(
+        [(str(one), False, embeddings[group]) for one, group in zip(known, grouped, strict=True)],
+        [heads.take(group) for group in grouped],
+    )
+    archive = embeddings[rest], heads.take(rest)
+    found = calibrate(gallery, rule, archive, cohort, fallback=fallback, whitened=whitened)
+    whitening = whitening_of(found, embeddings.shape[1])
+    whole, own_heads = whitening.applied(*archive)
+    limited = replace(rule, threshold=found.threshold)
+    decisions = decide(whole, gallery.whitened(whitening), limited, heads=own_heads)
+    named = decisions.verdicts == VERDICTS.index(Verdict.ASSIGNED)
+    right = known[decisions.nearest] == labels[rest]
+    is_known = np.isin(labels[rest], known)
+    strangers, rightly, wrongly = (
+        float(one.mean()) for one in (named[~is_known], (named & right)[is_known], (named & ~right)[is_known])
+    )
+    names = KNOWN * (rightly + wrongly) + (1 - KNOWN) * strangers
+    weights = np.where(is_known, KNOWN / is_known.sum(), (1 - KNOWN) / (~is_known).sum())[named]
+    chances = name_chances(decisions.distances[named], found)
+    missed = float((decisions.distances > found.threshold)[is_known].mean())
+    told = np.nan if found.known_missed is None else found.known_missed
+    given = np.full(int(named.sum()), np.nan, np.float32) if chances is None else chances, right[named], weights
+    return [strangers, rightly, wrongly, KNOWN * rightly / names if names else np.nan, missed, told], given
+
+
+def calibration_error(draws: list[Names]) -> float:
+    """Expected calibration error: mean over the names of |confidence - share that is right| of their bin."""
+    chances, right, weights = (np.concatenate(part) for part in zip(*draws, strict=True))
+    if np.isnan(chances).any():
+        return float("nan")
+    bins = np.minimum((chances * BINS).astype(np.int64), BINS - 1)
+    apart = np.bincount(bins, weights * (chances - right), BINS)
+    return float(np.abs(apart).sum() / weights.sum())
+
+
+def print_row(name: str, draws: NDArray[np.float64], error: float) -> None:
+    """Mean and interval of each figure, and the calibration error."""
+    cells = ""
+    for column in draws.T:
+        low, high = np.nanquantile(column, [0.025, 0.975])
+        cells += f"{np.nanmean(column):6.1f} ({low:4.1f}-{high:4.1f})".rjust(18)
+    print(f"{name:8}{cells}{error:8.1f}", flush=True)
 
 
 if __name__ == "__main__":

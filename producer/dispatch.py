@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from model.heads.weights_file import DEFAULT_DETECTOR, embedding_key, read_digest
-from model.images.preprocessing import Preprocessing
-from model.network.weights_file import read_info
 from producer.chunks import ListingWriter
 from producer.errors import BadRequest
 from producer.exclusion import Exclusion, PassedOver
@@ -155,11 +152,7 @@ class Dispatcher:
             raise BadRequest(f"run {run.id} is not embedded yet; `producer resume {run.id}` continues it")
         source = references or before.reference_source
         found = find_references(source, self._store.roots)
-        if options.threshold == "auto":
-            info = read_info(self._store.weights_path(run.spec.weights_digest))
-            info = replace(info, preprocessing=Preprocessing.from_version(run.spec.preprocessing))
-            options = options.calibrated(source, info)
-        spec = options.spec(found, before.spec.mode, default=before.spec, threshold=before.spec.threshold)
+        spec = options.spec(found, before.spec.mode, default=before.spec)
         for mark in _ENDED:
             run.mark(mark, on=False)
         pass_ = run.pass_(before.number + 1)

@@ -25,6 +25,7 @@ __all__ = [
     "References",
     "RunId",
     "StorePath",
+    "Strangers",
     "Threshold",
     "Weights",
 ]
@@ -75,6 +76,22 @@ def _distance_or_auto(text: str) -> float | str:
         raise typer.BadParameter(f"{text!r} is neither a distance (0..2) nor auto") from None
 
 
+def _share(text: str) -> float:
+    try:
+        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no share, such as 10% or 0.1") from None
+
+
+Strangers = Annotated[
+    Any,  # a float
+    typer.Option(
+        "--strangers",
+        metavar="SHARE",
+        parser=_share,
+        help="Of pictures of characters without references, at most about this share gets a name. Default 10%.",
+    ),
+]
 Threshold = Annotated[
     Any,  # a float, or "auto"
     typer.Option(
@@ -82,13 +99,15 @@ Threshold = Annotated[
         "-t",
         metavar="DISTANCE|auto",
         parser=_distance_or_auto,
-        help="Largest accepted distance (0..2); auto: from `reid calibrate`; default: the weights' threshold.",
+        help="Largest accepted distance (0..2) instead of --strangers; auto: the one that follows from --strangers.",
     ),
 ]
 Match = Annotated[
     store.match.Match | None,
     typer.Option(
-        "--match", help="Distance to a character: nearest reference (max), mean of all, or of the nearest three (top3)."
+        "--match",
+        help="Distance to a character: to the centroid of its references (the default), to the nearest (max), or the"
+        " mean of all or of the nearest three (top3).",
     ),
 ]
 Margin = Annotated[

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from model.counted_nouns import counted, noun
+from model.matching.expectation import expectation
 from model.printable import json_text
 from producer.exclusion import PassedOver
 from producer.status import SILENT_S, RunState, RunStatus
@@ -100,6 +101,8 @@ def print_summary(status: RunStatus, console: Console) -> None:
     console.print()
     console.print(_counts_table(summary), soft_wrap=True)
     console.print(escape("; ".join(filter(None, (status.references, status.rule)))), soft_wrap=True, highlight=False)
+    for line in _expected_lines(summary):
+        console.print(line, soft_wrap=True, highlight=False)
     if line := passed_line(status.passed_over):
         console.print(line, soft_wrap=True, highlight=False)
     for line in _placing_lines(summary, status):
@@ -173,6 +176,15 @@ def _placing_lines(summary: dict[str, Any], status: RunStatus) -> Iterable[str]:
         yield f"{copies}: hard links cannot cross file systems, reach object storage, or link files of another owner"
     if summary["left_alone"]:
         yield f"{summary['left_alone']:,} left where you put them"
+
+
+def _expected_lines(summary: dict[str, Any]) -> Iterable[str]:
+    """The threshold and what it means, in plain words; nothing of a pass of an older version."""
+    shares = (summary.get(name) for name in ("strangers_named", "known_missed", "confidence"))
+    if line := expectation(summary.get("threshold", 0.0), *shares):
+        yield line
+    if remark := summary.get("remark"):
+        yield f"threshold {summary['threshold']:.2f} is {escape(remark)}"
 
 
 def _far_lines(summary: dict[str, Any]) -> Iterable[str]:

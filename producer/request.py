@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-from model.matching.calibration_file import calibrated_threshold
 from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
 from producer.exclusion import NOTHING_ASKED, Exclusion
 from producer.references import References, find_references
-from store.location import Location, ObjectPath, choose, location, storage_of
+from store.location import Location, location, storage_of
 from store.match import Match
 from store.mode import Mode
 from store.roots import ANYWHERE, Roots
@@ -26,11 +25,12 @@ __all__ = ["RuleOptions", "SortRequest", "check_folders", "need_writable"]
 class RuleOptions:
     """The rule's values as given on the command line.
 
-    None keeps the default: the weights' threshold, or the last pass's value.
+    None keeps the recorded value of the last pass, or the default in a first one.
 
     Attributes:
-        threshold: A distance, or `auto` for the threshold calibrated on the references.
-        remark: Where a calibrated threshold comes from.
+        threshold: A distance, or `auto` for the one that follows from `strangers`.
+        strangers: Share of strangers that may get a name; takes the place of a recorded threshold.
+        defaults: Take defaults instead of recorded values.
     """
 
     threshold: float | Literal["auto"] | None = None
@@ -38,40 +38,56 @@ class RuleOptions:
     margin: float | None = None
     band: float | None = None
     multiple: bool | None = None
-    remark: str = ""
+    strangers: float | None = None
+    defaults: bool = False
 
-    def calibrated(self, references: str | Path, info: WeightsInfo) -> RuleOptions:
-        """These options with `auto` replaced by the references' calibrated threshold, else by that of the weights."""
-        if self.threshold != "auto":
-            return self
-        threshold, remark = choose(
-            location(references), lambda folder: calibrated_threshold(folder, info), _no_calibration
-        )
-        return replace(self, threshold=threshold, remark=remark)
-
-    def spec(self, references: References, mode: Mode, *, default: PassSpec | None, threshold: float) -> PassSpec:
-        """A pass with these options over the defaults.
+    def spec(self, references: References, mode: Mode, *, default: PassSpec | None) -> PassSpec:
+        """A pass with these options over those of an earlier pass.
 
         Raises:
-            BadRequest: A value is out of range.
+            BadRequest: A value is out of range, or two options exclude each other.
         """
-        if self.threshold == "auto":
-            raise BadRequest("replace the threshold auto by a distance first (`calibrated`)")
+        if self.strangers is not None and isinstance(self.threshold, float):
+            raise BadRequest("--strangers and --threshold exclude each other: one follows from the other")
+        if self.defaults:
+            default = None
+        values = self._over(default or Rule())
         try:
             return PassSpec(
-                **self._over(default or Rule(threshold)),
+                **values,
                 references=references.source,
                 characters=references.characters,
                 mode=mode,
-                remark=self.remark,
+                # A distance that was given for vectors as they are stays one of these.
+                whitened=default is None or default.whitened or values["threshold"] is None,
             )
         except ValueError as error:
             raise BadRequest(str(error)) from error
 
+    def recorded(self, rule: Rule) -> list[str]:
+        """The options of an earlier pass that are kept and are no defaults, as one would give them."""
+        if self.defaults:
+            return []
+        kept, usual = self._over(rule), asdict(Rule())
+        return [
+            _option(name, value)
+            for name, value in kept.items()
+            if value != usual[name] and value == getattr(rule, name) and getattr(self, name) is None
+        ]
+
     def _over(self, default: Rule) -> dict[str, Any]:
         """The values of a rule: those that were given, else those of a default rule."""
         given = {field.name: getattr(self, field.name) for field in fields(Rule)}
-        return {name: getattr(default, name) if value is None else value for name, value in given.items()}
+        values = {name: getattr(default, name) if value is None else value for name, value in given.items()}
+        if self.threshold == "auto" or self.strangers is not None:
+            values["threshold"] = None
+        return values
+
+
+def _option(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "--multiple" if value else "--single"
+    return f"--{name} {value:.0%}" if name == "strangers" else f"--{name} {value}"
 
 
 @dataclass(frozen=True)
@@ -126,12 +142,8 @@ class SortRequest:
         found = find_references(references, roots)
         if storage_of(found.source).is_folder(os.fsencode(found.source)):
             _apart(os.fsdecode(found.root), "the references", str(target), "the output")
-        spec = rule.calibrated(references, info).spec(found, mode, default=None, threshold=info.threshold)
+        spec = rule.spec(found, mode, default=None)
         return cls(str(source), target, found, file, info, spec, exclusion)
-
-
-def _no_calibration(references: ObjectPath) -> NoReturn:
-    raise BadRequest("--threshold auto needs references in a local folder: the calibration file is stored beside it")
 
 
 def check_folders(archive: str | Path, output: str | Path, mode: Mode) -> tuple[Location, Location]:

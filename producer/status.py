@@ -275,12 +275,11 @@ def describe_references(names: list[str]) -> str:
 
 
 def _rule(spec: PassSpec) -> str:
-    """`threshold 0.3133, match max, margin 0.02`, and the origin of a calibrated threshold."""
+    """`strangers 10%, match centroid, margin 0.02`; of a pass of an older version the origin of its threshold too."""
     more = ", several characters a picture" if spec.multiple else f", margin {spec.margin:g}"
     band = f", band {spec.band:g}" if spec.band else ""
-    return f"threshold {spec.threshold:.4f}, match {spec.match}{more}{band}" + (
-        f" ({spec.remark})" if spec.remark else ""
-    )
+    limit = f"strangers {spec.strangers:.0%}" if spec.threshold is None else f"threshold {spec.threshold:.4f}"
+    return f"{limit}, match {spec.match}{more}{band}" + (f" ({spec.remark})" if spec.remark else "")
 
 
 def _listed_now(run: Run) -> bool:

@@ -52,9 +52,11 @@ _COLUMNS = pa.schema(
         ("digest", pa.string()),
         ("reason", pa.string()),
         ("placed", pa.list_(pa.string())),
+        ("confidence", pa.float32()),
     ],
     metadata={"schema": str(SCHEMA)},
 )
+_FIRST_COLUMNS = _COLUMNS.remove(_COLUMNS.get_field_index("confidence"))
 _REPEATING = ["outcome", "characters.list.element", "nearest", "runner_up", "reason"]
 
 
@@ -117,7 +119,11 @@ def read_columns(path: Location) -> Assignments:
         DamagedStore: The file is missing or cannot be read.
         NewerSchema: A newer program wrote it.
     """
-    table = read_table(path, _COLUMNS.names, schema=_COLUMNS)
+    table = read_table(path, _COLUMNS.names, schema=_FIRST_COLUMNS)
+    if "confidence" not in table.column_names:  # an earlier version wrote it
+        table = table.append_column("confidence", pa.nulls(len(table), pa.float32()))
+    if table["confidence"].type != pa.float32():
+        raise DamagedStore(f"{path}: confidence: {table['confidence'].type} instead of float")
     outcomes = pa.array([outcome.value for outcome in FinalOutcome])
     if not pc.all(pc.is_in(table["outcome"], outcomes), min_count=0).as_py():
         raise DamagedStore(f"{path}: outcome: not one of the six")

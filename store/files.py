@@ -41,10 +41,14 @@ def names_in(folder: Location) -> set[str]:
         return set()
 
 
-def write_json(path: Location, value: dict[str, Any]) -> None:
-    """Write an object with the schema version, atomically. Lone surrogates (odd file names) survive the way back."""
+def write_json(path: Location, value: dict[str, Any], *, replace: bool = True) -> None:
+    """Write an object with the schema version, atomically. Lone surrogates (odd file names) survive the way back.
+
+    Raises:
+        FileExistsError: Without `replace`, where something stands there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(path) as temporary:
+    with new_file(path, replace=replace) as temporary:
         temporary.write_text(json.dumps({"schema": SCHEMA, **value}, indent=1), encoding="ascii")
 
 

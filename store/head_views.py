@@ -62,6 +62,14 @@ class HeadViews:
         rows = np.arange(starts[-1]) + np.repeat(self.starts[:-1][pictures] - starts[:-1], counts)
         return HeadViews(starts, self.vectors[rows], self.boxes[rows])
 
+    def surest(self) -> HeadViews:
+        """Of each picture with heads the one with the highest score, the first of equals."""
+        counts = np.diff(self.starts)
+        pictures = np.repeat(np.arange(len(self)), counts)
+        order = np.lexsort((np.arange(len(pictures)), -self.boxes[:, BOX_VALUES - 1], pictures))
+        rows = order[self.starts[:-1][counts > 0]]
+        return HeadViews(_starts(np.minimum(counts, 1)), self.vectors[rows], self.boxes[rows])
+
     def columns(self) -> dict[str, pa.Array]:
         """As columns of Arrow, `n` lists each: `head_vectors` and `head_boxes`."""
         ends = pa.array(self.starts.astype(np.int32))

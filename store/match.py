@@ -10,6 +10,7 @@ __all__ = ["Match"]
 class Match(StrEnum):
     """How the distances to a character's references become one."""
 
+    CENTROID = "centroid"
     MAX = "max"
     MEAN = "mean"
     TOP3 = "top3"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from store.counts import Counts
 from store.fields import KNOWN_ALONE, Count, Text
-from store.rule import Distance
+from store.rule import Distance, Share
 
 __all__ = ["PassSummary"]
 
@@ -54,3 +54,6 @@ class PassSummary:
     far_characters: list[_Far] = field(default_factory=list)
     far_character_count: Count = 0
     threshold: Distance = 0
+    strangers_named: Share | None = None
+    known_missed: Share | None = None
+    confidence: Share | None = None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from pydantic import StrictBool
 
 from store.fields import KNOWN_ALONE, Name, Place, Text, checked, read_model
 from store.files import read_json_if_there, write_json
 from store.location import Location
 from store.mode import Mode
 from store.part import Part
+from store.pass_calibration import PassCalibration
 from store.pass_summary import PassSummary
 from store.roots import ANYWHERE, Roots
 from store.rule import Rule
@@ -33,6 +37,7 @@ class PassSpec(Rule):
     references: Place
     characters: list[Name]
     mode: Mode
+    whitened: StrictBool = False
     remark: Text = ""
 
 
@@ -68,6 +73,24 @@ class Pass:
         """Write the specification; from now on this is the run's current pass."""
         stored = replace(spec, references=self._roots.stored(spec.references))
         write_json(self._folder / "pass.json", asdict(stored))
+
+    @property
+    def calibration(self) -> PassCalibration | None:
+        """What was measured for this pass, or None while nothing is.
+
+        Raises:
+            DamagedStore: The file is damaged.
+            NewerSchema: A newer program wrote it.
+        """
+        path = self._folder / "calibration.json"
+        value = read_json_if_there(path)
+        return None if value is None else checked(value, PassCalibration, path)
+
+    def note_calibration(self, calibration: PassCalibration) -> PassCalibration:
+        """Write down what was measured, unless another machine has done so; return what stands there."""
+        with contextlib.suppress(FileExistsError):
+            write_json(self._folder / "calibration.json", asdict(calibration), replace=False)
+        return self.calibration or calibration
 
     def assignments_path(self, chunk: int) -> Location:
         """Where the assignments of a chunk stand."""

@@ -7,7 +7,7 @@ reads them there, and assigns the missing ones itself.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,18 +16,26 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model.dataset.reserved_folders import is_negative
-from model.matching.rule import TIE, VERDICTS, Decisions, Gallery, decide
+from model.matching.calibration import calibrate, name_chances, whitening_of
+from model.matching.cohort import Cohort, read_cohort
+from model.matching.gallery import Gallery
+from model.matching.rule import TIE, VERDICTS, Decisions, Verdict, decide, reasons
+from model.matching.whitening import Whitening
+from model.network.weights_file import read_info
 from store.assignments import Assignments, read_decided, write_decided
 from store.columns import hexadecimal, spread
 from store.errors import DamagedStore
+from store.head_views import HeadViews
 from store.listing import Kind
 from store.location import Location, storage_of
 from store.outcomes import ChunkOutcomes, Outcomes
+from store.pass_calibration import PassCalibration
 from store.rule import Rule
 from store.run import Run
-from store.run_pass import Pass
+from store.run_pass import Pass, PassSpec
 from store.shard import DIGEST_BYTES, digest_rows
 from store.store import Store
+from workers.archive_sample import archive_sample
 from workers.errors import NotReady
 from workers.pass_wanted import need_wanted
 
@@ -51,8 +59,9 @@ class Assigner:
     """Assigns the pictures of a run by the references and the rule of a pass.
 
     Attributes:
-        gallery: The references.
+        gallery: The references, without what they have in common with the archive.
         bad_references: Those that cannot be used, one line each.
+        calibration: What the pass works with: threshold, whitening and what is expected of them.
     """
 
     def __init__(self, store: Store, run: Run, pass_: Pass) -> None:
@@ -60,16 +69,22 @@ class Assigner:
 
         Raises:
             NotReady: No reference picture of a character can be read.
+            WeightsError: The weights in the store cannot be read.
         """
-        self.gallery, self.bad_references, self._reference_digests = _load_gallery(store, pass_)
+        gallery, self.bad_references, self._reference_digests = _load_gallery(store, pass_)
+        self._whole = Outcomes(store)
+        self.calibration = pass_.calibration or pass_.note_calibration(
+            _calibrate(store, run, pass_.spec, gallery, self._whole)
+        )
+        self._whitening = _whitening(self.calibration, gallery.embeddings.shape[1], pass_)
+        self.gallery = gallery.whitened(self._whitening)
         self._closest = np.full(len(self.gallery.names), np.inf, np.float32)
         self._lock = threading.Lock()
         self._names = pa.array(self.gallery.names, pa.string())
-        self._reasons = pa.array(self.gallery.reasons, pa.string())
-        self._rule: Rule = pass_.spec
+        self._reasons = pa.array(reasons(self.gallery), pa.string())
+        self._rule: Rule = replace(pass_.spec, threshold=self.calibration.threshold)
         self._archive = run.archive
         self._pass = pass_
-        self._whole = Outcomes(store)
         self._without_vectors = Outcomes(store, vectors=False)
 
     def chunk(self, chunk: int) -> tuple[ChunkOutcomes, Assignments]:
@@ -92,18 +107,27 @@ class Assigner:
         """
         if not np.isfinite(self._closest).any():
             return []
-        limit = self._rule.threshold + self._rule.band + TIE
+        limit = self._rule.limit + self._rule.band + TIE
         distances = zip(self._closest.tolist(), self.gallery.names, self.gallery.negative, strict=True)
         far = [(-nearest, name) for nearest, name, negative in distances if not negative and nearest > limit]
         return [
             FarCharacter(name, round(-nearest, 4) if np.isfinite(nearest) else None) for nearest, name in sorted(far)
         ]
 
+    def outcomes(self, chunk: int) -> ChunkOutcomes:
+        """The files of a chunk with their vectors."""
+        return self._whole.chunk(self._archive, chunk)
+
+    def decide(self, found: ChunkOutcomes) -> Decisions:
+        """What the rule says of the pictures among some files."""
+        known = pc.is_in(found.table["digest"], self._reference_digests).to_numpy()[found.embedded]
+        embeddings, heads = self._whitening.applied(found.embeddings, found.heads)
+        return decide(embeddings, self.gallery, self._rule, ~known, heads)
+
     def _decided(self, chunk: int) -> tuple[ChunkOutcomes, Assignments, NDArray[np.float32]]:
         """The files of a chunk, their assignments, and the minimum distance to each character."""
-        found = self._whole.chunk(self._archive, chunk)
-        known = pc.is_in(found.table["digest"], self._reference_digests).to_numpy()[found.embedded]
-        decisions = decide(found.embeddings, self.gallery, self._rule, ~known)
+        found = self.outcomes(chunk)
+        decisions = self.decide(found)
         return found, self._assignments(found, decisions), decisions.closest
 
     def _check(self, path: Location, known: ChunkOutcomes, rows: Assignments, closest: list[float]) -> None:
@@ -155,8 +179,16 @@ class Assigner:
             runner_up_distance=column(next_one(decisions.runner_up_distances)),
             digest=pc.if_else(found.table["digest"].is_valid(), digests, None),
             reason=_with_notes(column(self._reasons.take(pa.array(decisions.reasons))), found.table["reason"]),
+            confidence=column(self._confidence(decisions)),
             placed=pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], pa.string())),
         )
+
+    def _confidence(self, decisions: Decisions) -> pa.Array:
+        """The chance that each name is right; nothing where there is no name."""
+        chances = name_chances(decisions.distances, self.calibration)
+        if chances is None:
+            return pa.nulls(len(decisions.distances), pa.float32())
+        return pa.array(chances, mask=decisions.verdicts != VERDICTS.index(Verdict.ASSIGNED))
 
 
 def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int) -> int:
@@ -179,6 +211,30 @@ def assign_part(store: Store, run: Run, pass_number: int, part: int, parts: int)
     return len(chunks)
 
 
+def _calibrate(store: Store, run: Run, spec: PassSpec, gallery: Gallery, outcomes: Outcomes) -> PassCalibration:
+    """Measure what a pass works with."""
+    dimension = gallery.embeddings.shape[1]
+    cohort, fallback = _of_weights(store, run.spec.weights_digest, dimension)
+    sample = archive_sample(outcomes, run.archive, dimension) if spec.whitened or cohort is not None else None
+    archive = sample or (np.empty((0, dimension), np.float32), HeadViews.none(0, dimension))
+    return calibrate(gallery, spec, archive, cohort, fallback=fallback, whitened=spec.whitened)
+
+
+def _of_weights(store: Store, digest: str, dimension: int) -> tuple[Cohort | None, float]:
+    """The cohort and the threshold of a run's weights; a guess where a store holds vectors without their weights."""
+    path = store.weights_path(digest)
+    if not path.exists():
+        return None, _GUESS
+    return read_cohort(path, dimension), read_info(path).threshold
+
+
+def _whitening(calibration: PassCalibration, dimension: int, pass_: Pass) -> Whitening:
+    try:
+        return whitening_of(calibration, dimension)
+    except ValueError as error:
+        raise DamagedStore(f"calibration of pass {pass_.number}: {error}") from error
+
+
 def _with_notes(decided: pa.Array, told: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """The rule's reasons, each followed by the remark of the reader; else why the file was not read."""
     noted = pc.and_(pc.is_valid(decided), pc.fill_null(pc.not_equal(told, ""), False))
@@ -192,11 +248,13 @@ def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str], pa.Arr
     """The reference embeddings of a pass, the unusable references, one line each, and all digests."""
     digests = [pa.array([], pa.binary(DIGEST_BYTES))]
     vectors: dict[str, list[NDArray[np.float32]]] = {}
+    heads: dict[str, list[HeadViews]] = {}
     bad: list[str] = []
     for chunk in Outcomes(store).chunks(pass_.references):
         labels, kinds, reasons = (chunk.table[name].to_pylist() for name in ("label", "kind", "reason"))
-        for row, vector in zip(chunk.embedded, chunk.embeddings, strict=True):
-            vectors.setdefault(labels[row], []).append(vector)
+        for at, row in enumerate(chunk.embedded):
+            vectors.setdefault(labels[row], []).append(chunk.embeddings[at])
+            heads.setdefault(labels[row], []).append(chunk.heads.take(np.array([at])))
         digests += chunk.table["digest"].drop_null().chunks
         failed = zip(chunk.names.to_pylist(), kinds, reasons, strict=True)
         bad += [f"{name}: {reason}" for name, kind, reason in failed if kind == Kind.UNREADABLE]
@@ -204,7 +262,11 @@ def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str], pa.Arr
     if all(is_negative(name) for name in vectors):
         raise NotReady(f"no reference picture of any character can be read; the first: {(bad or ['none listed'])[0]}")
     groups = [(name, is_negative(name), np.stack(rows)) for name, rows in sorted(vectors.items())]
-    return Gallery.build(groups), bad, pa.concat_arrays(digests)
+    views = [HeadViews.joined(heads[name]) for name, _, _ in groups]
+    return Gallery.build(groups, views), bad, pa.concat_arrays(digests)
 
+
+_GUESS = 0.5
+"""A threshold where nothing tells one."""
 
 _OUTCOMES = pa.array([verdict.value for verdict in VERDICTS])

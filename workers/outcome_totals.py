@@ -26,12 +26,20 @@ class Totals:
         characters: Files by the characters that they were given.
         failed: The first unreadable files, a line each.
         kinds: Unsupported files by their kind, where it is known.
+        chances: The sum of the chances that the names of files are right, and their number.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     characters: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
+    chances: tuple[float, int] = (0.0, 0)
+
+    @property
+    def confidence(self) -> float | None:
+        """The share of names that are expected to be right; None where no chance is known."""
+        total, count = self.chances
+        return total / count if count else None
 
     def add(self, rows: Assignments) -> None:
         """Count some files more."""
@@ -40,6 +48,9 @@ class Totals:
         reasons = rows["reason"].filter(pc.equal(rows["outcome"], FinalOutcome.UNSUPPORTED.value))
         known = reasons.filter(pc.starts_with(reasons, NOT_SUPPORTED))
         self.kinds.update({reason.removeprefix(NOT_SUPPORTED): count for reason, count in _tally(known).items()})
+        chances = rows["confidence"].drop_null()
+        total, count = self.chances
+        self.chances = (total + float(pc.sum(chances, min_count=0).as_py()), count + len(chances))
         if len(self.failed) < SHOWN:
             failed = rows.table.filter(pc.equal(rows["outcome"], FinalOutcome.UNREADABLE.value))
             lines = pc.binary_join_element_wise(failed["path"], failed["reason"], ": ").to_pylist()

@@ -268,6 +268,7 @@ class _Reducer:
     def _summary(self, totals: Totals, report: Location) -> dict[str, Any]:
         tally = self._placer.tally
         far = self._assigner.far_characters()
+        calibration = self._assigner.calibration
         return {
             "files": sum(totals.outcomes.values()),
             "outcomes": {outcome.value: totals.outcomes[outcome] for outcome in FinalOutcome},
@@ -278,7 +279,11 @@ class _Reducer:
             "bad_references": self._assigner.bad_references,
             "far_characters": [asdict(one) for one in far[:SHOWN]],
             "far_character_count": len(far),
-            "threshold": self._spec.threshold,
+            "threshold": round(calibration.threshold, 4),
+            "strangers_named": _rounded(calibration.strangers_named),
+            "known_missed": _rounded(calibration.known_missed),
+            "confidence": _rounded(totals.confidence),
+            "remark": calibration.remark,
             "placed": dict(sorted(tally.done.items())),
             "copied_instead": tally.copied_instead,
             "already": tally.already,
@@ -287,6 +292,10 @@ class _Reducer:
             "problem_count": len(tally.problems),
             "report": str(report),
         }
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
 def _ahead(assign: Callable[[int], _Assigned], chunks: list[int]) -> Iterator[_Assigned]:

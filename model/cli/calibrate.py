@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from model.cli.failed_files import end_with
+from store.match import Match
+from store.rule import DEFAULT_STRANGERS
 
 __all__ = ["calibrate"]
 
@@ -15,15 +17,19 @@ __all__ = ["calibrate"]
 def calibrate(
     references: Annotated[Path, typer.Argument(help="Your references: one folder per character.")],
     weights: Annotated[Path | None, typer.Option(help="The weights; by default the shipped ones.")] = None,
-    far: Annotated[float, typer.Option(min=0, max=1, help="Wanted share of accepted pairs of two characters.")] = 0.01,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write (JSON).")] = None,
+    strangers: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the pictures of other characters that may get a name.")
+    ] = DEFAULT_STRANGERS,
+    match: Annotated[Match, typer.Option(help="As of `producer run`.")] = Match.CENTROID,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the figures here too (JSON).")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print what the file holds.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Calibrate the threshold on your own references, and name doubtful references.
+    """Say what to expect of your references, and name references that look wrong.
 
-    With too few pairs the threshold of the weights is kept, and the output says so.
+    The threshold is the one that `producer run` would set for these references; a run also looks at the archive.
+    Nothing is written beside the references.
     """
     from model.matching.calibration_command import run_calibration
 
-    end_with(run_calibration(references, weights, far, output, device, as_json=as_json))
+    end_with(run_calibration(references, weights, strangers, match, output, device, as_json=as_json))

@@ -56,3 +56,19 @@ def import_(
 
     info = import_checkpoint(file, output, threshold=threshold, size_px=size_px, half=half)
     typer.echo(printable(f"{output}: {info.architecture}, dimension {info.dimension}, digest {info.digest[:16]}"))
+
+
+@weights.command(epilog="Example: reid weights cohort runs/faces/weights.safetensors")
+def cohort(file: Annotated[Path, typer.Argument(help="A weights file; its digest stays.")]) -> None:
+    """Draw strangers and put their vectors into a weights file, so that few references are enough for a threshold."""
+    import numpy as np
+
+    from model.matching.cohort import add_cohort
+    from model.matching.draw_cohort import draw_cohort
+    from model.network.embedder import Embedder
+
+    embedder = Embedder.load(file)
+    prepare = embedder.info.preprocessing
+    found = draw_cohort(lambda pictures: embedder.embed(np.stack([prepare(picture) for picture in pictures])))
+    add_cohort(file, found)
+    typer.echo(printable(f"{file}: a cohort of {len(found.vectors)} drawn strangers"))

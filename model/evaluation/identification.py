@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import EvaluationError
-from model.matching.distance import character_distances, cosine_distances
+from model.matching.distance import cosine_distances
+from model.matching.reference_vectors import ReferenceVectors
 from store.match import Match
 
 __all__ = ["Identification", "draw_gallery", "identify", "map_at_r"]
@@ -72,7 +73,7 @@ def identify(
     gallery, probes = draw_gallery(labels, references, rng)
     known = np.unique(labels[gallery])
     starts = np.arange(len(known), dtype=np.int64) * references
-    distances = character_distances(cosine_distances(embeddings[probes], embeddings[gallery]), starts, match)
+    distances = ReferenceVectors(embeddings[gallery], starts).distances(embeddings[probes], match)
     nearest = distances.argmin(axis=1)
     distance = distances[np.arange(len(probes)), nearest].astype(np.float64)
     right = known[nearest] == labels[probes]

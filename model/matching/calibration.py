@@ -1,122 +1,156 @@
-"""What references say about the threshold and about themselves."""
+"""What a pass works with, measured from its references and a sample of its archive: whitening, threshold and more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.evaluation.pairs import all_pairs
-from model.evaluation.rates import equal_error, error_rates
-from model.matching.distance import cosine_distances
+from model.matching.cohort import Cohort
+from model.matching.confidence import chances
+from model.matching.gallery import Gallery
+from model.matching.leave_one_out import LeftOut, leave_one_out
+from model.matching.strangers import SHARES, shares_within, stranger_distances
+from model.matching.whitening import Whitening
+from store.head_views import HeadViews
+from store.match import Match
+from store.pass_calibration import PassCalibration
+from store.rule import Rule
 
-__all__ = ["MIN_GENUINE", "MIN_IMPOSTOR", "Calibration", "Doubt", "calibrate", "doubtful"]
-
-MIN_GENUINE = 30
-MIN_IMPOSTOR = 300
-"""With fewer pairs a threshold is chance; 300 impostor pairs are three errors at FAR 1 %."""
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A reference that looks wrong.
-
-    Attributes:
-        row: Its row.
-        reason: Why.
-    """
-
-    row: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What was measured on references.
-
-    Attributes:
-        threshold: The one to use.
-        source: `references`, or `weights` where there were too few pairs.
-        genuine: Genuine pairs.
-        impostor: Impostor pairs.
-        eer: Equal error rate, or None.
-        eer_threshold: Its threshold, or None.
-        far: Measured share of impostor pairs accepted at `threshold`, or None.
-        frr: Measured share of genuine pairs rejected at `threshold`, or None.
-        note: Why the weights' threshold was kept; empty otherwise.
-    """
-
-    threshold: float
-    source: str
-    genuine: int
-    impostor: int
-    eer: float | None
-    eer_threshold: float | None
-    far: float | None
-    frr: float | None
-    note: str = ""
+__all__ = ["calibrate", "name_chances", "whitening_of"]
 
 
 def calibrate(
-    embeddings: NDArray[np.float32], labels: NDArray[np.int64], *, far: float, fallback: float
-) -> Calibration:
-    """Find the largest threshold at which no more than `far` of the impostor pairs are accepted.
+    gallery: Gallery,
+    rule: Rule,
+    archive: tuple[NDArray[np.float32], HeadViews],
+    cohort: Cohort | None,
+    *,
+    fallback: float,
+    whitened: bool = True,
+) -> PassCalibration:
+    """Measure what a pass works with.
 
     Args:
-        embeddings: `(n, dim)` float32, unit length.
-        labels: `(n,)` int64, the character of each.
-        far: Wanted false accept rate, 0..1.
-        fallback: The weights' threshold, kept where there are fewer than `MIN_GENUINE` genuine or `MIN_IMPOSTOR`
-            impostor pairs, or fewer impostor pairs than `far` can be told from.
+        gallery: The references.
+        rule: The rule; its threshold is kept where it has one.
+        archive: Vectors of a sample of the archive, and the heads in them; may be empty.
+        cohort: The drawn strangers of the weights, or None.
+        fallback: The threshold of the weights, where neither references nor cohort can tell one.
+        whitened: Take off what the pictures have in common.
     """
-    if len(labels) == 0:
-        return Calibration(fallback, "weights", 0, 0, None, None, None, None, "there is no readable reference")
-    pairs = all_pairs(embeddings, labels)
-    genuine, impostor = len(pairs.genuine), len(pairs.impostor)
-    needed = max(MIN_IMPOSTOR, int(np.ceil(1 / far)) if far > 0 else MIN_IMPOSTOR)
-    if genuine < MIN_GENUINE or impostor < needed:
-        note = f"too few pairs: {genuine} genuine of {MIN_GENUINE} and {impostor} impostor of {needed} needed"
-        return Calibration(fallback, "weights", genuine, impostor, None, None, None, None, note)
-    rates = error_rates(pairs.genuine, pairs.impostor)
-    equal = equal_error(rates)
-    threshold = min(2.0, rates.threshold_at_far(far))
-    found_far, found_frr = rates.at(threshold)
-    return Calibration(threshold, "references", genuine, impostor, equal.rate, equal.threshold, found_far, found_frr)
+    known = gallery.positives()
+    whitening = Whitening.nothing(gallery.embeddings.shape[1])
+    if whitened:
+        whitening = Whitening.of(archive, (known.embeddings, known.heads), len(known))
+    known = known.whitened(whitening)
+    left_out = leave_one_out(known, rule.match)
+    strangers = stranger_distances(
+        known, rule.match, left_out, whitening.applied(*archive), _whitened(cohort, whitening)
+    )
+    threshold, remark = rule.threshold, ""
+    if threshold is None and len(strangers):
+        threshold = float(np.interp(rule.strangers, SHARES, strangers, left=0.0))
+    elif threshold is None:
+        threshold, remark = fallback, "that of the weights: one character alone tells no threshold"
+    return PassCalibration(
+        threshold=threshold,
+        centre=whitening.whole.tolist() if whitened else [],
+        head_centre=whitening.heads.tolist() if whitened else [],
+        directions=_text(whitening.directions),
+        strangers=strangers.tolist(),
+        strangers_named=float(np.interp(threshold, strangers, SHARES, left=0.0)) if len(strangers) else None,
+        known_missed=_missed(known, left_out, rule.match, threshold),
+        confidence=[] if cohort is None else list(cohort.confidence),
+        references=len(known.embeddings),
+        characters=len(known),
+        cohort=0 if cohort is None else len(cohort.vectors),
+        remark=remark,
+    )
 
 
-def doubtful(
-    embeddings: NDArray[np.float32], labels: NDArray[np.int64], names: Sequence[str], threshold: float
-) -> list[Doubt]:
-    """References nearer to another character than to any of their own, or beyond the threshold from all their own.
+def whitening_of(calibration: PassCalibration, dimension: int) -> Whitening:
+    """What is done with the vectors of a pass.
 
-    Characters with one reference cannot be judged by their own; they are doubtful only within the threshold of
-    another's.
-
-    Args:
-        embeddings: `(n, dim)` float32, unit length.
-        labels: `(n,)` int64, places in `names`.
-        names: Characters.
-        threshold: Cosine distance up to which two pictures are said to show one character.
+    Raises:
+        ValueError: It is for vectors of another length, or damaged.
     """
-    distances = cosine_distances(embeddings, embeddings)
-    np.fill_diagonal(distances, np.inf)
-    own = labels[:, None] == labels[None, :]
-    to_own = np.where(own, distances, np.inf)
-    to_others = np.where(own, np.inf, distances)
-    found = []
-    for row in range(len(labels)):
-        nearest_own, other = float(to_own[row].min()), int(to_others[row].argmin())
-        nearest_other = float(to_others[row, other])
-        if nearest_other < min(nearest_own, threshold if nearest_own == np.inf else np.inf):
-            found.append(Doubt(row, _nearer(names[labels[other]], nearest_other, nearest_own)))
-        elif threshold < nearest_own < np.inf:
-            found.append(Doubt(row, f"far from its own: {nearest_own:.3f} to the nearest"))
-    return found
+    if not calibration.centre:
+        return Whitening.nothing(dimension)
+    whole, heads = (np.array(mean, np.float32) for mean in (calibration.centre, calibration.head_centre))
+    if (len(whole), len(heads)) != (dimension, dimension):
+        raise ValueError(f"a centre of {len(whole)} and {len(heads)} numbers, not {dimension}")
+    if not calibration.directions:
+        return Whitening(whole, heads)
+    content = base64.b64decode(calibration.directions, validate=True)
+    if len(content) % (4 * dimension) or len(content) > 4 * dimension * dimension:
+        raise ValueError(f"directions of {len(content)} bytes, for vectors of {dimension} numbers")
+    directions = np.frombuffer(content, "<f4").reshape(dimension, -1).astype(np.float32)
+    if not np.isfinite(directions).all():
+        raise ValueError("a direction that is no number")
+    return Whitening(whole, heads, directions)
 
 
-def _nearer(name: str, other: float, own: float) -> str:
-    if own == np.inf:
-        return f"its only reference, and within {other:.3f} of {name}"
-    return f"nearer to {name} ({other:.3f}) than to its own ({own:.3f})"
+def name_chances(distances: NDArray[np.float32], calibration: PassCalibration) -> NDArray[np.float32] | None:
+    """The chance that each name given at a distance is right: `(n,)` float32, 0..1; None where it cannot be told."""
+    if len(calibration.confidence) != 2 or len(calibration.strangers) != len(SHARES):
+        return None
+    intercept, slope = calibration.confidence
+    return chances(shares_within(distances, np.array(calibration.strangers, np.float32)), (intercept, slope))
+
+
+def _text(directions: NDArray[np.float32] | None) -> str:
+    return "" if directions is None else base64.b64encode(directions.astype("<f4").tobytes()).decode()
+
+
+def _whitened(cohort: Cohort | None, whitening: Whitening) -> NDArray[np.float32] | None:
+    """The cohort without its own mean, along the directions of the archive."""
+    if cohort is None:
+        return None
+    around = Whitening(cohort.vectors.mean(axis=0), whitening.heads, whitening.directions)
+    return around.applied(cohort.vectors, HeadViews.none(len(cohort.vectors), cohort.vectors.shape[1]))[0]
+
+
+@dataclass(frozen=True)
+class _Likeness:
+    """How alike the references of one character are.
+
+    Attributes:
+        pairs: Mean of the dot products of two of them.
+        counts: `(m,)` int64, for each reference how many its character has.
+    """
+
+    pairs: float
+    counts: NDArray[np.int64]
+
+
+def _missed(gallery: Gallery, left_out: LeftOut, match: Match, threshold: float) -> float | None:
+    """Share of the pictures of known characters beyond the threshold; None where no character has two references."""
+    judged = np.isfinite(left_out.own)
+    if not judged.any():
+        return None
+    own = left_out.own[judged]
+    if match == Match.CENTROID:
+        own = _to_all(own, _likeness(gallery, judged))
+    return float(np.mean(own > threshold))
+
+
+def _likeness(gallery: Gallery, judged: NDArray[np.bool_]) -> _Likeness:
+    counts = gallery.counts[gallery.counts > 1]
+    sums = np.add.reduceat(gallery.embeddings, gallery.starts, axis=0)[gallery.counts > 1]
+    # A sum of k unit vectors whose dot products are p has the squared length k + k (k - 1) p.
+    pairs = (np.square(sums).sum(axis=1) - counts) / (counts * (counts - 1))
+    return _Likeness(float(np.clip(pairs.mean(), 0.0, 1.0)), gallery.counts[gallery.labels][judged])
+
+
+def _to_all(own: NDArray[np.float32], likeness: _Likeness) -> NDArray[np.float32]:
+    """Distances to the centroid of k references, from those to the centroid of the k - 1 others.
+
+    The dot product with the centroid of k vectors whose dot products are p is p sqrt(k / (1 + (k - 1) p)) in the mean:
+    a picture comes nearer to a character with one reference more.
+    """
+    k, p = likeness.counts, likeness.pairs
+    ratio = np.sqrt(k / (k - 1) * (1 + (k - 2) * p) / (1 + (k - 1) * p))
+    return np.asarray(1 - (1 - own) * ratio, np.float32)

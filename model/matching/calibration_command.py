@@ -1,49 +1,89 @@
-"""`reid calibrate`: embed references, measure, print, and write the file."""
+"""What `reid calibrate` does: embed references, measure, print; write nothing beside them."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from model.dataset.reserved_folders import is_negative
 from model.dataset.scan import scan_folders
 from model.errors import DatasetError
-from model.matching.calibration import Calibration, calibrate, doubtful
-from model.matching.calibration_file import CALIBRATION, write_calibration
+from model.files import write_text
+from model.matching.calibration import calibrate, whitening_of
+from model.matching.cohort import read_cohort
+from model.matching.doubt import doubtful
+from model.matching.expectation import expectation
+from model.matching.gallery import Gallery
+from model.matching.leave_one_out import leave_one_out
 from model.network.weights_file import DEFAULT_WEIGHTS, load_network
+from model.printable import json_text
 from model.terminal import Terminal
 from model.training.dataset import FileDataset
 from model.training.train_command import device_of
 from model.training.training_data import PictureSet
 from model.training.validation import embed_set
+from store.head_views import HeadViews
+from store.match import Match
+from store.pass_calibration import PassCalibration
+from store.rule import Rule
 
 __all__ = ["run_calibration"]
 
 
 def run_calibration(
-    references: Path, weights: Path | None, far: float, output: Path | None, device: str, *, as_json: bool = False
+    references: Path,
+    weights: Path | None,
+    strangers: float,
+    match: Match,
+    output: Path | None,
+    device: str,
+    *,
+    as_json: bool = False,
 ) -> list[tuple[str, str]]:
     """Calibrate on a folder of references; return `(path, reason)` of files that cannot be read.
 
     Raises:
         ModelError: The weights or the folder cannot be used.
     """
-    network, info = load_network(weights or DEFAULT_WEIGHTS)
+    file = weights or DEFAULT_WEIGHTS
+    network, info = load_network(file)
     pictures, failures = _open(references)
     embedded = embed_set(network.to(torch.device(device_of(device))), pictures, info.preprocessing)
     failures += [(pictures.call(pictures.pictures[row]), reason) for row, reason in embedded.failures]
-    found = calibrate(embedded.embeddings, embedded.labels, far=far, fallback=info.threshold)
+    if len(embedded.labels) == 0:
+        raise DatasetError(f"{references}: not one reference can be read")
+    order = np.argsort(embedded.labels, kind="stable")
+    labels = embedded.labels[order]
+    names = [pictures.characters[label] for label in np.unique(labels)]
+    gallery = Gallery.build(
+        [
+            (name, is_negative(name), embedded.embeddings[order][labels == label])
+            for name, label in zip(names, np.unique(labels), strict=True)
+        ]
+    )
+    if all(gallery.negative):
+        raise DatasetError(f"{references}: not one reference of a character can be read")
+    nothing = np.empty((0, info.dimension), np.float32), HeadViews.none(0, info.dimension)
+    cohort = read_cohort(file, info.dimension)
+    found = calibrate(gallery, Rule(strangers=strangers, match=match), nothing, cohort, fallback=info.threshold)
+    whitened = gallery.whitened(whitening_of(found, info.dimension))
     doubts = [
-        {"path": pictures.call(pictures.pictures[int(embedded.rows[doubt.row])]), "reason": doubt.reason}
-        for doubt in doubtful(embedded.embeddings, embedded.labels, pictures.characters, found.threshold)
+        {"path": pictures.call(pictures.pictures[int(embedded.rows[order[doubt.row]])]), "reason": doubt.reason}
+        for doubt in doubtful(whitened, leave_one_out(whitened, match), match)
     ]
-    path = output or references / CALIBRATION
-    text = write_calibration(path, found, info, far=far, doubts=doubts)
+    values = {**asdict(found), "strangers_wanted": strangers, "match": match.value, "doubtful": doubts}
+    for long in ("centre", "head_centre", "directions", "strangers", "confidence"):
+        del values[long]
+    if output:
+        write_text(output, json_text(values, indent=1) + "\n")
     if as_json:
-        print(text, end="")  # noqa: T201 - what was asked for
+        print(json_text(values, indent=1))  # noqa: T201 - what was asked for
     else:
-        _print(found, doubts, path)
+        _print(found, values, output)
     return failures
 
 
@@ -58,16 +98,14 @@ def _open(references: Path) -> tuple[PictureSet, list[tuple[str, str]]]:
     return PictureSet(source, pictures, str(references), tuple(str(name) for name in names)), found.failures
 
 
-def _print(found: Calibration, doubts: list[dict[str, str]], path: Path) -> None:
+def _print(found: PassCalibration, values: dict[str, Any], output: Path | None) -> None:
     console = Terminal(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"{found.genuine} genuine and {found.impostor} impostor pairs")
-    if found.eer is None:
-        console.print(f"threshold {found.threshold:.4f} of the weights is kept: {found.note}")
-    else:
-        console.print(f"equal error rate {100 * found.eer:.2f} % at {found.eer_threshold:.4f}")
-        console.print(
-            f"threshold {found.threshold:.4f}: FAR {100 * (found.far or 0):.2f} %, FRR {100 * (found.frr or 0):.2f} %"
-        )
-    for doubt in doubts:
+    console.print(f"{found.references} references of {found.characters} characters, {found.cohort} drawn strangers")
+    if line := expectation(found.threshold, found.strangers_named, found.known_missed):
+        console.print(line)
+    if found.remark:
+        console.print(f"threshold {found.threshold:.2f} is {found.remark}")
+    for doubt in values["doubtful"]:
         console.print(f"looks wrong: {doubt['path']}: {doubt['reason']}")
-    console.print(f"written to {path}")
+    if output:
+        console.print(f"written to {output}")

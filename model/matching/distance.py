@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from store.match import Match
 
-__all__ = ["character_distances", "cosine_distances"]
+__all__ = ["centroids", "character_distances", "cosine_distances"]
+
+_TINY = np.float32(1e-12)
 
 
 def cosine_distances(queries: NDArray[np.float32], references: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -25,6 +27,22 @@ def cosine_distances(queries: NDArray[np.float32], references: NDArray[np.float3
     return np.clip(distances, 0.0, 2.0, out=distances)
 
 
+def centroids(references: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Mean of each character's references, of unit length; zeros where they cancel each other out.
+
+    Args:
+        references: `(m, dim)` float32, those of one character side by side.
+        starts: `(c,)` int64, row at which each character's references begin; rising, the first is 0, none empty.
+
+    Returns:
+        `(c, dim)` float32.
+    """
+    sums = np.add.reduceat(references, starts, axis=0)
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = (sums / np.maximum(norms, _TINY)).astype(np.float32, copy=False)
+    return unit
+
+
 def character_distances(distances: NDArray[np.float32], starts: NDArray[np.int64], match: Match) -> NDArray[np.float32]:
     """Distance of every query to every character, from the distances to the characters' references.
 
@@ -34,11 +52,16 @@ def character_distances(distances: NDArray[np.float32], starts: NDArray[np.int64
     Args:
         distances: `(n, m)` float32, the references of a character in adjacent columns.
         starts: `(c,)` int64, first column of each character; strictly rising from 0.
-        match: The rule.
+        match: The rule; not `centroid`, which is no function of these distances.
 
     Returns:
         `(n, c)` float32.
+
+    Raises:
+        ValueError: The match is `centroid`.
     """
+    if match == Match.CENTROID:
+        raise ValueError("the distance to a centroid does not follow from the distances to the references")
     if len(starts) == distances.shape[1]:
         return distances  # one reference each: every rule gives the same
     if match == Match.MAX:

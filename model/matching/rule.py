@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.matching.distance import character_distances, cosine_distances
+from model.matching.gallery import Gallery
+from model.matching.views import view_distances
+from store.head_views import HeadViews
 from store.rule import Rule
 
-__all__ = ["TIE", "VERDICTS", "Decision", "Decisions", "Gallery", "Verdict", "assign", "decide"]
+__all__ = ["TIE", "VERDICTS", "Decision", "Decisions", "Verdict", "assign", "decide", "reasons"]
 
 TIE = 1e-6
 """Distances closer than this are equal: float32 sums of 500 products differ by that much with their order."""
@@ -34,41 +34,10 @@ _REASONS = ("", "just beyond the threshold", "no character within the threshold"
 _NONE, _BEYOND, _NOBODY = range(3)
 
 
-@dataclass(frozen=True)
-class Gallery:
-    """The reference embeddings, grouped by character.
-
-    Attributes:
-        names: `c` character names, each once.
-        negative: `c` flags: the name stands for what the collector does not want.
-        starts: `(c,)` int64, row at which each character's references begin.
-        embeddings: `(m, dim)` float32, unit length.
-    """
-
-    names: tuple[str, ...]
-    negative: tuple[bool, ...]
-    starts: NDArray[np.int64]
-    embeddings: NDArray[np.float32]
-
-    @cached_property
-    def reasons(self) -> tuple[str, ...]:
-        """All that can be said of why a picture was not assigned."""
-        negatives = tuple(f"nearest to the negatives in {name}" for name in self.names)
-        return _REASONS + negatives + tuple(f"{name} is almost as close" for name in self.names)
-
-    @classmethod
-    def build(cls, groups: Sequence[tuple[str, bool, NDArray[np.float32]]]) -> Gallery:
-        """Make a gallery of `(name, negative, (k, dim) embeddings)` groups, each with at least one row.
-
-        Raises:
-            ValueError: There is no group, or a group is empty.
-        """
-        if not groups or any(len(rows) == 0 for _, _, rows in groups):
-            raise ValueError("every character of a gallery needs at least one reference")
-        names, negative, rows = zip(*groups, strict=True)
-        counts = [len(part) for part in rows]
-        starts = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(np.int64)
-        return cls(names, negative, starts, np.concatenate(rows).astype(np.float32, copy=False))
+def reasons(gallery: Gallery) -> tuple[str, ...]:
+    """All that can be said of why a picture was not assigned."""
+    negatives = tuple(f"nearest to the negatives in {name}" for name in gallery.names)
+    return _REASONS + negatives + tuple(f"{name} is almost as close" for name in gallery.names)
 
 
 @dataclass(frozen=True)
@@ -107,7 +76,7 @@ class Decisions:
         runners_up: `(n,)` int64, the next character likewise; of no meaning where `has_runner_up` is false.
         runner_up_distances: `(n,)` float32, likewise.
         has_runner_up: `(n,)` bool, whether there is another character.
-        reasons: `(n,)` int64, places in the gallery's `reasons`.
+        reasons: `(n,)` int64, places in the `reasons` of the gallery.
         closest: `(c,)` float32, for each character the least distance to it of a picture that got its name, or no name
             at all; infinite where there is none. (A picture of somebody else says nothing about it.)
     """
@@ -131,9 +100,12 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
         embeddings: `(n, dim)` float32, unit length.
         gallery: The references.
         rule: The rule.
+
+    Raises:
+        ValueError: The rule has no threshold yet.
     """
     found = decide(embeddings, gallery, rule)
-    names = gallery.names
+    names, why = gallery.names, reasons(gallery)
     return [
         Decision(
             verdict=VERDICTS[found.verdicts[i]],
@@ -142,14 +114,18 @@ def assign(embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule) -> lis
             distance=float(found.distances[i]),
             runner_up=names[found.runners_up[i]] if found.has_runner_up[i] else None,
             runner_up_distance=float(found.runner_up_distances[i]) if found.has_runner_up[i] else None,
-            reason=gallery.reasons[found.reasons[i]],
+            reason=why[found.reasons[i]],
         )
         for i in range(len(embeddings))
     ]
 
 
 def decide(
-    embeddings: NDArray[np.float32], gallery: Gallery, rule: Rule, counted: NDArray[np.bool_] | None = None
+    embeddings: NDArray[np.float32],
+    gallery: Gallery,
+    rule: Rule,
+    counted: NDArray[np.bool_] | None = None,
+    heads: HeadViews | None = None,
 ) -> Decisions:
     """Decide for many pictures.
 
@@ -163,16 +139,21 @@ def decide(
         gallery: The references.
         rule: The rule.
         counted: `(n,)` bool, the pictures that count for `closest`; all by default.
+        heads: The heads in these pictures; none by default.
+
+    Raises:
+        ValueError: The rule has no threshold yet.
     """
+    limit = rule.limit
     if len(embeddings) == 0:
         embeddings = np.empty((0, gallery.embeddings.shape[1]), np.float32)
-    distances = character_distances(cosine_distances(embeddings, gallery.embeddings), gallery.starts, rule.match)
+    distances = view_distances(embeddings, heads, gallery, rule.match)
     negative = np.array(gallery.negative)
     rows = np.arange(len(distances))
     # (n,), the first of equals
     nearest = (np.where(negative, distances - TIE, distances) if negative.any() else distances).argmin(axis=1)
     distance = distances[rows, nearest]
-    within = (distances <= rule.threshold + TIE) & ~negative if rule.multiple else None
+    within = (distances <= limit + TIE) & ~negative if rule.multiple else None
     distances[:, negative] = np.inf
     distances[rows, nearest] = np.inf
     runner_up = distances.argmin(axis=1)
@@ -182,8 +163,8 @@ def decide(
     # The first that holds for a picture.
     cases = [
         negative[nearest],
-        (distance > rule.threshold + TIE) & (distance <= rule.threshold + rule.band + TIE),
-        distance > rule.threshold + TIE,
+        (distance > limit + TIE) & (distance <= limit + rule.band + TIE),
+        distance > limit + TIE,
         has_next & (gap < max(rule.margin, TIE)) & (not rule.multiple),
     ]
     verdicts = np.select(cases, [_UNKNOWN, _REVIEW, _UNKNOWN, _REVIEW], _ASSIGNED)

@@ -13,6 +13,8 @@ The metadata of the file (safetensors keeps strings only; `measured` and `recipe
     digest         sha256 over the tensors: the identity of the network, whatever threshold stands beside it
     measured       {"set": …, "eer": …}    how the threshold and the figures came about
     recipe         {"command": …, "seed": …}
+
+Tensors whose names begin with `cohort.` belong to no network and are not in the digest (`model.matching.cohort`).
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from model.network.resnet18 import Network
 
 __all__ = [
+    "COHORT_PREFIX",
     "DEFAULT_WEIGHTS",
     "WeightsInfo",
     "load_network",
@@ -52,6 +55,8 @@ __all__ = [
 
 DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "default.safetensors"
 """The weights that the package ships."""
+
+COHORT_PREFIX = "cohort."
 
 _FORMAT = "oshiwake-weights"
 _VERSION = "1"
@@ -144,7 +149,7 @@ def load_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], WeightsInfo]:
     """
     info = read_info(path)
     try:
-        tensors = load_file(path)
+        tensors = {name: array for name, array in load_file(path).items() if not name.startswith(COHORT_PREFIX)}
     except (TypeError, KeyError) as error:  # numbers of a kind that numpy does not know
         raise WeightsError(f"{path}: its tensors do not fit {info.architecture} ({error})") from error
     except OSError as error:

@@ -18,11 +18,15 @@ _SHOWN = 10
 
 def reduce(
     run: o.RunId = None,
+    strangers: o.Strangers = None,
     threshold: o.Threshold = None,
     match: o.Match = None,
     margin: o.Margin = None,
     band: o.Band = None,
     multiple: o.Multiple = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Go back to the default of every option above that is not given.")
+    ] = False,
     references: Annotated[
         str | None,
         typer.Option(
@@ -36,7 +40,10 @@ def reduce(
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Sort again with other values or references, in seconds; only new reference pictures are read."""
+    """Sort again with other values or references, in seconds; only new reference pictures are read.
+
+    Options that are not given keep the values recorded for the run; the command names those that are no defaults.
+    """
     from producer.dispatch import Dispatcher
     from producer.progress_view import ProgressView, watch
     from producer.request import RuleOptions
@@ -46,7 +53,9 @@ def reduce(
 
     session = Session(store)
     found = session.run(run)
-    rule = RuleOptions(threshold, match, margin, band, multiple)
+    rule = RuleOptions(threshold, match, margin, band, multiple, strangers, defaults)
+    if kept := rule.recorded(found.last_pass.spec):
+        session.say(f"kept from the run: {' '.join(kept)} (--defaults goes back to the defaults)")
     if found.spec.queue == "private":
         session.finish(reassign_locally(session, found, rule, references, processes), json)
     queue = session.checked_queue()
@@ -101,7 +110,7 @@ def similarity(
     from workers.similarity import distance_between
 
     if threshold == "auto":
-        raise BadRequest("similarity has no references to calibrate on; give a distance, or leave --threshold out")
+        raise BadRequest("similarity has no references to set a threshold by; give a distance, or leave it out")
     session = Session()
     file = weights or DEFAULT_WEIGHTS
     limit = read_info(file).threshold if threshold is None else threshold

@@ -28,6 +28,7 @@ class SortOptions:
     references: o.References
     output: o.Output
     mode: o.Mode = Mode.HARDLINK
+    strangers: o.Strangers = None
     threshold: o.Threshold = None
     match: o.Match = None
     margin: o.Margin = None
@@ -55,7 +56,7 @@ class SortOptions:
             self.output,
             weights=self.weights,
             mode=self.mode,
-            rule=RuleOptions(self.threshold, self.match, self.margin, self.band, self.multiple),
+            rule=RuleOptions(self.threshold, self.match, self.margin, self.band, self.multiple, self.strangers),
             roots=session.roots,
             exclusion=Exclusion(self.exclude or (), self.include_hidden),
         )

@@ -188,17 +188,28 @@ def test_two_archives_share_an_output(farm: LocalCluster) -> None:
     assert not c.output.exists()
 
 
-def test_a_calibrated_threshold_is_used(program: Program) -> None:
-    """`--threshold auto` takes what `reid calibrate` wrote beside the references, and says where it comes from."""
+def test_recorded_options_are_kept_and_named(program: Program) -> None:
+    """`reduce` without an option keeps those of the run and says which; `--defaults` forgets them."""
+    program.sort("run", "--threshold", "0.4", "--match", "mean")
+    said = program("reduce", rc=1)
+    assert "kept from the run: --threshold 0.4 --match mean (--defaults goes back to the defaults)" in said.stderr
+    assert "threshold 0.4000, match mean" in said.stdout
+    said = program("reduce", "--strangers", "5%", rc=1)
+    assert "kept from the run: --match mean (" in said.stderr
+    assert "strangers 5%, match mean" in said.stdout
+    said = program("reduce", "--defaults", rc=1)
+    assert "kept from the run" not in said.stderr
+    assert "strangers 10%, match centroid, margin 0.02" in said.stdout
+    assert "kept from the run" not in program("reduce", rc=1).stderr
+    assert "exclude each other" in program("reduce", "--strangers", "5%", "--threshold", "0.3", rc=2).stderr
+
+
+def test_calibrate_leaves_the_references_alone(program: Program) -> None:
+    """`reid calibrate` says what to expect in plain words, and writes nothing beside the references."""
     c = program.collection
-    out = program.sort("run", "--threshold", "auto").stdout
-    assert "of the weights" in out and "`reid calibrate` makes it" in out
+    before = snapshot(c.references)
     calibrate = program.start("calibrate", c.references, "--weights", program.env["OSHIWAKE_WEIGHTS"], program="reid")
     said, err = calibrate.communicate(timeout=120)
     assert calibrate.returncode == 0, said + err
-    file = c.references / ".oshiwake-calibration.json"
-    values = json.loads(file.read_text())
-    assert values["source"] == "weights", "six references are too few"
-    file.write_text(json.dumps(values | {"source": "references", "threshold": 1.5}))
-    out = program("reduce", "--threshold", "auto", rc=1).stdout
-    assert "threshold 1.5000" in out and "calibrated on" in out
+    assert "strangers" in said and "known pictures" in said
+    assert snapshot(c.references) == before

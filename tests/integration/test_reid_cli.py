@@ -223,7 +223,7 @@ def test_failed_files_end_with_1(
             assert "cut.png" in capsys.readouterr().err
     finally:
         (folder / "c0" / "cut.png").unlink()
-    assert json.loads((tmp_path / "c.json").read_text())["impostor"] == 15 * 16
+    assert json.loads((tmp_path / "c.json").read_text())["references"] == 6 * 4
 
 
 def test_weights_show(small_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ class Assigned:
     digest: str | None = None
     reason: str = ""
     placed: tuple[str, ...] = ()
+    confidence: float | None = None
 
 
 def assignments(rows: Iterable[Assigned]) -> Assignments:

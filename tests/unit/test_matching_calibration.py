@@ -1,79 +1,236 @@
-"""Calibration on references, and references that look wrong."""
+"""What is measured before pictures are named: threshold, expectations, confidence, doubts."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from model.errors import EvaluationError
-from model.images.preprocessing import Preprocessing
-from model.matching.calibration import calibrate, doubtful
-from model.matching.calibration_file import CALIBRATION, calibrated_threshold, read_calibration, write_calibration
-from model.network.weights_file import WeightsInfo
+from model.matching.calibration import calibrate, name_chances, whitening_of
+from model.matching.cohort import Cohort
+from model.matching.confidence import chances, fit
+from model.matching.doubt import doubtful
+from model.matching.expectation import expectation
+from model.matching.gallery import Gallery
+from model.matching.leave_one_out import leave_one_out
+from model.matching.rule import decide
+from model.matching.strangers import SHARES, shares_within
+from model.matching.whitening import Whitening
+from store.head_views import HeadViews
+from store.match import Match
+from store.pass_calibration import PassCalibration
+from store.rule import Rule
+from tests.unit.unit_vectors import Floats, characters, unit
 
-INFO = WeightsInfo("d1", "resnet18-linear", 8, Preprocessing(), 0.4)
-
-
-def references(characters: int, pictures: int, noise: float = 0.3) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Unit vectors around a centre per character."""
-    rng = np.random.default_rng(1)
-    labels = np.repeat(np.arange(characters), pictures)
-    rows = rng.normal(size=(characters, 16))[labels] + noise * rng.normal(size=(len(labels), 16))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), labels
-
-
-@pytest.mark.parametrize("far", [0.01, 0.1])
-def test_threshold_for_a_wanted_far(far: float) -> None:
-    """The share of impostor pairs within the threshold is the wanted one, nearly, and never more."""
-    found = calibrate(*references(12, 6, noise=1.0), far=far, fallback=0.4)
-    assert found.source == "references"
-    assert found.far is not None
-    assert far * 0.8 < found.far <= far
-    assert found.eer is not None
-    assert 0 < found.eer < 0.5
+COHORT = Cohort(unit(np.random.default_rng(5).normal(size=(300, 64))), (-0.4, -0.35))
+NOTHING = np.empty((0, 64), np.float32), HeadViews.none(0, 64)
 
 
-def test_too_few_pairs() -> None:
-    """Few references, or a FAR that they cannot tell, keep the threshold of the weights, and say so."""
-    for shape, far in (((3, 2), 0.01), ((12, 6), 1e-6), ((1, 40), 0.01)):
-        found = calibrate(*references(*shape), far=far, fallback=0.4)
-        assert (found.threshold, found.source) == (0.4, "weights")
-        assert "too few" in found.note
-    none = calibrate(np.empty((0, 8), np.float32), np.empty(0, np.int64), far=0.01, fallback=0.4)
-    assert none.source == "weights"
+def gallery_of(vectors: Floats) -> Gallery:
+    """A gallery of `(c, k, dim)` references."""
+    return Gallery.build([(str(n), False, rows) for n, rows in enumerate(vectors)])
 
 
-def test_doubtful_references() -> None:
-    """A picture in the wrong folder and one like no other are named; the rest is not."""
-    embeddings, labels = references(4, 5, noise=0.1)
-    embeddings[3] = embeddings[12]
-    embeddings[7] = -embeddings[7]
-    found = {doubt.row: doubt.reason for doubt in doubtful(embeddings, labels, ["a", "b", "c", "d"], 0.3)}
-    assert "nearer to c" in found[3]
-    assert 7 in found
-    assert 12 in found  # it cannot be told which of two equal pictures is in the wrong folder
-    assert len(found) == 3
+def archive_of(vectors: Floats) -> tuple[Floats, HeadViews]:
+    """Pictures without heads."""
+    rows = vectors.reshape(-1, vectors.shape[-1])
+    return rows, HeadViews.none(len(rows), rows.shape[1])
 
 
-def test_file(tmp_path: Path) -> None:
-    """The file gives its threshold to the weights that it was made with, and to no others."""
-    found = calibrate(*references(12, 6), far=0.05, fallback=0.4)
-    write_calibration(tmp_path / CALIBRATION, found, INFO, far=0.05, doubts=[])
-    assert read_calibration(tmp_path / CALIBRATION, INFO)["threshold"] == found.threshold
-    assert calibrated_threshold(tmp_path, INFO)[0] == found.threshold
-    other = WeightsInfo("d2", "resnet18-linear", 8, Preprocessing(), 0.7)
-    threshold, words = calibrated_threshold(tmp_path, other)
-    assert threshold == 0.7
-    assert "other weights" in words
+def named(found: PassCalibration, gallery: Gallery, pictures: Floats, rule: Rule) -> float:
+    """The share of pictures that get a name."""
+    whitening = whitening_of(found, 64)
+    whole, heads = whitening.applied(*archive_of(pictures))
+    decisions = decide(
+        whole, gallery.whitened(whitening), replace(rule, threshold=found.threshold, margin=0.0), heads=heads
+    )
+    return float((np.diff(decisions.given_ends) > 0).mean())
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "oshiwake-calibration", "version": 2}'])
-def test_damaged_file(tmp_path: Path, text: str) -> None:
-    """A file that is none is refused, and the weights' threshold is used."""
-    (tmp_path / CALIBRATION).write_text(text)
-    with pytest.raises(EvaluationError, match="again"):
-        read_calibration(tmp_path / CALIBRATION, INFO)
-    assert calibrated_threshold(tmp_path, INFO)[0] == 0.4
+class TestThreshold:
+    @pytest.mark.parametrize("match", list(Match))
+    @pytest.mark.parametrize(("known", "most"), [(2, 0.5), (4, 0.4), (12, 0.2), (40, 0.15)])
+    def test_strangers_are_as_wished(self, match: Match, known: int, most: float) -> None:
+        """Over many archives about the wished share of strangers gets a name; the more characters, the closer to it."""
+        shares = []
+        for seed in range(8):
+            everybody = characters(seed, 2 * known + 40, 6)
+            gallery, strangers = gallery_of(everybody[:known, :3]), everybody[known:]
+            archive = archive_of(np.concatenate([everybody[:known, 3:].reshape(-1, 64), strangers.reshape(-1, 64)]))
+            found = calibrate(gallery, Rule(match=match), archive, COHORT, fallback=0.5)
+            shares.append(named(found, gallery, strangers, Rule(match=match)))
+        assert 0.03 < np.mean(shares) < most
+
+    def test_a_larger_wish_is_a_larger_threshold(self) -> None:
+        """The threshold rises with the wished share, from a name for nobody to one for everybody."""
+        everybody = characters(3, 20, 4)
+        found = [
+            calibrate(
+                gallery_of(everybody[:10, :3]), Rule(strangers=share), archive_of(everybody), COHORT, fallback=0.5
+            )
+            for share in (0.0, 0.05, 0.1, 0.3, 1.0)
+        ]
+        thresholds = [one.threshold for one in found]
+        assert thresholds == sorted(thresholds)
+        assert thresholds[0] == 0.0
+        assert [one.strangers_named for one in found] == pytest.approx([0.0, 0.05, 0.1, 0.3, 1.0], abs=0.01)
+
+    def test_a_given_threshold(self) -> None:
+        """It is kept, and what to expect of it is told all the same."""
+        everybody = characters(3, 20, 4)
+        wished = calibrate(gallery_of(everybody[:10]), Rule(), archive_of(everybody), COHORT, fallback=0.5)
+        found = calibrate(
+            gallery_of(everybody[:10]), Rule(wished.threshold), archive_of(everybody), COHORT, fallback=0.5
+        )
+        assert found == wished
+        strict = calibrate(gallery_of(everybody[:10]), Rule(0.01), archive_of(everybody), COHORT, fallback=0.5)
+        assert strict.threshold == 0.01
+        assert strict.strangers_named == 0.0
+        assert strict.known_missed == 1.0
+
+    def test_nobody_can_tell(self) -> None:
+        """One character, no cohort: the threshold of the weights, and a remark."""
+        found = calibrate(gallery_of(characters(1, 1, 3)), Rule(), NOTHING, None, fallback=0.4)
+        assert (found.threshold, found.strangers, found.strangers_named) == (0.4, [], None)
+        assert "weights" in found.remark
+        assert name_chances(np.array([0.1], np.float32), found) is None
+
+    def test_one_character_with_a_cohort(self) -> None:
+        """The cohort alone tells a threshold; few of it are within."""
+        everybody = characters(1, 30, 6)
+        gallery = gallery_of(everybody[:1, :3])
+        found = calibrate(gallery, Rule(), archive_of(everybody), COHORT, fallback=0.4)
+        assert (found.characters, found.references, found.cohort, found.remark) == (1, 3, 300, "")
+        assert named(found, gallery, everybody[1:], Rule()) < 0.25
+        assert named(found, gallery, everybody[:1, 3:], Rule()) > 0.6
+
+    def test_without_an_archive(self) -> None:
+        """References alone are enough, as for `reid calibrate`."""
+        found = calibrate(gallery_of(characters(1, 8, 3)), Rule(), NOTHING, COHORT, fallback=0.4)
+        assert found.strangers_named == pytest.approx(0.1, abs=0.01)
+
+    def test_negatives_are_no_strangers(self) -> None:
+        """Negatives neither set the threshold nor count as characters."""
+        everybody = characters(2, 10, 3)
+        groups = [(str(n), False, rows) for n, rows in enumerate(everybody[:8])]
+        alone = calibrate(Gallery.build(groups), Rule(), archive_of(everybody), COHORT, fallback=0.4)
+        negatives = [(f"_not {n}", True, rows) for n, rows in enumerate(everybody[8:])]
+        found = calibrate(Gallery.build([*negatives, *groups]), Rule(), archive_of(everybody), COHORT, fallback=0.4)
+        assert found == alone
+        none = calibrate(Gallery.build(negatives), Rule(), archive_of(everybody), COHORT, fallback=0.4)
+        assert (none.threshold, none.characters) == (0.4, 0)
+
+
+class TestExpectation:
+    def test_missed_is_told_beforehand(self) -> None:
+        """Over many archives, the share of known pictures that is told to be missed is the one that is."""
+        told, true = [], []
+        for seed in range(10):
+            everybody = characters(seed, 40, 8, noise=1.8)
+            gallery = gallery_of(everybody[:20, :3])
+            found = calibrate(gallery, Rule(), archive_of(everybody[:, 3:]), COHORT, fallback=0.5)
+            told.append(found.known_missed)
+            true.append(1 - named(found, gallery, everybody[:20, 3:], Rule()))
+        assert np.mean([one for one in told if one is not None]) == pytest.approx(np.mean(true), abs=0.1)
+        assert 0.1 < np.mean(true) < 0.9
+
+    def test_single_references_tell_nothing(self) -> None:
+        """With one reference each there is nothing to compare a character with."""
+        everybody = characters(1, 10, 1)
+        assert (
+            calibrate(gallery_of(everybody), Rule(), archive_of(everybody), COHORT, fallback=0.5).known_missed is None
+        )
+
+    @pytest.mark.parametrize(
+        ("shares", "sentence"),
+        [
+            (
+                (0.1, 0.3),
+                "threshold 0.21: about 1 of 10 strangers gets a name; about 3 of 10 known pictures stay unknown",
+            ),
+            ((0.02, None), "threshold 0.21: about 2 of 100 strangers get a name"),
+            (
+                (None, 0.1, 0.9),
+                "threshold 0.21: about 1 of 10 known pictures stays unknown; about 9 of 10 names are right",
+            ),
+            ((0.002, 0.998), "threshold 0.21: hardly any strangers get a name; nearly all known pictures stay unknown"),
+            ((None, None), ""),
+        ],
+    )
+    def test_in_words(self, shares: tuple[float | None, ...], sentence: str) -> None:
+        """What is known is said in words, and nothing else."""
+        assert expectation(0.21, *shares) == sentence
+
+
+class TestCentre:
+    def test_not_centred(self) -> None:
+        """A pass of an older version has its vectors as they are."""
+        everybody = characters(2, 10, 3)
+        found = calibrate(gallery_of(everybody), Rule(0.3), archive_of(everybody), COHORT, fallback=0.4, whitened=False)
+        assert (found.centre, found.head_centre, found.directions) == ([], [], "")
+        assert (whitening_of(found, 64).whole == Whitening.nothing(64).whole).all()
+
+    def test_of_other_vectors(self) -> None:
+        """A whitening of another length is refused."""
+        with pytest.raises(ValueError, match="not 64"):
+            whitening_of(PassCalibration(0.3, centre=[0.1], head_centre=[0.1]), 64)
+
+    def test_it_is_written_down_whole(self) -> None:
+        """What is read back does the same with vectors, to the last bit."""
+        everybody = characters(2, 10, 3)
+        found = calibrate(gallery_of(everybody), Rule(), archive_of(everybody), COHORT, fallback=0.4)
+        rows, none = archive_of(everybody)
+        again, _ = whitening_of(found, 64).applied(rows, none)
+        known = archive_of(everybody)
+        assert (again == Whitening.of(known, known, 10).applied(rows, none)[0]).all()
+
+    @pytest.mark.parametrize("text", ["!", "AAAA", "AAA", "AADAfw==" * 64, "A" * 4 * 64 * 64 * 4])
+    def test_damaged_directions(self, text: str) -> None:
+        """Directions that are no numbers, or of another shape, are refused."""
+        with pytest.raises(ValueError):
+            whitening_of(PassCalibration(0.3, centre=[0.1] * 64, head_centre=[0.1] * 64, directions=text), 64)
+
+
+class TestConfidence:
+    def test_fit_finds_what_made_the_names(self) -> None:
+        """Intercept and slope of many drawn names are found again."""
+        random = np.random.default_rng(1)
+        shares = random.uniform(0.001, 0.2, 40_000)
+        right = random.random(len(shares)) < chances(shares, (-0.5, -0.6))
+        assert fit(shares, right, np.ones(len(shares))) == pytest.approx((-0.5, -0.6), abs=0.06)
+
+    def test_nearer_is_surer(self) -> None:
+        """A picture that fewer strangers come as near as has the higher chance; never quite 0 or 1."""
+        everybody = characters(4, 30, 5)
+        found = calibrate(gallery_of(everybody[:20, :3]), Rule(), archive_of(everybody), COHORT, fallback=0.5)
+        given = name_chances(np.linspace(0, 2, 50, dtype=np.float32), found)
+        assert given is not None
+        assert (np.diff(given) <= 0).all()
+        assert 0 < given[-1] < given[0] < 1
+
+    def test_share_within(self) -> None:
+        """The share within each of the kept distances is the one that it stands for; below all it is not 0."""
+        quantiles = np.linspace(0.2, 1.2, len(SHARES), dtype=np.float32)
+        assert shares_within(quantiles, quantiles) == pytest.approx(SHARES)
+        assert shares_within(np.array([0.0, 2.0], np.float32), quantiles).tolist() == [SHARES[0] / 2, 1.0]
+
+
+class TestDoubt:
+    def test_clean_and_planted(self) -> None:
+        """Hardly a clean reference is doubted; one of another character is, and the reason names that one."""
+        everybody = characters(6, 20, 4, noise=0.8)
+        clean = gallery_of(everybody)
+        assert len(doubtful(clean, leave_one_out(clean, Match.CENTROID), Match.CENTROID)) <= 4
+        everybody[3, 1] = characters(6, 20, 5, noise=0.8)[12, 4]
+        planted = gallery_of(everybody)
+        found = {
+            one.row: one.reason for one in doubtful(planted, leave_one_out(planted, Match.CENTROID), Match.CENTROID)
+        }
+        assert "nearer to 12 (" in found[3 * 4 + 1]
+
+    def test_nothing_to_judge_by(self) -> None:
+        """An only reference is not doubted, nor is that of an only character."""
+        for everybody in (characters(1, 6, 1), characters(1, 1, 4)):
+            gallery = gallery_of(everybody)
+            assert doubtful(gallery, leave_one_out(gallery, Match.CENTROID), Match.CENTROID) == []

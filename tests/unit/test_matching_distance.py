@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.matching.distance import character_distances, cosine_distances
+from model.matching.distance import centroids, character_distances, cosine_distances
 from store.match import Match
 
 Floats = NDArray[np.float32]
@@ -37,7 +37,8 @@ def plain_match(distances: list[float], match: Match) -> float:
 
 seeds = st.integers(0, 2**32 - 1)
 groups = st.lists(st.integers(1, 6), min_size=1, max_size=6)
-matches = st.sampled_from(list(Match))
+OF_REFERENCES = [match for match in Match if match != Match.CENTROID]
+matches = st.sampled_from(OF_REFERENCES)
 
 
 @given(seeds, st.integers(0, 5), st.integers(0, 5), st.integers(1, 40))
@@ -71,7 +72,7 @@ def test_arguments_are_left_alone() -> None:
     copies = one.copy(), other.copy()
     distances = cosine_distances(one, other)
     kept = distances.copy()
-    for match in Match:
+    for match in OF_REFERENCES:
         character_distances(distances, np.array([0, 2]), match)
     assert (one == copies[0]).all()
     assert (other == copies[1]).all()
@@ -110,7 +111,7 @@ def test_order_of_the_rules(seed: int, counts: list[int]) -> None:
     """The nearest is never farther than the three nearest, nor these than all."""
     distances = np.random.default_rng(seed).uniform(0, 2, (3, sum(counts))).astype(np.float32)
     starts = np.array([sum(counts[:i]) for i in range(len(counts))], np.int64)
-    nearest, mean, top3 = (character_distances(distances, starts, match) for match in Match)
+    nearest, mean, top3 = (character_distances(distances, starts, match) for match in OF_REFERENCES)
     assert (nearest <= top3 + 1e-6).all()
     assert (top3 <= mean + 1e-6).all()
 
@@ -119,3 +120,29 @@ def test_mean_over_many_references() -> None:
     """With thousands of references the mean is still exact to six digits."""
     distances = np.full((1, 20_000), 0.1, np.float32)
     assert character_distances(distances, np.array([0]), Match.MEAN)[0, 0] == pytest.approx(0.1, abs=1e-6)
+
+
+@given(seeds, groups, st.integers(1, 20))
+@settings(deadline=None, derandomize=True)
+def test_centroids_equal_plain_loops(seed: int, counts: list[int], dimension: int) -> None:
+    """A centroid is the mean of a character's references, made one long."""
+    rows = unit_rows(seed, sum(counts), dimension)
+    starts = np.array([sum(counts[:i]) for i in range(len(counts))], np.int64)
+    found = centroids(rows, starts)
+    for one, start, count in zip(found, starts, counts, strict=True):
+        mean = [math.fsum(float(row[axis]) for row in rows[start : start + count]) for axis in range(dimension)]
+        length = math.sqrt(math.fsum(value * value for value in mean))
+        if length > 1e-3:
+            assert one == pytest.approx([value / length for value in mean], abs=1e-4)
+
+
+def test_references_that_cancel_out() -> None:
+    """Opposite references have no centroid: everything is as far from it as from what it has nothing in common with."""
+    rows = np.array([[1, 0], [-1, 0]], np.float32)
+    assert cosine_distances(rows, centroids(rows, np.array([0]))).tolist() == [[1.0], [1.0]]
+
+
+def test_no_centroid_from_distances() -> None:
+    """The distance to a centroid is refused where only the distances to the references are known."""
+    with pytest.raises(ValueError, match="centroid"):
+        character_distances(np.zeros((1, 2), np.float32), np.array([0]), Match.CENTROID)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from model.matching.rule import Gallery, assign
+from model.matching.gallery import Gallery
+from model.matching.rule import assign
 from store.rule import Rule
 from tests.unit.unit_circle import at
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.matching.rule import Decision, Gallery, Verdict, assign, decide
+from model.matching.gallery import Gallery
+from model.matching.rule import Decision, Verdict, assign, decide
 from store.match import Match
 from store.rule import Rule
 from tests.unit.unit_circle import Floats, Groups, apart, at
@@ -32,28 +33,37 @@ class Plain:
     distance: float
 
 
+def plain_centroid(rows: Floats) -> Floats:
+    """The mean of some rows, made one long: a single row."""
+    mean = [math.fsum(float(row[axis]) for row in rows) / len(rows) for axis in range(rows.shape[1])]
+    length = math.hypot(*mean)
+    return np.array([[value / length for value in mean]], np.float32)
+
+
 def plain_assign(picture: Floats, groups: Groups, rule: Rule) -> tuple[Plain, float]:
     """The rule as a person would carry it out, and how near the call was."""
     found = []
     for name, negative, rows in groups:
+        if rule.match == Match.CENTROID:
+            rows = plain_centroid(rows)
         distances = sorted(1 - sum(float(a) * float(b) for a, b in zip(picture, row, strict=True)) for row in rows)
-        chosen = {"max": distances[:1], "mean": distances, "top3": distances[:3]}[rule.match]
+        chosen = distances[: {"centroid": 1, "max": 1, "mean": len(distances), "top3": 3}[rule.match]]
         found.append((sum(chosen) / len(chosen), name, negative))
     found.sort()
     wanted = [(distance, name) for distance, name, negative in found if not negative]
     distance, name, negative = found[0]
-    calls = [abs(value - rule.threshold) for value, _, _ in found]
-    calls += [abs(value - rule.threshold - rule.band) for value, _, _ in found]
+    calls = [abs(value - rule.limit) for value, _, _ in found]
+    calls += [abs(value - rule.limit - rule.band) for value, _, _ in found]
     calls += [other - distance for other, _, is_negative in found[1:] if is_negative or negative]
     if negative:
         return Plain(Verdict.UNKNOWN, frozenset(), distance), min(calls)
     gap = wanted[1][0] - distance if len(wanted) > 1 else math.inf
     calls.append(abs(gap - rule.margin))
-    if distance > rule.threshold:
-        verdict = Verdict.REVIEW if distance <= rule.threshold + rule.band else Verdict.UNKNOWN
+    if distance > rule.limit:
+        verdict = Verdict.REVIEW if distance <= rule.limit + rule.band else Verdict.UNKNOWN
         return Plain(verdict, frozenset(), distance), min(calls)
     if rule.multiple:
-        names = frozenset(name for value, name in wanted if value <= rule.threshold)
+        names = frozenset(name for value, name in wanted if value <= rule.limit)
         return Plain(Verdict.ASSIGNED, names, distance), min(calls)
     if gap < rule.margin:
         return Plain(Verdict.REVIEW, frozenset(), distance), min(calls)
@@ -145,7 +155,7 @@ def test_what_a_decision_says_fits_together(embeddings: Floats, groups: Groups, 
 @settings(deadline=None, derandomize=True, max_examples=200)
 def test_a_higher_threshold_takes_no_name_away(embeddings: Floats, groups: Groups, rule: Rule, other: float) -> None:
     """Raising the threshold keeps every assignment; what was unknown may only come nearer to a name."""
-    low, high = sorted((rule.threshold, other))
+    low, high = sorted((rule.limit, other))
     gallery = Gallery.build(groups)
     for below, above in zip(
         assign(embeddings, gallery, Rule(low, rule.match, rule.margin, rule.band, rule.multiple)),
@@ -168,9 +178,9 @@ def test_order_of_the_gallery_is_nothing(embeddings: Floats, groups: Groups, rul
         assign(embeddings, Gallery.build(groups), rule), assign(embeddings, Gallery.build(shuffled), rule), strict=True
     ):
         assert one.distance == pytest.approx(other.distance, abs=1e-5)
-        calls = [one.distance - rule.threshold, one.distance - rule.threshold - rule.band]
+        calls = [one.distance - rule.limit, one.distance - rule.limit - rule.band]
         if one.runner_up_distance is not None:
-            calls += [one.runner_up_distance - one.distance - rule.margin, one.runner_up_distance - rule.threshold]
+            calls += [one.runner_up_distance - one.distance - rule.margin, one.runner_up_distance - rule.limit]
         if min(abs(call) for call in calls) > 1e-5:
             assert one.verdict is other.verdict
             if not rule.multiple:
@@ -186,7 +196,7 @@ def test_each_picture_is_decided_by_itself(embeddings: Floats, groups: Groups, r
     for i, decision in enumerate(together):
         (alone,) = assign(embeddings[i : i + 1], gallery, rule)
         assert alone.distance == pytest.approx(decision.distance, abs=1e-6)
-        if abs(decision.distance - rule.threshold) > 1e-5:
+        if abs(decision.distance - rule.limit) > 1e-5:
             assert (alone.verdict, alone.nearest) == (decision.verdict, decision.nearest)
 
 
@@ -304,7 +314,13 @@ class TestMatch:
     GROUPS: Groups = [("near once", False, at(0, 90, 90, 90)), ("always there", False, at(30, 30, 30, 30))]  # noqa: RUF012
 
     @pytest.mark.parametrize(
-        ("match", "name"), [("max", "near once"), ("mean", "always there"), ("top3", "always there")]
+        ("match", "name"),
+        [
+            ("centroid", "always there"),
+            ("max", "near once"),
+            ("mean", "always there"),
+            ("top3", "always there"),
+        ],
     )
     def test_chooses(self, match: Match, name: str) -> None:
         """The rule for several references decides who is nearest."""

@@ -26,9 +26,22 @@ from store.run_pass import PassSpec
 REFERENCES = References("/refs", b"/refs", [Listed(b"Beniko/x", 1, 1, label="Beniko"), Listed(b"A/x", 1, 1, label="A")])
 
 
-def spec(options: RuleOptions, *, default: PassSpec | None = None, threshold: float = 0.25) -> PassSpec:
+EARLIER = PassSpec(
+    references="/old",
+    characters=["Z"],
+    threshold=0.5,
+    match=Match.MEAN,
+    margin=0.1,
+    band=0.2,
+    multiple=True,
+    mode=Mode.COPY,
+)
+"""A pass of a version that took no mean off and always had a threshold."""
+
+
+def spec(options: RuleOptions, *, default: PassSpec | None = None) -> PassSpec:
     """The pass that comes of options."""
-    return options.spec(REFERENCES, Mode.HARDLINK, default=default, threshold=threshold)
+    return options.spec(REFERENCES, Mode.HARDLINK, default=default)
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +78,18 @@ def check(place: Path, weights: Path, **changes: object) -> SortRequest:
 
 class TestRuleOptions:
     def test_nothing_asked(self) -> None:
-        """Without options the threshold is that of the weights and the rest is the rule's default."""
+        """Without options the threshold follows from the references, and the rest is the rule's default."""
         assert spec(RuleOptions()) == PassSpec(
-            references="/refs", characters=["A", "Beniko"], threshold=0.25, mode=Mode.HARDLINK
+            references="/refs",
+            characters=["A", "Beniko"],
+            threshold=None,
+            match=Match.CENTROID,
+            margin=0.02,
+            band=0.0,
+            multiple=False,
+            strangers=0.1,
+            mode=Mode.HARDLINK,
+            whitened=True,
         )
 
     def test_everything_asked(self) -> None:
@@ -87,19 +109,9 @@ class TestRuleOptions:
     )
     def test_earlier_pass(self, options: RuleOptions) -> None:
         """What is not asked for stays as in the earlier pass; a zero or a no is asked for."""
-        earlier = PassSpec(
-            references="/old",
-            characters=["Z"],
-            threshold=0.5,
-            match=Match.MEAN,
-            margin=0.1,
-            band=0.2,
-            multiple=True,
-            mode=Mode.COPY,
-        )
-        changed = {name: value for name, value in vars(options).items() if value is not None}
-        wanted = replace(earlier, references="/refs", characters=["A", "Beniko"], mode=Mode.HARDLINK, **changed)
-        assert spec(options, default=earlier) == wanted
+        changed = {name: value for name, value in vars(options).items() if value is not None and name != "defaults"}
+        wanted = replace(EARLIER, references="/refs", characters=["A", "Beniko"], mode=Mode.HARDLINK, **changed)
+        assert spec(options, default=EARLIER) == wanted
 
     @pytest.mark.parametrize("value", [-0.1, 2.1, math.nan, math.inf])
     @pytest.mark.parametrize("name", ["threshold", "margin", "band"])
@@ -110,13 +122,50 @@ class TestRuleOptions:
 
     def test_unknown_match(self) -> None:
         """A rule that does not exist is refused; it is not quietly another one."""
-        with pytest.raises(BadRequest, match="'median' is not one of max, mean, top3"):
+        with pytest.raises(BadRequest, match="'median' is not one of centroid, max, mean, top3"):
             spec(RuleOptions(match="median"))  # type: ignore[arg-type]
 
-    def test_senseless_default(self) -> None:
-        """A default that is no distance is told like a wrong option."""
-        with pytest.raises(BadRequest):
-            spec(RuleOptions(), threshold=math.nan)
+    @pytest.mark.parametrize("options", [RuleOptions(strangers=0.05), RuleOptions("auto", strangers=0.05)])
+    def test_strangers_take_the_place_of_a_threshold(self, options: RuleOptions) -> None:
+        """A wish about strangers replaces a recorded threshold, whose vectors had no mean taken off."""
+        found = spec(options, default=EARLIER)
+        assert (found.threshold, found.strangers, found.whitened) == (None, 0.05, True)
+        assert (found.match, found.margin) == (EARLIER.match, EARLIER.margin)
+
+    def test_auto(self) -> None:
+        """`auto` goes back to the threshold that follows from the recorded share of strangers."""
+        found = spec(RuleOptions("auto"), default=replace(EARLIER, strangers=0.2))
+        assert (found.threshold, found.strangers) == (None, 0.2)
+
+    def test_a_recorded_threshold_stays_one_of_its_vectors(self) -> None:
+        """A threshold recorded for plain vectors is not compared with distances of centred ones."""
+        assert not spec(RuleOptions(margin=0.0), default=EARLIER).whitened
+        assert spec(RuleOptions(margin=0.0), default=replace(EARLIER, whitened=True)).whitened
+
+    def test_strangers_and_a_threshold(self) -> None:
+        """One of the two follows from the other: both at once are refused."""
+        with pytest.raises(BadRequest, match="exclude each other"):
+            spec(RuleOptions(0.3, strangers=0.1))
+
+    @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
+    def test_strangers_out_of_range(self, value: float) -> None:
+        """A share that is none is refused."""
+        with pytest.raises(BadRequest, match=r"0\.\.1"):
+            spec(RuleOptions(strangers=value))
+
+    def test_defaults(self) -> None:
+        """`--defaults` forgets what was recorded, but not what is asked for besides."""
+        assert spec(RuleOptions(defaults=True), default=EARLIER) == spec(RuleOptions())
+        assert spec(RuleOptions(margin=0.3, defaults=True), default=EARLIER) == spec(RuleOptions(margin=0.3))
+
+    def test_what_is_kept_is_told(self) -> None:
+        """The recorded values that are no defaults and not asked for anew, as one would give them."""
+        kept = ["--threshold 0.5", "--match mean", "--margin 0.1", "--band 0.2", "--multiple"]
+        assert RuleOptions().recorded(EARLIER) == kept
+        assert RuleOptions(strangers=0.1, margin=0.3).recorded(EARLIER) == ["--match mean", "--band 0.2", "--multiple"]
+        assert RuleOptions(defaults=True).recorded(EARLIER) == []
+        assert RuleOptions().recorded(spec(RuleOptions())) == []
+        assert RuleOptions().recorded(spec(RuleOptions(strangers=0.05))) == ["--strangers 5%"]
 
 
 class TestFolders:
@@ -194,7 +243,7 @@ class TestRequest:
         request = check(place, weights)
         assert (request.archive, request.output, request.weights) == (str(place / "archive"), place / "sorted", weights)
         assert request.info == read_info(weights)
-        assert (request.spec.threshold, request.spec.characters) == (0.25, ["Akari"])
+        assert (request.spec.threshold, request.spec.characters) == (None, ["Akari"])
         assert sorted(place.rglob("*")) == before
 
     def test_output_in_the_references(self, place: Path, weights: Path) -> None:

@@ -21,6 +21,7 @@ from store.listing import CacheHit, Kind, Listed
 from store.location import Location
 from store.mode import Mode
 from store.part import Part, PartSpec, ScanTotals
+from store.pass_calibration import PassCalibration
 from store.run import Run
 from store.shard import Read, read_shard, write_shard
 from store.store import Store
@@ -69,12 +70,29 @@ FIELDS: dict[str, dict[str, list[Any]]] = {
     "passes/1/pass.json": {
         "references": BAD_PATHS,
         "characters": ["A", [""], [3], {}, None, ["x" * 5000]],
-        "threshold": [*BAD_NUMBERS, 2.5],
+        "threshold": [*(value for value in BAD_NUMBERS if value is not None), 2.5],
+        "strangers": [*BAD_NUMBERS, 1.5],
+        "whitened": ["yes", 1, None],
         "match": ["", "least", *BAD_TEXTS],
         "margin": BAD_NUMBERS,
         "band": BAD_NUMBERS,
         "multiple": ["yes", 1, None],
         "mode": ["", "delete", *BAD_TEXTS],
+        "remark": BAD_TEXTS,
+        "more": ["x"],
+    },
+    "passes/1/calibration.json": {
+        "threshold": [*BAD_NUMBERS, 2.5],
+        "centre": [3, None, ["x"], [float("nan")], [float("inf")], [None]],
+        "directions": BAD_TEXTS,
+        "head_centre": [3, None, ["x"], [float("nan")]],
+        "strangers": [3, None, ["x"], [float("nan")], [-0.1], [2.5]],
+        "strangers_named": ["x", -0.1, 1.5, float("nan")],
+        "known_missed": ["x", -0.1, 1.5, float("nan")],
+        "confidence": [3, None, ["x"], [float("nan")], [1.0, 1.0, 1.0]],
+        "references": BAD_COUNTS,
+        "characters": BAD_COUNTS,
+        "cohort": BAD_COUNTS,
         "remark": BAD_TEXTS,
         "more": ["x"],
     },
@@ -89,6 +107,9 @@ FIELDS: dict[str, dict[str, list[Any]]] = {
         "far_characters": [3, ["x"], [{"name": "A"}], [{"name": 3, "nearest": 0.5}], [{"name": "A", "nearest": "x"}]],
         "far_character_count": BAD_COUNTS,
         "threshold": BAD_NUMBERS,
+        "strangers_named": ["x", -0.1, 1.5],
+        "known_missed": ["x", -0.1, 1.5],
+        "confidence": ["x", -0.1, 1.5],
     },
     "archive/part.json": {"root": BAD_PATHS, "embedding_key": BAD_TEXTS, "more": ["x"]},
     "archive/scan.json": dict.fromkeys(ScanTotals.__dataclass_fields__, BAD_COUNTS) | {"more": [1]},
@@ -99,6 +120,7 @@ FIELDS: dict[str, dict[str, list[Any]]] = {
 READ: dict[str, Callable[[Store, Run], object]] = {
     "run.json": lambda store, run: run.spec,
     "passes/1/pass.json": lambda store, run: run.last_pass.spec,
+    "passes/1/calibration.json": lambda store, run: run.last_pass.calibration,
     "passes/1/summary.json": lambda store, run: run.last_pass.summary,
     "archive/part.json": lambda store, run: run.archive.root,
     "archive/scan.json": lambda store, run: run.archive.totals,
@@ -119,6 +141,7 @@ def run(site: Site) -> Run:
     run = site.run()
     run.archive.begin(PartSpec(str(site.archive), "key"))
     run.archive.finish_scan(ScanTotals(0, 0, 0, 0, 0))
+    run.last_pass.note_calibration(PassCalibration(0.3))
     run.last_pass.finish(SUMMARY)
     run.note_broker("redis+socket:///tmp/x/broker.sock")
     run.note_journal("0123456789abcdef" * 2)

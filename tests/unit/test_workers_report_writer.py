@@ -66,6 +66,7 @@ ROWS = st.builds(
     digest=st.none() | st.just("ab" * 32),
     reason=TEXTS,
     placed=st.lists(TEXTS, max_size=2).map(tuple),
+    confidence=st.none() | DISTANCES.map(lambda value: value / 2),
 )
 
 
@@ -79,9 +80,9 @@ def plain_csv(rows: list[Assigned]) -> str:
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
     for row in rows:
-        distances = ["" if d is None else f"{d:.4f}" for d in (row.distance, row.runner_up_distance)]
+        distances = ["" if d is None else f"{d:.4f}" for d in (row.distance, row.runner_up_distance, row.confidence)]
         names, placed = " | ".join(row.characters), " | ".join(row.placed)
-        ends = row.runner_up, distances[1], row.digest, row.reason, row.nearest, placed
+        ends = row.runner_up, distances[1], row.digest, row.reason, row.nearest, placed, distances[2]
         cells = [row.path, row.outcome, names, distances[0], *ends]
         writer.writerow([f"'{cell}" if cell and cell[0] in COMPUTED else cell for cell in cells])
     return file.getvalue()
@@ -139,7 +140,7 @@ def test_a_distance_that_is_no_number_is_left_out(journal: Journal) -> None:
     report = ReportWriter(journal.folder, RUN, 1)
     report.write(assignments([Assigned("a.png", FinalOutcome.UNKNOWN, distance=float("nan"))]))
     report.close()
-    assert report.path.read_bytes().decode().splitlines()[1] == "a.png,unknown,,,,,,,,"
+    assert report.path.read_bytes().decode().splitlines()[1] == "a.png,unknown,,,,,,,,,"
 
 
 def test_rows_survive_a_spreadsheet(journal: Journal) -> None:

@@ -87,6 +87,7 @@ def _rows(images: list[list[Standing]], top: bytes) -> Assignments:
         digest=pa.array([at[0].digest.hex() for at in images], pa.string()),
         reason=pa.array([f"placed by run {at[0].run}" for at in images], pa.string()),
         placed=pa.array([[_below(top, at.target) for at in image] for image in there], pa.list_(pa.string())),
+        confidence=nothing.cast(pa.float32()),
     )
 
 

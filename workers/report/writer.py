@@ -31,6 +31,7 @@ COLUMNS = (
     "reason",
     "nearest",
     "placed",
+    "confidence",
 )
 
 SEPARATOR = " | "
@@ -85,6 +86,7 @@ def lines(rows: Assignments) -> memoryview | bytes:
         reason,
         nearest,
         placed,
+        _numbers(rows["confidence"]),
     ]
     joined = pc.binary_join_element_wise(*columns, ",", null_handling="replace")
     ended = pc.binary_join_element_wise(joined, "", _LINE_END.decode())
@@ -111,9 +113,9 @@ def cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(special, quoted, texts)
 
 
-def _numbers(distances: pa.ChunkedArray) -> pa.Array:
-    """Distances, 0..2, with four digits behind the point."""
-    values = distances.to_numpy().astype(np.float64)  # not a number where there is none
+def _numbers(column: pa.ChunkedArray) -> pa.Array:
+    """Numbers, 0..2, with four digits behind the point."""
+    values = column.to_numpy().astype(np.float64)  # not a number where there is none
     there = np.isfinite(values)
     return _numerals().take(pa.array(np.rint(1e4 * np.where(there, values, 0)).astype(np.int64), mask=~there))
 

@@ -1,0 +1,60 @@
+"""References that look wrong: outliers beyond reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.matching.gallery import Gallery
+from model.matching.leave_one_out import LeftOut
+from model.matching.views import view_distances
+from store.match import Match
+
+__all__ = ["Doubt", "doubtful"]
+
+_BEYOND = 1.3
+"""By how many standard deviations a reference must be nearer to another character: at 1.3 about one clean reference in
+twenty is doubted, and four planted ones in five (docs/decisions/0030)."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A reference that looks wrong.
+
+    Attributes:
+        row: Its row in the gallery.
+        reason: Why.
+    """
+
+    row: int
+    reason: str
+
+
+def doubtful(gallery: Gallery, left_out: LeftOut, match: Match) -> list[Doubt]:
+    """References that are nearer to another character than to their own by more than chance explains.
+
+    The unit is the standard deviation of the distances between references and characters that are not their own.
+    A character's only reference is never doubted: there is nothing to judge it by.
+
+    Args:
+        gallery: The references, whitened.
+        left_out: What `leave_one_out` found of them.
+        match: How the distances to several references become one.
+    """
+    if len(gallery) < 2:
+        return []
+    distances = view_distances(gallery.embeddings, gallery.heads, gallery, match)
+    others = np.ones(distances.shape, np.bool_)
+    others[np.arange(len(distances)), gallery.labels] = False
+    spread = float(distances[others].std())
+    judged = np.isfinite(left_out.own)
+    nearer = np.where(judged, left_out.own, 0.0) - left_out.other
+    return [
+        Doubt(
+            int(row),
+            f"nearer to {gallery.names[left_out.nearest_other[row]]} ({left_out.other[row]:.2f})"
+            f" than to its own ({left_out.own[row]:.2f})",
+        )
+        for row in np.flatnonzero(judged & (nearer > _BEYOND * spread))
+    ]
