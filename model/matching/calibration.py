@@ -102,7 +102,7 @@ def name_chances(distances: NDArray[np.float32], calibration: PassCalibration) -
 
 
 def _text(directions: NDArray[np.float32] | None) -> str:
-    return "" if directions is None else base64.b64encode(directions.astype("<f4")).decode()
+    return "" if directions is None else base64.b64encode(directions.astype("<f4").tobytes()).decode()
 
 
 def _whitened(cohort: Cohort | None, whitening: Whitening) -> NDArray[np.float32] | None:
