@@ -68,13 +68,12 @@ class Tally:
         iou = overlap(heads, boxes)  # (heads, boxes)
         hit: NDArray[np.bool_] = iou >= IOU
         middle = (boxes[:, :2] + boxes[:, 2:4]) / 2
-        inside: NDArray[np.bool_] = ((middle[None] >= heads[:, None, :2]) & (middle[None] <= heads[:, None, 2:])).all(
-            axis=2
-        )
+        below, above = middle[None] >= heads[:, None, :2], middle[None] <= heads[:, None, 2:]
+        inside = np.all(below & above, axis=2)
         self.pictures += 1
         self.heads += len(heads)
         self.found += int(hit.any(axis=1).sum())
-        self.centred += int(inside.any(axis=1).sum())
+        self.centred += int(np.any(inside, axis=1).sum())
         self.with_heads += len(heads) > 0
         self.main += bool(len(heads) and len(boxes) and hit[:, 0].any())
         self.false += int((~hit.any(axis=0)).sum())

@@ -18,6 +18,7 @@ from made import made_run
 from measure import Report, Row, measured, options
 from numpy.typing import NDArray
 
+from store.shard import read_shard
 from store.store import Store
 from workers import reducing
 from workers.assigning import Assigner
@@ -65,22 +66,23 @@ def make(folder: str, images: int, references: int) -> None:
 
 def product(folder: str) -> tuple[float, float]:
     """Seconds that the products of all chunks take, elapsed and of the processor; reading is not counted."""
-    store, assigner = _opened(folder)
+    store, _ = _opened(folder)
+    references = _references(store)
     taken = np.zeros(2)
     for chunk in store.newest_first()[0].archive.listed_chunks():
         vectors = _vectors(store, chunk)
         start = np.array([time.perf_counter(), time.process_time()])
-        np.matmul(vectors, assigner.gallery.embeddings.T)
+        np.matmul(vectors, references.T)
         taken += np.array([time.perf_counter(), time.process_time()]) - start
     return float(taken[0]), float(taken[1])
 
 
 def matrix(folder: str, images: int) -> int:
     """The plain way."""
-    store, assigner = _opened(folder)
+    store, _ = _opened(folder)
     chunks = store.newest_first()[0].archive.listed_chunks()[: -(-images // 256)]
     vectors = np.concatenate([_vectors(store, chunk) for chunk in chunks])
-    distances = 1 - vectors @ assigner.gallery.embeddings.T
+    distances = 1 - vectors @ _references(store).T
     order = np.argsort(distances, axis=1)[:, :2]
     return len(order)
 
@@ -127,9 +129,11 @@ def _opened(folder: str) -> tuple[Store, Assigner]:
     return store, Assigner(store, run, run.pass_(1))
 
 
-def _vectors(store: Store, chunk: int) -> NDArray[np.float32]:
-    from store.shard import read_shard
+def _references(store: Store) -> NDArray[np.float32]:
+    return read_shard(store.newest_first()[0].last_pass.references.shard_path(0)).embeddings
 
+
+def _vectors(store: Store, chunk: int) -> NDArray[np.float32]:
     return read_shard(store.newest_first()[0].archive.shard_path(chunk)).embeddings
 
 

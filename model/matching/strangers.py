@@ -35,8 +35,8 @@ def stranger_distances(
     Every reference is a stranger to the other characters: its distance to the nearest of these is what a stranger's
     would be. With `c` characters the quantiles of these distances count `c` times, and those of a cohort of drawn
     strangers `_COHORT_WEIGHT` times. The cohort's distances are moved and stretched so that their median and upper
-    quartile are those of the archive's own: drawn pictures lie elsewhere than those of an archive, but the lower tail of their
-    distances has much the same shape. (The upper half hardly holds a picture of the character itself.)
+    quartile are those of the archive's own: drawn pictures lie elsewhere than those of an archive, but the lower tail
+    of their distances has much the same shape. (The upper half hardly holds a picture of the character itself.)
 
     Args:
         gallery: The references without negatives, whitened; may be empty.

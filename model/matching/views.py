@@ -11,8 +11,8 @@ from store.match import Match
 
 __all__ = ["combined", "view_distances"]
 
-_SMALLER = np.float32(0.75)
-"""Weight of the smaller of two distances."""
+_SMALLER, _LARGER = np.float32(0.75), np.float32(0.25)
+"""Weights of two distances."""
 
 
 def view_distances(
@@ -46,5 +46,5 @@ def view_distances(
 
 def combined(whole: NDArray[np.float32], head: NDArray[np.float32]) -> NDArray[np.float32]:
     """One distance of two: three quarters of the smaller and a quarter of the larger."""
-    found = _SMALLER * np.minimum(whole, head) + (1 - _SMALLER) * np.maximum(whole, head)
-    return found.astype(np.float32, copy=False)
+    found: NDArray[np.float32] = _SMALLER * np.minimum(whole, head) + _LARGER * np.maximum(whole, head)
+    return found

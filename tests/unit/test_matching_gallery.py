@@ -23,7 +23,7 @@ class TestRule:
 
     def test_unknown_match(self) -> None:
         """A rule that does not exist is refused with those that do."""
-        with pytest.raises(ValueError, match="'median' is not one of max, mean, top3"):
+        with pytest.raises(ValueError, match="'median' is not one of centroid, max, mean, top3"):
             Rule(0.5, match="median")  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("value", [0.0, 2.0])
