@@ -46,5 +46,5 @@ def view_distances(
 
 def combined(whole: NDArray[np.float32], head: NDArray[np.float32]) -> NDArray[np.float32]:
     """One distance of two: three quarters of the smaller and a quarter of the larger."""
-    found: NDArray[np.float32] = _SMALLER * np.minimum(whole, head) + _LARGER * np.maximum(whole, head)
-    return found
+    found = _SMALLER * np.minimum(whole, head) + _LARGER * np.maximum(whole, head)
+    return found.astype(np.float32, copy=False)
