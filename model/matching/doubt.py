@@ -13,8 +13,8 @@ from store.match import Match
 
 __all__ = ["Doubt", "doubtful"]
 
-_BEYOND = 1.3
-"""By how many standard deviations a reference must be nearer to another character: at 1.3 about one clean reference in
+_BEYOND = 1.7
+"""By how many standard deviations a reference must be nearer to another character: about one clean reference in
 twenty is doubted, and four planted ones in five (docs/decisions/0030)."""
 
 
