@@ -20,7 +20,7 @@ __all__ = [
     "write_json",
 ]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of everything this package writes. A higher number in a file means: keep off."""
 
 
