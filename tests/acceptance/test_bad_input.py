@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from model.heads.weights_file import DEFAULT_DETECTOR
 from model.synthesis import Identity, draw
 from tests.acceptance.conftest import WAIT_S, LocalCluster, Program, Undisturbed
 from tests.acceptance.test_outcome import report
@@ -163,7 +164,7 @@ def test_full_disks_cost_a_resume_each(
 ) -> None:
     """First the store has no room, then the output: each is named, nothing is half-made; with room made, it goes on."""
     c = program.collection
-    weights_kib = small_weights.stat().st_size // 1024
+    weights_kib = (small_weights.stat().st_size + DEFAULT_DETECTOR.stat().st_size) // 1024
     store, disk = small_disk("small store", weights_kib + 60), small_disk("small disk", 150)
     program.env["OSHIWAKE_STORE"] = str(store)
     output = disk / "sorted"

@@ -22,7 +22,7 @@ from model.network.embedder import Embedder
 from model.network.engine import Precision
 from model.network.int8_products import cpu_flags, int8_is_faster, kernel_bits
 from model.network.openvino_runtime import ov
-from model.network.weights_file import DEFAULT_WEIGHTS, metadata_of, read_info, tensor_digest
+from model.network.weights_file import COHORT_PREFIX, DEFAULT_WEIGHTS, metadata_of, read_info, tensor_digest
 from model.synthesis import Identity, draw
 
 needs_bytes = pytest.mark.skipif(not int8_is_faster(cpu_flags()), reason="int8 is not faster on this processor")
@@ -63,8 +63,8 @@ def mine() -> Path:
 
 
 def shipped_tensors() -> dict[str, NDArray[Any]]:
-    """In float32."""
-    tensors = load_file(DEFAULT_WEIGHTS)
+    """Those of the network, in float32."""
+    tensors = {name: array for name, array in load_file(DEFAULT_WEIGHTS).items() if not name.startswith(COHORT_PREFIX)}
     return {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in tensors.items()}
 
 

@@ -29,12 +29,14 @@ CHUNKS = 9
 
 
 @pytest.fixture
-def sorting(tmp_path: Path, objects: ObjectServer) -> Sorting:
+def sorting(tmp_path: Path, objects: ObjectServer, small_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Sorting:
     """A run in object storage, read and not reduced yet."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # where its weights are fetched to
     site, pictures = Site(tmp_path), {f"{n:02d}.png": at(a=0.1) if n % 2 else at(s=0.2) for n in range(3 * CHUNKS)}
     for name in pictures:
         site.add(name)
     made = Sorting(site, pictures, replace(SPEC, mode=Mode.COPY), kept_in=STORE)
+    made.store.keep_weights(small_weights, made.run.spec.weights_digest)
     made.run.archive.finish_scan(ScanTotals(len(pictures), len(pictures), 0, CHUNKS, CHUNKS))
     made.run.last_pass.references.finish_scan(ScanTotals(3, 3, 0, 1, 1))
     return made
