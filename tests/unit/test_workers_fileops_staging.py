@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def test_the_cost_of_opening_and_waiting_does_not_grow(site: Site, monkeypatch: 
     assert tally.done == {"copy": COUNT} and placed(site) == expected(site)
     assert undo_run(run).reversed == COUNT
     assert not site.output.exists()
-    assert len(opened) == 1
+    # Python looks into the archive file of its own library.
+    assert len([args for args in opened if args[1] not in sys.path]) == 1
     assert len(waits) - before < COUNT / 4
 
 
