@@ -31,7 +31,10 @@ class JournalFile(JournalDatabase):
         self.folder = output / JOURNAL_FOLDER
         self.path = self.folder / "journal.sqlite"
         for _ in range(_TRIES):
-            made_output = may_make and (self._make_folders(output) or makes_output)
+            try:
+                made_output = may_make and (self._make_folders(output) or makes_output)
+            except FileNotFoundError:
+                continue  # another process has deleted the output folder meanwhile
             self._need_no_link()
             try:
                 if self._open(may_make, made_output, wait_s):
@@ -52,6 +55,8 @@ class JournalFile(JournalDatabase):
             made_output = not output.exists()
             output.mkdir(parents=True, exist_ok=True)
             self.folder.mkdir(mode=0o700, exist_ok=True)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise StoreError(f"cannot write the output folder {output}: {error.strerror}") from error
         return made_output
