@@ -52,7 +52,7 @@ class Detector(Protocol):
         ...
 
 
-NO_BOXES = np.empty((0, 5), np.float32)
+_NO_BOXES = np.empty((0, 5), np.float32)
 
 
 @dataclass
@@ -200,7 +200,7 @@ class Pipeline:
     ) -> Iterator[tuple[_Picture, NDArray[np.uint8]]]:
         """The squares to embed of pictures that were read: of each the whole, then its heads."""
         if self.detector is None:
-            yield from ((_Picture(position, NO_BOXES), square) for position, square in prepared)
+            yield from ((_Picture(position, _NO_BOXES), square) for position, square in prepared)
             return
         start = time.perf_counter()
         found = self.detector.detect([pixels for _, pixels in prepared]) if prepared else []

@@ -82,6 +82,9 @@ class HeadDetector:
         Args:
             pictures: `(height, width, 3)` uint8 each, of any size.
 
+        Raises:
+            DeviceLost: The GPU has failed.
+
         Returns:
             For each picture `(k, 5)` float32, best first, at most `MOST_HEADS` (and as many more for each further
             square of a strip): left, top, right and bottom as fractions of the picture, 0..1, and the score, 0..1.
@@ -186,11 +189,12 @@ def _on_gpu(tensors: dict[str, NDArray[np.float32]]) -> _Network:
     import torch
 
     from model.heads.network import run_folded
+    from model.network.cuda_engine import until_lost
 
     numbers = {name: torch.from_numpy(array).cuda() for name, array in tensors.items()}
 
     def run(squares: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with torch.inference_mode():
+        with until_lost(), torch.inference_mode():
             pixels = torch.from_numpy(squares).cuda().permute(0, 3, 1, 2).float() / 255 - 0.5
             found = run_folded(numbers, pixels).cpu().numpy()
         return np.asarray(found, np.float32)

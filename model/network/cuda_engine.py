@@ -25,7 +25,7 @@ from model.network.engine import Engine, PendingBatch
 from model.network.resnet18 import Network
 from model.network.torch_engine import FoldedNetwork, colours_of
 
-__all__ = ["BATCHES", "CudaEngine"]
+__all__ = ["BATCHES", "CudaEngine", "until_lost"]
 
 _KINDS = {"auto": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -143,7 +143,7 @@ class _Slot:
             self._unread()  # copies the earlier result before it is overwritten
         count = len(pictures)
         self._pixels[:count] = pictures
-        with _until_lost(), torch.cuda.stream(self._stream):
+        with until_lost(), torch.cuda.stream(self._stream):
             self._input.copy_(self._staged, non_blocking=True)
             self._graph.replay()
             self._returned.copy_(self._output, non_blocking=True)
@@ -151,7 +151,7 @@ class _Slot:
 
         @functools.cache
         def finish() -> NDArray[np.float32]:
-            with _until_lost():
+            with until_lost():
                 self._done.synchronize()
             self._unread = None
             return self._vectors[:count].copy()
@@ -167,7 +167,7 @@ def _stream(place: int) -> torch.cuda.Stream:
 
 
 @contextlib.contextmanager
-def _until_lost() -> Iterator[None]:
+def until_lost() -> Iterator[None]:
     """Turn an error of CUDA into `DeviceLost`: every later CUDA call of this process fails too."""
     try:
         yield
