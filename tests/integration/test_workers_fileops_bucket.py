@@ -10,23 +10,19 @@ from uuid import uuid4
 
 import pytest
 
-from store.assignments import FinalOutcome
 from store.errors import OutputGone, StoreError
 from store.file_operation import Action, Image, Operation
 from store.journal import Journal
-from store.location import Location, ObjectPath, ObjectStat, lease, location
+from store.location import ObjectPath, ObjectStat, lease, location
 from store.mode import Mode
 from store.run import Run, RunSpec
 from store.store import Store
 from tests.objects import ObjectServer
-from tests.unit.rows import Assigned, assignments
 from tests.unit.sites import Site
 from tests.unit.trees import sha
 from workers.fileops.operation import OperationFailed
 from workers.output import need_output, open_journal, open_output, recover
 from workers.placing import Tally
-from workers.report.publish import publish, withdraw
-from workers.report.writer import ReportWriter
 from workers.undo_run import undo_run
 
 write_object, look_at, delete_object = ObjectPath.write, ObjectPath.stat, ObjectPath.delete
@@ -314,38 +310,6 @@ def test_an_output_elsewhere_by_a_named_root(site: BucketSite) -> None:
     spec = RunSpec("art:/", "sorted:/", 1_700_000_000.0, "digest", "v1-pad-32", 16, "private")
     run = Store(site.root / "other", roots).create_run(replace(spec))
     assert str(run.output) == site.prefix
-
-
-def report_about(journal: Journal, name: str) -> Location:
-    """A pass's report, published."""
-    report = ReportWriter(journal.folder, "20261123-0412", 1)
-    report.write(assignments([Assigned(name, FinalOutcome.UNKNOWN)]))
-    report.close()
-    return publish(journal, journal.folder.parent, report.path)
-
-
-@pytest.mark.parametrize("what", ["publish", "withdraw"])
-def test_a_report_that_a_person_saves_at_the_last_moment_stays(
-    site: BucketSite, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    """Between the look at ours and its replacement: theirs stays, ours stands beside it."""
-
-    def look_and_be_late(path: ObjectPath) -> ObjectStat | None:
-        seen = look_at(path)
-        if bytes(path) == site.object("report.csv"):
-            write_object(path, b"mine")
-        return seen
-
-    with Journal(site.output) as journal:
-        assert report_about(journal, "before").name == "report.csv"
-        assert report_about(journal, "again").name == "report.csv", "in place of ours"
-        with monkeypatch.context() as patch:
-            patch.setattr(ObjectPath, "stat", look_and_be_late)
-            if what == "publish":
-                assert report_about(journal, "after").name != "report.csv"
-            else:
-                withdraw(journal, site.output)
-    assert site.at("report.csv").read_bytes() == b"mine"
 
 
 def test_an_output_that_is_gone_is_not_made_anew(site: BucketSite) -> None:
