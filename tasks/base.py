@@ -3,7 +3,7 @@
 A message may arrive twice, in any order, and long after its run has ended. In this order:
 
 1. Its fields are checked; a message of an unknown form is dropped.
-2. Its delivery is counted before anything else.
+2. Its delivery is counted. (A message of `at_once` that was never delivered before goes on to 5 meanwhile.)
 3. It ends if it is done, or unknown to the ledger.
 4. It is given up, and the run reports it, if worker after worker died at it or ran out of time; not so a reduction that
    gets further each time.

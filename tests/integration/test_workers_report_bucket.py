@@ -14,7 +14,7 @@ from workers.report.writer import ReportWriter
 
 __all__ = ["site"]
 
-write_object, look_at, delete_object = ObjectPath.write, ObjectPath.stat, ObjectPath.delete
+write_object, look_at = ObjectPath.write, ObjectPath.stat
 
 
 def report_about(journal: Journal, name: str) -> Location:
