@@ -111,6 +111,10 @@ def _has_journal(output: Location) -> bool:
         raise UndoRefused(f"{output} cannot be reached: {error.strerror or error}") from error
 
 
+_WITHOUT_BYTES = {Action.SYMLINK, Action.RENAME, Action.REMOVE, Action.FOLDER}
+"""Actions that give an output no bytes of its own. Any other one may leave the last copy there."""
+
+
 def _need_nothing_placed(run: Run) -> None:
     """Refuse if the run has placed files: then the output was moved or deleted. Else there is nothing to undo."""
     placed = any((run.pass_(number).summary or {}).get("placed") for number in run.passes)
@@ -123,7 +127,7 @@ def _need_originals(journal: Journal, run: Run) -> None:
     """Refuse if the archive is out of reach: each link and copy would count as the last one, and be forgotten."""
     actions = {op.action for op in journal.newest_operations(run.id, _BATCH)}
     archive = run.roots.here(run.spec.archive)
-    if Action.MOVE not in actions and actions & {Action.HARDLINK, Action.COPY} and not _there(archive):
+    if Action.MOVE not in actions and actions - _WITHOUT_BYTES and not _there(archive):
         raise UndoRefused(
             f"the archive {archive} is not there, and what stands in {run.output} may be the last copies;"
             f" bring it back to undo run {run.id}"
