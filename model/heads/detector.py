@@ -29,6 +29,9 @@ _AREA_PX = 240 * 240
 _LONGEST_PX = 448
 """So many pixels of a picture are looked at, whatever its shape, and no side is longer."""
 
+_ROUNDING = 0.02
+"""A picture that is to be made smaller by nearly a whole number is made smaller by it."""
+
 _STRIP = 4.0
 """A picture with a longer side of so many shorter ones is looked at in pieces."""
 
@@ -65,7 +68,7 @@ class HeadDetector:
         try:
             network = _on_gpu(tensors) if device == "cuda" else _on_processor(tensors, threads)
             shape = network(np.zeros((1, SIDE_PX, SIDE_PX, 3), np.uint8)).shape
-        except (KeyError, RuntimeError, ValueError) as error:
+        except (KeyError, IndexError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise WeightsError(f"{path}: its tensors do not fit a head detector ({reason})") from error
         cells = SIDE_PX // STRIDE
@@ -134,10 +137,16 @@ def _fitted(part: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, NDArray[
     across, down = -(-wide // STEP_PX) * STEP_PX, -(-high // STEP_PX) * STEP_PX
     x, y = (across - wide) // 2, (down - high) // 2
     fitted = np.full((down, across, 3), _GREY, np.uint8)
-    fitted[y : y + high, x : x + wide] = np.asarray(
-        Image.fromarray(np.ascontiguousarray(part)).resize((wide, high), Image.Resampling.BILINEAR, reducing_gap=1)
-    )
+    # Averaged blocks, then the nearest of them: as good for a detector as a filter, at a third of its time.
+    blocks = np.asarray(Image.fromarray(np.ascontiguousarray(part)).reduce(max(1, int(1 / scale + _ROUNDING))))
+    rows, columns = _nearest(high, len(blocks)), _nearest(wide, blocks.shape[1])
+    fitted[y : y + high, x : x + wide] = blocks[rows[:, None], columns]
     return fitted, scale, np.array([x, y], np.float64)
+
+
+def _nearest(count: int, of: int) -> NDArray[np.int64]:
+    """For each of `count` pixels of a scaled row the nearest of `of` pixels."""
+    return ((np.arange(count) + 0.5) * of / count).astype(np.int64)
 
 
 def _within(boxes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -164,9 +173,11 @@ def _within(boxes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.fl
 
 def _on_processor(tensors: dict[str, NDArray[np.float32]], threads: int) -> _Network:
     from model.heads.openvino_graph import build_detector
+    from model.network.int8_products import cpu_flags, int8_is_faster, kernel_bits
     from model.network.openvino_runtime import ov
 
-    core, graph = ov.Core(), build_detector(tensors)
+    core = ov.Core()
+    graph = build_detector(tensors, kernel_bits(core) if int8_is_faster(cpu_flags()) else None)
     # In bf16 it takes half the time, and boxes move by a quarter of a pixel at most. Where OpenVINO is limited to older
     # instructions than the processor has, it still lists bf16, and crashes.
     limited = "ONEDNN_MAX_CPU_ISA" in os.environ

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import save
 from torch.utils.data import DataLoader
 
@@ -17,8 +18,8 @@ from model.errors import CheckpointError
 from model.files import write_bytes
 from model.heads.config import HeadsConfig
 from model.heads.losses import detection_loss
-from model.heads.network import HeadNetwork, folded
-from model.heads.samples import Samples, read_backgrounds
+from model.heads.network import HeadNetwork, folded, input_ranges
+from model.heads.samples import Samples, read_backgrounds, sample
 from model.heads.weights_file import FORMAT, VERSION
 from model.network.weights_file import tensor_digest
 from model.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
@@ -27,6 +28,9 @@ __all__ = ["CHECKPOINT", "WEIGHTS", "HeadsTrainer"]
 
 CHECKPOINT, WEIGHTS = "checkpoint.safetensors", "heads.safetensors"
 _LARGEST_GRADIENT = 5.0
+_CALIBRATION = range(5_000_000, 5_000_128)
+"""Seeds of drawn pictures that tell the ranges for int8; training draws others."""
+
 _LAST_LR = 1e-5
 
 Report = Callable[[int, float], None]
@@ -97,7 +101,9 @@ class HeadsTrainer:
         Args:
             command: The command that made them, for whoever reads the file.
         """
-        tensors = {name: array.astype(np.float16) for name, array in folded(self._average.cpu().state_dict()).items()}
+        numbers = folded(self._average.cpu().state_dict())
+        numbers |= _ranges(numbers)
+        tensors = {name: array.astype(np.float16) for name, array in numbers.items()}
         folder = self._config.backgrounds
         backgrounds = {"backgrounds": folder and folder.name}  # where it lies is nobody's business
         metadata = {
@@ -129,3 +135,12 @@ class HeadsTrainer:
                     value.mul_(share).add_(here[name], alpha=1 - share)
                 else:
                     value.copy_(here[name])
+
+
+def _ranges(numbers: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    pictures = torch.from_numpy(np.stack([sample(seed)[0] for seed in _CALIBRATION]))
+    with torch.inference_mode():
+        return input_ranges(
+            {name: torch.from_numpy(array) for name, array in numbers.items()},
+            pictures.permute(0, 3, 1, 2).float() / 255 - 0.5,
+        )
