@@ -151,15 +151,15 @@ def measure(
     limited = replace(rule, threshold=found.threshold)
     decisions = decide(whole, gallery.whitened(whitening), limited, heads=own_heads)
     named = decisions.verdicts == VERDICTS.index(Verdict.ASSIGNED)
-    right = known[decisions.nearest] == labels[rest]
+    right = known[decisions.nearest.characters] == labels[rest]
     is_known = np.isin(labels[rest], known)
     strangers, rightly, wrongly = (
         float(one.mean()) for one in (named[~is_known], (named & right)[is_known], (named & ~right)[is_known])
     )
     names = KNOWN * (rightly + wrongly) + (1 - KNOWN) * strangers
     weights = np.where(is_known, KNOWN / is_known.sum(), (1 - KNOWN) / (~is_known).sum())[named]
-    chances = name_chances(decisions.distances[named], found)
-    missed = float((decisions.distances > found.threshold)[is_known].mean())
+    chances = name_chances(decisions.nearest.distances[named], found)
+    missed = float((decisions.nearest.distances > found.threshold)[is_known].mean())
     told = np.nan if found.known_missed is None else found.known_missed
     given = np.full(int(named.sum()), np.nan, np.float32) if chances is None else chances, right[named], weights
     return [strangers, rightly, wrongly, KNOWN * rightly / names if names else np.nan, missed, told], given

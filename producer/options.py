@@ -121,7 +121,11 @@ Band = Annotated[
     typer.Option("--band", help="Pictures beyond the threshold by at most this go to _review too. Default 0."),
 ]
 Multiple = Annotated[
-    bool | None, typer.Option("--multiple/--single", help="Place a picture under every character within the threshold.")
+    bool | None,
+    typer.Option(
+        "--multiple/--single",
+        help="Place a picture under every character that one of its heads shows, or under the surest (default).",
+    ),
 ]
 Exclude = Annotated[
     list[str] | None,

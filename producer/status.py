@@ -276,7 +276,7 @@ def describe_references(names: list[str]) -> str:
 
 def _rule(spec: PassSpec) -> str:
     """`strangers 10%, match centroid, margin 0.02`; of a pass of an older version the origin of its threshold too."""
-    more = ", several characters a picture" if spec.multiple else f", margin {spec.margin:g}"
+    more = f", margin {spec.margin:g}" + (", several characters a picture" if spec.multiple else "")
     band = f", band {spec.band:g}" if spec.band else ""
     limit = f"strangers {spec.strangers:.0%}" if spec.threshold is None else f"threshold {spec.threshold:.4f}"
     return f"{limit}, match {spec.match}{more}{band}" + (f" ({spec.remark})" if spec.remark else "")

@@ -20,6 +20,7 @@ from store.listing import read_table
 from store.location import Location, storage_of
 
 __all__ = [
+    "VIEW",
     "Assignments",
     "FinalOutcome",
     "read_columns",
@@ -40,6 +41,17 @@ class FinalOutcome(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
+VIEW = pa.struct(
+    [
+        *((side, pa.float32()) for side in ("left", "top", "right", "bottom")),
+        ("nearest", pa.string()),
+        ("distance", pa.float32()),
+        ("runner_up", pa.string()),
+        ("runner_up_distance", pa.float32()),
+    ]
+)
+"""What was found of one view: its box as fractions of the picture, null for the whole, and the nearest characters."""
+
 _COLUMNS = pa.schema(
     [
         ("path", pa.string()),
@@ -53,11 +65,15 @@ _COLUMNS = pa.schema(
         ("reason", pa.string()),
         ("placed", pa.list_(pa.string())),
         ("confidence", pa.float32()),
+        ("characters_found", pa.list_(pa.string())),
+        ("views", pa.list_(VIEW)),
     ],
     metadata={"schema": str(SCHEMA)},
 )
-_FIRST_COLUMNS = _COLUMNS.remove(_COLUMNS.get_field_index("confidence"))
-_REPEATING = ["outcome", "characters.list.element", "nearest", "runner_up", "reason"]
+_FIRST_COLUMNS = pa.schema(list(_COLUMNS)[: _COLUMNS.get_field_index("confidence")])
+_REPEATING = ["outcome", "nearest", "runner_up", "reason"] + [
+    f"{name}.list.element" for name in ("characters", "characters_found", "views")
+]
 
 
 @dataclass(frozen=True)
@@ -67,10 +83,13 @@ class Assignments:
     Attributes:
         table: `path`, the file below the archive, readable (`book.cbz!/page.png` for a member);
             `outcome`, a value of `FinalOutcome`; `characters`, the names given;
-            `nearest`, the nearest name, null where there is no embedding; `distance`, the cosine distance to it;
+            `nearest`, the name nearest to the view that decides, null where there is no embedding; `distance`, the
+            cosine distance to it;
             `runner_up`, the next character, and `runner_up_distance`;
             `digest`, sha256 of the file's bytes, hexadecimal, where it was read; `reason`, why it was not assigned;
-            `placed`, where it stands, below the output folder.
+            `placed`, where it stands, below the output folder; `confidence`, the chance that the name is right;
+            `characters_found`, all characters that a view shows; `views`, a `VIEW` for the whole picture and for each
+            head in it.
     """
 
     table: pa.Table
@@ -120,14 +139,28 @@ def read_columns(path: Location) -> Assignments:
         NewerSchema: A newer program wrote it.
     """
     table = read_table(path, _COLUMNS.names, schema=_FIRST_COLUMNS)
-    if "confidence" not in table.column_names:  # an earlier version wrote it
-        table = table.append_column("confidence", pa.nulls(len(table), pa.float32()))
-    if table["confidence"].type != pa.float32():
-        raise DamagedStore(f"{path}: confidence: {table['confidence'].type} instead of float")
+    table = _with_later_columns(table)
+    for field in _COLUMNS:
+        if table[field.name].type != field.type:
+            raise DamagedStore(f"{path}: {field.name}: {table[field.name].type} instead of {field.type}")
     outcomes = pa.array([outcome.value for outcome in FinalOutcome])
     if not pc.all(pc.is_in(table["outcome"], outcomes), min_count=0).as_py():
         raise DamagedStore(f"{path}: outcome: not one of the six")
     return Assignments(table)
+
+
+def _with_later_columns(table: pa.Table) -> pa.Table:
+    """The same with the columns that an earlier version did not write."""
+    nothing = pa.ListArray.from_arrays([0] * (len(table) + 1), pa.array([], VIEW))
+    later = {
+        "confidence": pa.nulls(len(table), pa.float32()),
+        "characters_found": table["characters"],
+        "views": nothing,
+    }
+    for name, column in later.items():
+        if name not in table.column_names:
+            table = table.append_column(name, column)
+    return table.select(_COLUMNS.names)
 
 
 def write_decided(path: Location, rows: Assignments, closest: Sequence[float]) -> None:

@@ -28,9 +28,9 @@ class Rule:
         threshold: Cosine distance up to which the nearest character is accepted, 0..2; None where it follows from
             `strangers`.
         match: How the distances to a character's references become one.
-        margin: Minimum extra distance of the next character; else the picture goes to review.
+        margin: Minimum extra distance of the next character; else it is too close to call between the two.
         band: Pictures beyond the threshold by at most this go to review too.
-        multiple: File a picture under every character within the threshold; the margin is then unused.
+        multiple: File a picture under every character that one of its heads shows; else under the surest.
         strangers: Share of the pictures of characters without references that may get a name, 0..1; unused if there is
             a threshold.
 

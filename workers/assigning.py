@@ -19,10 +19,10 @@ from model.dataset.reserved_folders import is_negative
 from model.matching.calibration import calibrate, name_chances, whitening_of
 from model.matching.cohort import Cohort, read_cohort
 from model.matching.gallery import Gallery
-from model.matching.rule import TIE, VERDICTS, Decisions, Verdict, decide, reasons
+from model.matching.rule import TIE, VERDICTS, Decisions, Names, Nearest, Verdict, decide, reasons
 from model.matching.whitening import Whitening
 from model.network.weights_file import read_info
-from store.assignments import Assignments, read_decided, write_decided
+from store.assignments import VIEW, Assignments, read_decided, write_decided
 from store.columns import hexadecimal, spread
 from store.errors import DamagedStore
 from store.head_views import HeadViews
@@ -132,9 +132,10 @@ class Assigner:
 
     def _check(self, path: Location, known: ChunkOutcomes, rows: Assignments, closest: list[float]) -> None:
         """Make sure that what another reducer wrote is about these files and these characters."""
-        given = pc.unique(pc.list_flatten(rows["characters"]))
         same = len(rows.table) == len(known.table) and len(closest) == len(self.gallery.names)
-        if not same or not pc.all(pc.is_in(given, self._names), min_count=0).as_py():
+        lists = rows["characters"], rows["characters_found"]
+        known_names = (pc.is_in(pc.unique(pc.list_flatten(names)), self._names) for names in lists)
+        if not same or not all(pc.all(names, min_count=0).as_py() for names in known_names):
             raise DamagedStore(f"{path}: not about the files of this chunk, or of characters without references")
 
     def digests(self, chunk: int) -> NDArray[np.uint8]:
@@ -156,38 +157,56 @@ class Assigner:
     def _assignments(self, found: ChunkOutcomes, decisions: Decisions) -> Assignments:
         """The assignments of a chunk's files, from the decisions on those with an embedding."""
         size = len(found.table)
-        names = self._names
 
         def column(values: pa.Array) -> pa.Array:
             return spread(values, found.embedded, size)
 
-        def next_one(values: NDArray[Any]) -> pa.Array:
-            return pa.array(values, mask=~decisions.has_runner_up)
+        def lists(ends: NDArray[Any], values: pa.Array) -> pa.Array:
+            counts = np.zeros(size + 1, np.int32)
+            counts[1:][found.embedded] = np.diff(ends)
+            return pa.ListArray.from_arrays(pa.array(np.cumsum(counts, dtype=np.int32)), values)
 
-        given = np.zeros(size + 1, np.int32)
-        given[1:][found.embedded] = np.diff(decisions.given_ends)
+        def names(some: Names) -> pa.Array:
+            return lists(some.ends, self._names.take(pa.array(some.characters)))
+
         digests = hexadecimal(digest_rows(found.table["digest"]))
         return Assignments.of_columns(
             path=found.names,
             outcome=pc.coalesce(column(_OUTCOMES.take(pa.array(decisions.verdicts))), found.table["kind"]),
-            characters=pa.ListArray.from_arrays(
-                pa.array(np.cumsum(given, dtype=np.int32)), names.take(decisions.given)
-            ),
-            nearest=column(names.take(pa.array(decisions.nearest))),
-            distance=column(pa.array(decisions.distances)),
-            runner_up=column(names.take(next_one(decisions.runners_up))),
-            runner_up_distance=column(next_one(decisions.runner_up_distances)),
+            characters=names(decisions.given),
+            **{name: column(values) for name, values in self._nearest(decisions.nearest).items()},
             digest=pc.if_else(found.table["digest"].is_valid(), digests, None),
             reason=_with_notes(column(self._reasons.take(pa.array(decisions.reasons))), found.table["reason"]),
-            confidence=column(self._confidence(decisions)),
             placed=pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], pa.string())),
+            confidence=column(self._confidence(decisions)),
+            characters_found=names(decisions.found),
+            views=lists(decisions.view_starts, self._views(found.heads, decisions)),
         )
+
+    def _nearest(self, near: Nearest) -> dict[str, pa.Array]:
+        """The nearest and the next characters as columns."""
+        none = ~near.has_runner_up
+        return {
+            "nearest": self._names.take(pa.array(near.characters)),
+            "distance": pa.array(near.distances),
+            "runner_up": self._names.take(pa.array(near.runners_up, mask=none)),
+            "runner_up_distance": pa.array(near.runner_up_distances, mask=none),
+        }
+
+    def _views(self, heads: HeadViews, decisions: Decisions) -> pa.Array:
+        """What was found of each view, with its box."""
+        is_whole = np.zeros(len(decisions.views.characters), np.bool_)
+        is_whole[decisions.view_starts[:-1]] = True
+        boxes = np.zeros((len(is_whole), 4), np.float32)
+        boxes[~is_whole] = heads.boxes[:, :4]
+        sides = [pa.array(np.ascontiguousarray(side), mask=is_whole) for side in boxes.T]
+        return pa.StructArray.from_arrays([*sides, *self._nearest(decisions.views).values()], fields=list(VIEW))
 
     def _confidence(self, decisions: Decisions) -> pa.Array:
         """The chance that each name is right; nothing where there is no name."""
-        chances = name_chances(decisions.distances, self.calibration)
+        chances = name_chances(decisions.nearest.distances, self.calibration)
         if chances is None:
-            return pa.nulls(len(decisions.distances), pa.float32())
+            return pa.nulls(len(decisions.verdicts), pa.float32())
         return pa.array(chances, mask=decisions.verdicts != VERDICTS.index(Verdict.ASSIGNED))
 
 

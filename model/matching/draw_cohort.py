@@ -88,8 +88,8 @@ def _one_draw(
     whole, heads = whitening.applied(pictures, none)
     decisions = decide(whole, gallery.whitened(whitening), Rule(found.threshold), heads=heads)
     named = decisions.verdicts == VERDICTS.index(Verdict.ASSIGNED)
-    right = known[decisions.nearest] == true
+    right = known[decisions.nearest.characters] == true
     is_known = np.isin(true, known)
     weights = np.where(is_known, KNOWN / is_known.sum(), (1 - KNOWN) / (~is_known).sum())
-    shares = shares_within(decisions.distances, np.array(found.strangers, np.float32))
+    shares = shares_within(decisions.nearest.distances, np.array(found.strangers, np.float32))
     return shares[named], right[named], weights[named]

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from model.synthesis import Identity, draw
 from tests.acceptance.conftest import LocalCluster, Program, Undisturbed, wait_until
@@ -72,21 +73,33 @@ def test_references_from_a_json_file(program: Program) -> None:
     folders = {"Fate/Zero": "Akari", "Fate_Zero": "Dahlia", "桜 ひな": "桜 ひな"}
     file = c.archive.parent / "refs.json"
     names = {name: f"references/{folder}" for name, folder in folders.items()}
-    first = sorted((c.references / "Akari").iterdir())
-    file.write_text(json.dumps(names | {"listed": [str(path) for path in first]}), encoding="utf-8")
-    args: list[str | Path] = ["--output", c.output, "--threshold", "2", "--margin", "0", "--multiple"]
+    file.write_text(json.dumps(names | {"listed": [str(c.archive / "other" / "0-00.png")]}), encoding="utf-8")
+    args: list[str | Path] = ["--output", c.output, "--threshold", "2", "--margin", "0"]
     program("run", c.archive, "--references", file, *args, rc=1)
     made = {path.name for path in c.output.iterdir() if path.is_dir()} - {".oshiwake"}
     assert len(made) == 4 and {"Fate_Zero", "桜 ひな", "listed"} < made
 
 
 def test_a_picture_can_stand_under_several_characters(program: Program) -> None:
-    """`--multiple` files a picture under every character within the threshold."""
+    """`--multiple` files a picture of two under both, without it under the surer one; both are told either way."""
     c = program.collection
-    program.sort("run", "--threshold", "2", "--multiple")
-    row = report(c)["set 0/0-04.png"]
-    assert row["character"] == "Akari | Dahlia | 桜 ひな"
-    assert row["placed"] == "Akari/0-04.png | Dahlia/0-04.png | 桜 ひな/0-04.png"
+    for n in range(6):
+        pair = Image.new("RGB", (512, 256))
+        for place, name in enumerate(("Akari", "Dahlia")):
+            identity = Identity.from_seed(2 * place)
+            pair.paste(draw(identity, 200 + n, size_px=256, variety="gentle"), (256 * place, 0))
+            draw(identity, 210 + n, size_px=256, variety="gentle").save(c.references / name / f"with a head {n}.png")
+        pair.save(c.archive / f"pair {n}.png")
+    program.sort("run", "--threshold", "2", "--margin", "0", "--multiple")
+    pairs = {path: row for path, row in report(c).items() if path.startswith("pair")}
+    both = [path for path, row in pairs.items() if row["character"] == row["characters_found"] == "Akari | Dahlia"]
+    assert both
+    assert all(pairs[path]["placed"] == f"Akari/{path} | Dahlia/{path}" for path in both)
+    program("reduce", "--single", rc=1)
+    for path in both:
+        row = report(c)[path]
+        assert row["character"] in ("Akari", "Dahlia") and row["placed"] == f"{row['character']}/{path}"
+        assert row["characters_found"] == "Akari | Dahlia"
 
 
 @pytest.mark.parametrize("mode", ["symlink", "copy", "move"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 from store.assignments import Assignments, FinalOutcome, read_columns, write_all
 from store.location import Location
@@ -27,6 +28,8 @@ class Assigned:
     reason: str = ""
     placed: tuple[str, ...] = ()
     confidence: float | None = None
+    characters_found: tuple[str, ...] = ()
+    views: tuple[dict[str, Any], ...] = ()
 
 
 def assignments(rows: Iterable[Assigned]) -> Assignments:
@@ -47,8 +50,7 @@ def read_assignments(path: Location) -> list[Assigned]:
             **{
                 **row,
                 "outcome": FinalOutcome(row["outcome"]),
-                "characters": tuple(row["characters"]),
-                "placed": tuple(row["placed"]),
+                **{name: tuple(row[name]) for name in ("characters", "placed", "characters_found", "views")},
             }
         )
         for row in read_columns(path).table.to_pylist()

@@ -41,6 +41,8 @@ def at(**distances: float) -> NDArray[np.float32]:
 class Sorting:
     """A run whose pictures have the vectors that a test gives them; None means unreadable.
 
+    `heads` holds the vectors of the heads in a picture, or in the references of a character.
+
     Its store is a folder of the site, or lies where `kept_in` says.
     """
 
@@ -52,6 +54,7 @@ class Sorting:
     )
     chunk: int = 3
     notes: Mapping[str, str] = field(default_factory=dict)
+    heads: Mapping[str, Sequence[NDArray[np.float32]]] = field(default_factory=dict)
     kept_in: str = ""
 
     def __post_init__(self) -> None:
@@ -80,9 +83,18 @@ class Sorting:
             if listed[row].to_read:
                 digest = self.site.digests.get(name)
                 kind = Kind.UNREADABLE if vector is None else Kind.EMBEDDED
-                reads.append(Read(row, kind, digest, vector, "damaged" if vector is None else self.notes.get(name, "")))
+                reason = "damaged" if vector is None else self.notes.get(name, "")
+                reads.append(Read(row, kind, digest, vector, reason, **self._heads(name)))
         if reads:
             write_shard(self.run.archive.shard_path(number), reads, dimension=DIMENSION, embedding_key=KEY)
+
+    def _heads(self, name: str) -> dict[str, Any]:
+        """The heads of a picture side by side, as `Read` has them."""
+        vectors = self.heads.get(name, ())
+        if not vectors:
+            return {}
+        boxes = [[n / 16, 0.25, (n + 1) / 16, 0.5, 0.9] for n in range(len(vectors))]
+        return {"heads": np.stack(vectors), "boxes": np.array(boxes, np.float32)}
 
     def begin_pass(self, number: int, spec: PassSpec) -> None:
         """A pass with the references."""
@@ -97,8 +109,9 @@ class Sorting:
                 bytes(32),
                 vector,
                 "" if vector is not None else "damaged",
+                **self._heads(name),
             )
-            for n, (_, vector) in enumerate(pairs)
+            for n, (name, vector) in enumerate(pairs)
         ]
         write_shard(part.shard_path(0), reads, dimension=DIMENSION, embedding_key=KEY)
         self.run.pass_(number).begin(spec)

@@ -45,7 +45,7 @@ def named(found: PassCalibration, gallery: Gallery, pictures: Floats, rule: Rule
     decisions = decide(
         whole, gallery.whitened(whitening), replace(rule, threshold=found.threshold, margin=0.0), heads=heads
     )
-    return float((np.diff(decisions.given_ends) > 0).mean())
+    return float((np.diff(decisions.given.ends) > 0).mean())
 
 
 class TestThreshold:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from model.matching.gallery import Gallery
 from model.matching.rule import Decision, Verdict, assign, decide
 from store.match import Match
 from store.rule import Rule
+from tests.unit.plain_rule import Plain, plain_rule
 from tests.unit.unit_circle import Floats, Groups, apart, at
 
 
@@ -22,15 +22,6 @@ def one(picture: Floats, groups: Groups, rule: Rule) -> Decision:
     """The decision for a single picture."""
     (decision,) = assign(picture, Gallery.build(groups), rule)
     return decision
-
-
-@dataclass(frozen=True)
-class Plain:
-    """What the plain rule says."""
-
-    verdict: Verdict
-    characters: frozenset[str]
-    distance: float
 
 
 def plain_centroid(rows: Floats) -> Floats:
@@ -49,25 +40,7 @@ def plain_assign(picture: Floats, groups: Groups, rule: Rule) -> tuple[Plain, fl
         distances = sorted(1 - sum(float(a) * float(b) for a, b in zip(picture, row, strict=True)) for row in rows)
         chosen = distances[: {"centroid": 1, "max": 1, "mean": len(distances), "top3": 3}[rule.match]]
         found.append((sum(chosen) / len(chosen), name, negative))
-    found.sort()
-    wanted = [(distance, name) for distance, name, negative in found if not negative]
-    distance, name, negative = found[0]
-    calls = [abs(value - rule.limit) for value, _, _ in found]
-    calls += [abs(value - rule.limit - rule.band) for value, _, _ in found]
-    calls += [other - distance for other, _, is_negative in found[1:] if is_negative or negative]
-    if negative:
-        return Plain(Verdict.UNKNOWN, frozenset(), distance), min(calls)
-    gap = wanted[1][0] - distance if len(wanted) > 1 else math.inf
-    calls.append(abs(gap - rule.margin))
-    if distance > rule.limit:
-        verdict = Verdict.REVIEW if distance <= rule.limit + rule.band else Verdict.UNKNOWN
-        return Plain(verdict, frozenset(), distance), min(calls)
-    if rule.multiple:
-        names = frozenset(name for value, name in wanted if value <= rule.limit)
-        return Plain(Verdict.ASSIGNED, names, distance), min(calls)
-    if gap < rule.margin:
-        return Plain(Verdict.REVIEW, frozenset(), distance), min(calls)
-    return Plain(Verdict.ASSIGNED, frozenset([name]), distance), min(calls)
+    return plain_rule(found, rule)
 
 
 @st.composite
@@ -147,8 +120,8 @@ def test_what_a_decision_says_fits_together(embeddings: Floats, groups: Groups, 
         assert decision.runner_up not in negatives | {decision.nearest}
         if decision.runner_up_distance is not None and decision.nearest not in negatives:
             assert decision.runner_up_distance >= decision.distance
-        if not rule.multiple:
-            assert decision.characters in ((), (decision.nearest,))
+        assert decision.characters == decision.found
+        assert decision.characters in ((), (decision.nearest,))
 
 
 @given(pictures(), galleries(), rules, distances)
@@ -183,8 +156,7 @@ def test_order_of_the_gallery_is_nothing(embeddings: Floats, groups: Groups, rul
             calls += [one.runner_up_distance - one.distance - rule.margin, one.runner_up_distance - rule.limit]
         if min(abs(call) for call in calls) > 1e-5:
             assert one.verdict is other.verdict
-            if not rule.multiple:
-                assert one.characters == other.characters
+            assert one.characters == other.characters
 
 
 @given(pictures(), galleries(), rules)
@@ -215,14 +187,13 @@ class TestThreshold:
         assert (decision.verdict, decision.characters, decision.nearest) == (Verdict.UNKNOWN, (), "Akari")
         assert decision.reason == "no character within the threshold"
 
-    @pytest.mark.parametrize("multiple", [False, True])
     @pytest.mark.parametrize("threshold", [0.1, 0.2, 0.3, 0.7, 0.412])
-    def test_is_inclusive(self, threshold: float, multiple: bool) -> None:
+    def test_is_inclusive(self, threshold: float) -> None:
         """A distance of exactly the threshold is accepted, whatever its last digit in float32."""
         x = np.float32(1) - np.float32(threshold)
         picture = np.array([[x, np.sqrt(1 - x * x)]], np.float32)
         reference = np.array([[1, 0]], np.float32)
-        decision = one(picture, [("Akari", False, reference)], Rule(threshold, multiple=multiple))
+        decision = one(picture, [("Akari", False, reference)], Rule(threshold))
         assert decision.distance == pytest.approx(threshold, abs=1e-7)
         assert decision.verdict is Verdict.ASSIGNED
 
@@ -276,20 +247,14 @@ class TestMargin:
         """Two characters equally far beyond the threshold: unknown, not review."""
         assert one(at(20), self.GROUPS, Rule(0.01, margin=0.1)).verdict is Verdict.UNKNOWN
 
-    def test_multiple(self) -> None:
-        """Every character within the threshold is given, whatever the margin, and no other."""
-        groups: Groups = [*self.GROUPS, ("Chiyo", False, at(120))]
-        assert one(at(19), groups, Rule(0.5, margin=0.1, multiple=True)).characters == ("Akari", "Beniko")
-
 
 class TestNegatives:
     def test_nearest(self) -> None:
         """Nearest to a negative: unknown, however near a character is."""
         groups: Groups = [("Akari", False, at(0)), ("_not her", True, at(12))]
-        for multiple in (False, True):
-            decision = one(at(10), groups, Rule(0.5, multiple=multiple))
-            assert (decision.verdict, decision.characters, decision.nearest) == (Verdict.UNKNOWN, (), "_not her")
-            assert (decision.runner_up, decision.reason) == ("Akari", "nearest to the negatives in _not her")
+        decision = one(at(10), groups, Rule(0.5))
+        assert (decision.verdict, decision.characters, decision.nearest) == (Verdict.UNKNOWN, (), "_not her")
+        assert (decision.runner_up, decision.reason) == ("Akari", "nearest to the negatives in _not her")
 
     def test_farther(self) -> None:
         """A negative farther away costs nothing: neither the name nor the margin."""

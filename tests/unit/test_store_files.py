@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.assignments import Assignments, FinalOutcome, write_all
+from store.assignments import VIEW, Assignments, FinalOutcome, write_all
 from store.durability import sync_folders
 from store.errors import DamagedStore, NewerSchema, RunNotFound, StoreError
 from store.files import SCHEMA, new_file, read_json, write_json
@@ -139,6 +139,11 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 
 FLOATS = st.none() | st.floats(0, 2, width=32)
+NAMES = st.none() | st.text(max_size=4)
+BOXES = st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4) | st.just([None] * 4)
+VIEWS = st.tuples(BOXES, NAMES, FLOATS, NAMES, FLOATS).map(
+    lambda of: dict(zip(VIEW.names, [*of[0], *of[1:]], strict=True))
+)
 ROWS = st.builds(
     Assigned,
     path=st.text(max_size=8),
@@ -151,6 +156,8 @@ ROWS = st.builds(
     digest=st.none() | st.just("ab" * 32),
     reason=st.text(max_size=8),
     placed=st.lists(st.text(max_size=4), max_size=3).map(tuple),
+    characters_found=st.lists(st.text(max_size=4), max_size=3).map(tuple),
+    views=st.lists(VIEWS, max_size=3).map(tuple),
 )
 
 

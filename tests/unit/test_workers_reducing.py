@@ -148,18 +148,50 @@ def test_another_pass_moves_on_and_undo_takes_both_back(site: Site, mode: Any) -
     assert (look(site.archive), folder_times(site.archive)) == before and not site.output.exists()
 
 
+HEADS = {
+    "Akari": [at(a=0)],
+    "桜 ひな": [at(s=0)],
+    "_not ads": [at(n=0)],
+    "between.png": [at(s=0.05), at(a=0.1), at(n=0)],
+    "z/a.png": [at(a=0.3), at()],
+}
+"""Two characters and a negative in one picture, and somebody else beside Akari in another."""
+
+
 @pytest.mark.parametrize("mode", ["hardlink", "symlink", "copy", "move"])
 def test_multiple_files_a_picture_under_each_character(site: Site, mode: Any) -> None:
-    """Every character within the threshold; the margin is without meaning then."""
+    """That one of its heads shows."""
     before = look(site.archive)
-    sorting = Sorting(site, PICTURES, replace(SPEC, multiple=True, mode=mode))
+    sorting = Sorting(site, PICTURES, replace(SPEC, multiple=True, mode=mode), heads=HEADS)
     summary = sorting.reduce()
-    assert sorting.report()["between.png"]["placed"] == "Akari/between.png | 桜 ひな/between.png"
-    assert sorting.report()["between.png"]["character"] == "Akari | 桜 ひな"
+    row = sorting.report()["between.png"]
+    assert row["placed"] == "Akari/between.png | 桜 ひな/between.png"
+    assert row["character"] == row["characters_found"] == "Akari | 桜 ひな"
     assert summary["outcomes"]["review"] == 0 and summary["problem_count"] == 0
     assert summary["characters"] == {"Akari": 4, "桜 ひな": 2}
     undo_run(sorting.run)
     assert look(site.archive) == before
+
+
+def test_every_view_is_kept(site: Site) -> None:
+    """Without `multiple` the surest name is given; all that were found, and every view with its box, are told."""
+    sorting = Sorting(site, PICTURES, chunk=100, heads=HEADS)
+    sorting.reduce()
+    rows = {row.path: row for row in read_assignments(sorting.run.pass_(1).assignments_path(0))}
+    row = rows["between.png"]
+    assert (row.characters, row.characters_found) == (("桜 ひな",), ("Akari", "桜 ひな"))
+    assert sorting.report()["between.png"]["placed"] == "桜 ひな/between.png"
+    assert [view["left"] for view in row.views] == [None, 0, 1 / 16, 2 / 16]
+    assert [(view["nearest"], view["runner_up"]) for view in row.views] == [
+        ("Akari", "桜 ひな"),
+        ("桜 ひな", "Akari"),
+        ("Akari", "桜 ひな"),
+        ("_not ads", "Akari"),
+    ]
+    # Three quarters of the smaller and a quarter of the larger of whole and head.
+    assert [view["distance"] for view in row.views] == pytest.approx([0.25, 0.1025, 0.1375, 0.25], abs=1e-6)
+    assert (row.nearest, row.distance) == ("桜 ひな", row.views[1]["distance"])
+    assert [len(rows[name].views) for name in ("z/a.png", "notes.txt", "broken.png")] == [3, 0, 0]
 
 
 def test_duplicates_across_chunks(site: Site) -> None:

@@ -67,6 +67,7 @@ ROWS = st.builds(
     reason=TEXTS,
     placed=st.lists(TEXTS, max_size=2).map(tuple),
     confidence=st.none() | DISTANCES.map(lambda value: value / 2),
+    characters_found=st.lists(TEXTS, max_size=2).map(tuple),
 )
 
 
@@ -82,7 +83,16 @@ def plain_csv(rows: list[Assigned]) -> str:
     for row in rows:
         distances = ["" if d is None else f"{d:.4f}" for d in (row.distance, row.runner_up_distance, row.confidence)]
         names, placed = " | ".join(row.characters), " | ".join(row.placed)
-        ends = row.runner_up, distances[1], row.digest, row.reason, row.nearest, placed, distances[2]
+        ends = (
+            row.runner_up,
+            distances[1],
+            row.digest,
+            row.reason,
+            row.nearest,
+            placed,
+            distances[2],
+            " | ".join(row.characters_found),
+        )
         cells = [row.path, row.outcome, names, distances[0], *ends]
         writer.writerow([f"'{cell}" if cell and cell[0] in COMPUTED else cell for cell in cells])
     return file.getvalue()
@@ -123,13 +133,15 @@ def test_a_report_is_what_a_plain_writer_makes(journal: Journal, rows: list[Assi
 )
 def test_no_cell_is_a_formula(text: str, journal: Journal) -> None:
     """A spreadsheet shows what would be computed as text, and whoever takes the mark away has the name exactly."""
-    row = Assigned(text, FinalOutcome.ASSIGNED, (text,), text, 0.1, text, 0.2, "ab" * 32, text, (text,))
+    row = Assigned(
+        text, FinalOutcome.ASSIGNED, (text,), text, 0.1, text, 0.2, "ab" * 32, text, (text,), characters_found=(text,)
+    )
     report = ReportWriter(journal.folder, RUN, 1)
     report.write(assignments([row]))
     report.close()
     with open(str(report.path), encoding="utf-8", newline="") as file:
         (cells,) = csv.DictReader(file)
-    for name in ("path", "character", "runner_up", "reason", "nearest", "placed"):
+    for name in ("path", "character", "runner_up", "reason", "nearest", "placed", "characters_found"):
         assert cells[name][:1] not in ("=", "+", "-", "@", "\t", "\r", "\n", "＝")
         assert cell_text(cells[name]) == text
     assert (cells["distance"], cells["runner_up_distance"], cells["outcome"]) == ("0.1000", "0.2000", "assigned")
@@ -140,7 +152,7 @@ def test_a_distance_that_is_no_number_is_left_out(journal: Journal) -> None:
     report = ReportWriter(journal.folder, RUN, 1)
     report.write(assignments([Assigned("a.png", FinalOutcome.UNKNOWN, distance=float("nan"))]))
     report.close()
-    assert report.path.read_bytes().decode().splitlines()[1] == "a.png,unknown,,,,,,,,,"
+    assert report.path.read_bytes().decode().splitlines()[1] == "a.png,unknown,,,,,,,,,,"
 
 
 def test_rows_survive_a_spreadsheet(journal: Journal) -> None:

@@ -16,7 +16,7 @@ from itertools import chain, groupby, islice
 
 import pyarrow as pa
 
-from store.assignments import Assignments
+from store.assignments import VIEW, Assignments
 from store.journal import Journal
 from store.journal_queries import Standing
 from store.location import Location, storage_of
@@ -88,6 +88,8 @@ def _rows(images: list[list[Standing]], top: bytes) -> Assignments:
         reason=pa.array([f"placed by run {at[0].run}" for at in images], pa.string()),
         placed=pa.array([[_below(top, at.target) for at in image] for image in there], pa.list_(pa.string())),
         confidence=nothing.cast(pa.float32()),
+        characters_found=pa.array([[]] * size, pa.list_(pa.string())),
+        views=pa.array([[]] * size, pa.list_(VIEW)),
     )
 
 

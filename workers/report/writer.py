@@ -32,10 +32,13 @@ COLUMNS = (
     "nearest",
     "placed",
     "confidence",
+    "characters_found",
 )
 
 SEPARATOR = " | "
 """Between several characters or places of one picture."""
+
+_TEXTS = ("path", "characters", "runner_up", "reason", "nearest", "placed", "characters_found")
 
 _LINE_END = b"\r\n"
 
@@ -72,8 +75,8 @@ class ReportWriter:
 
 def lines(rows: Assignments) -> memoryview | bytes:
     """Rows as CSV, in UTF-8: what `csv.writer` makes of them, column by column."""
-    texts = rows["path"], rows["characters"], rows["runner_up"], rows["reason"], rows["nearest"], rows["placed"]
-    path, names, runner_up, reason, nearest, placed = map(cells, texts)
+    texts = (rows[name] for name in _TEXTS)
+    path, names, runner_up, reason, nearest, placed, characters_found = map(cells, texts)
     distance, next_distance = _numbers(rows["distance"]), _numbers(rows["runner_up_distance"])
     columns = [
         path,
@@ -87,6 +90,7 @@ def lines(rows: Assignments) -> memoryview | bytes:
         nearest,
         placed,
         _numbers(rows["confidence"]),
+        characters_found,
     ]
     joined = pc.binary_join_element_wise(*columns, ",", null_handling="replace")
     ended = pc.binary_join_element_wise(joined, "", _LINE_END.decode())
