@@ -17,10 +17,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from model.errors import PictureError, UnreadablePicture, UnsupportedPicture
-from model.images.crops import crop
+from model.images.crops import squares
 from model.images.decoding import Limits
 from model.images.preprocessing import Jpegs, Preprocessing
 from model.network.embedder import Embedder
@@ -103,20 +102,20 @@ class Pipeline:
         timings = Timings()
         reads: list[Read] = []
         prepared: list[tuple[int, NDArray[np.uint8]]] = []  # position in reads, pixels
-        squares: deque[tuple[_Picture, NDArray[np.uint8]]] = deque()
+        waiting: deque[tuple[_Picture, NDArray[np.uint8]]] = deque()
         under_way: _UnderWay | None = None
         for one in self._prepare_all(sources, files, timings):
             if one.pixels is not None:
                 prepared.append((len(reads), one.pixels))
             reads.append(one.read)
             if len(prepared) == self._together:
-                squares.extend(self._squares(prepared, timings))
+                waiting.extend(self._squares(prepared, timings))
                 prepared = []
-            while len(squares) >= self.embedder.batch:
-                under_way = self._embed(squares, under_way, reads, timings)
-        squares.extend(self._squares(prepared, timings))
-        while squares or under_way:
-            under_way = self._embed(squares, under_way, reads, timings)
+            while len(waiting) >= self.embedder.batch:
+                under_way = self._embed(waiting, under_way, reads, timings)
+        waiting.extend(self._squares(prepared, timings))
+        while waiting or under_way:
+            under_way = self._embed(waiting, under_way, reads, timings)
         return reads, timings
 
     def _prepare_all(
@@ -207,13 +206,12 @@ class Pipeline:
         timings.detect_s += time.perf_counter() - start
         for (position, pixels), boxes in zip(prepared, found, strict=True):
             picture = _Picture(position, boxes)
-            yield picture, self._preprocessing(Image.fromarray(pixels))
-            for box in boxes:
-                yield picture, crop(pixels, box[:4].tolist(), self._preprocessing.size_px)
+            for square in squares(pixels, boxes, self._preprocessing):
+                yield picture, square
 
     def _embed(
         self,
-        squares: deque[tuple[_Picture, NDArray[np.uint8]]],
+        waiting: deque[tuple[_Picture, NDArray[np.uint8]]],
         under_way: _UnderWay | None,
         reads: list[Read],
         timings: Timings,
@@ -221,7 +219,7 @@ class Pipeline:
         """Send the next squares on their way through the network, then complete the batch that was on it before."""
         following = None
         start = time.perf_counter()
-        batch = [squares.popleft() for _ in range(min(len(squares), self.embedder.batch))]
+        batch = [waiting.popleft() for _ in range(min(len(waiting), self.embedder.batch))]
         if batch:
             started = self.embedder.start(np.stack([pixels for _, pixels in batch]))
             following = _UnderWay([picture for picture, _ in batch], started)

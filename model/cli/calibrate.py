@@ -27,7 +27,8 @@ def calibrate(
 ) -> None:
     """Say what to expect of your references, and name references that look wrong.
 
-    The threshold is the one that `producer run` would set for these references; a run also looks at the archive.
+    The threshold is the one that `producer run` would set for these references. A run also looks at the archive, which
+    moves it by a few hundredths.
     Nothing is written beside the references.
     """
     from model.matching.calibration_command import run_calibration

@@ -30,7 +30,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print what report.json holds, and no table.")] = False,
 ) -> None:
-    """Measure how well weights distinguish characters that they were not trained on."""
+    """Measure how well weights, and the head detector, distinguish characters that they were not trained on."""
     from model.evaluation.evaluate import EvaluationOptions
     from model.evaluation.evaluate_command import EvaluationRequest, run_evaluation
 

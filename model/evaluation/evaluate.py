@@ -12,6 +12,7 @@ from model.evaluation.bootstrap import Interval, bootstrap_eer
 from model.evaluation.identification import Identification, identify, map_at_r
 from model.evaluation.pairs import Pairs, all_pairs, sampled_pairs
 from model.evaluation.rates import EqualError, ErrorRates, equal_error, error_rates
+from store.head_views import HeadViews
 
 __all__ = ["COUNT_GROUPS", "Evaluation", "EvaluationOptions", "GroupFigures", "evaluate"]
 
@@ -85,7 +86,10 @@ class Evaluation:
 
 
 def evaluate(
-    embeddings: NDArray[np.float32], labels: NDArray[np.int64], options: EvaluationOptions | None = None
+    embeddings: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    options: EvaluationOptions | None = None,
+    heads: HeadViews | None = None,
 ) -> Evaluation:
     """Evaluate a network by its embeddings of labelled pictures.
 
@@ -93,12 +97,14 @@ def evaluate(
         embeddings: `(n, dim)` float32, unit length.
         labels: `(n,)` int64, the character of each.
         options: The options.
+        heads: The heads in these pictures; none by default.
 
     Raises:
         EvaluationError: There are fewer than two characters, or none has two pictures.
     """
     options = options or EvaluationOptions()
-    pairs = _pairs(embeddings, labels, options)
+    heads = heads or HeadViews.none(*embeddings.shape)
+    pairs = _pairs(embeddings, heads, labels, options)
     rates = error_rates(pairs.genuine, pairs.impostor)
     return Evaluation(
         pictures=len(labels),
@@ -108,20 +114,22 @@ def evaluate(
         rates=rates,
         equal=equal_error(rates),
         interval=bootstrap_eer(pairs, labels, draws=options.draws, seed=options.seed),
-        groups=_groups(embeddings, labels, options),
-        identification=_identifications(embeddings, labels, options.seed),
-        map_at_r=map_at_r(embeddings, labels),
+        groups=_groups(embeddings, heads, labels, options),
+        identification=_identifications(embeddings, heads, labels, options.seed),
+        map_at_r=map_at_r(embeddings, labels, heads),
     )
 
 
-def _pairs(embeddings: NDArray[np.float32], labels: NDArray[np.int64], options: EvaluationOptions) -> Pairs:
+def _pairs(
+    embeddings: NDArray[np.float32], heads: HeadViews, labels: NDArray[np.int64], options: EvaluationOptions
+) -> Pairs:
     if len(labels) <= options.all_pairs_up_to:
-        return all_pairs(embeddings, labels)
-    return sampled_pairs(embeddings, labels, options.pairs, np.random.default_rng(options.seed))
+        return all_pairs(embeddings, labels, heads)
+    return sampled_pairs(embeddings, labels, options.pairs, np.random.default_rng(options.seed), heads)
 
 
 def _groups(
-    embeddings: NDArray[np.float32], labels: NDArray[np.int64], options: EvaluationOptions
+    embeddings: NDArray[np.float32], heads: HeadViews, labels: NDArray[np.int64], options: EvaluationOptions
 ) -> list[GroupFigures]:
     characters, counts = np.unique(labels, return_counts=True)
     found = []
@@ -130,18 +138,20 @@ def _groups(
         rows = np.flatnonzero(np.isin(labels, chosen))
         equal = None
         if len(chosen) > 1:
-            pairs = _pairs(embeddings[rows], labels[rows], options)
+            pairs = _pairs(embeddings[rows], heads.take(rows), labels[rows], options)
             equal = equal_error(error_rates(pairs.genuine, pairs.impostor))
         found.append(GroupFigures(name, len(chosen), len(rows), equal))
     return found
 
 
-def _identifications(embeddings: NDArray[np.float32], labels: NDArray[np.int64], seed: int) -> list[Identification]:
+def _identifications(
+    embeddings: NDArray[np.float32], heads: HeadViews, labels: NDArray[np.int64], seed: int
+) -> list[Identification]:
     """Identification with each number of references that the set allows."""
     found = []
     for references in REFERENCES:
         try:
-            found.append(identify(embeddings, labels, references, seed=seed))
+            found.append(identify(embeddings, labels, references, seed=seed, heads=heads))
         except EvaluationError:
             break
     return found

@@ -15,6 +15,7 @@ from model.evaluation.evaluation_sets import drawn_test_set, open_set
 from model.evaluation.html_report import check_report, report_page
 from model.evaluation.report import plain, print_evaluation
 from model.files import write_text
+from model.heads.detector import HeadDetector
 from model.network.weights_file import DEFAULT_WEIGHTS, load_network
 from model.printable import json_text
 from model.terminal import Terminal
@@ -66,8 +67,10 @@ def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
     path = request.weights or DEFAULT_WEIGHTS
     network, info = load_network(path)
     pictures, failures = _open(request, info.preprocessing.size_px)
-    found = embed_set(network.to(torch.device(device_of(request.device))), pictures, info.preprocessing)
-    evaluation = evaluate(found.embeddings, found.labels, request.options)
+    device = device_of(request.device)
+    detector = HeadDetector.load(device=device)
+    found = embed_set(network.to(torch.device(device)), pictures, info.preprocessing, detector=detector)
+    evaluation = evaluate(found.embeddings, found.labels, request.options, found.heads)
     values = {"weights": info.digest, "set": pictures.name} | plain(evaluation, info.threshold)
     failures += [(pictures.call(pictures.pictures[row]), reason) for row, reason in found.failures]
     console = Terminal(soft_wrap=True, stderr=request.as_json)

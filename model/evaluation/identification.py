@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import EvaluationError
-from model.matching.distance import cosine_distances
-from model.matching.reference_vectors import ReferenceVectors
+from model.matching.gallery import Gallery
+from model.matching.picture_distances import picture_distances
+from model.matching.views import view_distances
+from store.head_views import HeadViews
 from store.match import Match
 
 __all__ = ["Identification", "draw_gallery", "identify", "map_at_r"]
@@ -52,7 +54,13 @@ class Identification:
 
 
 def identify(
-    embeddings: Vectors, labels: Labels, references: int, *, match: Match = Match.MAX, seed: int = 0
+    embeddings: Vectors,
+    labels: Labels,
+    references: int,
+    *,
+    match: Match = Match.MAX,
+    seed: int = 0,
+    heads: HeadViews | None = None,
 ) -> Identification:
     """Identify pictures with `references` references per known character.
 
@@ -65,15 +73,19 @@ def identify(
         references: References per known character, >= 1.
         match: How the distances to a character's references become one.
         seed: Any number.
+        heads: The heads in these pictures; none by default.
 
     Raises:
         EvaluationError: Fewer than two characters have enough pictures.
     """
+    heads = heads or HeadViews.none(*embeddings.shape)
     rng = np.random.default_rng(seed)
-    gallery, probes = draw_gallery(labels, references, rng)
-    known = np.unique(labels[gallery])
+    rows, probes = draw_gallery(labels, references, rng)
+    known = np.unique(labels[rows])
     starts = np.arange(len(known), dtype=np.int64) * references
-    distances = ReferenceVectors(embeddings[gallery], starts).distances(embeddings[probes], match)
+    names = tuple(map(str, known))
+    gallery = Gallery(names, (False,) * len(names), starts, embeddings[rows], heads.take(rows))
+    distances = view_distances(embeddings[probes], heads.take(probes), gallery, match)
     nearest = distances.argmin(axis=1)
     distance = distances[np.arange(len(probes)), nearest].astype(np.float64)
     right = known[nearest] == labels[probes]
@@ -103,7 +115,7 @@ def draw_gallery(
     return gallery, np.setdiff1d(np.arange(len(labels)), gallery)
 
 
-def map_at_r(embeddings: Vectors, labels: Labels) -> float:
+def map_at_r(embeddings: Vectors, labels: Labels, heads: HeadViews | None = None) -> float:
     """Mean average precision at R, where R is the number of other pictures of the query's character.
 
     By Musgrave et al., "A Metric Learning Reality Check" (2020), equation 4: the mean over queries of the mean, over
@@ -118,18 +130,20 @@ def map_at_r(embeddings: Vectors, labels: Labels) -> float:
     queries = np.flatnonzero(partners > 0)
     if len(queries) == 0:
         raise EvaluationError("no character has two pictures")
+    heads = heads or HeadViews.none(*embeddings.shape)
     total = 0.0
     for start in range(0, len(queries), 1024):
         rows = queries[start : start + 1024]
-        total += _average_precisions(embeddings, codes, partners, rows)
+        total += _average_precisions((embeddings, heads), codes, partners, rows)
     return total / len(queries)
 
 
 def _average_precisions(
-    embeddings: Vectors, codes: Labels, partners: NDArray[np.int64], rows: NDArray[np.int64]
+    pictures: tuple[Vectors, HeadViews], codes: Labels, partners: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> float:
     """Sum over the queries `rows` of their average precision at R."""
-    distances = cosine_distances(embeddings[rows], embeddings)
+    embeddings, heads = pictures
+    distances = picture_distances((embeddings[rows], heads.take(rows)), pictures)
     distances[np.arange(len(rows)), rows] = np.inf
     most = int(partners[rows].max())
     order = np.argsort(distances, axis=1, kind="stable")[:, :most]

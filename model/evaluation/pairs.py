@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import EvaluationError
-from model.matching.distance import cosine_distances
+from model.matching.picture_distances import paired_distances, picture_distances
+from store.head_views import HeadViews
 
 __all__ = ["Pairs", "all_pairs", "sampled_pairs"]
 
@@ -43,16 +44,20 @@ class Pairs:
         return self.distances[~self.same]
 
 
-def all_pairs(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> Pairs:
+def all_pairs(embeddings: NDArray[np.float32], labels: NDArray[np.int64], heads: HeadViews | None = None) -> Pairs:
     """Every unordered pair of two different rows.
 
     Args:
         embeddings: `(n, dim)` float32, unit length.
         labels: `(n,)` int64, the character of each row.
+        heads: The heads in these pictures; none by default.
     """
+    heads = heads or HeadViews.none(*embeddings.shape)
+    every = np.arange(len(embeddings))
     parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
     for start in range(0, len(embeddings), _ROWS):
-        block = cosine_distances(embeddings[start : start + _ROWS], embeddings[start:])
+        rows, rest = every[start : start + _ROWS], every[start:]
+        block = picture_distances((embeddings[rows], heads.take(rows)), (embeddings[rest], heads.take(rest)))
         first, second = np.triu_indices(len(block), k=1, m=block.shape[1])
         parts.append((first + start, second + start, block[first, second]))
     if not parts:
@@ -62,7 +67,11 @@ def all_pairs(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> Pai
 
 
 def sampled_pairs(
-    embeddings: NDArray[np.float32], labels: NDArray[np.int64], count: int, rng: np.random.Generator
+    embeddings: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    count: int,
+    rng: np.random.Generator,
+    heads: HeadViews | None = None,
 ) -> Pairs:
     """Draw `count` genuine and `count` impostor pairs, each uniformly from all pairs of its kind, with repetition.
 
@@ -83,9 +92,8 @@ def sampled_pairs(
     genuine = order[starts[groups] + one], order[starts[groups] + other]
     impostor = _impostors(labels, count, rng)
     first, second = (np.concatenate(columns) for columns in zip(genuine, impostor, strict=True))
-    distances = np.clip(1.0 - np.einsum("nd,nd->n", embeddings[first], embeddings[second]), 0.0, 2.0)
-    same = np.arange(2 * count) < count
-    return Pairs(first, second, distances.astype(np.float32, copy=False), same)
+    distances = paired_distances((embeddings, heads or HeadViews.none(*embeddings.shape)), first, second)
+    return Pairs(first, second, distances, np.arange(2 * count) < count)
 
 
 def _impostors(

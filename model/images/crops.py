@@ -1,4 +1,4 @@
-"""The square around a head, cut out of a picture."""
+"""The squares of a picture that are embedded: the whole, and one around each head."""
 
 from __future__ import annotations
 
@@ -9,11 +9,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.images.constants import BACKGROUND
+from model.images.preprocessing import Preprocessing
 
-__all__ = ["HEAD_MARGIN", "crop"]
+__all__ = ["HEAD_MARGIN", "crop", "squares"]
 
 HEAD_MARGIN = 1.15
 """Side of the square by the longer side of the head. 1.45 was measured too, and tells characters apart less well."""
+
+
+def squares(
+    picture: NDArray[np.uint8], boxes: NDArray[np.float32], preprocessing: Preprocessing
+) -> list[NDArray[np.uint8]]:
+    """The square of the whole picture, then one around each head: `(size_px, size_px, 3)` uint8 each.
+
+    Args:
+        picture: `(height, width, 3)` uint8, a small copy as `Preprocessing.read_thumbnail` makes it.
+        boxes: `(k, 5)` float32, as a head detector finds them.
+        preprocessing: How the network takes pictures.
+    """
+    heads = [crop(picture, box[:4].tolist(), preprocessing.size_px) for box in boxes]
+    return [preprocessing(Image.fromarray(picture)), *heads]
 
 
 def crop(picture: NDArray[np.uint8], box: Sequence[float], size_px: int) -> NDArray[np.uint8]:

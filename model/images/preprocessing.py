@@ -102,6 +102,10 @@ class Preprocessing:
         """
         return np.asarray(self._read(data, _THUMBNAIL, limits, jpegs))
 
+    def thumbnail(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """The same of an upright RGB picture."""
+        return np.asarray(self._scaled(picture, picture.size, _THUMBNAIL))
+
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
         """Make the square of an upright RGB picture: `(size_px, size_px, 3)` uint8, antialiased bilinear."""
         return self._framed(self._scaled(picture, picture.size, self._square))

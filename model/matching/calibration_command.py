@@ -13,6 +13,7 @@ from model.dataset.reserved_folders import is_negative
 from model.dataset.scan import scan_folders
 from model.errors import DatasetError
 from model.files import write_text
+from model.heads.detector import HeadDetector
 from model.matching.calibration import calibrate, whitening_of
 from model.matching.cohort import read_cohort
 from model.matching.doubt import doubtful
@@ -52,18 +53,18 @@ def run_calibration(
     file = weights or DEFAULT_WEIGHTS
     network, info = load_network(file)
     pictures, failures = _open(references)
-    embedded = embed_set(network.to(torch.device(device_of(device))), pictures, info.preprocessing)
+    kind = device_of(device)
+    detector = HeadDetector.load(device=kind)
+    embedded = embed_set(network.to(torch.device(kind)), pictures, info.preprocessing, detector=detector)
     failures += [(pictures.call(pictures.pictures[row]), reason) for row, reason in embedded.failures]
     if len(embedded.labels) == 0:
         raise DatasetError(f"{references}: not one reference can be read")
     order = np.argsort(embedded.labels, kind="stable")
-    labels = embedded.labels[order]
-    names = [pictures.characters[label] for label in np.unique(labels)]
+    groups = [order[embedded.labels[order] == label] for label in np.unique(embedded.labels)]
+    names = [pictures.characters[embedded.labels[rows[0]]] for rows in groups]
     gallery = Gallery.build(
-        [
-            (name, is_negative(name), embedded.embeddings[order][labels == label])
-            for name, label in zip(names, np.unique(labels), strict=True)
-        ]
+        [(name, is_negative(name), embedded.embeddings[rows]) for name, rows in zip(names, groups, strict=True)],
+        [embedded.heads.take(rows) for rows in groups],
     )
     if all(gallery.negative):
         raise DatasetError(f"{references}: not one reference of a character can be read")

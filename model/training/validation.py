@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from model.errors import PictureError
 from model.evaluation.pairs import all_pairs, sampled_pairs
 from model.evaluation.rates import EqualError, ErrorRates, equal_error, error_rates
+from model.heads.detector import HeadDetector
+from model.images.crops import squares
 from model.images.preprocessing import Preprocessing
 from model.network.resnet18 import Network
 from model.training.training_data import PictureSet
+from store.head_views import HeadViews
 
 __all__ = ["Embedded", "embed_set", "measure", "to_network"]
 
@@ -37,9 +41,9 @@ _Loaded = tuple[int, Tensor | None, str]
 
 
 class _Prepared(Dataset[_Loaded]):
-    def __init__(self, pictures: PictureSet, preprocessing: Preprocessing) -> None:
+    def __init__(self, pictures: PictureSet, prepare: Callable[[Image.Image], NDArray[np.uint8]]) -> None:
         self._set = pictures
-        self._preprocessing = preprocessing
+        self._prepare = prepare
 
     def __len__(self) -> int:
         return len(self._set.pictures)
@@ -47,7 +51,7 @@ class _Prepared(Dataset[_Loaded]):
     def __getitem__(self, index: int) -> _Loaded:
         label, picture = self._set.pictures[index]
         try:
-            pixels = self._preprocessing(self._set.source.load(label, picture))
+            pixels = self._prepare(self._set.source.load(label, picture))
         except PictureError as error:
             return index, None, str(error)
         return index, torch.from_numpy(np.array(pixels)), ""
@@ -58,38 +62,79 @@ class Embedded:
     """The embeddings of a set of pictures.
 
     Attributes:
-        embeddings: `(n, dim)` float32, unit length.
+        embeddings: `(n, dim)` float32, unit length: the whole pictures.
+        heads: The heads in them; none where nobody looked for heads.
         labels: `(n,)` int64.
         rows: `(n,)` int64, indices in the set.
         failures: `(index, reason)` of unreadable pictures, which are left out above.
     """
 
     embeddings: NDArray[np.float32]
+    heads: HeadViews
     labels: NDArray[np.int64]
     rows: NDArray[np.int64]
     failures: list[tuple[int, str]]
 
 
-def embed_set(network: Network, pictures: PictureSet, preprocessing: Preprocessing, *, workers: int = 0) -> Embedded:
-    """Embed a set on the network's device."""
-    device = next(network.parameters()).device
+def embed_set(
+    network: Network,
+    pictures: PictureSet,
+    preprocessing: Preprocessing,
+    *,
+    workers: int = 0,
+    detector: HeadDetector | None = None,
+) -> Embedded:
+    """Embed a set on the network's device: whole pictures, and with a detector the heads in them too."""
     was_training = network.training
     network.eval()
     parts: list[NDArray[np.float32]] = [np.empty((0, network.dimension), np.float32)]
+    heads = [HeadViews.none(0, network.dimension)]
     rows: list[int] = []
     failures: list[tuple[int, str]] = []
-    loader = DataLoader(_Prepared(pictures, preprocessing), _BATCH, num_workers=workers, collate_fn=list)
-    with torch.inference_mode():
-        for loaded in cast(Iterator[list[_Loaded]], loader):
-            good = [(index, pixels) for index, pixels, _ in loaded if pixels is not None]
-            failures += [(index, reason) for index, pixels, reason in loaded if pixels is None]
-            if good:
-                batch = torch.stack([pixels for _, pixels in good])
-                parts.append(network(to_network(batch, device)).float().cpu().numpy())
-                rows += [index for index, _ in good]
+    prepared = _Prepared(pictures, preprocessing if detector is None else preprocessing.thumbnail)
+    loader = DataLoader(prepared, _BATCH, num_workers=workers, collate_fn=list)
+    for loaded in cast(Iterator[list[_Loaded]], loader):
+        good = [(index, pixels.numpy()) for index, pixels, _ in loaded if pixels is not None]
+        failures += [(index, reason) for index, pixels, reason in loaded if pixels is None]
+        if not good:
+            continue
+        batch = [pixels for _, pixels in good]
+        if detector is None:
+            parts.append(_embedded(network, batch))
+        else:
+            whole, found = _with_heads(network, batch, preprocessing, detector)
+            parts.append(whole)
+            heads.append(found)
+        rows += [index for index, _ in good]
     network.train(was_training)
     labels = np.array([pictures.pictures[row][0] for row in rows], np.int64)
-    return Embedded(np.concatenate(parts), labels, np.array(rows, np.int64), failures)
+    views = HeadViews.none(len(rows), network.dimension) if detector is None else HeadViews.joined(heads)
+    return Embedded(np.concatenate(parts), views, labels, np.array(rows, np.int64), failures)
+
+
+def _embedded(network: Network, squares: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        parts = [
+            network(to_network(torch.from_numpy(np.stack(squares[start : start + _BATCH])), device))
+            .float()
+            .cpu()
+            .numpy()
+            for start in range(0, len(squares), _BATCH)
+        ]
+    return np.concatenate(parts)
+
+
+def _with_heads(
+    network: Network, pictures: list[NDArray[np.uint8]], preprocessing: Preprocessing, detector: HeadDetector
+) -> tuple[NDArray[np.float32], HeadViews]:
+    """The vectors of small copies of pictures, and of the heads in them."""
+    boxes = detector.detect(pictures)
+    cut = [squares(pixels, found, preprocessing) for pixels, found in zip(pictures, boxes, strict=True)]
+    vectors = _embedded(network, [square for some in cut for square in some])
+    starts = np.concatenate([[0], np.cumsum([len(found) for found in boxes])]).astype(np.int64)
+    wholes = starts[:-1] + np.arange(len(boxes))
+    return vectors[wholes], HeadViews(starts, np.delete(vectors, wholes, axis=0), np.concatenate(boxes))
 
 
 def measure(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[EqualError, ErrorRates]:

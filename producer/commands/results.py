@@ -102,21 +102,24 @@ def similarity(
     weights: o.Weights = None,
     json: o.Json = False,
 ) -> None:
-    """Print the distance between two pictures, and whether it is within the threshold."""
+    """Print the distance between two pictures, whole and by their heads, and whether it is within the threshold."""
     from model.network.weights_file import DEFAULT_WEIGHTS, read_info
     from producer.errors import BadRequest
     from producer.printing import print_json
     from producer.session import Session
-    from workers.similarity import distance_between
+    from workers.similarity import similarity as compare
 
     if threshold == "auto":
         raise BadRequest("similarity has no references to set a threshold by; give a distance, or leave it out")
     session = Session()
     file = weights or DEFAULT_WEIGHTS
     limit = read_info(file).threshold if threshold is None else threshold
-    distance = distance_between(a, b, file)
+    found = compare(a, b, file)
+    same, views = found.distance <= limit, "heads" if found.heads else "whole pictures"
     if json:
-        print_json({"distance": distance, "threshold": limit, "same": distance <= limit}, session.out)
+        values = {"distance": found.distance, "threshold": limit, "same": same, "views": views}
+        print_json(values, session.out)
     else:
-        verdict = "the same character" if distance <= limit else "different characters"
-        session.out.print(f"distance {distance:.4f}, threshold {limit:.4f}: {verdict}", highlight=False)
+        verdict = "the same character" if same else "different characters"
+        session.out.print(f"distance {found.distance:.4f}, threshold {limit:.4f}: {verdict}", highlight=False)
+        session.out.print(f"the {views} match best", highlight=False)

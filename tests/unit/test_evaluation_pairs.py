@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -15,6 +15,8 @@ from model.evaluation.bootstrap import bootstrap_eer
 from model.evaluation.evaluate import EvaluationOptions, evaluate
 from model.evaluation.identification import identify, map_at_r
 from model.evaluation.pairs import all_pairs, sampled_pairs
+from model.matching.picture_distances import paired_distances, picture_distances
+from tests.unit.unit_vectors import heads_of, unit
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -110,3 +112,25 @@ def test_identification_needs_pictures() -> None:
     embeddings, labels = make(1)
     with pytest.raises(EvaluationError):
         identify(embeddings, labels, 5)
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 3), min_size=2, max_size=6))
+@settings(deadline=None, derandomize=True, max_examples=60)
+def test_distances_of_pictures_with_heads(seed: int, counts: list[int]) -> None:
+    """Of every pair, together or one by one: of the wholes, and of any head of one to the surest of the other."""
+    random = np.random.default_rng(seed)
+    wholes, vectors = unit(random.normal(size=(len(counts), 8))), unit(random.normal(size=(sum(counts) + 1, 8)))[:-1]
+    scores = [float(score) for score in random.permutation(sum(counts)) / 20]
+    heads = heads_of(counts, vectors, scores)
+    first, second = (rows.ravel() for rows in np.indices((len(counts), len(counts))))
+    found = picture_distances((wholes, heads), (wholes, heads))
+    assert paired_distances((wholes, heads), first, second) == pytest.approx(found.ravel(), abs=1e-5)
+    own = [list(range(start, end)) for start, end in pairwise(heads.starts.tolist())]
+    for one, other in zip(first.tolist(), second.tolist(), strict=True):
+        distance = 1 - float(wholes[one] @ wholes[other])
+        if own[one] and own[other]:
+            surest = [max(own[place], key=lambda row: scores[row]) for place in (one, other)]
+            tried = [(a, surest[1]) for a in own[one]] + [(surest[0], b) for b in own[other]]
+            head = min(1 - float(vectors[a] @ vectors[b]) for a, b in tried)
+            distance = 0.75 * min(distance, head) + 0.25 * max(distance, head)
+        assert found[one, other] == pytest.approx(distance, abs=1e-5)
