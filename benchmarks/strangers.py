@@ -12,6 +12,10 @@ right      names that are right, where three pictures in four show a known chara
 missed     pictures of known characters beyond the threshold, and told: how many the pass says beforehand
 error      mean difference between the confidence of names and the share of them that is right (ten bins, all draws)
 
+`--doubts` measures something else: how many references `reid calibrate` doubts of those that are right (clean), and of
+those that show somebody else, one in a fifth of the characters (planted). With `--characters N` only so many characters
+have references.
+
 `--views` takes the vectors from files `views_<set>.npz` (whole, starts, heads, boxes, labels) and embeds nothing.
 """
 
@@ -29,7 +33,9 @@ from quality import DATA, labelled, network_embed
 from model.matching.calibration import calibrate, name_chances, whitening_of
 from model.matching.cohort import Cohort, read_cohort
 from model.matching.confidence import KNOWN
+from model.matching.doubt import doubtful
 from model.matching.gallery import Gallery
+from model.matching.leave_one_out import leave_one_out
 from model.matching.rule import VERDICTS, Verdict, decide
 from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS, read_info
@@ -60,19 +66,31 @@ def main() -> None:
     parser.add_argument("--match", type=Match, choices=list(Match), default=Match.CENTROID)
     parser.add_argument("--margin", type=float, default=Rule.margin)
     parser.add_argument("--plain", action="store_true", help="take nothing off, as versions before this rule")
+    parser.add_argument("--characters", type=int, default=10**9, help="as many have references at most")
+    parser.add_argument("--doubts", action="store_true", help="measure which references are doubted, and nothing else")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     info = read_info(options.weights)
     cohort = read_cohort(options.weights, info.dimension)
     rule = Rule(options.threshold, options.match, options.margin, strangers=options.strangers)
     sets = read_views(options.views) if options.views else embed_sets(options.data, options.weights)
+    if options.doubts:
+        print_doubts(sets, rule, options.references, options.characters, options.draws)
+        return
     print(f"{options.references} references, {rule}, cohort of {0 if cohort is None else len(cohort.vectors)}")
     print(f"{'set':8}" + "".join(f"{name:>18}" for name in COLUMNS) + "   error")
     every, errors = {}, {}
     for name, (embeddings, heads, labels) in sets.items():
         one = embeddings, HeadViews.none(len(labels), embeddings.shape[1]) if options.whole else heads, labels
         draws = [
-            measure(*one, rule, cohort, options.references, draw, info.threshold, whitened=not options.plain)
+            measure(
+                *one,
+                rule,
+                cohort,
+                draw_references(labels, options.references, draw, options.characters),
+                info.threshold,
+                whitened=not options.plain,
+            )
             for draw in range(options.draws)
         ]
         every[name] = 100 * np.array([figures for figures, _ in draws])
@@ -113,15 +131,60 @@ def read_views(folder: Path) -> dict[str, Set]:
 
 
 def draw_references(
-    labels: NDArray[np.int64], references: int, seed: int
+    labels: NDArray[np.int64], references: int, seed: int, most: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the references, those of one character side by side, and of all other pictures."""
+    """Rows of the references, those of one character side by side, and of all other pictures.
+
+    Where fewer characters have references than could, the pictures of the others are strangers.
+    """
     random = np.random.default_rng(seed)
     characters, counts = np.unique(labels, return_counts=True)
     able = characters[counts > references]
-    known = np.sort(random.permutation(able)[: round(KNOWN * len(able))])
+    known = np.sort(random.permutation(able)[: min(most, round(KNOWN * len(able)))])
     rows = np.concatenate([random.permutation(np.flatnonzero(labels == one))[:references] for one in known])
     return rows, np.setdiff1d(np.arange(len(labels)), rows)
+
+
+def gallery_of(
+    embeddings: NDArray[np.float32], heads: HeadViews, rows: NDArray[np.int64], labels: NDArray[np.int64]
+) -> Gallery:
+    """The rows as references of these characters, in their order."""
+    groups = [rows[labels == one] for one in np.unique(labels)]
+    return Gallery.build([("", False, embeddings[group]) for group in groups], [heads.take(group) for group in groups])
+
+
+def print_doubts(sets: dict[str, Set], rule: Rule, references: int, most: int, draws: int) -> None:
+    """Doubted references of each set in percent, with the interval of the draws."""
+    print(f"{'set':8}{'clean':>18}{'planted':>18}")
+    every = []
+    for name, (embeddings, heads, labels) in sets.items():
+        found = []
+        for draw in range(draws):
+            rows, rest = draw_references(labels, references, draw, most)
+            random = np.random.default_rng(draw)
+            clean = doubted(embeddings, heads, rows, labels[rows], rule)
+            places = random.permutation(len(rows) // references)[: max(1, round(len(rows) / references / 5))]
+            places = places * references + random.integers(0, references, len(places))
+            wrong = rows.copy()
+            for place in places:
+                wrong[place] = random.choice(rest[labels[rest] != labels[rows[place]]])
+            planted = doubted(embeddings, heads, wrong, labels[rows], rule)[places]
+            found.append([100 * clean.mean(), 100 * planted.mean()])
+        every.append(found)
+        print_row(name, np.array(found))
+    print_row("mean", np.mean(every, axis=0))
+
+
+def doubted(
+    embeddings: NDArray[np.float32], heads: HeadViews, rows: NDArray[np.int64], labels: NDArray[np.int64], rule: Rule
+) -> NDArray[np.bool_]:
+    """Which of some references, those of one character side by side, are doubted, as `reid calibrate` does."""
+    gallery, size = gallery_of(embeddings, heads, rows, labels), embeddings.shape[1]
+    found = calibrate(gallery, rule, (embeddings[:0], HeadViews.none(0, size)), None, fallback=1.0)
+    whitened = gallery.whitened(whitening_of(found, size))
+    doubts = np.zeros(len(rows), np.bool_)
+    doubts[[one.row for one in doubtful(whitened, leave_one_out(whitened, rule.match), rule.match)]] = True
+    return doubts
 
 
 def measure(
@@ -130,20 +193,15 @@ def measure(
     labels: NDArray[np.int64],
     rule: Rule,
     cohort: Cohort | None,
-    references: int,
-    seed: int,
+    drawn: tuple[NDArray[np.int64], NDArray[np.int64]],
     fallback: float,
     *,
     whitened: bool = True,
 ) -> tuple[list[float], Names]:
     """The figures of one draw, in the order of `COLUMNS`, as shares, and the names given."""
-    rows, rest = draw_references(labels, references, seed)
+    rows, rest = drawn
     known = np.unique(labels[rows])
-    grouped = [rows[labels[rows] == one] for one in known]
-    gallery = Gallery.build(
-        [(str(one), False, embeddings[group]) for one, group in zip(known, grouped, strict=True)],
-        [heads.take(group) for group in grouped],
-    )
+    gallery = gallery_of(embeddings, heads, rows, labels[rows])
     archive = embeddings[rest], heads.take(rest)
     found = calibrate(gallery, rule, archive, cohort, fallback=fallback, whitened=whitened)
     whitening = whitening_of(found, embeddings.shape[1])
@@ -175,13 +233,13 @@ def calibration_error(draws: list[Names]) -> float:
     return float(np.abs(apart).sum() / weights.sum())
 
 
-def print_row(name: str, draws: NDArray[np.float64], error: float) -> None:
-    """Mean and interval of each figure, and the calibration error."""
+def print_row(name: str, draws: NDArray[np.float64], error: float | None = None) -> None:
+    """Mean and interval of each figure, and the calibration error if there is one."""
     cells = ""
     for column in draws.T:
         low, high = np.nanquantile(column, [0.025, 0.975])
         cells += f"{np.nanmean(column):6.1f} ({low:4.1f}-{high:4.1f})".rjust(18)
-    print(f"{name:8}{cells}{error:8.1f}", flush=True)
+    print(f"{name:8}{cells}" + ("" if error is None else f"{error:8.1f}"), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from store.match import Match
 
 __all__ = ["Doubt", "doubtful"]
 
-_BEYOND = 1.7
-"""By how many standard deviations a reference must be nearer to another character: about one clean reference in
-twenty is doubted, and four planted ones in five (docs/decisions/0030)."""
+_BEYOND = 0.33
+"""By how many standard deviations: about one clean reference in twenty is doubted, and four planted ones in five
+(`benchmarks/strangers.py --doubts`, docs/decisions/0030)."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,13 @@ class Doubt:
 
 
 def doubtful(gallery: Gallery, left_out: LeftOut, match: Match) -> list[Doubt]:
-    """References that are nearer to another character than to their own by more than chance explains.
+    """References that are farther from their own character than chance explains.
 
-    The unit is the standard deviation of the distances between references and characters that are not their own.
+    A right reference is nearer to its own character than to all others; a wrong one is as far from it as from any
+    other, and nearer to somebody. So a reference is doubted when it is farther from its own than the middle between the
+    nearest other character and the mean of all others, by a part of the standard deviation of all distances between
+    references and characters that are not their own.
+
     A character's only reference is never doubted: there is nothing to judge it by.
 
     Args:
@@ -48,13 +52,14 @@ def doubtful(gallery: Gallery, left_out: LeftOut, match: Match) -> list[Doubt]:
     others = np.ones(distances.shape, np.bool_)
     others[np.arange(len(distances)), gallery.labels] = False
     spread = float(distances[others].std())
+    mean = np.where(others, distances, 0).sum(axis=1) / (len(gallery) - 1)
     judged = np.isfinite(left_out.own)
-    nearer = np.where(judged, left_out.own, 0.0) - left_out.other
+    beyond = np.where(judged, left_out.own, 0.0) - (left_out.other + mean) / 2
     return [
         Doubt(
             int(row),
             f"nearer to {gallery.names[left_out.nearest_other[row]]} ({left_out.other[row]:.2f})"
             f" than to its own ({left_out.own[row]:.2f})",
         )
-        for row in np.flatnonzero(judged & (nearer > _BEYOND * spread))
+        for row in np.flatnonzero(judged & (beyond > _BEYOND * spread))
     ]
