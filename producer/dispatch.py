@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 
-from model.heads.weights_file import DEFAULT_DETECTOR, embedding_key, read_digest
+from model.heads.weights_file import embedding_key
 from producer.chunks import ListingWriter
 from producer.errors import BadRequest
 from producer.exclusion import Exclusion, PassedOver
@@ -41,8 +41,7 @@ OnScan = Callable[[int, int], None]
 def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
     """Create a run with everything that a worker needs; nothing is listed or sent yet."""
     info = request.info
-    heads = read_digest(DEFAULT_DETECTOR)
-    key = embedding_key(info, heads)
+    key = embedding_key(info, request.heads_digest)
     spec = RunSpec(
         archive=request.archive,
         output=str(request.output),
@@ -53,12 +52,12 @@ def create_run(store: Store, request: SortRequest, queue: QueueKind) -> Run:
         queue=queue,
         exclude=list(request.exclusion.patterns),
         include_hidden=request.exclusion.include_hidden,
-        heads=heads,
+        heads=request.heads_digest,
     )
     run = store.create_run(spec)
     # After run.json says so: `store.forget` deletes unused weights.
     store.keep_weights(request.weights, info.digest)
-    store.keep_weights(DEFAULT_DETECTOR, heads)
+    store.keep_weights(request.heads, request.heads_digest)
     if journal_exists(request.output):
         run.note_journal("")
     run.archive.begin(PartSpec(spec.archive, key))

@@ -14,6 +14,7 @@ __all__ = [
     "Archive",
     "Band",
     "Exclude",
+    "Heads",
     "IncludeHidden",
     "Json",
     "Margin",
@@ -65,6 +66,9 @@ StorePath = Annotated[
 ]
 Weights = Annotated[
     Path | None, typer.Option("--weights", envvar="OSHIWAKE_WEIGHTS", help="Weights file; default: the shipped one.")
+]
+Heads = Annotated[
+    Path | None, typer.Option("--heads", envvar="OSHIWAKE_HEADS", help="Weights of a head detector; default: ours.")
 ]
 Mode = Annotated[store.mode.Mode, typer.Option("--mode", help="How to place pictures. Only move changes the archive.")]
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from model.heads.weights_file import DEFAULT_DETECTOR, read_digest
 from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from producer.errors import BadRequest
 from producer.exclusion import NOTHING_ASKED, Exclusion
@@ -100,6 +101,8 @@ class SortRequest:
         references: The reference pictures.
         weights: The weights file.
         info: The metadata of the weights file.
+        heads: The weights file of the head detector.
+        heads_digest: Its digest.
         spec: How the first pass assigns and places.
         exclusion: Which files of the archive are skipped.
     """
@@ -109,6 +112,8 @@ class SortRequest:
     references: References
     weights: Path
     info: WeightsInfo
+    heads: Path
+    heads_digest: str
     spec: PassSpec
     exclusion: Exclusion = NOTHING_ASKED
 
@@ -120,6 +125,7 @@ class SortRequest:
         output: str | Path,
         *,
         weights: Path | None,
+        heads: Path | None = None,
         mode: Mode,
         rule: RuleOptions,
         roots: Roots = ANYWHERE,
@@ -139,11 +145,13 @@ class SortRequest:
                 raise BadRequest(f"the {name} {path} is in none of OSHIWAKE_ROOTS: {roots}")
         file = weights or DEFAULT_WEIGHTS
         info = read_info(file)
+        detector = heads or DEFAULT_DETECTOR
+        heads_digest = read_digest(detector)
         found = find_references(references, roots)
         if storage_of(found.source).is_folder(os.fsencode(found.source)):
             _apart(os.fsdecode(found.root), "the references", str(target), "the output")
         spec = rule.spec(found, mode, default=None)
-        return cls(str(source), target, found, file, info, spec, exclusion)
+        return cls(str(source), target, found, file, info, detector, heads_digest, spec, exclusion)
 
 
 def check_folders(archive: str | Path, output: str | Path, mode: Mode) -> tuple[Location, Location]:

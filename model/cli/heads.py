@@ -11,7 +11,7 @@ from model.printable import printable
 
 __all__ = ["heads"]
 
-heads = typer.Typer(no_args_is_help=True, help="Train the head detector, or look at what it finds.")
+heads = typer.Typer(no_args_is_help=True, help="Train or import a head detector, or look at what it finds.")
 _RECIPE = Path(__file__).parents[1] / "recipes" / "heads.toml"
 
 
@@ -51,3 +51,20 @@ def sheet(
 
     found, seen = head_sheet(folder, output, weights, pictures)
     typer.echo(printable(f"{output}: {found} heads in {seen} pictures"))
+
+
+@heads.command("import", epilog="Example: reid heads import model.onnx -o heads.weights --score 0.4")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A detector of the YOLO kind, as ONNX.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write, for --heads.")],
+    score: Annotated[float, typer.Option(min=0.01, max=0.99, help="What scores less is no head.")] = 0.4,
+    overlap: Annotated[float, typer.Option(min=0.01, max=1, help="Boxes with more are of one head.")] = 0.7,
+    licence: Annotated[str, typer.Option(help="Of the network, written into the file.")] = "",
+    source: Annotated[str, typer.Option(help="Where it comes from, written into the file.")] = "",
+) -> None:
+    """Import a detector of another program, without executing its content; it takes the place of ours by --heads."""
+    from model.onnx.import_process import import_heads
+
+    told = {"score": score, "overlap": overlap, "licence": licence, "source": source}
+    for line in import_heads(file, output, **told):
+        typer.echo(printable(line))

@@ -25,7 +25,7 @@ def show(
 
     path = file or DEFAULT_WEIGHTS
     info = read_info(path)
-    values = {
+    values: dict[str, object] = {
         "file": str(path),
         "digest": info.digest,
         "architecture": info.architecture,
@@ -35,6 +35,9 @@ def show(
         "measured": info.measured,
         "recipe": info.recipe,
     }
+    if published := info.recipe.get("published"):
+        values["published"] = f"threshold {published.get('threshold')} ({published.get('distance')})"
+    values |= {name: info.recipe[name] for name in ("licence", "source") if info.recipe.get(name)}
     if as_json:
         typer.echo(json_text(values, indent=1))
         return
@@ -43,19 +46,75 @@ def show(
         typer.echo(printable(f"{name:14} {text}"))
 
 
-@weights.command("import", epilog="Example: reid weights import model.pth -o seed.safetensors --threshold 0.4")
+@weights.command(
+    "import", epilog="Example: reid weights import model.onnx -o my.weights --size-px 384 --threshold 0.36"
+)
 def import_(
-    file: Annotated[Path, typer.Argument(help="The seed implementation's checkpoint, or torchvision's ResNet18.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="An ONNX network, the seed implementation's checkpoint, or torchvision's ResNet18."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The weights file to write.")],
-    threshold: Annotated[float, typer.Option(min=0, max=2, help="Cosine distance accepted; calibrate it later.")] = 0.5,
-    size_px: Annotated[int, typer.Option(min=16, max=1024, help="Side of the square that the network takes.")] = 224,
-    half: Annotated[bool, typer.Option("--half", help="Write half precision.")] = False,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=2, help="The published one, in --distance; by default 0.5.")
+    ] = None,
+    size_px: Annotated[
+        int | None,
+        typer.Option(min=16, max=2048, help="Side of the square that the network takes; by default its own, or 224."),
+    ] = None,
+    half: Annotated[bool, typer.Option("--half", help="Of a checkpoint: write half precision.")] = False,
+    fit: Annotated[str | None, typer.Option(help="ONNX: stretch (default) to the square, or pad with white.")] = None,
+    filter_: Annotated[str | None, typer.Option("--filter", help="ONNX: bilinear (default) or bicubic.")] = None,
+    colours: Annotated[str | None, typer.Option(help="ONNX: RGB (default) or BGR.")] = None,
+    scale: Annotated[float | None, typer.Option(help="ONNX: values of 0..255 are divided by this, 255.")] = None,
+    mean: Annotated[str | None, typer.Option(help="ONNX: taken off then, three numbers with commas.")] = None,
+    deviation: Annotated[str | None, typer.Option(help="ONNX: divided by then, three numbers with commas.")] = None,
+    layout: Annotated[str | None, typer.Option(help="ONNX: NCHW (default) or NHWC.")] = None,
+    output_name: Annotated[str | None, typer.Option(help="ONNX: name of the output, where there are several.")] = None,
+    normalise: Annotated[
+        bool | None, typer.Option("--normalise/--no-normalise", help="ONNX: whether vectors get unit length here.")
+    ] = None,
+    distance: Annotated[
+        str | None, typer.Option(help="ONNX: cosine (default), half-cosine or euclidean, for --threshold.")
+    ] = None,
+    metric: Annotated[
+        Path | None, typer.Option(help="ONNX: the publisher's network of distances, to compare --distance with.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="ONNX: of the network, written into the file.")] = None,
+    source: Annotated[str | None, typer.Option(help="ONNX: where it comes from, written into the file.")] = None,
 ) -> None:
-    """Import a checkpoint of another program, without executing its content."""
-    from model.network.import_checkpoint import import_checkpoint
+    """Import a network of another program, without executing its content.
 
-    info = import_checkpoint(file, output, threshold=threshold, size_px=size_px, half=half)
-    typer.echo(printable(f"{output}: {info.architecture}, dimension {info.dimension}, digest {info.digest[:16]}"))
+    What the ONNX options say may also stand in a file beside the network, model.toml for model.onnx.
+    """
+    if file.suffix.lower() != ".onnx":
+        from model.network.import_checkpoint import import_checkpoint
+
+        limit = 0.5 if threshold is None else threshold
+        info = import_checkpoint(file, output, threshold=limit, size_px=size_px or 224, half=half)
+        typer.echo(printable(f"{output}: {info.architecture}, dimension {info.dimension}, digest {info.digest[:16]}"))
+        return
+    from model.onnx.declaration import Declaration
+    from model.onnx.import_process import import_embedder
+
+    given = {
+        "size": size_px,
+        "fit": fit,
+        "filter": filter_,
+        "colours": colours,
+        "scale": scale,
+        "mean": mean and mean.split(","),
+        "deviation": deviation and deviation.split(","),
+        "layout": layout,
+        "output": output_name,
+        "normalise": normalise,
+        "distance": distance,
+        "threshold": threshold,
+        "licence": licence,
+        "source": source,
+    }
+    for line in import_embedder(file, output, Declaration.beside(file, given), metric):
+        typer.echo(printable(line))
 
 
 @weights.command(epilog="Example: reid weights cohort runs/faces/weights.safetensors")

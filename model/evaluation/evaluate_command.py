@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from PIL import Image
 
 from model.errors import ConfigurationError
@@ -16,13 +15,13 @@ from model.evaluation.html_report import check_report, report_page
 from model.evaluation.report import plain, print_evaluation
 from model.files import write_text
 from model.heads.detector import HeadDetector
-from model.network.weights_file import DEFAULT_WEIGHTS, load_network
+from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from model.printable import json_text
 from model.terminal import Terminal
 from model.training.config import Config
 from model.training.train_command import device_of
 from model.training.training_data import PictureSet
-from model.training.validation import embed_set
+from model.training.validation import embed_by_weights
 
 __all__ = ["EvaluationRequest", "run_evaluation"]
 
@@ -65,11 +64,9 @@ def run_evaluation(request: EvaluationRequest) -> list[tuple[str, str]]:
     if request.output is not None:
         check_report()  # before minutes of work
     path = request.weights or DEFAULT_WEIGHTS
-    network, info = load_network(path)
-    pictures, failures = _open(request, info.preprocessing.size_px)
+    pictures, failures = _open(request, read_info(path).preprocessing.size_px)
     device = device_of(request.device)
-    detector = HeadDetector.load(device=device)
-    found = embed_set(network.to(torch.device(device)), pictures, info.preprocessing, detector=detector)
+    found, info = embed_by_weights(path, device, pictures, HeadDetector.load(device=device))
     evaluation = evaluate(found.embeddings, found.labels, request.options, found.heads)
     values = {"weights": info.digest, "set": pictures.name} | plain(evaluation, info.threshold)
     failures += [(pictures.call(pictures.pictures[row]), reason) for row, reason in found.failures]

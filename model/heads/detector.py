@@ -15,6 +15,7 @@ from model.errors import WeightsError
 from model.heads.architecture import OUTPUTS, SIDE_PX, STEP_PX, STRIDE
 from model.heads.boxes import decoded, overlap
 from model.heads.weights_file import DEFAULT_DETECTOR, load_detector
+from model.network.architecture import ONNX
 
 __all__ = ["LEAST_SCORE", "MOST_HEADS", "HeadDetector"]
 
@@ -37,6 +38,9 @@ _STRIP = 4.0
 
 _SAME = 0.45
 _Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+_Finder = Callable[[list[NDArray[np.uint8]]], list[NDArray[np.float32]]]
+"""From pictures that are no strips to their heads, `(k, 5)` float32 each: boxes in pixels of the picture, and scores,
+best first."""
 
 
 class HeadDetector:
@@ -46,8 +50,8 @@ class HeadDetector:
         digest: sha256 of the tensors, hexadecimal.
     """
 
-    def __init__(self, network: _Network, digest: str) -> None:
-        self._network = network
+    def __init__(self, find: _Finder, digest: str) -> None:
+        self._find = find
         self.digest = digest
 
     @classmethod
@@ -63,8 +67,16 @@ class HeadDetector:
 
         Raises:
             WeightsError: The file cannot be used.
+            EngineMissing: An ONNX network has no library for that device.
         """
         tensors, digest = load_detector(path)
+        if ONNX in tensors:
+            from model.heads.onnx_finder import OnnxFinder
+
+            try:
+                return cls(OnnxFinder(tensors, device, threads, MOST_HEADS), digest)
+            except WeightsError as error:
+                raise WeightsError(f"{path}: {error}") from error
         try:
             network = _on_gpu(tensors) if device == "cuda" else _on_processor(tensors, threads)
             shape = network(np.zeros((1, SIDE_PX, SIDE_PX, 3), np.uint8)).shape
@@ -74,7 +86,7 @@ class HeadDetector:
         cells = SIDE_PX // STRIDE
         if shape != (1, OUTPUTS, cells, cells):
             raise WeightsError(f"{path}: its tensors do not fit a head detector (answers of {shape})")
-        return cls(network, digest)
+        return cls(_MapFinder(network), digest)
 
     def detect(self, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """Find the heads in pictures.
@@ -96,14 +108,27 @@ class HeadDetector:
         if not pieces:
             return []
         found: list[list[NDArray[np.float32]]] = [[] for _ in pictures]
-        fitted = [_fitted(pictures[n][top:bottom, left:right]) for n, (left, top, right, bottom) in pieces]
-        for (n, (left, top, *_)), (_, scale, corner), answer in zip(
-            pieces, fitted, self._answers([pixels for pixels, _, _ in fitted]), strict=True
-        ):
-            boxes = decoded(answer, LEAST_SCORE, MOST_HEADS)
-            boxes[:, :4] = (boxes[:, :4] - np.tile(corner, 2)) / scale + (left, top, left, top)
+        parts = [pictures[n][top:bottom, left:right] for n, (left, top, right, bottom) in pieces]
+        for (n, (left, top, *_)), boxes in zip(pieces, self._find(parts), strict=True):
+            boxes[:, :4] += (left, top, left, top)
             found[n].append(boxes)
-        return [_within(np.concatenate(parts), picture.shape) for parts, picture in zip(found, pictures, strict=True)]
+        return [_within(np.concatenate(rows), picture.shape) for rows, picture in zip(found, pictures, strict=True)]
+
+
+class _MapFinder:
+    """Finds heads by the network of this program, which gives a map."""
+
+    def __init__(self, network: _Network) -> None:
+        self._network = network
+
+    def __call__(self, parts: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        fitted = [_fitted(part) for part in parts]
+        found = []
+        for (_, scale, corner), answer in zip(fitted, self._answers([pixels for pixels, _, _ in fitted]), strict=True):
+            boxes = decoded(answer, LEAST_SCORE, MOST_HEADS)
+            boxes[:, :4] = (boxes[:, :4] - np.tile(corner, 2)) / scale
+            found.append(boxes)
+        return found
 
     def _answers(self, pictures: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """The network's answer to each picture; those of one shape go through it together."""

@@ -1,4 +1,8 @@
-"""The weights file of the detector: safetensors, convolutions with their batch normalisation folded in."""
+"""The weights file of a detector: safetensors, convolutions with their batch normalisation folded in.
+
+Or the bytes of an ONNX network of somebody else, with the least score and the overlap that it is used with; then the
+metadata names its origin.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ __all__ = ["DEFAULT_DETECTOR", "FORMAT", "VERSION", "Tensors", "embedding_key", 
 
 DEFAULT_DETECTOR = Path(__file__).parents[1] / "weights" / "heads.safetensors"
 FORMAT, VERSION = "oshiwake-heads", "1"
-_MOST_BYTES = 16 << 20
+_MOST_BYTES = 512 << 20
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -59,8 +63,8 @@ def embedding_key(info: WeightsInfo, detector: str) -> str:
     return f"{info.embedding_key}-heads-{detector[:16]}" if detector else info.embedding_key
 
 
-def load_detector(path: Path) -> tuple[dict[str, NDArray[np.float32]], str]:
-    """The numbers of a detector, widened to float32, and their digest.
+def load_detector(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
+    """The numbers of a detector, floats widened to float32, and their digest.
 
     Raises:
         WeightsError: As `read_digest`; also when the numbers do not match the digest.
@@ -72,4 +76,6 @@ def load_detector(path: Path) -> tuple[dict[str, NDArray[np.float32]], str]:
         raise WeightsError(f"{path}: its tensors cannot be read ({error})") from error
     if tensor_digest(tensors.items()) != digest:
         raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
-    return {name: array.astype(np.float32) for name, array in tensors.items()}, digest
+    return {
+        name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in tensors.items()
+    }, digest

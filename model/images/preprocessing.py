@@ -1,7 +1,7 @@
 """From a picture to the input tensor of the network.
 
-A preprocessing has a version such as `v2-pad-128`. Every weights file and every embedding key contains it, because
-embeddings of two preprocessings must never be compared. Its first number is the major version:
+A preprocessing has a version such as `v2-pad-128` or `v2-pad-448-bicubic`. Every weights file and every embedding key
+contains it, because embeddings of two preprocessings must never be compared. Its first number is the major version:
 
     v1   the plain way: Pillow decodes every pixel, turns the picture upright, composes it on white, and scales it in
          one step
@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, cast
 
 import numpy as np
@@ -26,21 +27,22 @@ from model.images.colour_profile import Conversion
 from model.images.constants import BACKGROUND
 from model.images.decoding import Limits, Stored, decode, read
 
-__all__ = ["Fit", "Jpegs", "Preprocessing", "thumbnail_size"]
+__all__ = ["Filter", "Fit", "Jpegs", "Preprocessing", "thumbnail_size"]
 
 Fit = Literal["pad", "stretch"]
+Filter = Literal["bilinear", "bicubic"]
 Jpegs = Callable[[bytes, tuple[int, int]], Image.Image | None]
 """Another decoder for large JPEGs: from content, target width and height to a picture of that size in mode RGB, not
 turned; None if Pillow should read the file."""
 
 MajorVersion = Literal[1, 2]
-_VERSION = re.compile(r"v([12])-(pad|stretch)-([1-9][0-9]{1,3})")
-_BILINEAR = Image.Resampling.BILINEAR
+_VERSION = re.compile(r"v([12])-(pad|stretch)-([1-9][0-9]{1,3})(?:-(bicubic))?")
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 _GAP = 2
 """A fast reduction leaves at least so many pixels per target pixel, along a side, for the antialiased scaling."""
 
-_LONG_PX, _SHORT_PX, _LONGEST_PX = 448, 224, 7168
+_SHORT_PX, _LONGEST_PX = 224, 7168
 _Size = tuple[int, int]
 
 
@@ -52,11 +54,13 @@ class Preprocessing:
         fit: `pad` keeps the shape and pads with white; `stretch` fills the square, as the seed implementation does.
         size_px: Side of the square, 10..9999.
         major_version: 1 is the plain way, 2 the fast one.
+        filter: By which a picture is scaled to the square. Squares of heads are always scaled by the bilinear one.
     """
 
     fit: Fit = "pad"
     size_px: int = 128
     major_version: MajorVersion = 2
+    filter: Filter = "bilinear"
 
     def __post_init__(self) -> None:
         if not 10 <= self.size_px <= 9999:
@@ -65,7 +69,8 @@ class Preprocessing:
     @property
     def version(self) -> str:
         """The version, such as `v2-pad-128`."""
-        return f"v{self.major_version}-{self.fit}-{self.size_px}"
+        name = f"v{self.major_version}-{self.fit}-{self.size_px}"
+        return name if self.filter == "bilinear" else f"{name}-{self.filter}"
 
     @classmethod
     def from_version(cls, version: str) -> Preprocessing:
@@ -77,10 +82,11 @@ class Preprocessing:
         match = _VERSION.fullmatch(version)
         if match is None:
             raise WeightsError(f"unknown preprocessing version {version!r}: a newer Oshiwake may know it")
-        return cls(cast(Fit, match[2]), int(match[3]), cast(MajorVersion, int(match[1])))
+        filter_ = cast(Filter, match[4] or "bilinear")
+        return cls(cast(Fit, match[2]), int(match[3]), cast(MajorVersion, int(match[1])), filter_)
 
     def read(self, data: bytes, *, limits: Limits | None = None, jpegs: Jpegs | None = None) -> NDArray[np.uint8]:
-        """The input tensor of a picture file: `(size_px, size_px, 3)` uint8, scaled by an antialiased bilinear filter.
+        """The input tensor of a picture file: `(size_px, size_px, 3)` uint8, scaled by an antialiased filter.
 
         Args:
             data: The whole content of the file.
@@ -100,14 +106,14 @@ class Preprocessing:
 
         Squares of the whole picture and of heads in it are made from the copy. It takes and raises what `read` does.
         """
-        return np.asarray(self._read(data, _THUMBNAIL, limits, jpegs))
+        return np.asarray(self._read(data, _thumbnail(self.size_px), limits, jpegs))
 
     def thumbnail(self, picture: Image.Image) -> NDArray[np.uint8]:
         """The same of an upright RGB picture."""
-        return np.asarray(self._scaled(picture, picture.size, _THUMBNAIL))
+        return np.asarray(self._scaled(picture, picture.size, _thumbnail(self.size_px)))
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """Make the square of an upright RGB picture: `(size_px, size_px, 3)` uint8, antialiased bilinear."""
+        """Make the square of an upright RGB picture: `(size_px, size_px, 3)` uint8, antialiased."""
         return self._framed(self._scaled(picture, picture.size, self._square))
 
     def shrink(self, size: _Size) -> int:
@@ -116,7 +122,7 @@ class Preprocessing:
 
     @property
     def _square(self) -> _Scale:
-        return _Scale(self._target, self.shrink, _resized)
+        return _Scale(self._target, self.shrink, partial(_resized, _FILTERS[self.filter]))
 
     def _read(self, data: bytes, scale: _Scale, limits: Limits | None, jpegs: Jpegs | None) -> Image.Image:
         """A picture file's content, upright and scaled; mode RGB."""
@@ -146,7 +152,7 @@ class Preprocessing:
         """Scale a picture, whose whole size may be a multiple of what was read; mode RGB."""
         target = scale.target(size)
         if self.major_version == 1:
-            return image.resize(target, _BILINEAR)
+            return image.resize(target, _FILTERS[self.filter])
         if image.mode == "RGBA":
             small = scale.fit(image.convert("RGBa"), size, target)
             return _on_white(small if conversion is None else conversion(small.convert("RGBA")).convert("RGBa"))
@@ -169,16 +175,17 @@ class Preprocessing:
         return np.asarray(square)
 
 
-def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
+def thumbnail_size(size: tuple[int, int], square_px: int = _SHORT_PX) -> tuple[int, int]:
     """Width and height of the small copy of a picture of that width and height.
 
     They are divided by 1, 2, 4 and so on, as long as the long side keeps 448 pixels and the short side 224: the heads
-    of a long strip are as large as those of a page. No side has more than 7168 pixels.
+    of a long strip are as large as those of a page. For squares of more than 224 pixels the short side keeps as many as
+    a square has, the long side twice as many. No side has more than 7168 pixels, where the square has not more either.
     """
+    short = max(_SHORT_PX, square_px)
+    long, longest = 2 * short, max(_LONGEST_PX, 2 * short)
     factor = 1
-    while max(size) >= 2 * factor * _LONG_PX and (
-        min(size) >= 2 * factor * _SHORT_PX or max(size) > factor * _LONGEST_PX
-    ):
+    while max(size) >= 2 * factor * long and (min(size) >= 2 * factor * short or max(size) > factor * longest):
         factor *= 2
     return -(-size[0] // factor), -(-size[1] // factor)
 
@@ -200,10 +207,10 @@ class _Scale:
     fit: Callable[[Image.Image, _Size, _Size], Image.Image]
 
 
-def _resized(image: Image.Image, size: _Size, target: _Size) -> Image.Image:
+def _resized(resampling: Image.Resampling, image: Image.Image, size: _Size, target: _Size) -> Image.Image:
     factor = round(max(size) / max(image.size))
     box = (0.0, 0.0, size[0] / factor, size[1] / factor)  # without the rounded-up edges
-    return image.resize(target, _BILINEAR, box, reducing_gap=_GAP)
+    return image.resize(target, resampling, box, reducing_gap=_GAP)
 
 
 def _reduced(image: Image.Image, size: _Size, target: _Size) -> Image.Image:
@@ -212,7 +219,11 @@ def _reduced(image: Image.Image, size: _Size, target: _Size) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-_THUMBNAIL = _Scale(thumbnail_size, lambda size: min(8, round(max(size) / max(thumbnail_size(size)))), _reduced)
+def _thumbnail(square_px: int) -> _Scale:
+    def shrink(size: _Size) -> int:
+        return min(8, round(max(size) / max(thumbnail_size(size, square_px))))
+
+    return _Scale(partial(thumbnail_size, square_px=square_px), shrink, _reduced)
 
 
 def _small_in_srgb(stored: Stored) -> Image.Image:

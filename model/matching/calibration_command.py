@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from model.dataset.reserved_folders import is_negative
 from model.dataset.scan import scan_folders
@@ -20,13 +19,13 @@ from model.matching.doubt import doubtful
 from model.matching.expectation import expectation
 from model.matching.gallery import Gallery
 from model.matching.leave_one_out import leave_one_out
-from model.network.weights_file import DEFAULT_WEIGHTS, load_network
+from model.network.weights_file import DEFAULT_WEIGHTS
 from model.printable import json_text
 from model.terminal import Terminal
 from model.training.dataset import FileDataset
 from model.training.train_command import device_of
 from model.training.training_data import PictureSet
-from model.training.validation import embed_set
+from model.training.validation import embed_by_weights
 from store.head_views import HeadViews
 from store.match import Match
 from store.pass_calibration import PassCalibration
@@ -51,11 +50,9 @@ def run_calibration(
         ModelError: The weights or the folder cannot be used.
     """
     file = weights or DEFAULT_WEIGHTS
-    network, info = load_network(file)
     pictures, failures = _open(references)
     kind = device_of(device)
-    detector = HeadDetector.load(device=kind)
-    embedded = embed_set(network.to(torch.device(kind)), pictures, info.preprocessing, detector=detector)
+    embedded, info = embed_by_weights(file, kind, pictures, HeadDetector.load(device=kind))
     failures += [(pictures.call(pictures.pictures[row]), reason) for row, reason in embedded.failures]
     if len(embedded.labels) == 0:
         raise DatasetError(f"{references}: not one reference can be read")

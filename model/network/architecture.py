@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ARCHITECTURE", "colours_in"]
+__all__ = ["ARCHITECTURE", "ONNX", "colours_in"]
 
 ARCHITECTURE = "resnet18-linear"
 """Name of the architecture in a weights file; the dimension stands beside it.
 
 With colour features, their number follows, e.g. `resnet18-linear-colours128`.
 """
+
+ONNX = "onnx"
+"""Name of the architecture of weights that hold a network of their own (`model.onnx`), and of the tensor of bytes that
+is the network."""
 
 _NAME = re.compile(re.escape(ARCHITECTURE) + r"(?:-colours([1-9][0-9]{0,3}))?")
 

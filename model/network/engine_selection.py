@@ -1,4 +1,7 @@
-"""The engine for a device: OpenVINO on a processor, torch on a GPU and wherever OpenVINO is not installed."""
+"""The engine for a device: OpenVINO on a processor, torch on a GPU and wherever OpenVINO is not installed.
+
+An ONNX network has an engine of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import importlib.util
 from pathlib import Path
 
 from model.errors import EngineMissing, WeightsError
+from model.network.architecture import ONNX
 from model.network.engine import Engine, Precision
-from model.network.weights_file import WeightsInfo, load_network, load_tensors
+from model.network.weights_file import WeightsInfo, load_network, load_tensors, read_info
 
 __all__ = ["load_engine"]
 
@@ -28,6 +32,14 @@ def load_engine(
         WeightsError: The file cannot be used.
         EngineMissing: No installed engine has that precision on that device.
     """
+    if read_info(path).architecture == ONNX:
+        from model.onnx.engine import OnnxEngine
+
+        tensors, info = load_tensors(path)
+        try:
+            return OnnxEngine(tensors, info, device=device, precision=precision, threads=threads), info
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from error
     if device == "cpu" and importlib.util.find_spec("openvino") is not None:
         from model.network.openvino_engine import OpenVinoEngine
 

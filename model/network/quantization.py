@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.cache_folder import cache_folder
 from model.files import write_text
 from model.network.int8_products import byte_instructions, cpu_flags
 from model.network.openvino_graph import ACTIVATIONS, ActivationRange
@@ -151,10 +151,7 @@ def _cached_at(key: dict[str, Any]) -> Path:
     Raises:
         RuntimeError: There is no home directory.
     """
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG base directory specification: ignore a relative path.
-    home = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
-    return home / "oshiwake" / _name(key)
+    return cache_folder() / _name(key)
 
 
 def _shipped_at(key: dict[str, Any]) -> Path:

@@ -6,7 +6,7 @@ The metadata of the file (safetensors keeps strings only; `measured` and `recipe
 
     format         "oshiwake-weights"
     version        "1"
-    architecture   "resnet18-linear"
+    architecture   "resnet18-linear"; "onnx" where the one tensor is a network of its own
     dimension      "500"
     preprocessing  "v1-pad-128"
     threshold      "0.412000"        cosine distance, accepted when <= threshold
@@ -36,7 +36,7 @@ from model.errors import WeightsError
 from model.files import write_bytes
 from model.images.decoding import READING
 from model.images.preprocessing import Preprocessing
-from model.network.architecture import ARCHITECTURE, colours_in
+from model.network.architecture import ARCHITECTURE, ONNX, colours_in
 
 if TYPE_CHECKING:
     from model.network.resnet18 import Network
@@ -130,7 +130,7 @@ def _parse(metadata: dict[str, str]) -> WeightsInfo:
         measured=json.loads(metadata.get("measured", "{}")),
         recipe=json.loads(metadata.get("recipe", "{}")),
     )
-    if colours_in(info.architecture) is None:
+    if info.architecture != ONNX and colours_in(info.architecture) is None:
         raise WeightsError(f"made for the architecture {info.architecture!r}, not {ARCHITECTURE!r}")
     if not re.fullmatch("[0-9a-f]{64}", info.digest):
         raise ValueError("its digest is no sha256 value")
@@ -165,13 +165,15 @@ def load_network(path: Path) -> tuple[Network, WeightsInfo]:
     """Build the network on the CPU, in evaluation mode and float32, from a weights file.
 
     Raises:
-        WeightsError: As `load_tensors`; also when the tensors do not fit the architecture.
+        WeightsError: As `load_tensors`; also when the tensors do not fit the architecture, or are an ONNX network.
     """
     import torch
 
     from model.network.resnet18 import Network
 
     tensors, info = load_tensors(path)
+    if info.architecture == ONNX:
+        raise WeightsError(f"{path}: holds an ONNX network, which can be run but not trained")
     try:
         network = Network.of(info.architecture, info.dimension)
         if network is None:

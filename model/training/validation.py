@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -19,11 +20,14 @@ from model.evaluation.rates import EqualError, ErrorRates, equal_error, error_ra
 from model.heads.detector import HeadDetector
 from model.images.crops import squares
 from model.images.preprocessing import Preprocessing
+from model.network.architecture import ONNX
+from model.network.embedder import Embedder
 from model.network.resnet18 import Network
+from model.network.weights_file import WeightsInfo, load_network, read_info
 from model.training.training_data import PictureSet
 from store.head_views import HeadViews
 
-__all__ = ["Embedded", "embed_set", "measure", "to_network"]
+__all__ = ["Embedded", "embed_by_weights", "embed_set", "measure", "to_network"]
 
 _ALL_PAIRS = 5_000
 """Up to so many pictures, all pairs are compared; above, 10,000 + 10,000 random ones."""
@@ -85,10 +89,51 @@ def embed_set(
     detector: HeadDetector | None = None,
 ) -> Embedded:
     """Embed a set on the network's device: whole pictures, and with a detector the heads in them too."""
+    device = next(network.parameters()).device
     was_training = network.training
     network.eval()
-    parts: list[NDArray[np.float32]] = [np.empty((0, network.dimension), np.float32)]
-    heads = [HeadViews.none(0, network.dimension)]
+
+    def embed(squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return np.asarray(network(to_network(torch.from_numpy(squares), device)).float().cpu().numpy())
+
+    found = _embedded(embed, network.dimension, pictures, preprocessing, workers, detector)
+    network.train(was_training)
+    return found
+
+
+def embed_by_weights(
+    path: Path, device: str, pictures: PictureSet, detector: HeadDetector | None = None
+) -> tuple[Embedded, WeightsInfo]:
+    """Embed a set in float32 by a weights file of any architecture, see `embed_set`.
+
+    Raises:
+        WeightsError: The file cannot be used.
+        EngineMissing: An ONNX network has no engine on that device.
+    """
+    if read_info(path).architecture == ONNX:
+        embedder = Embedder.load(path, device=device, precision="fp32")
+        info = embedder.info
+        found = _embedded(embedder.embed, info.dimension, pictures, info.preprocessing, detector=detector)
+        return found, info
+    network, info = load_network(path)
+    return embed_set(network.to(torch.device(device)), pictures, info.preprocessing, detector=detector), info
+
+
+_Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""From `(n, side, side, 3)` uint8 to `(n, dim)` float32."""
+
+
+def _embedded(
+    embed: _Embed,
+    dimension: int,
+    pictures: PictureSet,
+    preprocessing: Preprocessing,
+    workers: int = 0,
+    detector: HeadDetector | None = None,
+) -> Embedded:
+    parts: list[NDArray[np.float32]] = [np.empty((0, dimension), np.float32)]
+    heads = [HeadViews.none(0, dimension)]
     rows: list[int] = []
     failures: list[tuple[int, str]] = []
     prepared = _Prepared(pictures, preprocessing if detector is None else preprocessing.thumbnail)
@@ -100,38 +145,28 @@ def embed_set(
             continue
         batch = [pixels for _, pixels in good]
         if detector is None:
-            parts.append(_embedded(network, batch))
+            parts.append(embed(np.stack(batch)))
         else:
-            whole, found = _with_heads(network, batch, preprocessing, detector)
+            whole, found = _with_heads(embed, batch, preprocessing, detector)
             parts.append(whole)
             heads.append(found)
         rows += [index for index, _ in good]
-    network.train(was_training)
     labels = np.array([pictures.pictures[row][0] for row in rows], np.int64)
-    views = HeadViews.none(len(rows), network.dimension) if detector is None else HeadViews.joined(heads)
+    views = HeadViews.none(len(rows), dimension) if detector is None else HeadViews.joined(heads)
     return Embedded(np.concatenate(parts), views, labels, np.array(rows, np.int64), failures)
 
 
-def _embedded(network: Network, squares: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        parts = [
-            network(to_network(torch.from_numpy(np.stack(squares[start : start + _BATCH])), device))
-            .float()
-            .cpu()
-            .numpy()
-            for start in range(0, len(squares), _BATCH)
-        ]
-    return np.concatenate(parts)
-
-
 def _with_heads(
-    network: Network, pictures: list[NDArray[np.uint8]], preprocessing: Preprocessing, detector: HeadDetector
+    embed: _Embed, pictures: list[NDArray[np.uint8]], preprocessing: Preprocessing, detector: HeadDetector
 ) -> tuple[NDArray[np.float32], HeadViews]:
     """The vectors of small copies of pictures, and of the heads in them."""
     boxes = detector.detect(pictures)
-    cut = [squares(pixels, found, preprocessing) for pixels, found in zip(pictures, boxes, strict=True)]
-    vectors = _embedded(network, [square for some in cut for square in some])
+    cut = [
+        square
+        for pixels, found in zip(pictures, boxes, strict=True)
+        for square in squares(pixels, found, preprocessing)
+    ]
+    vectors = np.concatenate([embed(np.stack(cut[start : start + _BATCH])) for start in range(0, len(cut), _BATCH)])
     starts = np.concatenate([[0], np.cumsum([len(found) for found in boxes])]).astype(np.int64)
     wholes = starts[:-1] + np.arange(len(boxes))
     return vectors[wholes], HeadViews(starts, np.delete(vectors, wholes, axis=0), np.concatenate(boxes))

@@ -35,6 +35,7 @@ class SortOptions:
     band: o.Band = None
     multiple: o.Multiple = None
     weights: o.Weights = None
+    heads: o.Heads = None
     exclude: o.Exclude = None
     include_hidden: o.IncludeHidden = False
     store: o.StorePath = None
@@ -55,6 +56,7 @@ class SortOptions:
             self.references,
             self.output,
             weights=self.weights,
+            heads=self.heads,
             mode=self.mode,
             rule=RuleOptions(self.threshold, self.match, self.margin, self.band, self.multiple, self.strangers),
             roots=session.roots,

@@ -109,7 +109,6 @@ SPOILT: dict[str, tuple[Callable[[dict[str, NDArray[Any]], dict[str, str]], byte
         ),
         "do not fit",
     ),
-    "much too large": (lambda tensors, metadata: bytes(17 << 20), "too large"),
 }
 
 
@@ -123,6 +122,15 @@ def test_a_spoilt_weights_file_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(WeightsError, match=words) as caught:
         HeadDetector.load(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_weights_file_much_too_large_is_refused(tmp_path: Path) -> None:
+    """By its size, before anything of it is read."""
+    path = tmp_path / "heads.safetensors"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(WeightsError, match="too large"):
+        HeadDetector.load(path)
 
 
 def test_a_missing_weights_file_is_named(tmp_path: Path) -> None:
