@@ -21,6 +21,7 @@ from PIL import Image
 from model.evaluation.bootstrap import bootstrap_eer
 from model.evaluation.pairs import all_pairs
 from model.evaluation.rates import equal_error, error_rates
+from model.hub.named_weights import named_weights
 from model.images.decoding import decode
 from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
@@ -39,7 +40,7 @@ UNSEEN_SEED = 1_500_000_000
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--weights", type=named_weights, default=DEFAULT_WEIGHTS)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with a folder per set")
     parser.add_argument("--precision", default="fp32", choices=["auto", "fp32", "bf16", "int8"])
     parser.add_argument("--preprocessing", help="another than the weights name, e.g. v1-pad-96")

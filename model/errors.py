@@ -5,6 +5,7 @@
     │   ├── UnreadablePicture   it is (or claims to be) a picture and cannot be read
     │   └── UnsupportedPicture  it is not a picture of a known format
     ├── WeightsError            a weights file is missing, damaged or of another architecture
+    ├── FetchError              a published network cannot be fetched, or is not what was fetched before
     ├── EvaluationError         the input has no pairs to measure
     ├── DatasetError            a dataset or its manifest cannot be used
     ├── ConfigurationError      a configuration file, or a value in it, cannot be used
@@ -34,6 +35,10 @@ class UnsupportedPicture(PictureError):
 
 class WeightsError(ModelError):
     """A weights file is missing, damaged, or made for another network."""
+
+
+class FetchError(ModelError):
+    """A published network cannot be fetched now, or is not the one that was fetched the first time."""
 
 
 class EvaluationError(ModelError):

@@ -9,6 +9,7 @@ import typer
 
 import store.match
 import store.mode
+from model.hub.named_weights import named_weights
 
 __all__ = [
     "Archive",
@@ -65,10 +66,24 @@ StorePath = Annotated[
     ),
 ]
 Weights = Annotated[
-    Path | None, typer.Option("--weights", envvar="OSHIWAKE_WEIGHTS", help="Weights file; default: the shipped one.")
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE|NAME",
+        parser=named_weights,
+        envvar="OSHIWAKE_WEIGHTS",
+        help="Weights file, or a network fetched by `reid weights fetch`; default: the shipped one.",
+    ),
 ]
 Heads = Annotated[
-    Path | None, typer.Option("--heads", envvar="OSHIWAKE_HEADS", help="Weights of a head detector; default: ours.")
+    Path | None,
+    typer.Option(
+        "--heads",
+        metavar="FILE|NAME",
+        parser=named_weights,
+        envvar="OSHIWAKE_HEADS",
+        help="Weights of a head detector, or `heads` once it is fetched; default: the shipped one.",
+    ),
 ]
 Mode = Annotated[store.mode.Mode, typer.Option("--mode", help="How to place pictures. Only move changes the archive.")]
 

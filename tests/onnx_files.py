@@ -73,10 +73,10 @@ def metric(distance: str, *, weights: Sequence[float] = ()) -> onnx.ModelProto:
     """
     numbers = [
         numpy_helper.from_array(np.array(list(weights) or [1.0] * NUMBERS, np.float32), "weights"),
-        numpy_helper.from_array(np.float32(1), "one"),
-        numpy_helper.from_array(np.float32(2), "two"),
-        numpy_helper.from_array(np.float32(np.pi), "pi"),
-        numpy_helper.from_array(np.float32(-1), "least"),
+        numpy_helper.from_array(np.array(1, np.float32), "one"),
+        numpy_helper.from_array(np.array(2, np.float32), "two"),
+        numpy_helper.from_array(np.array(np.pi, np.float32), "pi"),
+        numpy_helper.from_array(np.array(-1, np.float32), "least"),
     ]
     nodes = [
         helper.make_node("Mul", ["input", "weights"], ["weighted"]),
@@ -109,7 +109,7 @@ def detector(boxes: np.ndarray[Any, Any], *, end_to_end: bool = False) -> onnx.M
     answer = boxes.astype(np.float32) if end_to_end else boxes.T.astype(np.float32)
     numbers = [
         numpy_helper.from_array(answer[None], "boxes"),
-        numpy_helper.from_array(np.float32(0), "zero"),
+        numpy_helper.from_array(np.array(0, np.float32), "zero"),
         numpy_helper.from_array(np.array([1, 2, 3]), "axes"),
     ]
     nodes = [

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from model.cli.failed_files import end_with
+from model.hub.named_weights import named_weights
 from store.match import Match
 from store.rule import DEFAULT_STRANGERS
 
@@ -16,7 +17,10 @@ __all__ = ["calibrate"]
 
 def calibrate(
     references: Annotated[Path, typer.Argument(help="Your references: one folder per character.")],
-    weights: Annotated[Path | None, typer.Option(help="The weights; by default the shipped ones.")] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(parser=named_weights, metavar="FILE|NAME", help="The weights; by default the shipped ones."),
+    ] = None,
     strangers: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the pictures of other characters that may get a name.")
     ] = DEFAULT_STRANGERS,

@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 
 from model.cli.failed_files import end_with
+from model.hub.named_weights import named_weights
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
     data: Annotated[Path | None, typer.Argument(help="A manifest, or a folder with one folder per character.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="The weights; by default the shipped ones.")] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(parser=named_weights, metavar="FILE|NAME", help="The weights; by default the shipped ones."),
+    ] = None,
     split: Annotated[str, typer.Option(help="Which part of a manifest: training, development or test.")] = "test",
     drawn: Annotated[int, typer.Option(min=0, help="Measure on so many drawn characters instead of DATA.")] = 0,
     config: Annotated[

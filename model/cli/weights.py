@@ -8,16 +8,20 @@ from typing import Annotated
 
 import typer
 
+from model.hub.named_weights import named_weights
 from model.printable import json_text, printable
 
 __all__ = ["weights"]
 
-weights = typer.Typer(no_args_is_help=True, help="Show weights, import weights made elsewhere.")
+weights = typer.Typer(no_args_is_help=True, help="Show weights, import weights made elsewhere, fetch published ones.")
 
 
 @weights.command(epilog="Example: reid weights show runs/faces/weights.safetensors")
 def show(
-    file: Annotated[Path | None, typer.Argument(help="A weights file; by default the shipped one.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(parser=named_weights, metavar="[FILE|NAME]", help="Weights; by default the shipped ones."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the description of a weights file."""
@@ -118,7 +122,11 @@ def import_(
 
 
 @weights.command(epilog="Example: reid weights cohort runs/faces/weights.safetensors")
-def cohort(file: Annotated[Path, typer.Argument(help="A weights file; its digest stays.")]) -> None:
+def cohort(
+    file: Annotated[
+        Path, typer.Argument(parser=named_weights, metavar="FILE|NAME", help="Weights; their digest stays.")
+    ],
+) -> None:
     """Draw strangers and put their vectors into a weights file, so that few references are enough for a threshold."""
     import numpy as np
 
@@ -131,3 +139,58 @@ def cohort(file: Annotated[Path, typer.Argument(help="A weights file; its digest
     found = draw_cohort(lambda pictures: embedder.embed(np.stack([prepare(picture) for picture in pictures])))
     add_cohort(file, found)
     typer.echo(printable(f"{file}: a cohort of {len(found.vectors)} drawn strangers"))
+
+
+@weights.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the networks that can be fetched, and those that were."""
+    from model.hub.catalogue import catalogue
+    from model.hub.fetched import fetched_path, records
+
+    known = records()
+    rows = [
+        {
+            "name": name,
+            "about": entry.about,
+            "licence": entry.licence,
+            "source": entry.source,
+            "file": str(fetched_path(entry)) if name in known and fetched_path(entry).exists() else None,
+        }
+        for name, entry in catalogue().items()
+    ]
+    if as_json:
+        typer.echo(json_text(rows, indent=1))
+        return
+    for row in rows:
+        typer.echo(printable(f"{row['name']:10} {row['licence']:11} {row['about']}"))
+        typer.echo(printable(f"{'':10} {row['file'] or 'not fetched'}"))
+
+
+@weights.command(epilog="Example: reid weights fetch ccip")
+def fetch(
+    name: Annotated[str, typer.Argument(help="As `reid weights list` names it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to the licence without being asked.")] = False,
+    accept_change: Annotated[
+        bool, typer.Option("--accept-change", help="Take the newest, also where it is not what was fetched before.")
+    ] = False,
+) -> None:
+    """Fetch a published network from the Hugging Face hub and make weights of it.
+
+    HF_ENDPOINT names a mirror. The digests of the first time are kept, and another file is refused.
+    """
+    from model.hub.catalogue import published
+    from model.hub.fetch import fetch, is_whole
+    from model.hub.fetched import fetched_path
+
+    entry = published(name)
+    option = "--heads" if entry.limits else "--weights"
+    if is_whole(entry) and not accept_change:
+        typer.echo(printable(f"{fetched_path(entry)} is there already; use it by {option} {name}"))
+        return
+    for line in (f"{name}: {entry.about}", f"source: {entry.source}", f"licence: {entry.licence}"):
+        typer.echo(printable(line))
+    if not yes and not typer.confirm("Its licence is an agreement between its publisher and you. Do you agree?"):
+        raise typer.Exit(1)
+    for line in fetch(entry, accept_change=accept_change):
+        typer.echo(printable(line))
+    typer.echo(printable(f"use it by {option} {name}"))

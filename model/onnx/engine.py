@@ -78,9 +78,9 @@ class OnnxEngine(Engine):
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Vectors of unit length; one of zeros becomes not a number, for it has no direction."""
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        found: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return found
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = vectors / np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return np.asarray(found, np.float32)
 
 
 def _loaded(content: bytes, info: WeightsInfo, device: str, precision: Precision, threads: int) -> Runtime:

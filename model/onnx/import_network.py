@@ -127,7 +127,7 @@ def _check(vectors: NDArray[np.float32], count: int, declaration: Declaration) -
         raise WeightsError(f"its output is {' x '.join(map(str, vectors.shape))}: no vector for each picture")
     if not 2 <= vectors.shape[1] <= _MOST_NUMBERS:
         raise WeightsError(f"its output has {vectors.shape[1]:,} numbers for a picture: declare the output of a vector")
-    norms = np.linalg.norm(vectors, axis=1)
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
     if not np.isfinite(norms).all() or norms.min() == 0:
         raise WeightsError("its vectors are zero or not numbers: are scale, mean and deviation right?")
     if not declaration.normalise and np.abs(norms - 1).max() > _UNIT:

@@ -76,7 +76,7 @@ def test_declared_preprocessing_is_what_happens(
 def test_forms_of_networks(tmp_path: Path, form: dict[str, Any], declared: Declaration) -> None:
     """Made for one picture at once, in half precision, with tags before the embedding, for any size."""
     network = embedder(**form)
-    one = embedder(**form | ({"batch": "n"} if "batch" in form else {}))
+    one = embedder(**{name: value for name, value in form.items() if name != "batch"})
     found = imported(network, tmp_path, declared).embed(PIXELS)
     tolerance = 2e-2 if "kind" in form else 2e-4
     np.testing.assert_allclose(found, plain(one, declared), atol=tolerance)
