@@ -141,7 +141,7 @@ def cohort(
     typer.echo(printable(f"{file}: a cohort of {len(found.vectors)} drawn strangers"))
 
 
-@weights.command("list")
+@weights.command("list", epilog="Example: reid weights list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the networks that can be fetched, and those that were."""
     from model.hub.catalogue import catalogue

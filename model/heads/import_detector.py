@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +70,15 @@ def import_detector(
         "source": source,
     }
     metadata = {"format": FORMAT, "version": VERSION, "digest": digest, "recipe": json.dumps(recipe)}
-    write_bytes(output, save(tensors, metadata=metadata))
-    try:
-        found = _heads_found(HeadDetector.load(output))
-    except WeightsError as error:
-        output.unlink()
-        raise WeightsError(f"{path}: {str(error).removeprefix(f'{output}: ')}") from error
+    whole = save(tensors, metadata=metadata)
+    with tempfile.TemporaryDirectory() as folder:
+        tried = Path(folder) / "heads.weights"
+        tried.write_bytes(whole)
+        try:
+            found = _heads_found(HeadDetector.load(tried))
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {str(error).removeprefix(f'{tried}: ')}") from error
+    write_bytes(output, whole)
     return {"digest": digest, "side": side, **found}
 
 

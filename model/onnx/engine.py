@@ -63,17 +63,19 @@ class OnnxEngine(Engine):
         side = side_of(parse_onnx(content))
         if side != info.preprocessing.size_px:
             raise WeightsError(f"its network takes squares of {side} pixels, not {info.preprocessing.size_px}")
-        self._dimension = info.dimension
         self._run = _loaded(content, info, device, precision, threads)
+        try:
+            shape = self._run(np.zeros((1, side, side, 3), np.uint8)).shape
+        except RuntimeError as error:
+            raise WeightsError(f"its network fails on pictures ({' '.join(str(error).split())[:200]})") from error
+        if shape != (1, info.dimension):
+            raise WeightsError(f"its network gives {' x '.join(map(str, shape))} numbers, not 1 x {info.dimension}")
         self.batch = _BATCH_GPU if device == "cuda" else _BATCH * max(1, threads)
         self.name = self._run.name
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed one batch: `(n, size_px, size_px, 3)` uint8 to `(n, dimension)` float32 of unit length."""
-        vectors = self._run(pictures)
-        if vectors.shape != (len(pictures), self._dimension):
-            raise WeightsError(f"its vectors are {vectors.shape}, not of {self._dimension} numbers")
-        return unit(vectors)
+        return unit(self._run(pictures))
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,12 +9,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from model.cli import app, main
+from model.evaluation.pairs import all_pairs
+from model.evaluation.rates import equal_error, error_rates
+from model.images.preprocessing import Preprocessing
+from model.network.embedder import Embedder
+from model.network.weights_file import read_info
 from model.synthesis import Identity, draw
+from tests.onnx_files import embedder, saved
 
 COMMANDS: tuple[list[str], ...] = (
     [],
@@ -30,6 +37,9 @@ COMMANDS: tuple[list[str], ...] = (
     ["dataset", "split"],
     ["weights", "show"],
     ["weights", "import"],
+    ["weights", "fetch"],
+    ["weights", "list"],
+    ["heads", "import"],
 )
 
 
@@ -232,6 +242,28 @@ def test_weights_show(small_weights: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "v2-pad-32" in capsys.readouterr().out
     assert reid(monkeypatch, "weights", "show", small_weights, "--json") == 0
     assert json.loads(capsys.readouterr().out)["dimension"] == 16
+
+
+def test_weights_of_other_people_are_measured(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An ONNX network is evaluated and calibrated as ours are, and refused where something would be trained."""
+    weights = tmp_path / "my.weights"
+    assert reid(monkeypatch, "weights", "import", saved(embedder(), tmp_path / "x.onnx"), "-o", weights) == 0
+    capsys.readouterr()
+    assert reid(monkeypatch, "evaluate", folder, "--weights", weights, "--json") == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert (measured["weights"], measured["pictures"]) == (read_info(weights).digest, 24)
+    preprocessing = Preprocessing("stretch", 32)
+    files = [path for character in sorted(folder.iterdir()) for path in sorted(character.iterdir())]
+    pixels = np.stack([preprocessing(Image.open(path).convert("RGB")) for path in files])
+    vectors = Embedder.load(weights, precision="fp32").embed(pixels)
+    pairs = all_pairs(vectors, np.repeat(np.arange(6), 4))
+    assert measured["eer"] == pytest.approx(equal_error(error_rates(pairs.genuine, pairs.impostor)).rate, abs=0.03)
+    assert reid(monkeypatch, "calibrate", folder, "--weights", weights, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["references"] == 24
+    assert reid(monkeypatch, "adapt", folder, "-o", tmp_path / "out", "--init", weights) == 2
+    assert "not trained" in capsys.readouterr().err
 
 
 def test_adapt(

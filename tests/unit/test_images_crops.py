@@ -67,6 +67,17 @@ def test_thumbnails(width: int, height: int) -> None:
         assert max(small) >= min(3584, max(width, height))
 
 
+@given(st.integers(1, 20_000), st.integers(1, 20_000), st.integers(10, 1024))
+def test_thumbnails_for_large_squares(width: int, height: int, side: int) -> None:
+    """A picture that has the pixels for a square keeps them; up to 224 px the size of the square changes nothing."""
+    small = thumbnail_size((width, height), side)
+    if side <= 224:
+        assert small == thumbnail_size((width, height))
+    elif max(width, height) <= 7 * min(width, height):
+        assert min(small) >= min(side, min(width, height)) and max(small) >= min(2 * side, max(width, height))
+        assert max(small) < 4 * side or min(small) < 2 * side
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
 @pytest.mark.parametrize("size", [(1920, 1081), (700, 500), (90, 60), (300, 5000)])
 def test_a_thumbnail_looks_like_its_picture(suffix: str, size: tuple[int, int]) -> None:

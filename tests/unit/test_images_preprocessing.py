@@ -11,18 +11,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model.errors import WeightsError
-from model.images.preprocessing import Fit, Preprocessing
+from model.images.preprocessing import Filter, Fit, Preprocessing
 
 BLUE = (0, 0, 255)
 sides = st.integers(10, 200)
 fits: st.SearchStrategy[Fit] = st.sampled_from(["pad", "stretch"])
+filters: st.SearchStrategy[Filter] = st.sampled_from(["bilinear", "bicubic"])
 
 
-@given(fits, st.integers(10, 9999), st.sampled_from((1, 2)))
+@given(fits, st.integers(10, 9999), st.sampled_from((1, 2)), filters)
 @settings(deadline=None, derandomize=True)
-def test_version_round_trip(fit: Fit, size_px: int, major_version: Literal[1, 2]) -> None:
+def test_version_round_trip(fit: Fit, size_px: int, major_version: Literal[1, 2], filter_: Filter) -> None:
     """A version string names exactly one preprocessing, and leads back to it."""
-    preprocessing = Preprocessing(fit, size_px, major_version)
+    preprocessing = Preprocessing(fit, size_px, major_version, filter_)
     assert Preprocessing.from_version(preprocessing.version) == preprocessing
 
 
@@ -37,6 +38,20 @@ def test_version_is_readable() -> None:
     """The version is the short string that stands in weights files and in the documentation."""
     assert Preprocessing().version == "v2-pad-128"
     assert Preprocessing("stretch", 224, major_version=1).version == "v1-stretch-224"
+    assert Preprocessing("pad", 448, filter="bicubic").version == "v2-pad-448-bicubic"
+
+
+@given(fits, sides, sides, filters, st.integers(0, 2**32 - 1))
+@settings(max_examples=30)
+def test_the_filter_is_the_one_that_is_named(fit: Fit, width: int, height: int, filter_: Filter, seed: int) -> None:
+    """The plain way is Pillow's own resizing by that filter, the padding apart."""
+    picture = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8))
+    found = Preprocessing(fit, 64, 1, filter_)(picture)
+    scale = 64 / max(width, height)
+    size = (64, 64) if fit == "stretch" else (max(1, round(width * scale)), max(1, round(height * scale)))
+    wanted = np.asarray(picture.resize(size, Image.Resampling[filter_.upper()]))
+    top, left = (64 - size[1]) // 2, (64 - size[0]) // 2
+    np.testing.assert_array_equal(found[top : top + size[1], left : left + size[0]], wanted)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +64,8 @@ def test_version_is_readable() -> None:
         "v1-pad-",
         "v1-pad-0128",
         "v1-pad-128 ",
+        "v2-pad-128-bilinear",
+        "v2-pad-128-lanczos",
         "v1-pad-128\n",
         "v1-pad-٣٢",
     ],

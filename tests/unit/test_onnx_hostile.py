@@ -205,7 +205,7 @@ def test_a_hostile_weights_file_is_refused(tmp_path: Path) -> None:
         (good[:-100], {}, "not ONNX|no valid"),
         (np.zeros(4, np.float32), {}, "no ONNX network"),
         (good, {"preprocessing": "v2-stretch-64"}, f"squares of {SIDE_PX} pixels, not 64"),
-        (good, {"dimension": "17"}, "not of 17 numbers"),
+        (good, {"dimension": "17"}, "not 1 x 17"),
         (good, {"architecture": "resnet18-linear"}, "do not fit"),
         (good, {"digest": "0" * 64}, "damaged"),
     ]
