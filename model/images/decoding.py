@@ -22,13 +22,15 @@ from model.images.formats import NOT_SUPPORTED, SNIFF_BYTES, camera_raw, not_sup
 from model.images.header_size import claimed_sizes, claimed_values
 from model.images.pillow_guard import guarded
 from model.images.png import quick_pixels
+from model.images.progressive import needed_scans
 from model.images.truncation import read_cut_off
 
 __all__ = ["READING", "SNIFF_BYTES", "Limits", "Stored", "decode", "picture_suffixes", "read", "sniff"]
 
-READING = 2
+READING = 3
 """Raise this when some files give other pixels or another outcome than before: embeddings of an earlier revision are
-not reused. 2: colour profiles, animations that fade in, grey of more than 8 bits, cut-off files."""
+not reused. 2: colour profiles, animations that fade in, grey of more than 8 bits, cut-off files. 3: progressive JPEGs
+at 1/2 and 1/4."""
 
 _MOST_VALUES = 1 << 20
 """Maximum of numbers in a TIFF's directory: two for each row, if each row is a strip, and some more."""
@@ -179,7 +181,7 @@ def _read(
         if shrink is not None and name == "jpeg" and (factor := shrink(size)) > 1:
             if scaled is not None and (small := scaled(size)) is not None:
                 return Stored(small, size, _turn_of(image), conversion, scaled=True)
-            _shrink(image, factor)
+            return Stored(_reduced(data, image, factor, conversion), size, _turn_of(image), conversion)
         image.load()
         turn = _turn_of(image)
         return Stored(_to_colours(frame_that_shows_most(image), conversion), size, turn, conversion)
@@ -210,11 +212,16 @@ def _read_cut_off(data: bytes, name: str, limits: Limits) -> Stored | None:
     return Stored(colours, image.size, turn, conversion)
 
 
-def _shrink(image: Image.Image, factor: int) -> None:
-    """Decode a JPEG at a fraction of its size: the decoder skips the frequencies that scaling would lose."""
+def _reduced(data: bytes, image: Image.Image, factor: int, conversion: Conversion | None) -> Image.Image:
+    """A JPEG, opened already, at a fraction of its size: the decoder skips the frequencies that scaling would lose."""
     width, height = image.size
     if min(width, height) >= factor:
+        needed = needed_scans(data, factor)
+        if needed is not None:
+            image = _opened(needed, "jpeg")
         image.draft("", (width // factor, height // factor))
+    image.load()
+    return _to_colours(image, conversion)
 
 
 def _reason(name: str, error: Exception) -> str:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from model.images.jpeg_segments import (
+    LONGEST_PX,
+    Marker,
+    TableKind,
+    Tables,
+    huffman_tables,
+    may_be_passed,
+    quantisation_tables,
+)
+
 __all__ = ["plain_pixels"]
 
-_BASELINE, _HUFFMAN, _SCAN, _QUANTISATION, _RESTART, _ADOBE, _COMMENT = 0xC0, 0xC4, 0xDA, 0xDB, 0xDD, 0xEE, 0xFE
 _SUBSAMPLINGS = (b"\x11\x11\x11", b"\x21\x11\x11", b"\x22\x11\x11")
 """4:4:4, 4:2:2 and 4:2:0: horizontal and vertical sampling factors of Y, Cb and Cr."""
-
-_LONGEST = 65500
-"""libjpeg's limit for a side."""
-
-_DC, _AC, _STEPS = range(3)
-_Tables = set[tuple[int, int]]
-"""Kind and number of the defined tables."""
 
 
 def plain_pixels(data: bytes) -> int | None:
@@ -30,38 +32,31 @@ def plain_pixels(data: bytes) -> int | None:
     the end marker at the end of the file. Wrong bits in the scan are not detected.
     """
     frame = b""
-    tables: _Tables = set()
+    tables: Tables = set()
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         body = data[at + 4 : end]
         if end > len(data):
             return None
-        if marker == _SCAN:
+        if marker == Marker.SCAN:
             height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
             plain = _is_plain(frame, body, tables) and _ends_with_the_file(data, end)
-            return width * height if plain and max(width, height) <= _LONGEST else None
-        if marker == _BASELINE and not frame:
+            return width * height if plain and max(width, height) <= LONGEST_PX else None
+        if marker == Marker.BASELINE and not frame:
             frame = body
-        elif marker in (_HUFFMAN, _QUANTISATION):
-            found = _huffman(body) if marker == _HUFFMAN else _steps(body)
+        elif marker in (Marker.HUFFMAN, Marker.QUANTISATION):
+            found = huffman_tables(body, most=1) if marker == Marker.HUFFMAN else quantisation_tables(body)
             if not found:
                 return None
             tables |= found
-        elif not _may_be_passed(marker, body):
+        elif not may_be_passed(marker, body):
             return None
         at = end
     return None
 
 
-def _may_be_passed(marker: int, body: bytes) -> bool:
-    """Whether a segment has no effect on the pixels, or the usual one."""
-    if marker == _ADOBE:
-        return body[:5] != b"Adobe" or body[11:12] == b"\1"  # else the colours are not YCbCr
-    return marker == _COMMENT or 0xE0 <= marker <= 0xEF or (marker == _RESTART and len(body) == 2)
-
-
-def _is_plain(frame: bytes, scan: bytes, tables: _Tables) -> bool:
+def _is_plain(frame: bytes, scan: bytes, tables: Tables) -> bool:
     """Whether the headers of frame and scan are usual, match, and refer to defined tables.
 
     A frame header holds bits, height, width, and for each component its number, sampling factors and quantisation
@@ -77,36 +72,10 @@ def _is_plain(frame: bytes, scan: bytes, tables: _Tables) -> bool:
         return False
     if scan[0] != count or scan[1:-3:2] != numbers or scan[-3:] != b"\0\x3f\0":
         return False
-    needed = {(_STEPS, number) for number in frame[8::3]}
-    needed |= {(kind, number) for byte in scan[2:-3:2] for kind, number in ((_DC, byte >> 4), (_AC, byte & 15))}
+    needed = {(TableKind.QUANTISATION, number) for number in frame[8::3]}
+    needed |= {(TableKind.DC, byte >> 4) for byte in scan[2:-3:2]}
+    needed |= {(TableKind.AC, byte & 15) for byte in scan[2:-3:2]}
     return needed <= tables
-
-
-def _huffman(body: bytes) -> _Tables:
-    """The Huffman tables that a segment defines; none if one is invalid."""
-    found: _Tables = set()
-    while body:
-        kind, number, counts = body[0] >> 4, body[0] & 15, body[1:17]
-        size = 17 + sum(counts)
-        symbols = body[17:size]
-        if kind > _AC or number > 1 or len(body) < size or not symbols or (kind == _DC and max(symbols) > 11):
-            return set()
-        code = 0
-        for length, count in enumerate(counts, 1):
-            code += count
-            if code >= 1 << length:  # more codes than the length allows; all ones is not a code
-                return set()
-            code <<= 1
-        found.add((kind, number))
-        body = body[size:]
-    return found
-
-
-def _steps(body: bytes) -> _Tables:
-    """The 8-bit quantisation tables that a segment defines; none if one is invalid."""
-    if len(body) % 65 or any(byte > 3 for byte in body[::65]):
-        return set()
-    return {(_STEPS, byte) for byte in body[::65]}
 
 
 def _ends_with_the_file(data: bytes, start: int) -> bool:
