@@ -38,10 +38,10 @@ SUBSAMPLINGS = {
 }
 
 
-def at(data: bytes, factor: int) -> Image.Image:
-    """A JPEG, decoded at a fraction of its size."""
+def at(data: bytes, factor: int, mode: str = "") -> Image.Image:
+    """A JPEG, decoded at a fraction of its size; in mode YCbCr its planes are as the file has them."""
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-        image.draft("", (image.width // factor, image.height // factor))
+        image.draft(mode, (image.width // factor, image.height // factor))
         image.load()
         return image
 
@@ -91,6 +91,17 @@ def test_a_run_of_blocks_longer_than_a_code_says() -> None:
     """More than 32,767 blocks of brightness."""
     data = progressive((2048, 1100), quality=30)
     assert at(without(data, 8), 8).tobytes() == at(data, 8).tobytes()
+
+
+@given(quality=st.integers(70, 100), subsampling=st.sampled_from(["4:4:4", "4:2:2", "4:2:0"]))
+@settings(deadline=None, max_examples=10)
+def test_at_other_scales_colours_lose_nothing(quality: int, subsampling: str) -> None:
+    """Brightness loses less than the grain of the picture, which is 4 in the mean."""
+    data = progressive(quality=quality, subsampling=subsampling)
+    for factor in (2, 4):
+        whole, small = (at(content, factor, "YCbCr").split() for content in (data, without(data, factor)))
+        assert [plane.tobytes() for plane in whole[1:]] == [plane.tobytes() for plane in small[1:]]
+        assert 0 < np.abs(np.asarray(whole[0]).astype(int) - np.asarray(small[0])).mean() < 3
 
 
 @pytest.fixture(scope="module")
