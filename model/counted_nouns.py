@@ -1,8 +1,8 @@
-"""Numbers with nouns, for a person to read: `1 file`, `2 files`."""
+"""Numbers with nouns and units, for a person to read: `1 file`, `2 files`, `3 min 20 s`."""
 
 from __future__ import annotations
 
-__all__ = ["counted", "noun"]
+__all__ = ["counted", "duration", "noun"]
 
 
 def noun(number: int, one: str, several: str = "") -> str:
@@ -13,3 +13,14 @@ def noun(number: int, one: str, several: str = "") -> str:
 def counted(number: int, one: str, several: str = "") -> str:
     """The number, with commas between thousands, and its noun."""
     return f"{number:,} {noun(number, one, several)}"
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -13,13 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from model.counted_nouns import counted, noun
+from model.counted_nouns import counted, duration, noun
 from model.matching.expectation import expectation
 from model.printable import json_text
 from producer.exclusion import PassedOver
 from producer.status import SILENT_S, RunState, RunStatus
 
-__all__ = ["duration", "passed_line", "print_json", "print_runs", "print_status", "print_summary"]
+__all__ = ["passed_line", "print_json", "print_runs", "print_status", "print_summary"]
 
 _SHOWN = 10
 """How many failures of each kind are named."""
@@ -42,17 +42,6 @@ def status_fields(status: RunStatus) -> dict[str, object]:
         "shared": list(status.shared),
         "reduced": list(status.reduced),
     }
-
-
-def duration(seconds: float) -> str:
-    """`8 s`, `3 min 20 s`, `2 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def print_status(status: RunStatus, console: Console) -> None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from model.counted_nouns import counted
+from model.counted_nouns import counted, duration
 from producer.errors import RunFailed
-from producer.printing import duration
 from producer.status import RunState, RunStatus, StatusReader
 from store.run import Run
 from tasks.child_process import ChildProcess

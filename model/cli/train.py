@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from model.cli.failed_files import end_with
+from model.cli.typed_command import typed_command
 
 __all__ = ["adapt", "train"]
 
@@ -48,18 +49,48 @@ def train(
 
 
 def adapt(
-    folder: Annotated[Path, typer.Argument(help="Your sorted pictures: one folder per character.")],
-    output: Output,
+    folder: Annotated[Path, typer.Argument(help="Your sorted pictures, checked by you: one folder per character.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The weights: NAME.safetensors, or a folder for weights.safetensors.")
+    ],
     init: Annotated[str, typer.Option(help="Weights to begin with: default, or a file.")] = "default",
-    given: Given = None,
-    resume: Resume = False,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train on instead: minutes to hours; --output is a folder.")
+    ] = False,
+    given: Annotated[
+        list[str] | None, typer.Option("--set", help="With --train, replace a value: section.key=value (repeatable).")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With --train, go on from the output folder's checkpoint.")
+    ] = False,
     device: Device = "auto",
 ) -> None:
-    """Fine-tune weights on your own sorted folders; 20 characters with 10 pictures are enough to help.
+    """Fit weights to your own sorted folders, in seconds.
 
-    The folder is listed, split by character (a fifth is held out for validation) and trained on with a small learning
-    rate.
+    Directions in which the pictures of one character differ count less afterwards. This is a closed form, fitted to
+    4,000 pictures at most; characters with fewer than two pictures are left out. It says what it gains on characters that
+    it has not seen. Look through the folders first: a picture in the wrong folder teaches the opposite.
+
+    With --train the network is trained on with a small learning rate, and a fifth of the characters is held out for
+    validation.
     """
+    from model.errors import ConfigurationError
+
+    if not train:
+        if given or resume:
+            raise ConfigurationError("--set and --resume belong to --train; without it nothing is trained")
+        from model.adaptation.adapt_command import run_closed_form
+
+        try:
+            failures = run_closed_form(folder, output, init, device)
+        except KeyboardInterrupt:
+            again = typed_command()
+            typer.echo(f"\nstopped; nothing was written. This takes minutes at most and begins anew with: {again}", err=True)
+            raise typer.Exit(130) from None
+        end_with(failures)
+        return
+    if output.suffix == ".safetensors":
+        raise ConfigurationError(f"{output}: with --train the output is a folder, for checkpoints and weights")
     from model.training.adapt_command import run_adaptation
 
     end_with(run_adaptation(folder, output, init, given or [], resume=resume, device=device))

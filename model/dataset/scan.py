@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class Found:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
 
-def scan_folders(folder: Path, *, check: bool = False) -> Found:
+def scan_folders(folder: Path, *, check: bool = False, report: Callable[[int], None] | None = None) -> Found:
     """List the pictures below `folder/<character>/`, at any depth, in the order of their names.
 
     A folder that holds only folders is a series: its characters are called `series/character` (`characters_of`).
@@ -41,6 +41,7 @@ def scan_folders(folder: Path, *, check: bool = False) -> Found:
     Args:
         folder: A folder per character.
         check: Decode every picture, to find damaged ones before training.
+        report: Told how many pictures were listed, often.
 
     Raises:
         DatasetError: There is no such folder, or nothing that claims to be a picture in a folder below it.
@@ -51,6 +52,8 @@ def scan_folders(folder: Path, *, check: bool = False) -> Found:
     for top in sorted(path for path in folder.iterdir() if path.is_dir() and names_character(path.name)):
         for path in _files(top):
             describe(path, (), found, check=check)
+            if report is not None:
+                report(len(found.entries))
     places = [Path(entry.path).parent.relative_to(folder.absolute()).parts for entry in found.entries]
     named = zip(found.entries, characters_of(places), strict=True)
     found.entries = [replace(entry, characters=(name,)) for entry, name in named if not is_negative(name)]

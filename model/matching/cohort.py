@@ -9,8 +9,10 @@ A weights file holds the cohort beside the tensors of the network, which alone m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from model.errors import WeightsError
 from model.files import write_bytes
 from model.network.weights_file import COHORT_PREFIX, load_tensors, metadata_of
 
-__all__ = ["Cohort", "add_cohort", "read_cohort"]
+__all__ = ["Cohort", "add_cohort", "read_cohort", "with_cohort"]
 
 _VECTORS = f"{COHORT_PREFIX}vectors"
 _CONFIDENCE = f"{COHORT_PREFIX}confidence"
@@ -72,7 +74,10 @@ def add_cohort(path: Path, cohort: Cohort) -> None:
         WeightsError: As `load_tensors`.
     """
     _, info = load_tensors(path)
-    tensors = {name: array for name, array in load_file(path).items() if not name.startswith(COHORT_PREFIX)}
-    tensors[_VECTORS] = cohort.vectors.astype(np.float16)
-    tensors[_CONFIDENCE] = np.array(cohort.confidence, np.float32)
-    write_bytes(path, save(tensors, metadata=metadata_of(info)))
+    write_bytes(path, save(with_cohort(load_file(path), cohort), metadata=metadata_of(info)))
+
+
+def with_cohort(tensors: Mapping[str, NDArray[Any]], cohort: Cohort) -> dict[str, NDArray[Any]]:
+    """The tensors of a weights file with a cohort, in place of another one."""
+    kept = {name: array for name, array in tensors.items() if not name.startswith(COHORT_PREFIX)}
+    return kept | {_VECTORS: cohort.vectors.astype(np.float16), _CONFIDENCE: np.array(cohort.confidence, np.float32)}

@@ -1,0 +1,1 @@
+"""Weights fitted in closed form to a person's own sorted folders."""
