@@ -72,9 +72,7 @@ class WorkProgress:
         now_s = time.monotonic()
         speed = ", ".join(part for part in (self._speed(done, now_s - self._start_s), remark) if part)
         if self._console.is_terminal:
-            self._bar.update(
-                self._task, description=self._text, completed=done, total=self._total or None, speed=speed
-            )
+            self._bar.update(self._task, description=self._text, completed=done, total=self._total or None, speed=speed)
         elif now_s >= self._next_line_s:
             self._next_line_s = now_s + _LINE_EVERY_S
             counted = f": {done:,} of {self._total:,} {self._unit}" if self._total else f": {done:,} {self._unit}"

@@ -29,7 +29,7 @@ from model.work_progress import WorkProgress
 __all__ = ["MOST_PICTURES", "Sorted", "run_closed_form"]
 
 MOST_PICTURES = 4_000
-"""Pictures that are embedded at most, eight for each of 500 dimensions, so that the command always takes minutes at most."""
+"""Pictures that are embedded at most, eight for each of 500 dimensions: the command never takes more than minutes."""
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,7 @@ def write_adapted(
     return info
 
 
-def _same_share(
-    before: NDArray[np.float32], after: NDArray[np.float32], threshold: float
-) -> float | None:
+def _same_share(before: NDArray[np.float32], after: NDArray[np.float32], threshold: float) -> float | None:
     """The threshold that accepts the same share of pairs as another one did before; None without pairs."""
     try:
         pairs, turned = (all_pairs(vectors, np.arange(len(vectors))).distances for vectors in (before, after))

@@ -76,7 +76,9 @@ def embed_views(
         if good:
             boxes = detector.detect([pixels for _, pixels in good])
             squares = [preprocessing(Image.fromarray(pixels)) for _, pixels in good]
-            looked = [(label, pixels, found[0]) for (label, pixels), found in zip(good, boxes, strict=True) if len(found)]
+            looked = [
+                (label, pixels, found[0]) for (label, pixels), found in zip(good, boxes, strict=True) if len(found)
+            ]
             squares += [crop(pixels, box[:4].tolist(), preprocessing.size_px) for _, pixels, box in looked]
             vectors = embedder.embed(np.stack(squares))
             whole.append(vectors[: len(good)])

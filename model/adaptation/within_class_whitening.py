@@ -24,7 +24,7 @@ __all__ = ["LabelledVectors", "WithinClassWhitening", "ridge_of"]
 LabelledVectors = tuple[NDArray[np.float32], NDArray[np.int64]]
 """`(n, dim)` vectors of unit length and `(n,)` labels: the whole pictures, or the heads."""
 
-_RIDGE = 3.0
+_RIDGE = 2.0
 """Added to a covariance whose mean variance is 1 (docs/training.md has the measurements)."""
 
 _TINY = 1e-12

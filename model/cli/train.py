@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,8 @@ import typer
 
 from model.cli.failed_files import end_with
 from model.cli.typed_command import typed_command
+from model.errors import ConfigurationError
+from model.printable import printable
 
 __all__ = ["adapt", "train"]
 
@@ -16,6 +20,16 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpo
 Given = Annotated[list[str] | None, typer.Option("--set", help="Replace a value: section.key=value (repeatable).")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the output folder's checkpoint, if there is one.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
+
+
+@contextlib.contextmanager
+def _told_how_to_resume() -> Iterator[None]:
+    """End with code 130 and the command that goes on, when a person stops the training in the block."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        typer.echo(printable(f"{str(stopped) or 'stopped'}; go on with: ") + typed_command("--resume"), err=True)
+        raise typer.Exit(130) from None
 
 
 def train(
@@ -45,7 +59,8 @@ def train(
         more.append(override("data.manifest", manifest.absolute()))
     if init is not None:
         more.append(override("network.init", init))
-    run_training(Request(config, more, output, resume=resume, changed=changed, device=device, half=half))
+    with _told_how_to_resume():
+        run_training(Request(config, more, output, resume=resume, changed=changed, device=device, half=half))
 
 
 def adapt(
@@ -68,14 +83,12 @@ def adapt(
     """Fit weights to your own sorted folders, in seconds.
 
     Directions in which the pictures of one character differ count less afterwards. This is a closed form, fitted to
-    4,000 pictures at most; characters with fewer than two pictures are left out. It says what it gains on characters that
-    it has not seen. Look through the folders first: a picture in the wrong folder teaches the opposite.
+    4,000 pictures at most; characters with fewer than two pictures are left out. It says what it gains on characters
+    that it has not seen. Look through the folders first: a picture in the wrong folder teaches the opposite.
 
     With --train the network is trained on with a small learning rate, and a fifth of the characters is held out for
     validation.
     """
-    from model.errors import ConfigurationError
-
     if not train:
         if given or resume:
             raise ConfigurationError("--set and --resume belong to --train; without it nothing is trained")
@@ -85,7 +98,9 @@ def adapt(
             failures = run_closed_form(folder, output, init, device)
         except KeyboardInterrupt:
             again = typed_command()
-            typer.echo(f"\nstopped; nothing was written. This takes minutes at most and begins anew with: {again}", err=True)
+            typer.echo(
+                f"stopped; nothing was written. This takes minutes at most and begins anew with: {again}", err=True
+            )
             raise typer.Exit(130) from None
         end_with(failures)
         return
@@ -93,4 +108,6 @@ def adapt(
         raise ConfigurationError(f"{output}: with --train the output is a folder, for checkpoints and weights")
     from model.training.adapt_command import run_adaptation
 
-    end_with(run_adaptation(folder, output, init, given or [], resume=resume, device=device))
+    with _told_how_to_resume():
+        failures = run_adaptation(folder, output, init, given or [], resume=resume, device=device)
+    end_with(failures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -78,8 +79,14 @@ def load_batches(
         num_workers=config.run.workers,
         collate_fn=_collate,
         prefetch_factor=4 if config.run.workers else None,
+        worker_init_fn=_let_the_training_stop,
     )
     return iter(loader)
+
+
+def _let_the_training_stop(_worker: int) -> None:
+    """Ctrl-C reaches all processes of a terminal; the training ends its step, and then its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _orders(plan: Sampler, config: Config, first: int, count: int, ranks: Ranks) -> Iterator[list[_Order]]:

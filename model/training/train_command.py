@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from model.errors import ConfigurationError
 from model.images.preprocessing import Preprocessing
@@ -21,9 +20,11 @@ from model.training.distributed import Ranks, join_ranks
 from model.training.export import export
 from model.training.fit_colours import fit_colours
 from model.training.initial_weights import initial_network, is_new
+from model.training.stop_signal import TrainingStopped, stop_signal
 from model.training.tensorboard_log import open_log
 from model.training.trainer import CHECKPOINT, Trainer, steps_of
 from model.training.training_data import TrainingData, open_data
+from model.work_progress import WorkProgress
 
 __all__ = ["FITTED_PICTURES", "WEIGHTS", "Request", "device_of", "run_training", "train_by"]
 
@@ -131,19 +132,28 @@ def _fit(network: Network, config: Config, data: TrainingData) -> None:
 
 
 def _train(trainer: Trainer, output: Path, ranks: Ranks) -> None:
-    """Train with a progress bar on a terminal, else a line every 50 steps, and a TensorBoard log if possible."""
+    """Train with progress in sight, and a TensorBoard log if possible.
+
+    Ctrl-C lets the step end, writes a checkpoint, and says how to go on. Several processes end at once instead.
+
+    Raises:
+        TrainingStopped: By Ctrl-C.
+    """
     console = Terminal(stderr=True, quiet=not ranks.is_first)
     log = open_log(output / "tensorboard", trainer.progress.step) if ranks.is_first else None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("training", total=trainer.config.schedule.steps, completed=trainer.progress.step)
+    step = trainer.progress.step
+    with stop_signal(ranks.count == 1) as stop, WorkProgress(console, "steps") as progress:
+        progress.begin("training", trainer.config.schedule.steps, done=step)
 
         def report(figures: dict[str, float]) -> None:
             if log is not None:
                 log(figures)
-            bar.update(task, completed=figures["step"], description=f"loss {figures['loss']:.3f}")
-            if "eer" in figures or (not console.is_terminal and figures["step"] % 50 == 0):
+            if "eer" in figures:
                 console.print(" ".join(f"{name}={value:.5g}" for name, value in figures.items()), highlight=False)
+            progress.show(int(figures["step"]), f"loss {figures['loss']:.3f}")
+            if stop.is_set():
+                trainer.save()
+                raise TrainingStopped(f"stopped after step {int(figures['step'])}, which {output / CHECKPOINT} holds")
 
         trainer.run(report)
 

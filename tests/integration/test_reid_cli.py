@@ -266,14 +266,14 @@ def test_weights_of_other_people_are_measured(
     assert "not trained" in capsys.readouterr().err
 
 
-def test_adapt(
+def test_adapt_by_training(
     folder: Path,
     small_weights: Path,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Sorted folders and weights give other weights of the same kind, whatever they are called; bad files are told."""
+    """Training on gives other weights of the same kind, whatever the files are called; bad files are told."""
     from model.network.weights_file import read_info
 
     given = ("--set", "schedule.steps=2", "--set", "run.workers=0", "--set", "batch.characters=3")
@@ -281,7 +281,7 @@ def test_adapt(
     output = tmp_path / "quotes ' and \""
     (folder / "c0" / "cut.png").write_bytes(b"no picture")
     try:
-        assert reid(monkeypatch, "adapt", folder, "-o", output, "--init", weights, *given) == 1
+        assert reid(monkeypatch, "adapt", folder, "-o", output, "--train", "--init", weights, *given) == 1
     finally:
         (folder / "c0" / "cut.png").unlink()
     assert f"failed: {folder / 'c0' / 'cut.png'}: not a picture" in capsys.readouterr().err

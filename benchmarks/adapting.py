@@ -1,0 +1,231 @@
+"""What `reid adapt` gains on characters that it has not seen.
+
+    python benchmarks/adapting.py [--data FOLDER] [--views FOLDER] [--splits 6] [--ridge 1 --ridge 10]
+    python benchmarks/adapting.py --halves FOLDER              # the halves of the first split, to train on with
+    reid adapt FOLDER/gen -o runs/gen --train                  # this, and then
+    python benchmarks/adapting.py --trained gen=runs/gen/weights.safetensors
+
+Each labelled set is split by characters into two halves, several times: one half is fitted to, the other is measured.
+Figures in percent, mean over the splits:
+
+error      equal error rate over all pairs of whole pictures
+rightly    pictures of known characters that get their name where 10 % of strangers get one, with heads and three
+           references a character (mean of five draws of who is known)
+plain      the same without the half-whitening of the archive, so: what the two have in common
+right      names that are right, at the threshold that a run sets, and strangers: those named at it
+
+`--views` keeps the vectors of the sets in that folder, and takes them from there (`views_<set>.npz`).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from quality import DATA
+from strangers import Set, draw_references, measure, read_views
+
+from model.adaptation.within_class_whitening import WithinClassWhitening
+from model.evaluation.pairs import all_pairs
+from model.evaluation.rates import equal_error, error_rates
+from model.heads.detector import HeadDetector
+from model.heads.weights_file import DEFAULT_DETECTOR
+from model.images.crops import crop
+from model.matching.calibration import calibrate, whitening_of
+from model.matching.cohort import Cohort, read_cohort
+from model.matching.gallery import Gallery
+from model.matching.rule import decide
+from model.network.architecture import colours_in
+from model.network.embedder import Embedder
+from model.network.weights_file import DEFAULT_WEIGHTS, read_info
+from store.head_views import HeadViews
+from store.rule import Rule
+
+Turn = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+COLUMNS = ("error", "rightly", "plain", "right", "strangers")
+DRAWS = 5
+NAMED = 0.1
+"""Share of strangers that get a name, where methods are compared."""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with a folder per set")
+    parser.add_argument("--views", type=Path, help="folder for the vectors of the sets")
+    parser.add_argument("--splits", type=int, default=6)
+    parser.add_argument("--ridge", type=float, action="append", default=[], help="also measure this ridge")
+    parser.add_argument("--halves", type=Path, help="make the folders to train on here, and end")
+    parser.add_argument("--trained", action="append", default=[], metavar="SET=FILE", help="weights trained on a half")
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        raise SystemExit(f"{options.data} is not there: nothing to measure on")
+    if options.halves:
+        link_halves(options.data, options.halves)
+        return
+    cohort = read_cohort(DEFAULT_WEIGHTS, read_info(DEFAULT_WEIGHTS).dimension)
+    sets = views_of(options.data, options.views)
+    print("".join(f"{name:>10}" for name in ("set", "fit", *COLUMNS)))
+    ridges = [None, *options.ridge]
+    rows: dict[str, list[list[float]]] = {}
+    for name, one in sets.items():
+        for method, figures in compare(one, cohort, options.splits, ridges).items():
+            rows.setdefault(method, []).append(figures)
+            print_row(name, method, figures)
+    for method, every in rows.items():
+        print_row("mean", method, np.nanmean(every, axis=0).tolist())
+    for given in options.trained:
+        name, _, file = given.partition("=")
+        print_trained(name, Path(file), options.data / name, sets[name], cohort)
+
+
+def compare(one: Set, cohort: Cohort | None, splits: int, ridges: list[float | None]) -> dict[str, list[float]]:
+    """The figures of the shipped weights and of each ridge, mean over the splits."""
+    colours = colours_in(read_info(DEFAULT_WEIGHTS).architecture) or 0
+    found: dict[str, list[list[float]]] = {}
+    for seed in range(splits):
+        seen, unseen = halves(one, seed)
+        found.setdefault("shipped", []).append(figures(unseen, cohort))
+        for ridge in ridges:
+            turn = WithinClassWhitening.fit(parts(seen), colours, ridge=ridge).applied
+            name = "adapted" if ridge is None else f"ridge {ridge:g}"
+            found.setdefault(name, []).append(figures(*turned(unseen, cohort, turn)))
+    return {name: np.nanmean(rows, axis=0).tolist() for name, rows in found.items()}
+
+
+def print_trained(name: str, weights: Path, folder: Path, one: Set, cohort: Cohort | None) -> None:
+    """The first split alone: shipped weights, adapted in closed form, and trained on."""
+    for method, row in compare(one, cohort, 1, [None]).items():
+        print_row(f"{name}, 1", method, row)
+    _, unseen = halves(embedded(folder, weights), 0)
+    print_row(f"{name}, 1", "trained", figures(unseen, None))
+
+
+def halves(one: Set, seed: int) -> tuple[Set, Set]:
+    """The set's two halves of characters."""
+    embeddings, heads, labels = one
+    first = np.isin(labels, first_half(labels, seed))
+    rows = np.flatnonzero(first), np.flatnonzero(~first)
+    seen, unseen = ((embeddings[taken], heads.take(taken), labels[taken]) for taken in rows)
+    return seen, unseen
+
+
+def first_half(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """The characters to fit to."""
+    characters = np.unique(labels)
+    return np.random.default_rng(seed).permutation(characters)[: len(characters) // 2]
+
+
+def parts(one: Set) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Whole pictures, and the surest head of each, with labels."""
+    embeddings, heads, labels = one
+    surest = heads.surest()
+    return [(embeddings, labels), (surest.vectors, np.repeat(labels, np.diff(surest.starts)))]
+
+
+def turned(one: Set, cohort: Cohort | None, turn: Turn) -> tuple[Set, Cohort | None]:
+    """The same vectors as other weights make them."""
+    embeddings, heads, labels = one
+    other = turn(embeddings), HeadViews(heads.starts, turn(heads.vectors), heads.boxes), labels
+    return other, None if cohort is None else replace(cohort, vectors=turn(cohort.vectors))
+
+
+def figures(one: Set, cohort: Cohort | None) -> list[float]:
+    """In percent, in the order of `COLUMNS`."""
+    pairs = all_pairs(one[0], one[2])
+    rightly, plain = (np.nanmean([known_named(one, cohort, draw, white) for draw in range(DRAWS)]) for white in (1, 0))
+    draws = [measure(*one, Rule(), cohort, 3, draw, 0.5)[0] for draw in range(DRAWS)]
+    named, _, _, right, *_ = np.nanmean(draws, axis=0)
+    rates = equal_error(error_rates(pairs.genuine, pairs.impostor)).rate, rightly, plain, right, named
+    return [100 * float(rate) for rate in rates]
+
+
+def known_named(one: Set, cohort: Cohort | None, draw: int, whitened: int) -> float:
+    """Share of the pictures of known characters that get their name where `NAMED` of the strangers get one."""
+    embeddings, heads, labels = one
+    rows, rest = draw_references(labels, 3, draw)
+    known = np.unique(labels[rows])
+    strange = ~np.isin(labels[rest], known)
+    if not strange.any():
+        return float("nan")
+    groups = [rows[labels[rows] == character] for character in known]
+    gallery = Gallery.build(
+        [(str(character), False, embeddings[group]) for character, group in zip(known, groups, strict=True)],
+        [heads.take(group) for group in groups],
+    )
+    archive, everything = (embeddings[rest], heads.take(rest)), Rule(threshold=2.0)
+    found = calibrate(gallery, everything, archive, cohort, fallback=0.5, whitened=bool(whitened))
+    whitening = whitening_of(found, embeddings.shape[1])
+    whole, own_heads = whitening.applied(*archive)
+    decisions = decide(whole, gallery.whitened(whitening), everything, heads=own_heads)
+    threshold = np.quantile(decisions.distances[strange], NAMED)
+    right = (decisions.distances <= threshold) & (known[decisions.nearest] == labels[rest])
+    return float(right[~strange].mean())
+
+
+def views_of(data: Path, kept: Path | None) -> dict[str, Set]:
+    """The vectors of the sets by the shipped weights, from files where there are some."""
+    if kept and any(kept.glob("views_*.npz")):
+        return read_views(kept)
+    found = {folder.name: embedded(folder, DEFAULT_WEIGHTS) for folder in sorted(data.iterdir()) if folder.is_dir()}
+    for name, (whole, heads, labels) in found.items() if kept else ():
+        kept.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            kept / f"views_{name}.npz",
+            whole=whole,
+            heads=heads.vectors,
+            starts=heads.starts,
+            boxes=heads.boxes,
+            labels=labels,
+        )
+    return found
+
+
+def embedded(folder: Path, weights: Path) -> Set:
+    """Whole pictures and heads of a folder with a folder per character."""
+    embedder, detector = Embedder.load(weights), HeadDetector.load(DEFAULT_DETECTOR)
+    prepare = embedder.info.preprocessing
+    files, labels = labelled_files(folder)
+    whole, found = [], []
+    for file in files:
+        pixels = prepare.read_thumbnail(file.read_bytes())
+        boxes = detector.detect([pixels])[0]
+        squares = [prepare(Image.fromarray(pixels))]
+        squares += [crop(pixels, box[:4].tolist(), prepare.size_px) for box in boxes]
+        vectors = embedder.embed(np.stack(squares))
+        whole.append(vectors[0])
+        found.append(HeadViews(np.array([0, len(boxes)]), vectors[1:], boxes))
+    return np.stack(whole), HeadViews.joined(found), labels
+
+
+def labelled_files(folder: Path) -> tuple[list[Path], NDArray[np.int64]]:
+    """The pictures of a set, and the number of each one's character."""
+    files = sorted(path for path in folder.glob("*/*") if path.is_file())
+    _, labels = np.unique([path.parent.name for path in files], return_inverse=True)
+    return files, labels.astype(np.int64)
+
+
+def link_halves(data: Path, output: Path) -> None:
+    """Link the pictures of the first split's first half of each set, to train on."""
+    for folder in sorted(path for path in data.iterdir() if path.is_dir()):
+        files, labels = labelled_files(folder)
+        first = np.isin(labels, first_half(labels, 0))
+        for file in (file for file, taken in zip(files, first, strict=True) if taken):
+            place = output / folder.name / file.parent.name / file.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(file)
+
+
+def print_row(name: str, method: str, row: list[float]) -> None:
+    """One line of the table."""
+    print(f"{name:>10}{method:>10}" + "".join(f"{figure:10.1f}" for figure in row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
