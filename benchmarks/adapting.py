@@ -174,16 +174,17 @@ def views_of(data: Path, kept: Path | None) -> dict[str, Set]:
     if kept and any(kept.glob("views_*.npz")):
         return read_views(kept)
     found = {folder.name: embedded(folder, DEFAULT_WEIGHTS) for folder in sorted(data.iterdir()) if folder.is_dir()}
-    for name, (whole, heads, labels) in found.items() if kept else ():
+    if kept:
         kept.mkdir(parents=True, exist_ok=True)
-        np.savez(
-            kept / f"views_{name}.npz",
-            whole=whole,
-            heads=heads.vectors,
-            starts=heads.starts,
-            boxes=heads.boxes,
-            labels=labels,
-        )
+        for name, (whole, heads, labels) in found.items():
+            np.savez(
+                kept / f"views_{name}.npz",
+                whole=whole,
+                heads=heads.vectors,
+                starts=heads.starts,
+                boxes=heads.boxes,
+                labels=labels,
+            )
     return found
 
 
