@@ -94,8 +94,13 @@ def run_closed_form(folder: Path, output: Path, init: str, device: str) -> list[
     return listed.failures + views.failures
 
 
-def list_sorted(folder: Path, progress: WorkProgress) -> Sorted:
-    """List the pictures of the characters that have two or more, `MOST_PICTURES` at most, as many of each.
+def list_sorted(folder: Path, progress: WorkProgress, *, most: int = MOST_PICTURES) -> Sorted:
+    """List the pictures of the characters that have two or more.
+
+    Args:
+        folder: A folder per character.
+        progress: Shows how many are listed.
+        most: How many pictures are kept: two of each character, then two more of each, as far as they go.
 
     Raises:
         DatasetError: There is no such folder, or no picture in it.
@@ -103,14 +108,14 @@ def list_sorted(folder: Path, progress: WorkProgress) -> Sorted:
     found = scan_folders(folder, report=progress.show)
     entries = settle(found.entries, "drop")
     names, labels = np.unique([entry.characters[0] for entry in entries], return_inverse=True)
-    kept = _share(labels.astype(np.int64), MOST_PICTURES)
+    kept = _share(labels.astype(np.int64), most)
     return Sorted(
         [(entries[row].path, int(labels[row])) for row in kept], [str(name) for name in names], found.failures
     )
 
 
 def _share(labels: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Rows of at most so many pictures, by chance: two of each label, then two more of each, as far as they go."""
+    """Rows of at most so many pictures; which of a label, and which labels come first, is left to chance."""
     random = np.random.default_rng(0)
     order = random.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]

@@ -15,12 +15,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from model.adaptation.adapt_command import list_sorted
 from model.cli import main
 from model.images.decoding import decode
 from model.matching.cohort import Cohort, add_cohort, read_cohort
 from model.network.embedder import Embedder
 from model.network.weights_file import metadata_of, read_info
 from model.synthesis import Identity, draw
+from model.terminal import Terminal
+from model.work_progress import WorkProgress
 from tests.unit.network_files import save_weights
 from tests.unit.unit_vectors import unit
 
@@ -29,14 +32,15 @@ SIDE, COLOURS = 32, 8
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six characters with four pictures each, one with a single one, and a file that is no picture."""
+    """Six characters with four pictures each, one with a single one, a file that is no picture, and a broken one."""
     root = tmp_path_factory.mktemp("sorted")
     for character in range(7):
         (root / f"c{character}").mkdir()
         for n in range(4 if character < 6 else 1):
             picture = draw(Identity.from_seed(character), n, size_px=64, variety="gentle")
             picture.save(root / f"c{character}" / f"{n}.png")
-    (root / "c0" / "cut.png").write_bytes(b"no picture")
+    (root / "c0" / "none.png").write_bytes(b"no picture")
+    (root / "c1" / "cut.png").write_bytes((root / "c1" / "0.png").read_bytes()[:60])
     return root
 
 
@@ -72,8 +76,9 @@ def test_closed_form(
     assert reid(monkeypatch, "adapt", folder, "-o", path, "--init", weights) == 1
     told = capsys.readouterr()
     assert told.err.startswith("listing the pictures\n")
-    assert "embedding: 0 of 24 pictures\n" in told.err
-    assert f"failed: {folder / 'c0' / 'cut.png'}: not a picture" in told.err
+    assert "embedding: 0 of 25 pictures\n" in told.err
+    assert f"failed: {folder / 'c0' / 'none.png'}: not a picture" in told.err
+    assert f"failed: {folder / 'c1' / 'cut.png'}: " in told.err
     assert "24 pictures and" in told.out and "of 6 characters" in told.out and "% before" in told.out
 
     before, after = read_info(weights), read_info(path)
@@ -151,10 +156,19 @@ def test_too_few_to_measure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Two characters are enough to fit, and not to say what it gains."""
-    for n in (1, 2):
+    for n in (2, 3):
         shutil.copytree(folder / f"c{n}", tmp_path / "in" / f"c{n}")
     assert reid(monkeypatch, "adapt", tmp_path / "in", "-o", tmp_path / "out", "--init", weights) == 0
     assert "nothing measured" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("most", "counts"), [(100, [4] * 5 + [5]), (16, [2] * 4 + [4] * 2), (8, [2] * 4)])
+def test_a_large_collection_is_sampled(folder: Path, most: int, counts: list[int]) -> None:
+    """Two pictures of each character come first, then two more: no character is left with one."""
+    found = list_sorted(folder, WorkProgress(Terminal(quiet=True), "pictures"), most=most)
+    labels = [label for _, label in found.files]
+    assert sorted(labels.count(label) for label in set(labels)) == counts
+    assert all(Path(path).parent.name == found.characters[label] for path, label in found.files)
 
 
 def interrupted(words: list[str], after: str) -> tuple[int, str]:
