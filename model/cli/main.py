@@ -32,7 +32,7 @@ def _reid(version: Version = False) -> None:
 
 app.add_typer(dataset, name="dataset")
 app.command(epilog="Example: reid train --manifest faces.parquet --output runs/faces")(train)
-app.command(epilog="Example: reid adapt sorted/ --output runs/mine")(adapt)
+app.command(epilog="Example: reid adapt sorted/ --output mine.safetensors")(adapt)
 app.command(epilog="Example: reid evaluate faces.parquet --split test --output report/")(evaluate)
 app.command(epilog="Example: reid calibrate references/ --far 0.01")(calibrate)
 app.command(epilog="Example: reid sweep --manifest faces.parquet --output runs/sweep --trials 12")(sweep)

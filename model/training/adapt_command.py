@@ -1,4 +1,4 @@
-"""`reid adapt`: fine-tune a network on a person's own sorted folders."""
+"""`reid adapt --train`: fine-tune a network on a person's own sorted folders."""
 
 from __future__ import annotations
 
