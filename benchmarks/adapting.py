@@ -140,16 +140,21 @@ def figures(one: Set, cohort: Cohort | None) -> list[float]:
     """In percent, in the order of `COLUMNS`."""
     pairs = all_pairs(one[0], one[2])
     rightly, plain = (np.nanmean([known_named(one, cohort, draw, white) for draw in range(DRAWS)]) for white in (1, 0))
-    draws = [measure(*one, Rule(), cohort, 3, draw, 0.5)[0] for draw in range(DRAWS)]
+    draws = [measure(*one, Rule(), cohort, drawn(one, draw), 0.5)[0] for draw in range(DRAWS)]
     named, _, _, right, *_ = np.nanmean(draws, axis=0)
     rates = equal_error(error_rates(pairs.genuine, pairs.impostor)).rate, rightly, plain, right, named
     return [100 * float(rate) for rate in rates]
 
 
+def drawn(one: Set, draw: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of three references of each known character, and of all other pictures."""
+    return draw_references(one[2], 3, draw, len(one[2]))
+
+
 def known_named(one: Set, cohort: Cohort | None, draw: int, whitened: int) -> float:
     """Share of the pictures of known characters that get their name where `NAMED` of the strangers get one."""
     embeddings, heads, labels = one
-    rows, rest = draw_references(labels, 3, draw)
+    rows, rest = drawn(one, draw)
     known = np.unique(labels[rows])
     strange = ~np.isin(labels[rest], known)
     if not strange.any():
@@ -164,8 +169,9 @@ def known_named(one: Set, cohort: Cohort | None, draw: int, whitened: int) -> fl
     whitening = whitening_of(found, embeddings.shape[1])
     whole, own_heads = whitening.applied(*archive)
     decisions = decide(whole, gallery.whitened(whitening), everything, heads=own_heads)
-    threshold = np.quantile(decisions.distances[strange], NAMED)
-    right = (decisions.distances <= threshold) & (known[decisions.nearest] == labels[rest])
+    near = decisions.nearest
+    threshold = np.quantile(near.distances[strange], NAMED)
+    right = (near.distances <= threshold) & (known[near.characters] == labels[rest])
     return float(right[~strange].mean())
 
 

@@ -71,7 +71,7 @@ def test_at_an_eighth_the_pixels_are_the_same(
 ) -> None:
     """Pillow's scans: means, two bands, and two more bits. Without blocks that are smoothed."""
     options = {"mode": "L"} if subsampling is None else {"subsampling": subsampling}
-    data = progressive(size, quality=quality, **options, **restarts)
+    data = progressive(size, quality=quality, **options, **restarts)  # type: ignore[arg-type]
     small = without(data, 8)
     assert at(small, 8).tobytes() == at(data, 8).tobytes()
 
