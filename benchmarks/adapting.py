@@ -70,19 +70,20 @@ def main() -> None:
         link_halves(options.data, options.halves)
         return
     cohort = read_cohort(DEFAULT_WEIGHTS, read_info(DEFAULT_WEIGHTS).dimension)
-    sets = views_of(options.data, options.views)
     print("".join(f"{name:>10}" for name in ("set", "fit", *COLUMNS)))
+    for given in options.trained:
+        name, _, file = given.partition("=")
+        print_trained(name, Path(file), options.data / name, cohort)
+    if options.trained:
+        return
     ridges = [None, *options.ridge]
     rows: dict[str, list[list[float]]] = {}
-    for name, one in sets.items():
+    for name, one in views_of(options.data, options.views).items():
         for method, figures in compare(one, cohort, options.splits, ridges).items():
             rows.setdefault(method, []).append(figures)
             print_row(name, method, figures)
     for method, every in rows.items():
         print_row("mean", method, np.nanmean(every, axis=0).tolist())
-    for given in options.trained:
-        name, _, file = given.partition("=")
-        print_trained(name, Path(file), options.data / name, sets[name], cohort)
 
 
 def compare(one: Set, cohort: Cohort | None, splits: int, ridges: list[float | None]) -> dict[str, list[float]]:
@@ -99,9 +100,9 @@ def compare(one: Set, cohort: Cohort | None, splits: int, ridges: list[float | N
     return {name: np.nanmean(rows, axis=0).tolist() for name, rows in found.items()}
 
 
-def print_trained(name: str, weights: Path, folder: Path, one: Set, cohort: Cohort | None) -> None:
+def print_trained(name: str, weights: Path, folder: Path, cohort: Cohort | None) -> None:
     """The first split alone: shipped weights, adapted in closed form, and trained on."""
-    for method, row in compare(one, cohort, 1, [None]).items():
+    for method, row in compare(embedded(folder, DEFAULT_WEIGHTS), cohort, 1, [None]).items():
         print_row(f"{name}, 1", method, row)
     _, unseen = halves(embedded(folder, weights), 0)
     print_row(f"{name}, 1", "trained", figures(unseen, None))
