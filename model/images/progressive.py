@@ -10,18 +10,18 @@ bits in the scans that are left out are not seen.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from model.images.jpeg_segments import (
     LONGEST_PX,
     Marker,
+    Segment,
     TableKind,
     Tables,
     huffman_tables,
     may_be_passed,
     quantisation_tables,
+    segments,
 )
 
 __all__ = ["needed_scans"]
@@ -33,9 +33,6 @@ of 255. The colours lose nothing: their scans take less time, and embeddings dep
 
 _MOST_SEGMENTS = 1000
 """A file with more is unusual. A colour profile takes 255 at most, a script of scans about ten."""
-
-_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7]")
-"""A marker that is not a restart."""
 
 _UNKNOWN, _COMPLETE = -1, 0
 _LOW = 6
@@ -59,77 +56,22 @@ def needed_scans(data: bytes, factor: int) -> bytes | None:
         something unusual, or every scan is needed.
     """
     script = _Script()
-    for segment in _segments(data):
+    for segment in segments(data, most=_MOST_SEGMENTS):
         if segment is None or not script.accepts(segment):
             return None
     if script.frame is None or not script.is_complete:
         return None
-    kept, ends = [b"\xff\xd8"], dict[int, bytes]()
-    left_out = script.left_out_bits(factor)
+    frame, left_out = script.frame, script.left_out_bits(factor)
+    parts, completed = list[bytes](), set[int]()
     for segment in script.segments:
-        if script.frame.needs(segment, factor, left_out):
-            kept.append(data[segment.start : segment.end])
+        if frame.needs(segment, factor, left_out):
+            parts.append(data[segment.start : segment.end])
         else:
-            ends[segment.components[0]] = _no_more_blocks(script.frame, segment.components[0])
-    return b"".join([*kept, _NO_MORE_TABLE, _NO_RESTARTS, *ends.values(), b"\xff\xd9"]) if ends else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """A marker and its body; a scan's data too.
-
-    Attributes:
-        marker: Its second byte.
-        body: What follows its length.
-        start: Offset of its first byte in the file.
-        end: Offset behind its last byte.
-    """
-
-    marker: int
-    body: bytes
-    start: int
-    end: int
-
-    @property
-    def is_scan(self) -> bool:
-        return self.marker == Marker.SCAN
-
-    @property
-    def components(self) -> bytes:
-        """The numbers of a scan's components."""
-        return self.body[1:-3:2]
-
-    @property
-    def band(self) -> range:
-        """Which coefficients a scan holds, in zigzag order; the first is the mean."""
-        return range(self.body[-3], self.body[-2] + 1)
-
-    @property
-    def bits(self) -> tuple[int, int]:
-        """How many of the lowest bits of its coefficients are unknown before a scan (0 for all) and after it."""
-        return self.body[-1] >> 4, self.body[-1] & 15
-
-
-def _segments(data: bytes) -> Iterator[_Segment | None]:
-    """The segments up to the end marker; None where the file breaks off, or has too many."""
-    at = 2
-    for _ in range(_MOST_SEGMENTS):
-        marker, end = data[at + 1 : at + 2], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        if data[at : at + 1] != b"\xff" or not marker:
-            break
-        if marker[0] == Marker.END:
-            return
-        if not at + 4 <= end <= len(data):
-            break
-        body = data[at + 4 : end]
-        if marker[0] == Marker.SCAN:
-            found = _SCAN_END.search(data, end)
-            if found is None:
-                break
-            end = found.start()
-        yield _Segment(marker[0], body, at, end)
-        at = end
-    yield None
+            completed.add(segment.components[0])
+    if not completed:
+        return None
+    ends = [_no_more_blocks(frame, component) for component in sorted(completed)]
+    return b"".join([b"\xff\xd8", *parts, _NO_MORE_TABLE, _NO_RESTARTS, *ends, b"\xff\xd9"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +107,7 @@ class _Frame:
         across, down = (-(-side * own[n] // (_BLOCK_PX * most[n])) for n, side in enumerate(self._size))
         return across * down
 
-    def needs(self, segment: _Segment, factor: int, left_out: int) -> bool:
+    def needs(self, segment: Segment, factor: int, left_out: int) -> bool:
         """Whether a picture that is reduced by a factor, without so many bits of brightness, needs a segment."""
         if not segment.is_scan or segment.band.start == 0:
             return True
@@ -207,13 +149,13 @@ class _Script:
         unknown: Of each component how many of the lowest bits of its 64 coefficients are unknown.
     """
 
-    segments: list[_Segment] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
     frame: _Frame | None = None
     tables: Tables = field(default_factory=set)
     steps: dict[int, bytes] = field(default_factory=dict)
     unknown: dict[int, list[int]] = field(default_factory=dict)
 
-    def accepts(self, segment: _Segment) -> bool:
+    def accepts(self, segment: Segment) -> bool:
         """Take the next segment; whether it is as usual, and fits to those before."""
         marker, body = segment.marker, segment.body
         if marker == Marker.COMMENT or (Marker.JFIF < marker <= Marker.LAST_APPLICATION and marker != Marker.ADOBE):
@@ -244,7 +186,7 @@ class _Script:
         self.unknown = {component: [_UNKNOWN] * 64 for component in frame.components}
         return True
 
-    def _accepts_scan(self, scan: _Segment) -> bool:
+    def _accepts_scan(self, scan: Segment) -> bool:
         body = scan.body
         if self.frame is None or not body or len(body) != 4 + 2 * body[0]:
             return False
@@ -253,7 +195,7 @@ class _Script:
             return False
         return self._continues(scan) and self._needed_tables(scan, self.frame) <= self.tables
 
-    def _continues(self, scan: _Segment) -> bool:
+    def _continues(self, scan: Segment) -> bool:
         """Whether a scan goes on where those before it stopped. Then note what it tells."""
         (before, after), band = scan.bits, scan.band
         is_mean = band == range(1)
@@ -270,7 +212,7 @@ class _Script:
             unknown[band.start : band.stop] = [after] * len(band)
         return True
 
-    def _needed_tables(self, scan: _Segment, frame: _Frame) -> Tables:
+    def _needed_tables(self, scan: Segment, frame: _Frame) -> Tables:
         """The tables that a scan refers to; the next bit of a mean is not coded by a table."""
         needed = {(TableKind.QUANTISATION, frame.quantisation(component)) for component in scan.components}
         numbers = scan.body[2:-3:2]
