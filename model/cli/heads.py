@@ -53,7 +53,7 @@ def sheet(
     typer.echo(printable(f"{output}: {found} heads in {seen} pictures"))
 
 
-@heads.command("import", epilog="Example: reid heads import model.onnx -o heads.weights --score 0.4")
+@heads.command("import", epilog="Example: reid heads import network.onnx -o heads.weights --score 0.4")
 def import_(
     file: Annotated[Path, typer.Argument(help="A detector of the YOLO kind, as ONNX.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write, for --heads.")],

@@ -51,7 +51,7 @@ def show(
 
 
 @weights.command(
-    "import", epilog="Example: reid weights import model.onnx -o my.weights --size-px 384 --threshold 0.36"
+    "import", epilog="Example: reid weights import network.onnx -o my.weights --size-px 384 --threshold 0.36"
 )
 def import_(
     file: Annotated[
@@ -89,7 +89,7 @@ def import_(
 ) -> None:
     """Import a network of another program, without executing its content.
 
-    What the ONNX options say may also stand in a file beside the network, model.toml for model.onnx.
+    What the ONNX options say may also stand in a file beside the network, network.toml for network.onnx.
     """
     if file.suffix.lower() != ".onnx":
         from model.network.import_checkpoint import import_checkpoint

@@ -67,7 +67,7 @@ class Declaration(InputForm):
 
     @classmethod
     def beside(cls, path: Path, given: dict[str, Any]) -> Declaration:
-        """The declaration in the TOML file beside a network, `model.toml` for `model.onnx`, if there is one.
+        """The declaration in the TOML file beside a network, `network.toml` for `network.onnx`, if there is one.
 
         Args:
             path: The network.
