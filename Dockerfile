@@ -1,15 +1,16 @@
-# One image for every part: workers, reducer, Flower, and commands that run once. With DEVICE=cuda it holds torch and CUDA
-# too, for workers on GPUs and for `reid`; nothing else needs them.
-ARG BASE=python:3.11-slim-bookworm
+# One image for every part: workers, reducer, Flower, and commands that run once. With DEVICE=cuda it holds the extra `gpu`
+# too, for workers on GPUs; nothing else needs torch and CUDA.
+#
+# The digest is that of all platforms; to renew it: docker buildx imagetools inspect python:3.11-slim-bookworm
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 # What the project needs, by name: the stage below is made anew only when this list changes.
 FROM ${BASE} AS requirements
 ARG DEVICE=cpu
 COPY pyproject.toml .
 RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-        extras = p['optional-dependencies']; torch = ('torch', 'pytorch'); \
-        names = p['dependencies'] + extras['s3']; \
-        print(*(name for name in names if '${DEVICE}' == 'cuda' or not name.startswith(torch)), sep='\n')" \
+        extras = ['s3', 'gpu'] if '${DEVICE}' == 'cuda' else ['s3']; \
+        print(*p['dependencies'], *(name for extra in extras for name in p['optional-dependencies'][extra]), sep='\n')" \
         > /requirements.txt
 
 FROM ${BASE} AS dependencies
@@ -41,6 +42,7 @@ RUN /usr/sbin/useradd --uid 1000 --create-home oshiwake \
     && install --directory --mode 1777 /store /flower
 COPY --from=dependencies /opt/oshiwake /opt/oshiwake
 COPY --from=project /opt/oshiwake /opt/oshiwake
+RUN pip --python /opt/oshiwake/bin/python check
 ENV PATH=/opt/oshiwake/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     OSHIWAKE_STORE=/store \

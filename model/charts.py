@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import ConfigurationError
-from model.extras import require_training_extra
+from model.extras import require_extra
 from model.files import write_bytes
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def check_chart(path: Path) -> None:
     Raises:
         ConfigurationError: matplotlib is not installed, or the name ends neither in `.png` nor in `.svg`.
     """
-    require_training_extra("a chart", "matplotlib")
+    require_extra("training", "a chart", "matplotlib")
     if path.suffix.lower() not in (".png", ".svg"):
         raise ConfigurationError(f"{path}: a chart's name ends in .png or .svg")
 
@@ -53,7 +53,7 @@ def new_chart(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     Raises:
         ConfigurationError: matplotlib is not installed.
     """
-    require_training_extra("a chart", "matplotlib")
+    require_extra("training", "a chart", "matplotlib")
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

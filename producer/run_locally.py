@@ -12,6 +12,7 @@ from producer.request import RuleOptions, SortRequest
 from producer.session import Session
 from producer.status import RunStatus
 from store.run import Run
+from tasks.devices import unused_gpus_remark
 from workers.output import need_output
 
 __all__ = ["reassign_locally", "run_locally", "sort_locally"]
@@ -48,6 +49,8 @@ def reassign_locally(
 def _working(session: Session, run: Run, processes: int) -> Iterator[tuple[LocalCluster, ProgressView]]:
     """Start a local cluster and a progress view; on an interrupt, say what happens and how to continue."""
     need_output(run)
+    if remark := unused_gpus_remark(session.settings):
+        session.say(remark)
     view = ProgressView(session.err)
     try:
         with view.open(), local_cluster(run, session.settings, processes=processes) as cluster:

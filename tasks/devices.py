@@ -5,16 +5,20 @@ A parent process that asks CUDA anything breaks its children, so devices are cou
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
 from itertools import takewhile
 from pathlib import Path
 
+from model.counted_nouns import counted
 from tasks.errors import BadSettings
 from tasks.settings import Settings
 
-__all__ = ["cores", "embed_gpus", "embed_processes", "gpus", "pin"]
+__all__ = ["cores", "embed_gpus", "embed_processes", "gpus", "pin", "unused_gpus_remark"]
+
+_TORCH = "pip install 'oshiwake[gpu]'"
 
 _BYTES_PER_PROCESS = 1 << 30
 """Memory that a worker process with torch and the network takes at most, roughly."""
@@ -54,21 +58,35 @@ def embed_gpus(settings: Settings) -> list[str]:
     """The GPUs to embed on; empty where that is the processor's work.
 
     Raises:
-        BadSettings: The settings ask for a GPU, and there is none.
+        BadSettings: The settings ask for a GPU, and there is none, or torch is not installed.
     """
     found = [] if settings.device == "cpu" else gpus()
+    if settings.device == "cuda" and found and not _has_torch():
+        raise BadSettings(f"OSHIWAKE_DEVICE is cuda, but torch is not installed: {_TORCH}")
     if settings.device == "cuda" and not found:
         raise BadSettings(
             "OSHIWAKE_DEVICE is cuda, but no NVIDIA GPU is visible on this machine (look at nvidia-smi and"
             " CUDA_VISIBLE_DEVICES); set OSHIWAKE_DEVICE to auto or cpu to embed on the processor"
         )
-    return found
+    return found if _has_torch() else []
+
+
+def unused_gpus_remark(settings: Settings) -> str:
+    """That GPUs stay unused for want of torch, and what to install; empty where none does, or none is wanted."""
+    number = 0 if settings.device == "cpu" or _has_torch() else len(gpus())
+    if not number:
+        return ""
+    return f"{counted(number, 'GPU is', 'GPUs are')} not used, because torch is not installed: {_TORCH}"
+
+
+def _has_torch() -> bool:
+    return importlib.util.find_spec("torch") is not None
 
 
 def embed_processes(settings: Settings) -> int:
-    """How many embedding processes suit this machine: one per GPU, else one per core as far as memory goes."""
-    if settings.device != "cpu" and gpus():
-        return len(gpus())
+    """How many embedding processes suit this machine: one per usable GPU, else one per core as far as memory goes."""
+    if settings.device != "cpu" and _has_torch() and (found := gpus()):
+        return len(found)
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):

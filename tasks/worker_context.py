@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from celery import signals
 from store.roots import Roots
 from store.store import Store
 from tasks.celery_app import settings
-from tasks.devices import cores, embed_gpus, embed_processes, pin
+from tasks.devices import cores, embed_gpus, embed_processes, pin, unused_gpus_remark
 from tasks.errors import BadSettings
 from tasks.ledger import Ledger
 from tasks.queue_names import QueueName
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from workers.embedding import Embedders
 
 __all__ = ["device", "embedders", "ledger", "redis", "redis_without_retry", "store"]
+
+_log = logging.getLogger(__name__)
 
 _index = 0
 """Place of this process among the worker's children; decides its GPU."""
@@ -40,6 +43,8 @@ def _check_device(instance: Any, **_: Any) -> None:
             embed_gpus(settings)
         except BadSettings as error:
             sys.exit(f"worker: {error}")
+        if remark := unused_gpus_remark(settings):
+            _log.warning(remark)
 
 
 @signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]

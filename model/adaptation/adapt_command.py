@@ -128,7 +128,7 @@ def _share(labels: NDArray[np.int64], most: int) -> NDArray[np.int64]:
 def _device(name: str) -> str:
     if name == "cpu":
         return name
-    from model.training.train_command import device_of
+    from model.network.device import device_of
 
     return device_of(name)
 

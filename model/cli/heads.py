@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from model.extras import require_training
 from model.printable import printable
 
 __all__ = ["heads"]
@@ -29,6 +30,7 @@ def train(
 
     The command goes on from the checkpoint in the output folder where there is one.
     """
+    require_training("reid heads train")
     from model.heads.config import HeadsConfig
     from model.heads.train_command import train_heads
     from model.training.config_overrides import override

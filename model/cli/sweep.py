@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from model.cli.failed_files import end_with
+from model.extras import require_training
 
 __all__ = ["sweep"]
 
@@ -31,6 +32,7 @@ def sweep(
     To share a sweep, start the same command on several machines, or once per GPU, with --output on a folder that all of
     them see. Manifest and pictures must have the same paths on each machine.
     """
+    require_training("a sweep")
     from model.sweep.command import SweepRequest, run_sweep
     from model.training.config_overrides import override
 

@@ -12,6 +12,7 @@ import typer
 from model.cli.failed_files import end_with
 from model.cli.typed_command import typed_command
 from model.errors import ConfigurationError
+from model.extras import require_training
 from model.printable import printable
 
 __all__ = ["adapt", "train"]
@@ -51,6 +52,7 @@ def train(
     `producer --weights` and `reid evaluate --weights`. With several GPUs, start it with `torchrun --nproc-per-node N -m
     model.cli train …`.
     """
+    require_training("reid train")
     from model.training.config_overrides import override
     from model.training.train_command import Request, run_training
 
@@ -106,6 +108,7 @@ def adapt(
         return
     if output.suffix == ".safetensors":
         raise ConfigurationError(f"{output}: with --train the output is a folder, for checkpoints and weights")
+    require_training("reid adapt --train")
     from model.training.adapt_command import run_adaptation
 
     with _told_how_to_resume():

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from model.extras import require_extra
 from model.hub.named_weights import named_weights
 from model.printable import json_text, printable
 
@@ -92,6 +93,7 @@ def import_(
     What the ONNX options say may also stand in a file beside the network, network.toml for network.onnx.
     """
     if file.suffix.lower() != ".onnx":
+        require_extra("gpu", "reid weights import of a checkpoint", "torch")
         from model.network.import_checkpoint import import_checkpoint
 
         limit = 0.5 if threshold is None else threshold

@@ -9,19 +9,19 @@ from pathlib import Path
 from PIL import Image
 
 from model.errors import ConfigurationError
+from model.evaluation.embedded_set import embed_by_weights
 from model.evaluation.evaluate import EvaluationOptions, evaluate
 from model.evaluation.evaluation_sets import drawn_test_set, open_set
 from model.evaluation.html_report import check_report, report_page
 from model.evaluation.report import plain, print_evaluation
 from model.files import write_text
 from model.heads.detector import HeadDetector
+from model.network.device import device_of
 from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from model.printable import json_text
 from model.terminal import Terminal
 from model.training.config import Config
-from model.training.train_command import device_of
 from model.training.training_data import PictureSet
-from model.training.validation import embed_by_weights
 
 __all__ = ["EvaluationRequest", "run_evaluation"]
 

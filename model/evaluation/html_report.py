@@ -14,7 +14,7 @@ from PIL import Image
 from model.charts import svg_text
 from model.evaluation.charts import evaluation_charts
 from model.evaluation.evaluate import Evaluation
-from model.extras import require_training_extra
+from model.extras import require_extra
 
 __all__ = ["check_report", "report_page"]
 
@@ -47,7 +47,7 @@ def check_report() -> None:
     Raises:
         ConfigurationError: A package of the extra `training` is missing.
     """
-    require_training_extra("a report", "jinja2", "matplotlib")
+    require_extra("training", "a report", "jinja2", "matplotlib")
 
 
 def report_page(found: Evaluation, values: dict[str, Any], title: str, show: Show) -> str:

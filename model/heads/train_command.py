@@ -10,9 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from model.heads.config import HeadsConfig
 from model.heads.trainer import HeadsTrainer
+from model.network.device import device_of
 from model.terminal import Terminal
 from model.training.checkpoint import drop_unfinished
-from model.training.train_command import device_of
 
 __all__ = ["train_heads"]
 

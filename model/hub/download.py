@@ -53,7 +53,7 @@ def download(repository: str, name: str, folder: Path, revision: str = "") -> Do
         from huggingface_hub.file_download import http_get
         from huggingface_hub.utils._headers import build_hf_headers
     except ImportError as error:
-        raise EngineMissing("fetching needs: pip install huggingface_hub") from error
+        raise EngineMissing("fetching needs: pip install 'oshiwake[onnx]'") from error
     folder.mkdir(parents=True, exist_ok=True)
     url = hf_hub_url(repository, name, revision=revision or None)
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from model.dataset.reserved_folders import is_negative
 from model.dataset.scan import scan_folders
 from model.errors import DatasetError
+from model.evaluation.embedded_set import embed_by_weights
 from model.files import write_text
 from model.heads.detector import HeadDetector
 from model.matching.calibration import calibrate, whitening_of
@@ -19,13 +20,12 @@ from model.matching.doubt import doubtful
 from model.matching.expectation import expectation
 from model.matching.gallery import Gallery
 from model.matching.leave_one_out import leave_one_out
+from model.network.device import device_of
 from model.network.weights_file import DEFAULT_WEIGHTS
 from model.printable import json_text
 from model.terminal import Terminal
 from model.training.dataset import FileDataset
-from model.training.train_command import device_of
 from model.training.training_data import PictureSet
-from model.training.validation import embed_by_weights
 from store.head_views import HeadViews
 from store.match import Match
 from store.pass_calibration import PassCalibration

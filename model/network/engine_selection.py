@@ -5,10 +5,10 @@ An ONNX network has an engine of its own.
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from model.errors import EngineMissing, WeightsError
+from model.extras import installed
 from model.network.architecture import ONNX
 from model.network.engine import Engine, Precision
 from model.network.weights_file import WeightsInfo, load_network, load_tensors, read_info
@@ -40,7 +40,7 @@ def load_engine(
             return OnnxEngine(tensors, info, device=device, precision=precision, threads=threads), info
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from error
-    if device == "cpu" and importlib.util.find_spec("openvino") is not None:
+    if device == "cpu" and installed("openvino"):
         from model.network.openvino_engine import OpenVinoEngine
 
         tensors, info = load_tensors(path)
@@ -50,6 +50,9 @@ def load_engine(
             raise WeightsError(f"{path}: {error}") from error
     if precision == "int8" or (precision == "bf16" and device == "cpu"):
         raise EngineMissing(f"{precision} on {device} needs OpenVINO: pip install openvino, or choose auto or fp32")
+    if not installed("torch"):
+        instead = "" if device == "cuda" else "OpenVINO (pip install openvino) or torch: "
+        raise EngineMissing(f"the network on {device} needs {instead}pip install 'oshiwake[gpu]'")
     network, info = load_network(path)
     if device == "cuda":
         from model.network.cuda_engine import CudaEngine

@@ -60,7 +60,7 @@ def parse_onnx(content: bytes, folder: Path | None = None) -> ModelProto:
         import onnx
         from google.protobuf.message import DecodeError
     except ImportError as error:
-        raise EngineMissing("weights made of ONNX need: pip install onnx") from error
+        raise EngineMissing("weights made of ONNX need: pip install 'oshiwake[onnx]'") from error
     try:
         model: ModelProto = onnx.ModelProto.FromString(content)
     except DecodeError as error:

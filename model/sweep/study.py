@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import ConfigurationError
-from model.extras import require_training_extra
+from model.extras import require_extra
 from model.sweep.space import grid_points, suggest
 from model.training.config import Config
 from model.training.config_overrides import differences
@@ -58,7 +58,7 @@ class SharedStudy:
         Raises:
             ConfigurationError: A package of the extra `training` is missing.
         """
-        require_training_extra("a sweep", "filelock", "matplotlib", "optuna")
+        require_extra("training", "a sweep", "filelock", "matplotlib", "optuna")
         import optuna
         from filelock import FileLock
         from optuna.storages import JournalStorage

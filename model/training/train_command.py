@@ -11,6 +11,7 @@ import torch
 
 from model.errors import ConfigurationError
 from model.images.preprocessing import Preprocessing
+from model.network.device import device_of
 from model.network.resnet18 import Network
 from model.network.weights_file import WeightsInfo
 from model.terminal import Terminal
@@ -26,7 +27,7 @@ from model.training.trainer import CHECKPOINT, Trainer, steps_of
 from model.training.training_data import TrainingData, open_data
 from model.work_progress import WorkProgress
 
-__all__ = ["FITTED_PICTURES", "WEIGHTS", "Request", "device_of", "run_training", "train_by"]
+__all__ = ["FITTED_PICTURES", "WEIGHTS", "Request", "run_training", "train_by"]
 
 WEIGHTS = "weights.safetensors"
 
@@ -156,18 +157,3 @@ def _train(trainer: Trainer, output: Path, ranks: Ranks) -> None:
                 raise TrainingStopped(f"stopped after step {int(figures['step'])}, which {output / CHECKPOINT} holds")
 
         trainer.run(report)
-
-
-def device_of(name: str) -> str:
-    """The named device, or the one that `auto` stands for.
-
-    Raises:
-        ConfigurationError: There is no such device.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise ConfigurationError(f"device {name!r} is not one of auto, cpu, cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigurationError("device 'cuda': torch sees no GPU here")
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"

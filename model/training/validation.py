@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from model.errors import PictureError
+from model.evaluation.embedded_set import Embedded
 from model.evaluation.pairs import all_pairs, sampled_pairs
 from model.evaluation.rates import EqualError, ErrorRates, equal_error, error_rates
-from model.heads.detector import HeadDetector
-from model.images.crops import squares
 from model.images.preprocessing import Preprocessing
-from model.network.architecture import ONNX
-from model.network.embedder import Embedder
 from model.network.resnet18 import Network
-from model.network.weights_file import WeightsInfo, load_network, read_info
 from model.training.training_data import PictureSet
 from store.head_views import HeadViews
 
-__all__ = ["Embedded", "embed_by_weights", "embed_set", "measure", "to_network"]
+__all__ = ["embed_set", "measure", "to_network"]
 
 _ALL_PAIRS = 5_000
 """Up to so many pictures, all pairs are compared; above, 10,000 + 10,000 random ones."""
@@ -45,9 +38,9 @@ _Loaded = tuple[int, Tensor | None, str]
 
 
 class _Prepared(Dataset[_Loaded]):
-    def __init__(self, pictures: PictureSet, prepare: Callable[[Image.Image], NDArray[np.uint8]]) -> None:
+    def __init__(self, pictures: PictureSet, preprocessing: Preprocessing) -> None:
         self._set = pictures
-        self._prepare = prepare
+        self._preprocessing = preprocessing
 
     def __len__(self) -> int:
         return len(self._set.pictures)
@@ -55,121 +48,33 @@ class _Prepared(Dataset[_Loaded]):
     def __getitem__(self, index: int) -> _Loaded:
         label, picture = self._set.pictures[index]
         try:
-            pixels = self._prepare(self._set.source.load(label, picture))
+            pixels = self._preprocessing(self._set.source.load(label, picture))
         except PictureError as error:
             return index, None, str(error)
         return index, torch.from_numpy(np.array(pixels)), ""
 
 
-@dataclass(frozen=True)
-class Embedded:
-    """The embeddings of a set of pictures.
-
-    Attributes:
-        embeddings: `(n, dim)` float32, unit length: the whole pictures.
-        heads: The heads in them; none where nobody looked for heads.
-        labels: `(n,)` int64.
-        rows: `(n,)` int64, indices in the set.
-        failures: `(index, reason)` of unreadable pictures, which are left out above.
-    """
-
-    embeddings: NDArray[np.float32]
-    heads: HeadViews
-    labels: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    failures: list[tuple[int, str]]
-
-
-def embed_set(
-    network: Network,
-    pictures: PictureSet,
-    preprocessing: Preprocessing,
-    *,
-    workers: int = 0,
-    detector: HeadDetector | None = None,
-) -> Embedded:
-    """Embed a set on the network's device: whole pictures, and with a detector the heads in them too."""
+def embed_set(network: Network, pictures: PictureSet, preprocessing: Preprocessing, *, workers: int = 0) -> Embedded:
+    """Embed the whole pictures of a set on the network's device; heads are not looked for."""
     device = next(network.parameters()).device
     was_training = network.training
     network.eval()
-
-    def embed(squares: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return np.asarray(network(to_network(torch.from_numpy(squares), device)).float().cpu().numpy())
-
-    found = _embedded(embed, network.dimension, pictures, preprocessing, workers, detector)
-    network.train(was_training)
-    return found
-
-
-def embed_by_weights(
-    path: Path, device: str, pictures: PictureSet, detector: HeadDetector | None = None
-) -> tuple[Embedded, WeightsInfo]:
-    """Embed a set in float32 by a weights file of any architecture, see `embed_set`.
-
-    Raises:
-        WeightsError: The file cannot be used.
-        EngineMissing: An ONNX network has no engine on that device.
-    """
-    if read_info(path).architecture == ONNX:
-        embedder = Embedder.load(path, device=device, precision="fp32")
-        info = embedder.info
-        found = _embedded(embedder.embed, info.dimension, pictures, info.preprocessing, detector=detector)
-        return found, info
-    network, info = load_network(path)
-    return embed_set(network.to(torch.device(device)), pictures, info.preprocessing, detector=detector), info
-
-
-_Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""From `(n, side, side, 3)` uint8 to `(n, dim)` float32."""
-
-
-def _embedded(
-    embed: _Embed,
-    dimension: int,
-    pictures: PictureSet,
-    preprocessing: Preprocessing,
-    workers: int = 0,
-    detector: HeadDetector | None = None,
-) -> Embedded:
-    parts: list[NDArray[np.float32]] = [np.empty((0, dimension), np.float32)]
-    heads = [HeadViews.none(0, dimension)]
+    parts: list[NDArray[np.float32]] = [np.empty((0, network.dimension), np.float32)]
     rows: list[int] = []
     failures: list[tuple[int, str]] = []
-    prepared = _Prepared(pictures, preprocessing if detector is None else preprocessing.thumbnail)
-    loader = DataLoader(prepared, _BATCH, num_workers=workers, collate_fn=list)
-    for loaded in cast(Iterator[list[_Loaded]], loader):
-        good = [(index, pixels.numpy()) for index, pixels, _ in loaded if pixels is not None]
-        failures += [(index, reason) for index, pixels, reason in loaded if pixels is None]
-        if not good:
-            continue
-        batch = [pixels for _, pixels in good]
-        if detector is None:
-            parts.append(embed(np.stack(batch)))
-        else:
-            whole, found = _with_heads(embed, batch, preprocessing, detector)
-            parts.append(whole)
-            heads.append(found)
-        rows += [index for index, _ in good]
+    loader = DataLoader(_Prepared(pictures, preprocessing), _BATCH, num_workers=workers, collate_fn=list)
+    with torch.inference_mode():
+        for loaded in cast(Iterator[list[_Loaded]], loader):
+            good = [(index, pixels) for index, pixels, _ in loaded if pixels is not None]
+            failures += [(index, reason) for index, pixels, reason in loaded if pixels is None]
+            if good:
+                batch = torch.stack([pixels for _, pixels in good])
+                parts.append(network(to_network(batch, device)).float().cpu().numpy())
+                rows += [index for index, _ in good]
+    network.train(was_training)
     labels = np.array([pictures.pictures[row][0] for row in rows], np.int64)
-    views = HeadViews.none(len(rows), dimension) if detector is None else HeadViews.joined(heads)
-    return Embedded(np.concatenate(parts), views, labels, np.array(rows, np.int64), failures)
-
-
-def _with_heads(
-    embed: _Embed, pictures: list[NDArray[np.uint8]], preprocessing: Preprocessing, detector: HeadDetector
-) -> tuple[NDArray[np.float32], HeadViews]:
-    """The vectors of small copies of pictures, and of the heads in them."""
-    boxes = detector.detect(pictures)
-    cut = [
-        square
-        for pixels, found in zip(pictures, boxes, strict=True)
-        for square in squares(pixels, found, preprocessing)
-    ]
-    vectors = np.concatenate([embed(np.stack(cut[start : start + _BATCH])) for start in range(0, len(cut), _BATCH)])
-    starts = np.concatenate([[0], np.cumsum([len(found) for found in boxes])]).astype(np.int64)
-    wholes = starts[:-1] + np.arange(len(boxes))
-    return vectors[wholes], HeadViews(starts, np.delete(vectors, wholes, axis=0), np.concatenate(boxes))
+    heads = HeadViews.none(len(rows), network.dimension)
+    return Embedded(np.concatenate(parts), heads, labels, np.array(rows, np.int64), failures)
 
 
 def measure(embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[EqualError, ErrorRates]:

@@ -134,3 +134,16 @@ def test_a_gpu_that_is_not_there_is_no_slow_worker(program: Program, farm: Local
     said = "".join(plain.communicate(timeout=60))
     assert plain.returncode == 1 and "no NVIDIA GPU is visible" in said
     assert json.loads(program("list", "--json").stdout) is not None, "commands that embed nothing go on"
+
+
+def test_a_gpu_that_torch_is_missing_for_is_said_at_the_start(program: Program, farm: LocalCluster) -> None:
+    """The worker embeds on the processor, and says what to install; asked for the GPU, it refuses."""
+    program.env.update({"PYTHONPATH": str(PLUGINS), "WITHOUT": "torch", "CUDA_VISIBLE_DEVICES": "0,1"})
+    worker = program.start("worker", "--queues", "embed")
+    wait_until(farm.listening, "the worker listens")
+    worker.terminate()
+    said = "".join(worker.communicate(timeout=60))
+    assert "queue embed" in said and "embed-cuda" not in said
+    assert "2 GPUs are not used, because torch is not installed: pip install 'oshiwake[gpu]'" in said
+    program.env["OSHIWAKE_DEVICE"] = "cuda"
+    assert "torch is not installed: pip install 'oshiwake[gpu]'" in program("worker", rc=2).stderr

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ ENTRY = {"OSHIWAKE_" + name for name in ("PROCESSES", "WEIGHTS", "REFERENCES", "
 
 def _compose() -> Any:
     return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def _dockerfile() -> str:
+    return (ROOT / "Dockerfile").read_text()
 
 
 def _documents() -> list[Any]:
@@ -203,6 +208,23 @@ def test_the_image_holds_all_packages() -> None:
     packages = {pattern.removesuffix("*") for pattern in build["packages"]["find"]["include"]}
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert kept == {*packages, "pyproject.toml", "setup.py", "README.md", "LICENSE"}
+
+
+def test_the_base_of_the_image_is_one_that_does_not_change() -> None:
+    """A tag is moved to another image; a digest is not."""
+    assert re.search(r"^ARG BASE=python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}$", _dockerfile(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("device", "extras"), [("cpu", ["s3"]), ("cuda", ["s3", "gpu"])])
+def test_the_image_for_gpus_alone_holds_torch(device: str, extras: list[str]) -> None:
+    """The list that the image installs is the core's with these extras."""
+    [program] = re.findall(r'python -c "(.*?)" ', _dockerfile().replace("\\\n", ""), re.DOTALL)
+    command = [sys.executable, "-c", program.replace("${DEVICE}", device)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    more = [name for extra in extras for name in project["optional-dependencies"][extra]]
+    assert said == [*project["dependencies"], *more]
+    assert any(name.startswith("torch>") for name in said) is (device == "cuda")
 
 
 def test_the_wheel_holds_all_that_is_no_program() -> None:

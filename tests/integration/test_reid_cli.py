@@ -141,6 +141,10 @@ def test_from_folders_to_a_report(
         ("jinja2", ["evaluate", "--drawn", "4", "-o", "r"], "a report"),
         ("matplotlib", ["dataset", "stats", "m.parquet", "--plot", "h.svg"], "a chart"),
         ("optuna", ["sweep", "-o", "s", "--set", "data.kind=synthesis"], "a sweep"),
+        ("torch", ["sweep", "-o", "s", "--set", "data.kind=synthesis"], "a sweep"),
+        ("torch", ["train", "-o", "t"], "reid train"),
+        ("pytorch_metric_learning", ["adapt", "sorted", "-o", "t"], "reid adapt"),
+        ("torch", ["heads", "train", "-o", "t"], "reid heads train"),
     ],
 )
 def test_without_the_extra(

@@ -6,7 +6,8 @@ that comes to such a point (`link-3-before`: its third link is about to be made;
 transaction is on disk) kills itself, once, or sends itself another signal. Where it names a file for a lost GPU, the
 first process of an embed worker that finds it there takes it away, and its GPU has failed from then on. Where it names
 a file for reads, every picture that an embed worker opens is written down in it. Where it names a file for calls, every
-name that Python looks up, and every address beyond this machine that it turns to, is.
+name that Python looks up, and every address beyond this machine that it turns to, is. Packages that it names under
+`WITHOUT` are not installed.
 """
 
 import os
@@ -20,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+
+for _name in os.environ.get("WITHOUT", "").split():
+    sys.modules[_name] = None  # type: ignore[assignment]
 
 _open = Image.open
 

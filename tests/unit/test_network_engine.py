@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,12 +91,23 @@ def test_colours_without_torch(shown: NDArray[np.uint8]) -> None:
 
 def test_without_openvino_torch_embeds(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a platform without its wheel everything works in float32; what it alone can do is refused by name."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "openvino", None)
     engine, _ = load_engine(weights, threads=1)
     assert isinstance(engine, TorchEngine)
     for precision in ("int8", "bf16"):
         with pytest.raises(EngineMissing, match=f"{precision} on cpu needs OpenVINO"):
             load_engine(weights, precision=precision)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_without_an_engine_the_installation_is_named(
+    device: str, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The core alone runs no network on a GPU; the message says what does."""
+    for package in ("openvino", "torch"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(EngineMissing, match=r"pip install 'oshiwake\[gpu\]'"):
+        load_engine(weights, device=device)
 
 
 @needs_openvino
