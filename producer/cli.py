@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import typer
 
+from model.cli.help_style import HELP_STYLE
 from model.cli.version_option import Version
 from model.errors import ModelError
 from model.printable import printable, printable_lines
@@ -27,14 +28,11 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="producer",
     help="Sort an archive of illustrations into a folder per character.\n\n"
-    "One machine, nothing to set up: [bold]producer run /archive --references /refs --output /sorted[/bold]\n\n"
-    "Many machines: [bold]producer worker[/bold] on each, then [bold]producer enqueue[/bold] with the same options.",
+    "\b\nOne machine, nothing to set up:\n  producer run /archive --references /refs --output /sorted\n\n"
+    "\b\nMany machines: `producer worker` on each, then\n"
+    "  producer enqueue /archive --references /refs --output /sorted",
     epilog="Example: producer demo",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **HELP_STYLE,
 )
 
 

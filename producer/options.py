@@ -132,12 +132,16 @@ Match = Annotated[
 Margin = Annotated[
     float | None,
     typer.Option(
-        "--margin", help="Picture goes to _review unless the second character is farther by this. Default 0.02."
+        "--margin",
+        metavar="DISTANCE",
+        help="Picture goes to _review unless the second character is farther by this. Default 0.02.",
     ),
 ]
 Band = Annotated[
     float | None,
-    typer.Option("--band", help="Pictures beyond the threshold by at most this go to _review too. Default 0."),
+    typer.Option(
+        "--band", metavar="DISTANCE", help="Pictures beyond the threshold by at most this go to _review too. Default 0."
+    ),
 ]
 Multiple = Annotated[
     bool | None,
@@ -159,13 +163,14 @@ IncludeHidden = Annotated[
     bool, typer.Option("--include-hidden", help="Include hidden files and folders, except the system's own.")
 ]
 RunId = Annotated[
-    str | None, typer.Argument(metavar="[RUN]", help="Run id such as 20261123-0412-k7m2p; default: the newest run.")
+    str | None, typer.Argument(metavar="RUN", help="Run id such as 20261123-0412-k7m2p; default: the newest run.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Processes = Annotated[
     int,
     typer.Option(
         "--processes",
+        metavar="N",
         min=0,
         envvar="OSHIWAKE_PROCESSES",
         help="Embedding processes per GPU, or in total without a GPU; 0: one per GPU or core.",

@@ -29,7 +29,7 @@ def calibrate(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what to expect of your references, and name references that look wrong.
+    """Say what to expect of your references, and which look wrong.
 
     The threshold is the one that `producer run` would set for these references. A run also looks at the archive, which
     moves it by a few hundredths.

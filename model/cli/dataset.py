@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.cli.failed_files import end_with
+from model.cli.help_style import HELP_STYLE
 from model.counted_nouns import counted
 from model.printable import json_text, printable
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dataset"]
 
-dataset = typer.Typer(no_args_is_help=True, help="List labelled pictures, count them, split them.")
+dataset = typer.Typer(help="List labelled pictures, count them, split them.", **HELP_STYLE)
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="The manifest to write (Parquet).")]
 Several = Annotated[str, typer.Option(help="Pictures under several characters: drop, first or keep.")]
@@ -80,7 +81,10 @@ def stats(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the statistics of a manifest, and draw a histogram of pictures per character."""
+    """Print the statistics of a manifest.
+
+    With --plot, draw a histogram of pictures per character.
+    """
     from rich.table import Table
 
     from model.charts import check_chart, save_chart
@@ -112,7 +116,10 @@ def split(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 1,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead.")] = None,
 ) -> None:
-    """Split a manifest by character; no character and no picture is in two parts."""
+    """Split a manifest by character.
+
+    No character and no picture is in two parts.
+    """
     from model.dataset.manifest import SPLITS, read_manifest, write_manifest
     from model.dataset.split import parse_ratio, split_entries
 

@@ -34,7 +34,10 @@ def evaluate(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print what report.json holds, and no table.")] = False,
 ) -> None:
-    """Measure how well weights, and the head detector, distinguish characters that they were not trained on."""
+    """Measure how well weights distinguish unseen characters.
+
+    Unseen are characters that the weights were not trained on. Heads are looked for as in a run.
+    """
     from model.evaluation.evaluate import EvaluationOptions
     from model.evaluation.evaluate_command import EvaluationRequest, run_evaluation
 

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from model.cli.help_style import HELP_STYLE
 from model.extras import require_training
 from model.printable import printable
 
 __all__ = ["heads"]
 
-heads = typer.Typer(no_args_is_help=True, help="Train or import a head detector, or look at what it finds.")
+heads = typer.Typer(help="Train or import a head detector, or look at what it finds.", **HELP_STYLE)
 _RECIPE = Path(__file__).parents[1] / "recipes" / "heads.toml"
 
 
@@ -48,7 +49,7 @@ def sheet(
     weights: Annotated[Path | None, typer.Option(help="Weights of a detector; by default the shipped ones.")] = None,
     pictures: Annotated[int, typer.Option(min=1, max=400, help="So many, spread over the folder.")] = 60,
 ) -> None:
-    """Draw a contact sheet of pictures with the boxes of the heads that are found in them."""
+    """Draw a contact sheet of pictures with the heads found in them."""
     from model.heads.sheet import head_sheet
 
     found, seen = head_sheet(folder, output, weights, pictures)

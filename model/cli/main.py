@@ -12,6 +12,7 @@ from model.cli.calibrate import calibrate
 from model.cli.dataset import dataset
 from model.cli.evaluate import evaluate
 from model.cli.heads import heads
+from model.cli.help_style import HELP_STYLE
 from model.cli.sheet import sheet
 from model.cli.sweep import sweep
 from model.cli.train import adapt, train
@@ -22,7 +23,7 @@ from model.printable import printable
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+app = typer.Typer(name="reid", **HELP_STYLE)
 
 
 @app.callback(epilog="Example: reid train --manifest faces.parquet --output runs/faces")
@@ -34,7 +35,7 @@ app.add_typer(dataset, name="dataset")
 app.command(epilog="Example: reid train --manifest faces.parquet --output runs/faces")(train)
 app.command(epilog="Example: reid adapt sorted/ --output mine.safetensors")(adapt)
 app.command(epilog="Example: reid evaluate faces.parquet --split test --output report/")(evaluate)
-app.command(epilog="Example: reid calibrate references/ --far 0.01")(calibrate)
+app.command(epilog="Example: reid calibrate references/ --strangers 0.05")(calibrate)
 app.command(epilog="Example: reid sweep --manifest faces.parquet --output runs/sweep --trials 12")(sweep)
 app.command(epilog="Example: reid sheet --output characters.png")(sheet)
 app.add_typer(heads, name="heads")

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from model.counted_nouns import counted
+from model.printable import printable
+
 __all__ = ["sheet"]
 
 
@@ -18,7 +21,7 @@ def sheet(
     size_px: Annotated[int, typer.Option(min=16, max=1024, help="Side of each picture.")] = 120,
     gentle: Annotated[bool, typer.Option("--gentle", help="As a clean collection would hold them.")] = False,
 ) -> None:
-    """Draw a contact sheet of drawn characters, as in the training data."""
+    """Draw a contact sheet of characters of the training data."""
     import io
 
     from model.files import write_bytes
@@ -28,3 +31,4 @@ def sheet(
     buffer = io.BytesIO()
     contact_sheet(identities, pictures, size_px, "gentle" if gentle else "full").save(buffer, "PNG", optimize=True)
     write_bytes(output, buffer.getvalue())
+    typer.echo(printable(f"{output}: {counted(characters, 'character')}, {counted(pictures, 'picture')} of each"))

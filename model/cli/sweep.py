@@ -27,10 +27,11 @@ def sweep(
     seed: Annotated[int, typer.Option(min=0, help="Of the search.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
 ) -> None:
-    """Search learning rate and weight decay; called again, a sweep that was stopped continues.
+    """Search learning rate and weight decay.
 
-    To share a sweep, start the same command on several machines, or once per GPU, with --output on a folder that all of
-    them see. Manifest and pictures must have the same paths on each machine.
+    Called again, a sweep that was stopped continues. To share a sweep, start the same command on several machines,
+    or once per GPU, with --output on a folder that all of them see. Manifest and pictures must have the same paths
+    on each machine.
     """
     require_training("a sweep")
     from model.sweep.command import SweepRequest, run_sweep

@@ -16,6 +16,4 @@ def _print(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[
-    bool, typer.Option("--version", is_eager=True, callback=_print, help="Print the version and leave.")
-]
+Version = Annotated[bool, typer.Option("--version", is_eager=True, callback=_print, help="Show the version and exit.")]

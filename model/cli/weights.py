@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from model.cli.help_style import HELP_STYLE
 from model.extras import require_extra
 from model.hub.named_weights import named_weights
 from model.printable import json_text, printable
 
 __all__ = ["weights"]
 
-weights = typer.Typer(no_args_is_help=True, help="Show weights, import weights made elsewhere, fetch published ones.")
+weights = typer.Typer(help="Show weights, import weights made elsewhere, fetch published ones.", **HELP_STYLE)
 
 
 @weights.command(epilog="Example: reid weights show runs/faces/weights.safetensors")
@@ -26,10 +26,15 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the description of a weights file."""
+    from model.network.weights_description import describe
     from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 
     path = file or DEFAULT_WEIGHTS
     info = read_info(path)
+    if not as_json:
+        for line in describe(path, info):
+            typer.echo(printable(line))
+        return
     values: dict[str, object] = {
         "file": str(path),
         "digest": info.digest,
@@ -43,12 +48,7 @@ def show(
     if published := info.recipe.get("published"):
         values["published"] = f"threshold {published.get('threshold')} ({published.get('distance')})"
     values |= {name: info.recipe[name] for name in ("licence", "source") if info.recipe.get(name)}
-    if as_json:
-        typer.echo(json_text(values, indent=1))
-        return
-    for name, value in values.items():
-        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-        typer.echo(printable(f"{name:14} {text}"))
+    typer.echo(json_text(values, indent=1))
 
 
 @weights.command(
@@ -88,7 +88,9 @@ def import_(
     licence: Annotated[str | None, typer.Option(help="ONNX: of the network, written into the file.")] = None,
     source: Annotated[str | None, typer.Option(help="ONNX: where it comes from, written into the file.")] = None,
 ) -> None:
-    """Import a network of another program, without executing its content.
+    """Import a network of another program.
+
+    Nothing in it is executed.
 
     What the ONNX options say may also stand in a file beside the network, network.toml for network.onnx.
     """
@@ -129,7 +131,10 @@ def cohort(
         Path, typer.Argument(parser=named_weights, metavar="FILE|NAME", help="Weights; their digest stays.")
     ],
 ) -> None:
-    """Draw strangers and put their vectors into a weights file, so that few references are enough for a threshold."""
+    """Put the vectors of drawn strangers into a weights file.
+
+    With them few references are enough for a threshold.
+    """
     import numpy as np
 
     from model.matching.cohort import add_cohort

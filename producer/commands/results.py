@@ -40,8 +40,9 @@ def reduce(
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Sort again with other values or references, in seconds; only new reference pictures are read.
+    """Sort again with other values or references, in seconds.
 
+    Only new reference pictures are read.
     Options that are not given keep the values recorded for the run; the command names those that are no defaults.
     """
     from producer.dispatch import Dispatcher
@@ -102,7 +103,10 @@ def similarity(
     weights: o.Weights = None,
     json: o.Json = False,
 ) -> None:
-    """Print the distance between two pictures, whole and by their heads, and whether it is within the threshold."""
+    """Print the distance between two pictures, and what it means.
+
+    The pictures are compared whole and by their heads.
+    """
     from model.network.weights_file import DEFAULT_WEIGHTS, read_info
     from producer.errors import BadRequest
     from producer.printing import print_json

@@ -68,7 +68,10 @@ def list_runs(json: o.Json = False, store: o.StorePath = None) -> None:
 
 
 def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False, store: o.StorePath = None) -> None:
-    """Continue a run that was interrupted, cancelled or undone, or that could not place every file."""
+    """Continue a run.
+
+    The run was interrupted, cancelled or undone, or could not place every file.
+    """
     from producer.dispatch import Dispatcher
     from producer.errors import BadRequest
     from producer.run_locally import run_locally
@@ -95,7 +98,10 @@ def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False
 
 
 def cancel(run: o.RunId = None, store: o.StorePath = None) -> None:
-    """Stop a run: workers skip its chunks. What is embedded is kept, and resume continues the run."""
+    """Stop a run; `resume` continues it.
+
+    Workers skip its chunks. What is embedded is kept.
+    """
     from producer.errors import BadRequest
     from producer.session import Session
 
@@ -108,12 +114,15 @@ def cancel(run: o.RunId = None, store: o.StorePath = None) -> None:
 
 
 def forget(
-    run: Annotated[str, typer.Argument(help="Run id such as 20261123-0412-k7m2p.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id such as 20261123-0412-k7m2p.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Delete a run from the store. The files that it placed stay, and can still be undone."""
+    """Delete a run from the store; the files that it placed stay.
+
+    `producer undo` can still undo it.
+    """
     from rich.filesize import decimal
 
     from producer.printing import print_json

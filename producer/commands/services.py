@@ -24,7 +24,10 @@ def worker(
     processes: o.Processes = 0,
     store: o.StorePath = None,
 ) -> None:
-    """Run workers: one embedding process per GPU, or per core without a GPU, and one reducer."""
+    """Run the workers of this machine.
+
+    They are one embedding process per GPU, or per core without a GPU, and one reducer.
+    """
     from producer.session import Session
     from tasks.worker_processes import plan_workers, running_workers
 
@@ -61,9 +64,10 @@ def dashboard(
         str, typer.Option("--url-prefix", envvar="FLOWER_URL_PREFIX", help="Path under which a proxy serves it.")
     ] = "",
 ) -> None:
-    """Show the queue in a browser: Flower, configured for this queue and behind a password, with Prometheus metrics.
+    """Show the queue in a browser.
 
-    Every other option of Flower can be set by its own variable, e.g. FLOWER_BASIC_AUTH=user:password.
+    This starts Flower, configured for this queue and behind a password, with Prometheus metrics. Every other option
+    of Flower can be set by its own variable, e.g. FLOWER_BASIC_AUTH=user:password.
     """
     from producer.session import Session
     from tasks.dashboard import Address, running_dashboard
@@ -94,7 +98,7 @@ def metrics(
     ] = "127.0.0.1",
     once: Annotated[bool, typer.Option("--once", help="Print the metrics and exit.")] = False,
 ) -> None:
-    """Serve Prometheus metrics of the queue and of all its workers at one endpoint."""
+    """Serve Prometheus metrics of the queue and all its workers."""
     from producer.session import Session
     from tasks.dashboard import host_and_port
     from tasks.metrics import metrics_text, serve_metrics

@@ -82,7 +82,10 @@ def _with_sort_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @_with_sort_options
 def run(options: SortOptions, processes: o.Processes = 0, json: o.Json = False) -> None:
-    """Sort an archive on this machine, with a private queue and workers that are stopped at the end."""
+    """Sort an archive on this machine.
+
+    The command starts a private queue and workers, and stops them at the end.
+    """
     from producer.request import need_writable
     from producer.run_locally import sort_locally
 
@@ -99,7 +102,7 @@ def enqueue(
     ] = True,
     json: o.Json = False,
 ) -> None:
-    """Scan an archive, send its chunks to the workers, and print the run id."""
+    """Scan an archive and send it to the workers; print the run id."""
     from model.counted_nouns import counted
     from producer.dispatch import Dispatcher, create_run
     from producer.exclusion import PassedOver
@@ -139,7 +142,10 @@ def demo(
     ),
     processes: o.Processes = 0,
 ) -> None:
-    """Draw a small archive of invented characters, sort it through the real queue, and show the result."""
+    """Draw a small archive, sort it, and show the result.
+
+    The characters are invented; the pictures pass through the real queue.
+    """
     from producer.demo import draw_demo, print_demo
     from producer.run_locally import sort_locally
     from producer.session import Session
