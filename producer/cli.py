@@ -19,6 +19,7 @@ from model.errors import ModelError
 from model.printable import printable, printable_lines
 from producer.commands import results, runs, services, sort
 from producer.errors import ProducerError
+from producer.hints import pasteable
 from store.errors import StoreError
 from tasks.errors import FleetFailed, QueueError
 from workers.errors import WorkerError
@@ -85,5 +86,5 @@ def main() -> None:
 
 def _refuse(text: str) -> NoReturn:
     """Print one line with the cause and what to do, and exit with code 2."""
-    print(f"producer: {text}", file=sys.stderr)  # noqa: T201
+    print(f"producer: {pasteable(text)}", file=sys.stderr)  # noqa: T201
     sys.exit(2)

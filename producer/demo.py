@@ -21,6 +21,7 @@ from rich.tree import Tree
 
 from model.counted_nouns import counted
 from model.synthesis import Identity, draw
+from producer.hints import pasteable
 from producer.printing import print_summary
 from producer.request import RuleOptions, SortRequest
 from producer.status import RunStatus
@@ -40,6 +41,13 @@ _FOLDERS = ("2024", "2025/spring", "お気に入り", "inbox")
 _SIZE_PX = 320
 _FIRST_STRANGER = 900
 _SHOWN_FILES = 3
+_ODD = 8
+"""Files that are no single drawn picture, the pages of the comic one by one."""
+
+_DRAWN = (
+    f"an archive of {len(_NAMES) * _PICTURES + _STRANGERS + _ODD} files (a page in a comic counts as one),"
+    f" and {len(_NAMES) * _REFERENCES} reference pictures of {len(_NAMES)} characters"
+)
 
 
 @dataclass(frozen=True)
@@ -76,14 +84,14 @@ class _Sheet:
 def draw_demo(folder: Path, console: Console) -> Demo:
     """Draw the missing pictures of the demo's archive below a folder."""
     demo = Demo(folder / "archive", folder / "references", folder / "sorted")
+    console.print(_DRAWN, highlight=False)
     sheets = [sheet for sheet in _sheets(demo) if not sheet.path.exists()]
     if sheets:
         for parent in {sheet.path.parent for sheet in sheets}:
             parent.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
             drawing = pool.map(_draw, sheets, chunksize=8)
-            what = f"drawing {counted(len(sheets), 'picture')}"
-            for _ in track(drawing, what, len(sheets), console=console, transient=True):
+            for _ in track(drawing, "drawing", len(sheets), console=console, transient=True):
                 pass
     _draw_oddities(demo.archive)
     return demo
@@ -178,7 +186,7 @@ def print_demo(demo: Demo, status: RunStatus, console: Console) -> None:
     right, named, shown = _score(demo)
     console.print(f"{right} of {named} named pictures got the right name; {shown} pictures show a known character")
     console.print(f"see the result: {escape(str(demo.output.absolute()))}", soft_wrap=True)
-    console.print(f"undo it: producer undo --store {escape(str(demo.archive.parent / 'store'))}", soft_wrap=True)
+    console.print(escape(pasteable(f"undo it: `producer undo {status.run}`")), soft_wrap=True, highlight=False)
 
 
 def _score(demo: Demo) -> tuple[int, int, int]:

@@ -17,12 +17,16 @@ from model.counted_nouns import counted, duration, noun
 from model.matching.expectation import expectation
 from model.printable import json_text
 from producer.exclusion import PassedOver
+from producer.hints import pasteable
 from producer.status import SILENT_S, RunState, RunStatus
 
 __all__ = ["passed_line", "print_json", "print_runs", "print_status", "print_summary"]
 
 _SHOWN = 10
 """How many failures of each kind are named."""
+
+_CHARACTERS_SHOWN = 20
+"""How many characters the summary counts by name."""
 
 _FAR_SHOWN = 3
 """How many characters without a close picture are named; an archive need not show every character."""
@@ -46,42 +50,45 @@ def status_fields(status: RunStatus) -> dict[str, object]:
 
 def print_status(status: RunStatus, console: Console) -> None:
     """Print a run's state in a few lines."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("run", f"[bold]{status.run}[/bold]  {status.state.value}")
-    table.add_row("archive", escape(status.archive))
-    table.add_row("output", escape(status.output))
+    rows = [
+        ("run", f"[bold]{status.run}[/bold]  {status.state.value}"),
+        ("archive", escape(status.archive)),
+        ("output", escape(status.output)),
+    ]
     files = counted(status.scanned, "file")
-    table.add_row("scanned", f"{files}, {status.reused:,} of them unchanged since an earlier run")
+    rows.append(("scanned", f"{files}, {status.reused:,} of them unchanged since an earlier run"))
     numbers = f"{status.embedded:,} embedded, {status.failed:,} unreadable, {status.unsupported:,} not supported"
-    table.add_row("read", f"{numbers}, {status.remaining:,} remaining")
+    rows.append(("read", f"{numbers}, {status.remaining:,} remaining"))
     if status.images_per_s and not status.ended:
         left = f", {duration(status.left_s)} left" if status.left_s else ""
-        table.add_row("speed", f"{status.images_per_s:,.1f} images/s{left}")
+        rows.append(("speed", f"{status.images_per_s:,.1f} images/s{left}"))
     if status.state is RunState.REDUCING and status.reducing[2]:
         what, done, total = status.reducing
-        table.add_row("reduced", f"{what}: {done:,} of {total:,}")
+        rows.append(("reduced", f"{what}: {done:,} of {total:,}"))
     if not status.ended:
         names = ", ".join(f"{worker.name} ({'+'.join(worker.queues)})" for worker in status.workers)
-        table.add_row("workers", f"{len(status.workers)} alive{': ' if names else ''}{escape(names)}")
+        rows.append(("workers", f"{len(status.workers)} alive{': ' if names else ''}{escape(names)}"))
     for chunk, reason in list(status.errors.items())[:_SHOWN]:
-        table.add_row("[red]failed[/red]", escape(f"{chunk}: {reason}"))
+        rows.append(("[red]failed[/red] ", escape(f"{chunk}: {reason}")))
     if len(status.errors) > _SHOWN:
-        table.add_row("", f"… and {counted(len(status.errors) - _SHOWN, 'more chunk')} (--json lists all)")
-    console.print(table)
-    if status.state is RunState.STOPPED:
-        console.print(f"the run has stopped; `producer resume {status.run}` continues it", soft_wrap=True)
-    if status.state is RunState.EMBEDDING and (status.silent_s or 0.0) >= SILENT_S:
-        console.print(
-            f"no chunk was finished for {duration(status.silent_s or 0.0)}; if a worker was killed, `producer resume"
-            f" {status.run}` sends its chunks again",
-            soft_wrap=True,
-        )
-    if status.state is RunState.FAILED:
-        console.print(f"fix the cause, then `producer resume {status.run}` continues the run", soft_wrap=True)
+        rows.append(("", f"… and {counted(len(status.errors) - _SHOWN, 'more chunk')} (--json lists all)"))
+    for name, text in rows:
+        console.print(f"{name:<7}  {text}", soft_wrap=True)
+    for line in _what_to_do(status):
+        console.print(escape(pasteable(line)), soft_wrap=True)
     if status.summary is not None and status.state is RunState.DONE:
         print_summary(status, console)
+
+
+def _what_to_do(status: RunStatus) -> Iterable[str]:
+    """How a run that does not go on by itself is continued."""
+    if status.state is RunState.STOPPED:
+        yield f"the run has stopped; `producer resume {status.run}` continues it"
+    if status.state is RunState.EMBEDDING and (status.silent_s or 0.0) >= SILENT_S:
+        silent = f"no chunk was finished for {duration(status.silent_s or 0.0)}"
+        yield f"{silent}; if a worker was killed, `producer resume {status.run}` sends its chunks again"
+    if status.state is RunState.FAILED:
+        yield f"fix the cause, then `producer resume {status.run}` continues the run"
 
 
 def print_summary(status: RunStatus, console: Console) -> None:
@@ -89,6 +96,8 @@ def print_summary(status: RunStatus, console: Console) -> None:
     summary = status.summary or {}
     console.print()
     console.print(_counts_table(summary), soft_wrap=True)
+    if characters := _characters_line(summary):
+        console.print(escape(characters), soft_wrap=True, highlight=False)
     console.print(escape("; ".join(filter(None, (status.references, status.rule)))), soft_wrap=True, highlight=False)
     for line in _expected_lines(summary):
         console.print(line, soft_wrap=True, highlight=False)
@@ -137,6 +146,15 @@ def _counts_table(summary: dict[str, Any]) -> Table:
     files: int = summary["files"]
     table.add_row(f"[bold]{files:,}[/bold]", f"[bold]{noun(files, 'file')} seen[/bold]")
     return table
+
+
+def _characters_line(summary: dict[str, Any]) -> str:
+    """`Akari 24, Ines 23, Dahlia 22`, most pictures first; empty if no picture got a name."""
+    counts: dict[str, int] = summary.get("characters", {})
+    first = sorted(counts.items(), key=lambda item: -item[1])[:_CHARACTERS_SHOWN]
+    more = len(counts) - len(first)
+    rest = f" … and {counted(more, 'more character')} (--json lists all)" if more else ""
+    return ", ".join(f"{name} {count:,}" for name, count in first) + rest
 
 
 def _listed(kinds: dict[str, int]) -> str:
@@ -209,19 +227,27 @@ def _print_failures(summary: dict[str, Any], console: Console) -> None:
 
 
 def print_runs(statuses: Iterable[tuple[RunStatus, int]], console: Console) -> None:
-    """Print a table of runs with their sizes, given in bytes."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("run", "state", "files", "assigned", "size", "archive", "output"):
-        table.add_column(title, justify="right" if title in ("files", "assigned", "size") else "left", overflow="fold")
-    for status, size in statuses:
-        assigned = f"{status.summary['outcomes']['assigned']:,}" if status.summary else ""
-        table.add_row(
+    """Print a table of runs with their sizes, given in bytes.
+
+    In a pipe each run is one line; on a terminal the folders follow below, where no column breaks them.
+    """
+    titles = ("run", "state", "files", "assigned", "size", "archive", "output")
+    rows = [
+        (
             status.run,
             status.state.value,
             f"{status.scanned:,}",
-            assigned,
+            f"{status.summary['outcomes']['assigned']:,}" if status.summary else "",
             decimal(size),
             escape(status.archive),
             escape(status.output),
         )
-    console.print(table)
+        for status, size in statuses
+    ]
+    columns = 5 if console.is_terminal else len(titles)
+    widths = [max(len(row[k]) for row in (titles, *rows)) for k in range(5)]
+    for row in (titles, *rows):
+        cells = [f"{row[k]:>{widths[k]}}" if k in (2, 3, 4) else f"{row[k]:<{widths[k]}}" for k in range(5)]
+        console.print("  ".join([*cells, *row[5:columns]]).rstrip(), soft_wrap=True, highlight=False)
+        if columns == 5 and row is not titles:
+            console.print(f"    {row[5]}\n    → {row[6]}", soft_wrap=True, highlight=False)

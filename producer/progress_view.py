@@ -101,5 +101,5 @@ def watch(run: Run, queue: Queue, view: ProgressView, children: Sequence[ChildPr
         time.sleep(_POLL_S)
     if status.state is RunState.FAILED:
         chunk, reason = next(iter(status.errors.items()))
-        raise RunFailed(f"run {run.id} failed at {chunk}: {reason}; fix the cause, then: producer resume {run.id}")
+        raise RunFailed(f"run {run.id} failed at {chunk}: {reason}; fix the cause, then `producer resume {run.id}`")
     return status

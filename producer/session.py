@@ -11,6 +11,7 @@ import typer
 from model.printable import printable
 from model.terminal import Terminal
 from producer.errors import BadRequest
+from producer.hints import pasteable, use_store
 from producer.printing import print_json, print_summary, status_fields
 from producer.status import RunStatus
 from store.roots import Roots
@@ -37,6 +38,7 @@ class Session:
     """
 
     def __init__(self, store: str | Path | None = None) -> None:
+        use_store(store)
         settings = read_settings()
         self.settings: Settings = settings if store is None else settings.model_copy(update={"store": store})
         self.out = _console()
@@ -92,7 +94,7 @@ class Session:
 
     def say(self, text: str) -> None:
         """Print a message to standard error."""
-        self.err.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.err.print(pasteable(text), highlight=False, markup=False, soft_wrap=True)
 
     def confirm(self, question: str) -> None:
         """Ask for confirmation before something is deleted, and exit if the answer is no.

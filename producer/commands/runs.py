@@ -93,7 +93,7 @@ def resume(run: o.RunId = None, processes: o.Processes = 0, json: o.Json = False
     if queue is None:
         session.finish(run_locally(session, found, processes), json)
     Dispatcher(session.store, queue, session.settings.chunk_images).resume(found)
-    session.say(f"sent the missing chunks; follow with: producer status {found.id} --watch")
+    session.say(f"sent the missing chunks; follow with `producer status {found.id} --watch`")
     session.out.out(found.id, highlight=False)
 
 

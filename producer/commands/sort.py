@@ -129,7 +129,7 @@ def enqueue(
         return
     session.say(
         f"{counted(totals.files, 'file')} seen, {totals.to_read:,} to read, {totals.reused:,} unchanged;"
-        f" follow with: producer status {made.id} --watch"
+        f" follow with `producer status {made.id} --watch`"
     )
     if line := passed_line(passed):
         session.say(line)

@@ -38,11 +38,14 @@ def status(state: RunState = RunState.EMBEDDING, errors: int = 0) -> RunStatus:
 
 
 def test_a_narrow_terminal_shows_whole_paths() -> None:
-    """Folded, never cut."""
+    """Neither folded nor cut, so that they can be copied; run ids too."""
     file = io.StringIO()
-    print_status(status(), Console(file=file, width=30, force_terminal=True, color_system=None))
-    assert "…" not in file.getvalue()
-    assert "".join(ARCHIVE.split()) in "".join(line[9:] for line in file.getvalue().splitlines()).replace(" ", "")
+    console = Console(file=file, width=30, force_terminal=True, color_system=None)
+    print_status(status(), console)
+    print_runs([(status(), 1)], console)
+    lines = file.getvalue().splitlines()
+    assert f"archive  {ARCHIVE}" in lines and f"    {ARCHIVE}" in lines and "    → /sorted" in lines
+    assert any(line.startswith("20261123-0412  embedding") for line in lines)
 
 
 def test_in_a_pipe_nothing_is_wrapped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,6 +69,32 @@ def test_a_reduction_shows_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureF
         line.split(maxsplit=1)[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("reduced")
     ]
     assert lines == ["assigning (parts): 3 of 8", "assigning and placing (chunks): 1 of 2,000"]
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, ""), (2, "Akari 2, [b]Ines 1"), (30, "… and 10 more characters")])
+def test_characters_are_counted(number: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Most pictures first, and no more than a few lines of an archive of thousands."""
+    names = ["[b]Ines", "Akari", *(f"c{n}" for n in range(28))][:number]
+    summary = {**SUMMARY, "characters": {name: 2 if name == "Akari" else 1 for name in names}}
+    print_status(replace(status(RunState.DONE), summary=summary), Session(tmp_path).out)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_hints_can_be_pasted(
+    given: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the store that was given, quoted for a shell; one from the environment needs no mention."""
+    store = tmp_path / "my store"
+    if not given:
+        monkeypatch.setenv("OSHIWAKE_STORE", str(store))
+    session = Session(str(store))
+    print_status(status(RunState.FAILED), session.out)
+    session.say("`producer list` shows the runs; start with `producer run`")
+    more = f" --store '{store}'" if given else ""
+    out, err = capsys.readouterr()
+    assert f"`producer resume 20261123-0412{more}`" in out
+    assert err == f"`producer list{more}` shows the runs; start with `producer run`\n"
 
 
 def test_nothing_is_said_of_what_was_not_reused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
