@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -26,6 +27,15 @@ _LINE_EVERY_S = 10.0
 _SILENCE_S = 10.0
 
 
+@dataclass(frozen=True)
+class _Phase:
+    """What is being counted, the first number seen, and when that was."""
+
+    what: str
+    first: int
+    since_s: float = field(default_factory=time.monotonic)
+
+
 class ProgressView:
     """Shows a status repeatedly, in the form that suits the console."""
 
@@ -43,6 +53,7 @@ class ProgressView:
         )
         self._task: TaskID | None = None
         self._next_line_s = time.monotonic() + _LINE_EVERY_S
+        self._phase = _Phase("", 0)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[ProgressView]:
@@ -53,18 +64,33 @@ class ProgressView:
 
     def scanned(self, files: int, to_read: int) -> None:
         """Show the progress of the scan."""
-        self._update(f"scanning: {counted(files, 'file')}, {to_read:,} to read", None, None, "")
+        rate = self._rate("scanning", files)
+        speed = f"{rate:,.0f} files/s" if rate else ""
+        self._update(f"scanning: {counted(files, 'file')}, {to_read:,} to read", None, None, speed)
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """Show the progress of anything that is counted, with the time left."""
+        rate = self._rate(what, done)
+        self._update(what, done, total or None, f"{duration((total - done) / rate)} left" if rate and total else "")
 
     def show(self, status: RunStatus) -> None:
         """Show the status of a run."""
         if status.state is RunState.REDUCING:
             what, done, total = status.reducing
-            self._update(what, done, total or None, "")
+            self.count(what, done, total)
             return
         done = status.embedded + status.failed + status.unsupported
-        speed = f"{status.images_per_s:,.1f}/s" if status.images_per_s else ""
-        left = f", {duration(status.left_s)} left" if status.left_s else ""
+        rate = status.images_per_s or self._rate(status.state.value, done)  # the first chunks have no rate of their own
+        speed = f"{rate:,.1f}/s" if rate else ""
+        left = f", {duration(status.remaining / rate)} left" if rate and status.remaining else ""
         self._update(status.state.value, done, status.to_read or None, speed + left)
+
+    def _rate(self, what: str, done: int) -> float | None:
+        """How many a second, since this has been counted; None before the first."""
+        if what != self._phase.what:
+            self._phase = _Phase(what, done)
+        passed_s, number = time.monotonic() - self._phase.since_s, done - self._phase.first
+        return number / passed_s if number > 0 and passed_s > 0 else None
 
     def _update(self, text: str, done: int | None, total: int | None, speed: str) -> None:
         if self._console.is_terminal:

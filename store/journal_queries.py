@@ -124,6 +124,11 @@ class JournalQueries:
         rows = self._db.execute(f"{_SELECT} WHERE run = ? ORDER BY id DESC LIMIT ?", (run, limit))
         return [self._operation(row) for row in rows]
 
+    def operation_count(self, run: str) -> int:
+        """How many operations of a run are not undone."""
+        [(count,)] = self._db.execute("SELECT count(*) FROM operation WHERE run = ?", (run,))
+        return int(count)
+
     def later_run(self, run: str) -> str | None:
         """A later run that changed a file which this run had placed, or None."""
         row = self._db.execute(

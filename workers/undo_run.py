@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -40,10 +41,17 @@ class Undone:
     others: list[str] = field(default_factory=list)
 
 
-def undo_run(run: Run) -> Undone:
+OnProgress = Callable[[int, int], None]
+
+
+def undo_run(run: Run, progress: OnProgress = lambda done, total: None) -> Undone:
     """Undo everything that a run did in its output, the newest first.
 
     It may be interrupted and repeated. A run that is under way is cancelled first, so that its reducer stops.
+
+    Args:
+        run: The run.
+        progress: Called with the numbers of file operations looked at and in all.
 
     Raises:
         UndoRefused: A later run changed what this run had placed, the output folder is not there with its journal, or
@@ -63,7 +71,7 @@ def undo_run(run: Run) -> Undone:
             _need_originals(journal, run)
             _cancel(run)
             recover(journal)
-            undo_operations(journal, run, result)
+            undo_operations(journal, run, result, progress)
             _restore_times(journal, run.id)
             withdraw(journal, output, run.id)
             empty = journal.end_run(run.id)
@@ -141,9 +149,14 @@ def _there(archive: str) -> bool:
         return False
 
 
-def undo_operations(journal: Journal, run: Run, result: Undone) -> None:
+def undo_operations(
+    journal: Journal, run: Run, result: Undone, progress: OnProgress = lambda done, total: None
+) -> None:
     """Undo the operations of a run in an open journal, the newest first, and add to the result what became of them."""
+    total, done = journal.operation_count(run.id), 0
     while batch := journal.newest_operations(run.id, _BATCH):
+        progress(done, total)
+        done += len(batch)
         _need_own_places(journal, run, batch)
         # Undoing a RENAME or a REMOVE frees or fills a name that another operation of the batch has too. An undo that
         # is killed begins again, so the journal must forget what is undone before such a name means something else.

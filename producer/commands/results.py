@@ -72,6 +72,7 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
     """Put every file back where it was before a run."""
     from model.counted_nouns import counted
     from producer.printing import print_json
+    from producer.progress_view import ProgressView
     from producer.session import Session
     from store.errors import StoreError
     from store.forget import delete_forgotten
@@ -79,7 +80,9 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
 
     session = Session(store)
     found = session.store.run(run, forgotten=True) if run else session.newest_not_undone()
-    result = undo_run(found)
+    view = ProgressView(session.err)
+    with view.open():
+        result = undo_run(found, lambda done, total: view.count("undoing (file operations)", done, total))
     if found.marked("forgotten"):
         with contextlib.suppress(StoreError):  # the next `forget` does it
             delete_forgotten(session.store)
@@ -92,7 +95,10 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
         if len(result.left) > _SHOWN:
             session.say(f"… and {len(result.left) - _SHOWN:,} more left in place")
         if result.others and not result.reversed:
-            session.say(f"the files in {found.output} were placed by run {', '.join(result.others)}")
+            session.say(
+                f"the files in {found.output} were placed by run {', '.join(result.others)};"
+                f" `producer undo {result.others[-1]}` undoes the newest of these"
+            )
     raise typer.Exit(1 if result.left else 0)
 
 

@@ -189,7 +189,9 @@ def test_a_folder_that_two_runs_use_goes_with_the_last(site: Site) -> None:
     first, second = site.run(), site.run()
     site.place(first, Mode.COPY, {"a.png": ["A"]})
     site.place(second, Mode.COPY, {"b.png": ["A"]})
-    assert undo_run(first).others == [second.id]
+    seen: list[tuple[int, int]] = []
+    assert undo_run(first, lambda done, total: seen.append((done, total))).others == [second.id]
+    assert seen and seen[0][0] == 0 and all(done < total for done, total in seen)
     assert site.placed() == {"A/b.png": b"b.png"}
     undo_run(second)
     assert not site.output.exists()
