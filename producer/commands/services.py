@@ -1,8 +1,9 @@
-"""`producer worker`, `dashboard`, `metrics`: services that run until they are told to stop."""
+"""`producer worker`, `dashboard`, `metrics`: services that run until they are told to stop; `doctor` looks at them."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from producer import options as o
 from tasks.queue_names import QueueName
 
-__all__ = ["dashboard", "metrics", "worker"]
+__all__ = ["dashboard", "doctor", "metrics", "worker"]
 
 _HAND_BACK_S = 15.0
 """How long a worker may take, after its grace, to put a chunk back in the queue."""
@@ -113,3 +114,37 @@ def metrics(
     session.say(f"metrics at http://{host_and_port(address, port)}/metrics")
     while True:
         time.sleep(3600.0)
+
+
+def doctor(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report here too, for a bug report.")
+    ] = None,
+    store: o.StorePath = None,
+    json: o.Json = False,
+) -> None:
+    """Check this installation and its surroundings.
+
+    It looks at the processor, GPUs, extras, store, roots and broker, and loads the network. The report holds no
+    password. Exit code 1: there is a problem.
+    """
+    from dataclasses import asdict
+
+    from model.files import write_text
+    from producer.doctor import State, examine, report_lines
+    from producer.printing import print_json
+    from producer.session import Session
+
+    session = Session(store)
+    findings = list(examine(session.settings))
+    lines = report_lines(findings)
+    if output is not None:
+        write_text(output, "\n".join(lines) + "\n")
+    if json:
+        print_json([asdict(one) for one in findings], session.out)
+    else:
+        for line in lines:
+            session.out.print(line, markup=False, highlight=False, soft_wrap=True)
+    if output is not None:
+        session.say(f"written to {output}")
+    raise typer.Exit(1 if any(one.state is State.PROBLEM for one in findings) else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from typer import Typer
@@ -17,7 +18,7 @@ APPS = {"producer": producer.cli.app, "reid": model.cli.app}
 
 def commands(app: Typer) -> Iterator[tuple[str, ...]]:
     """The words of every command and of every group of commands."""
-    waiting = [((), get_command(app))]
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), get_command(app))]
     while waiting:
         words, command = waiting.pop()
         yield words
