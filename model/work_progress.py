@@ -10,21 +10,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from model.counted_nouns import duration
 
-__all__ = ["WorkProgress"]
+__all__ = ["LINE_OF_TRAINING_S", "WorkProgress"]
 
 _LINE_EVERY_S = 10.0
+LINE_OF_TRAINING_S = 60.0
+"""Trainings take hours, and their logs are read as a whole."""
 
 
 class WorkProgress:
     """Shows a piece of work with its rate and the time left, from its first moment on; to be opened by `with`."""
 
-    def __init__(self, console: Console, unit: str) -> None:
+    def __init__(self, console: Console, unit: str, *, line_every_s: float = _LINE_EVERY_S) -> None:
         """Nothing is shown yet.
 
         Args:
             console: Where to show it.
             unit: What is counted, such as `pictures`.
+            line_every_s: A log has a line so often.
         """
+        self._line_every_s = line_every_s
         self._console = console
         self._unit = unit
         self._bar = Progress(
@@ -74,7 +78,7 @@ class WorkProgress:
         if self._console.is_terminal:
             self._bar.update(self._task, description=self._text, completed=done, total=self._total or None, speed=speed)
         elif now_s >= self._next_line_s:
-            self._next_line_s = now_s + _LINE_EVERY_S
+            self._next_line_s = now_s + self._line_every_s
             counted = f": {done:,} of {self._total:,} {self._unit}" if self._total else f": {done:,} {self._unit}"
             line = self._text + counted * bool(done or self._total) + (f", {speed}" if speed else "")
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -25,7 +25,7 @@ from model.training.stop_signal import TrainingStopped, stop_signal
 from model.training.tensorboard_log import open_log
 from model.training.trainer import CHECKPOINT, Trainer, steps_of
 from model.training.training_data import TrainingData, open_data
-from model.work_progress import WorkProgress
+from model.work_progress import LINE_OF_TRAINING_S, WorkProgress
 
 __all__ = ["FITTED_PICTURES", "WEIGHTS", "Request", "run_training", "train_by"]
 
@@ -143,7 +143,10 @@ def _train(trainer: Trainer, output: Path, ranks: Ranks) -> None:
     console = Terminal(stderr=True, quiet=not ranks.is_first)
     log = open_log(output / "tensorboard", trainer.progress.step) if ranks.is_first else None
     step = trainer.progress.step
-    with stop_signal(ranks.count == 1) as stop, WorkProgress(console, "steps") as progress:
+    with (
+        stop_signal(ranks.count == 1) as stop,
+        WorkProgress(console, "steps", line_every_s=LINE_OF_TRAINING_S) as progress,
+    ):
         progress.begin("training", trainer.config.schedule.steps, done=step)
 
         def report(figures: dict[str, float]) -> None:
