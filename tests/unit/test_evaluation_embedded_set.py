@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.evaluation.embedded_set import embed_by_weights
 from model.heads.detector import HeadDetector
 from model.network.embedder import Embedder
-from model.network.weights_file import load_network
 from model.synthesis import Identity, draw
 from model.training.dataset import FileDataset
 from model.training.training_data import PictureSet
-from model.training.validation import embed_set
 from store.listing import Listed
 from workers.pipeline import Pipeline
 from workers.sources import Sources
@@ -25,10 +24,9 @@ def test_embeds_what_a_worker_embeds(tmp_path: Path, small_weights: Path) -> Non
     for n, path in enumerate(paths):
         draw(Identity.from_seed(n), n, size_px=1000 if n == 2 else 256, variety="gentle").save(path)
     paths[5].write_bytes(paths[5].read_bytes()[:500])
-    network, info = load_network(small_weights)
     detector = HeadDetector.load(threads=1)
     pictures = PictureSet(FileDataset(paths), [(n, n) for n in range(8)], "drawn", tuple("abcdefgh"))
-    found = embed_set(network, pictures, info.preprocessing, detector=detector)
+    found, _ = embed_by_weights(small_weights, "cpu", pictures, detector)
     pipeline = Pipeline(Embedder.load(small_weights, precision="fp32"), detector=detector)
     reads, _ = pipeline.run(
         Sources(bytes(tmp_path)), [(n, Listed(bytes(Path(p.name)), 1, 1)) for n, p in enumerate(paths)]
