@@ -216,7 +216,7 @@ def measure(
     )
     names = KNOWN * (rightly + wrongly) + (1 - KNOWN) * strangers
     weights = np.where(is_known, KNOWN / is_known.sum(), (1 - KNOWN) / (~is_known).sum())[named]
-    chances = name_chances(decisions.nearest.distances[named], found)
+    chances = name_chances(decisions.nearest.take(np.flatnonzero(named)), found)
     missed = float((decisions.nearest.distances > found.threshold)[is_known].mean())
     told = np.nan if found.known_missed is None else found.known_missed
     given = np.full(int(named.sum()), np.nan, np.float32) if chances is None else chances, right[named], weights

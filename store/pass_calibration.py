@@ -30,7 +30,8 @@ class PassCalibration:
             comes, rising; empty where it cannot be told.
         strangers_named: Share of strangers expected to get a name, or None.
         known_missed: Share of the pictures of characters with references expected to get no name, or None.
-        confidence: Intercept and slope of `model.matching.confidence`; empty where they are not known.
+        confidence: What `model.matching.confidence.for_pass` gives; empty where it is not known. Earlier versions wrote
+            two numbers of another meaning.
         references: References of characters that were measured.
         characters: Their characters.
         cohort: Drawn strangers that were measured beside them.
@@ -46,7 +47,7 @@ class PassCalibration:
     strangers: Annotated[list[Distance], Field(max_length=1 << 16)] = field(default_factory=list)
     strangers_named: Share | None = None
     known_missed: Share | None = None
-    confidence: Annotated[list[_Number], Field(max_length=2)] = field(default_factory=list)
+    confidence: Annotated[list[_Number], Field(max_length=4)] = field(default_factory=list)
     references: Count = 0
     characters: Count = 0
     cohort: Count = 0

@@ -204,7 +204,7 @@ class Assigner:
 
     def _confidence(self, decisions: Decisions) -> pa.Array:
         """The chance that each name is right; nothing where there is no name."""
-        chances = name_chances(decisions.nearest.distances, self.calibration)
+        chances = name_chances(decisions.nearest, self.calibration)
         if chances is None:
             return pa.nulls(len(decisions.verdicts), pa.float32())
         return pa.array(chances, mask=decisions.verdicts != VERDICTS.index(Verdict.ASSIGNED))

@@ -135,15 +135,17 @@ def cohort(
 
     With them few references are enough for a threshold.
     """
-    import numpy as np
-
+    from model.heads.detector import HeadDetector
+    from model.heads.picture_views import picture_views
     from model.matching.cohort import add_cohort
     from model.matching.draw_cohort import draw_cohort
     from model.network.embedder import Embedder
 
-    embedder = Embedder.load(file)
+    embedder, detector = Embedder.load(file), HeadDetector.load()
     prepare = embedder.info.preprocessing
-    found = draw_cohort(lambda pictures: embedder.embed(np.stack([prepare(picture) for picture in pictures])))
+    found = draw_cohort(
+        lambda pictures: picture_views([prepare.thumbnail(one) for one in pictures], prepare, detector, embedder.embed)
+    )
     add_cohort(file, found)
     typer.echo(printable(f"{file}: a cohort of {len(found.vectors)} drawn strangers"))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.errors import PictureError
 from model.heads.detector import HeadDetector
-from model.images.crops import squares
+from model.heads.picture_views import picture_views
 from model.network.embedder import Embedder
 from model.network.weights_file import WeightsInfo
 from model.training.training_data import PictureSet
@@ -71,24 +71,9 @@ def embed_by_weights(
             else:
                 rows.append(index)
         if thumbnails:
-            whole, found = _views(embedder, detector, thumbnails)
+            whole, found = picture_views(thumbnails, embedder.info.preprocessing, detector, embedder.embed)
             parts.append(whole)
             heads.append(found)
     labels = np.array([pictures.pictures[row][0] for row in rows], np.int64)
     rows_read = np.array(rows, np.int64)
     return Embedded(np.concatenate(parts), HeadViews.joined(heads), labels, rows_read, failures), embedder.info
-
-
-def _views(
-    embedder: Embedder, detector: HeadDetector, thumbnails: list[NDArray[np.uint8]]
-) -> tuple[NDArray[np.float32], HeadViews]:
-    """The vectors of small copies of pictures, and of the heads in them."""
-    boxes = detector.detect(thumbnails)
-    cut: list[NDArray[np.uint8]] = []
-    for pixels, found in zip(thumbnails, boxes, strict=True):
-        cut += squares(pixels, found, embedder.info.preprocessing)
-    size = embedder.batch
-    vectors = np.concatenate([embedder.embed(np.stack(cut[at : at + size])) for at in range(0, len(cut), size)])
-    starts = np.concatenate([[0], np.cumsum([len(found) for found in boxes])]).astype(np.int64)
-    wholes = starts[:-1] + np.arange(len(boxes))
-    return vectors[wholes], HeadViews(starts, np.delete(vectors, wholes, axis=0), np.concatenate(boxes))

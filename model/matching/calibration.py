@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.matching.cohort import Cohort
-from model.matching.confidence import chances
+from model.matching.confidence import chances, for_pass
 from model.matching.gallery import Gallery
 from model.matching.leave_one_out import LeftOut, leave_one_out
-from model.matching.strangers import SHARES, shares_within, stranger_distances
+from model.matching.rule import Nearest
+from model.matching.strangers import SHARES, stranger_distances
 from model.matching.whitening import Whitening
 from store.head_views import HeadViews
 from store.match import Match
 from store.pass_calibration import PassCalibration
-from store.rule import Rule
+from store.rule import DEFAULT_STRANGERS, Rule
 
 __all__ = ["calibrate", "name_chances", "whitening_of"]
 
@@ -63,7 +64,7 @@ def calibrate(
         strangers=strangers.tolist(),
         strangers_named=float(np.interp(threshold, strangers, SHARES, left=0.0)) if len(strangers) else None,
         known_missed=_missed(known, left_out, rule.match, threshold),
-        confidence=[] if cohort is None else list(cohort.confidence),
+        confidence=_confidence(known, left_out, rule.match, strangers, cohort),
         references=len(known.embeddings),
         characters=len(known),
         cohort=0 if cohort is None else len(cohort.vectors),
@@ -93,12 +94,26 @@ def whitening_of(calibration: PassCalibration, dimension: int) -> Whitening:
     return Whitening(whole, heads, directions)
 
 
-def name_chances(distances: NDArray[np.float32], calibration: PassCalibration) -> NDArray[np.float32] | None:
-    """The chance that each name given at a distance is right: `(n,)` float32, 0..1; None where it cannot be told."""
-    if len(calibration.confidence) != 2 or len(calibration.strangers) != len(SHARES):
+def name_chances(near: Nearest, calibration: PassCalibration) -> NDArray[np.float32] | None:
+    """The chance that the nearest name is right, of each picture: `(n,)` float32, 0..1; None where nothing tells it."""
+    if len(calibration.confidence) != _OF_PASS:
         return None
-    intercept, slope = calibration.confidence
-    return chances(shares_within(distances, np.array(calibration.strangers, np.float32)), (intercept, slope))
+    gaps = np.where(near.has_runner_up, near.runner_up_distances - near.distances, np.float32(np.inf))
+    return chances(near.distances, gaps, calibration.confidence)
+
+
+_OF_PASS = 4
+"""Numbers of `confidence.for_pass`; a pass of an earlier version has two of another meaning."""
+
+
+def _confidence(
+    known: Gallery, left_out: LeftOut, match: Match, strangers: NDArray[np.float32], cohort: Cohort | None
+) -> list[float]:
+    """What turns distances of this pass into chances, whatever its threshold; empty where nothing tells it."""
+    if cohort is None or not cohort.confidence or not len(strangers):
+        return []
+    scale = max(float(np.interp(DEFAULT_STRANGERS, SHARES, strangers)), 1e-3)
+    return for_pass(cohort.confidence, scale, _missed(known, left_out, match, scale))
 
 
 def _text(directions: NDArray[np.float32] | None) -> str:

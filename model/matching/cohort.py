@@ -21,12 +21,14 @@ from safetensors.numpy import load_file, save
 
 from model.errors import WeightsError
 from model.files import write_bytes
+from model.matching.confidence import PARAMETERS
 from model.network.weights_file import COHORT_PREFIX, load_tensors, metadata_of
 
 __all__ = ["Cohort", "add_cohort", "read_cohort", "with_cohort"]
 
 _VECTORS = f"{COHORT_PREFIX}vectors"
 _CONFIDENCE = f"{COHORT_PREFIX}confidence"
+_EARLIER = 2
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,12 @@ class Cohort:
 
     Attributes:
         vectors: `(k, dim)` float32, unit length: whole pictures, each of another character.
-        confidence: Intercept and slope of `model.matching.confidence`.
+        confidence: Intercept and slopes of `model.matching.confidence`; empty in a file of an earlier version, whose
+            two numbers had another meaning.
     """
 
     vectors: NDArray[np.float32]
-    confidence: tuple[float, float]
+    confidence: tuple[float, ...]
 
 
 def read_cohort(path: Path, dimension: int) -> Cohort | None:
@@ -62,9 +65,10 @@ def read_cohort(path: Path, dimension: int) -> Cohort | None:
     norms = np.linalg.norm(vectors, axis=1)
     if not np.all(np.abs(norms - 1) < 0.01):
         raise WeightsError(f"{path}: the vectors of its cohort are not of unit length")
-    if confidence.shape != (2,) or not np.isfinite(confidence).all():
-        raise WeightsError(f"{path}: the confidence of its cohort is not two numbers")
-    return Cohort(vectors / norms[:, None], (float(confidence[0]), float(confidence[1])))
+    if confidence.shape not in ((PARAMETERS,), (_EARLIER,)) or not np.isfinite(confidence).all():
+        raise WeightsError(f"{path}: the confidence of its cohort is not {PARAMETERS} numbers")
+    known = len(confidence) == PARAMETERS
+    return Cohort(vectors / norms[:, None], tuple(confidence.astype(np.float64).tolist()) if known else ())
 
 
 def add_cohort(path: Path, cohort: Cohort) -> None:

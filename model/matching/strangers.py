@@ -11,7 +11,7 @@ from model.matching.views import view_distances
 from store.head_views import HeadViews
 from store.match import Match
 
-__all__ = ["SHARES", "shares_within", "stranger_distances"]
+__all__ = ["SHARES", "stranger_distances"]
 
 SHARES = np.linspace(0.0, 1.0, 501)[1:]
 """The shares of strangers for which a distance is kept."""
@@ -57,19 +57,6 @@ def stranger_distances(
         return np.empty(0, np.float32)
     weights, quantiles = zip(*parts, strict=True)
     return np.clip(np.average(quantiles, axis=0, weights=weights), 0.0, 2.0).astype(np.float32)
-
-
-def shares_within(distances: NDArray[np.float32], quantiles: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The share of strangers within each distance, never 0: half of the least share where none comes as near.
-
-    Args:
-        distances: `(n,)` float32.
-        quantiles: As of `stranger_distances`; not empty.
-
-    Returns:
-        `(n,)` float64.
-    """
-    return np.asarray(np.interp(distances, quantiles, SHARES, left=SHARES[0] / 2, right=1.0))
 
 
 def _moved(

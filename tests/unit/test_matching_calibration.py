@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model.matching.calibration import calibrate, name_chances, whitening_of
 from model.matching.cohort import Cohort
-from model.matching.confidence import chances, fit
+from model.matching.confidence import chances, features, fit, for_pass
 from model.matching.doubt import doubtful
 from model.matching.expectation import expectation
 from model.matching.gallery import Gallery
 from model.matching.leave_one_out import leave_one_out
-from model.matching.rule import decide
-from model.matching.strangers import SHARES, shares_within
+from model.matching.rule import Nearest, decide
 from model.matching.whitening import Whitening
 from store.head_views import HeadViews
 from store.match import Match
@@ -23,7 +24,7 @@ from store.pass_calibration import PassCalibration
 from store.rule import Rule
 from tests.unit.unit_vectors import Floats, characters, unit
 
-COHORT = Cohort(unit(np.random.default_rng(5).normal(size=(300, 64))), (-0.4, -0.35))
+COHORT = Cohort(unit(np.random.default_rng(5).normal(size=(300, 64))), (2.0, -3.0, 2.5, -1.0))
 NOTHING = np.empty((0, 64), np.float32), HeadViews.none(0, 64)
 
 
@@ -94,7 +95,7 @@ class TestThreshold:
         found = calibrate(gallery_of(characters(1, 1, 3)), Rule(), NOTHING, None, fallback=0.4)
         assert (found.threshold, found.strangers, found.strangers_named) == (0.4, [], None)
         assert "weights" in found.remark
-        assert name_chances(np.array([0.1], np.float32), found) is None
+        assert name_chances(nearest(np.array([0.1], np.float32), 0.1), found) is None
 
     def test_one_character_with_a_cohort(self) -> None:
         """The cohort alone tells a threshold; few of it are within."""
@@ -192,28 +193,40 @@ class TestCentre:
             whitening_of(PassCalibration(0.3, centre=[0.1] * 64, head_centre=[0.1] * 64, directions=text), 64)
 
 
+def nearest(distances: NDArray[np.float32], gap: float) -> Nearest:
+    """Pictures at these distances from their nearest character, the next one farther by a gap; or none, if infinite."""
+    places = np.zeros(len(distances), np.int64)
+    beyond = (distances + np.float32(gap)).astype(np.float32)
+    return Nearest(places, distances, places, beyond, np.isfinite(beyond))
+
+
 class TestConfidence:
     def test_fit_finds_what_made_the_names(self) -> None:
-        """Intercept and slope of many drawn names are found again."""
+        """Intercept and slopes of many drawn names are found again, and say the same as what a pass keeps of them."""
         random = np.random.default_rng(1)
-        shares = random.uniform(0.001, 0.2, 40_000)
-        right = random.random(len(shares)) < chances(shares, (-0.5, -0.6))
-        assert fit(shares, right, np.ones(len(shares))) == pytest.approx((-0.5, -0.6), abs=0.06)
+        distances, gaps = (random.uniform(0, 0.5, 60_000).astype(np.float32) for _ in range(2))
+        gaps[::10] = np.inf
+        of_pass = for_pass((2.0, -3.0, 2.5, -1.0), 0.5, 0.4)
+        expected = chances(distances, gaps, of_pass)
+        right = random.random(len(expected)) < expected
+        told = features(distances, gaps, 0.5, 0.4)
+        assert 1 / (1 + np.exp(-told @ [2.0, -3.0, 2.5, -1.0])) == pytest.approx(expected, abs=1e-5)
+        found = fit(told, right, np.ones(len(right)))
+        assert found[1:3] == pytest.approx((-3.0, 2.5), abs=0.15)
+        assert found[0] + 0.4 * found[3] == pytest.approx(1.6, abs=0.1)
 
     def test_nearer_is_surer(self) -> None:
-        """A picture that fewer strangers come as near as has the higher chance; never quite 0 or 1."""
+        """So is one with the next character farther away; a threshold of one's own changes nothing. Never 0 or 1."""
         everybody = characters(4, 30, 5)
-        found = calibrate(gallery_of(everybody[:20, :3]), Rule(), archive_of(everybody), COHORT, fallback=0.5)
-        given = name_chances(np.linspace(0, 2, 50, dtype=np.float32), found)
-        assert given is not None
-        assert (np.diff(given) <= 0).all()
-        assert 0 < given[-1] < given[0] < 1
-
-    def test_share_within(self) -> None:
-        """The share within each of the kept distances is the one that it stands for; below all it is not 0."""
-        quantiles = np.linspace(0.2, 1.2, len(SHARES), dtype=np.float32)
-        assert shares_within(quantiles, quantiles) == pytest.approx(SHARES)
-        assert shares_within(np.array([0.0, 2.0], np.float32), quantiles).tolist() == [SHARES[0] / 2, 1.0]
+        given = []
+        for rule in (Rule(), Rule(1.5)):
+            found = calibrate(gallery_of(everybody[:20, :3]), rule, archive_of(everybody), COHORT, fallback=0.5)
+            for gap in (0.1, 0.2, math.inf):
+                chance = name_chances(nearest(np.linspace(0, 2, 50, dtype=np.float32), gap), found)
+                assert chance is not None and (np.diff(chance) < 0).all() and 0 < chance[-1] < chance[0] < 1
+                given.append(chance)
+        assert (given[0] < given[1]).all()
+        assert (np.array(given[:3]) == np.array(given[3:])).all()
 
 
 class TestDoubt:

@@ -81,7 +81,7 @@ FIELDS: dict[str, dict[str, list[Any]]] = {
         "strangers": [3, None, ["x"], [float("nan")], [-0.1], [2.5]],
         "strangers_named": ["x", -0.1, 1.5, float("nan")],
         "known_missed": ["x", -0.1, 1.5, float("nan")],
-        "confidence": [3, None, ["x"], [float("nan")], [1.0, 1.0, 1.0]],
+        "confidence": [3, None, ["x"], [float("nan")], [1.0] * 5],
         "references": BAD_COUNTS,
         "characters": BAD_COUNTS,
         "cohort": BAD_COUNTS,

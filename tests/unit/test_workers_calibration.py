@@ -46,7 +46,7 @@ def with_cohort(sorting: Sorting) -> None:
     path = sorting.store.weights_path(sorting.run.spec.weights_digest)
     path.parent.mkdir(exist_ok=True)
     save_network(path, Network(DIMENSION), preprocessing=Preprocessing("pad", 32), threshold=0.25)
-    add_cohort(path, Cohort(unit(np.random.default_rng(1).normal(size=(50, DIMENSION))), (-0.4, -0.35)))
+    add_cohort(path, Cohort(unit(np.random.default_rng(1).normal(size=(50, DIMENSION))), (2.0, -3.0, 0.0, -1.0)))
 
 
 def test_measured_once(site: Site) -> None:
