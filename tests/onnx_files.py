@@ -41,7 +41,7 @@ def embedder(
     def constant(name: str, *shape: int) -> TensorProto:
         return numpy_helper.from_array((random.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(number), name)
 
-    numbers = [constant("kernel", 24, 3, 5, 5), constant("linear", 24, NUMBERS), constant("tag_weights", NUMBERS, 3)]
+    numbers = [constant("kernel", 24, 3, 5, 5), constant("linear", 24, NUMBERS)]
     numbers += [
         numpy_helper.from_array(np.full(NUMBERS, bias, number), "bias"),
         numpy_helper.from_array(np.array([batch if isinstance(batch, int) else -1, 24]), "rows"),
@@ -58,6 +58,7 @@ def embedder(
     ]
     outputs = [helper.make_tensor_value_info("output", kind, [batch, NUMBERS])]
     if tags:
+        numbers.append(constant("tag_weights", NUMBERS, 3))
         nodes.append(helper.make_node("MatMul", ["output", "tag_weights"], ["tags"]))
         outputs.insert(0, helper.make_tensor_value_info("tags", kind, [batch, 3]))
     shape = [batch, 3, size, size] if layout == "NCHW" else [batch, size, size, 3]

@@ -35,7 +35,7 @@ def plain(network: onnx.ModelProto, declared: Declaration, output: str = "output
     if declared.layout == "NCHW":
         values = values.transpose(0, 3, 1, 2)
     kind = onnx.helper.tensor_dtype_to_np_dtype(network.graph.input[0].type.tensor_type.elem_type)
-    found = np.array(next(iter(ReferenceEvaluator(network).run([output], {"input": values.astype(kind)}))), np.float64)
+    found = np.array([*ReferenceEvaluator(network).run([output], {"input": values.astype(kind)})], np.float64)[0]
     return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
 
 
