@@ -80,7 +80,7 @@ class ProgressView:
             self.count(what, done, total)
             return
         done = status.embedded + status.failed + status.unsupported
-        rate = status.images_per_s or self._rate(status.state.value, done)  # the first chunks have no rate of their own
+        rate = status.images_per_s or self._rate("read", done)  # the queue knows none before the second chunk
         speed = f"{rate:,.1f}/s" if rate else ""
         left = f", {duration(status.remaining / rate)} left" if rate and status.remaining else ""
         self._update(status.state.value, done, status.to_read or None, speed + left)
