@@ -17,12 +17,12 @@ from model.heads.boxes import decoded, overlap
 from model.heads.weights_file import DEFAULT_DETECTOR, load_detector
 from model.network.architecture import ONNX
 
-__all__ = ["LEAST_SCORE", "MOST_HEADS", "HeadDetector"]
+__all__ = ["LEAST_SCORE", "MOST_HEADS", "WHOLE", "HeadDetector"]
 
 LEAST_SCORE = 0.4
 MOST_HEADS = 8
 
-_WHOLE = 0.8
+WHOLE = 0.8
 """A head that fills so much of the picture's shorter side is the picture: it is not cut out."""
 
 _GREY = 128
@@ -189,7 +189,7 @@ def _within(boxes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.fl
     sizes = (boxes[:, 2:4] - boxes[:, :2]) * (width, height)
     if (
         len(boxes)
-        and (sizes.max(axis=1) >= _WHOLE * min(width, height)).any()
+        and (sizes.max(axis=1) >= WHOLE * min(width, height)).any()
         and max(width, height) <= _STRIP * min(width, height)
     ):
         return boxes[:0]

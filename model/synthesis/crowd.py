@@ -10,6 +10,7 @@ from PIL import Image
 
 from model.synthesis import background
 from model.synthesis.figure import draw_figure
+from model.synthesis.head_box import Box, visible_box
 from model.synthesis.identity import Identity
 from model.synthesis.occlusion import occlude
 from model.synthesis.ornaments import draw_ornament
@@ -24,8 +25,6 @@ __all__ = ["Crowd", "draw_crowd"]
 
 _FINER = 2
 _LEAST_PX = 7.0
-_LEAST_VISIBLE = 0.35
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def draw_crowd(seed: int, size: tuple[int, int], textures: Sequence[Image.Image]
         _clutter(layer, rng, style.ink)
     drawn = layer.reduce(_FINER)
     picture.paste(drawn, (0, 0), drawn)
-    shown = [_shown(box, layer.size) for box, _ in heads]
+    shown = [visible_box(box, layer.size, _LEAST_PX * _FINER) for box, _ in heads]
     return Crowd(finished(picture, rng, style), tuple(box for box in shown if box is not None))
 
 
@@ -80,18 +79,6 @@ def _hides(front: Box, back: Box) -> bool:
     wide = min(front[2], back[2]) - max(front[0], back[0])
     high = min(front[3], back[3]) - max(front[1], back[1])
     return wide > 0 and high > 0 and wide * high > 0.5 * (back[2] - back[0]) * (back[3] - back[1])
-
-
-def _shown(box: Box, size: tuple[int, int]) -> Box | None:
-    """What the frame shows of a head, as fractions; None where that is too little to be called a head."""
-    left, top, right, bottom = max(0.0, box[0]), max(0.0, box[1]), min(size[0], box[2]), min(size[1], box[3])
-    if right - left < _LEAST_PX * _FINER or bottom - top < _LEAST_PX * _FINER:
-        return None
-    whole = (box[2] - box[0]) * (box[3] - box[1])
-    area = (right - left) * (bottom - top)
-    if area < _LEAST_VISIBLE * whole and area < 0.5 * size[0] * size[1]:
-        return None
-    return left / size[0], top / size[1], right / size[0], bottom / size[1]
 
 
 def _behind(rng: random.Random, size: tuple[int, int], textures: Sequence[Image.Image]) -> Image.Image:

@@ -108,6 +108,23 @@ class Cloth:
     legs: Colour
     shoes: Colour
 
+    @classmethod
+    def draw(cls, rng: random.Random, favourite: float) -> Cloth:
+        """Choose the colours of one outfit; `favourite` is a hue, 0..1, that many of them are near to."""
+        hue = favourite + rng.gauss(0.0, 0.05) if rng.random() < 0.4 else rng.random()
+
+        def pick() -> Colour:
+            kind = rng.random()
+            if kind < 0.28:
+                return vivid(hue, 0.05, rng.uniform(0.88, 1.0))
+            if kind < 0.48:
+                return vivid(hue, rng.uniform(0.1, 0.5), rng.uniform(0.14, 0.32))
+            return vivid(hue + rng.gauss(0.0, 0.12), rng.uniform(0.3, 0.85), rng.uniform(0.4, 0.95))
+
+        accent = vivid(hue + rng.choice((0.0, 0.33, 0.5, 0.6)), rng.uniform(0.55, 0.9), rng.uniform(0.6, 0.95))
+        legs = rng.choice((vivid(hue, 0.2, 0.16), (246, 244, 246), pick()))
+        return cls(pick(), pick(), pick(), accent, legs, darker(pick(), 0.3))
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -149,7 +166,7 @@ class Scheme:
             emblem=(vivid(favourite, 0.75, 0.85), vivid(favourite + rng.choice((0.1, 0.33, 0.5)), 0.6, 0.95)),
             horn=mix(rng.choice(((70, 58, 66), (226, 212, 188), (150, 60, 60), (90, 90, 120))), hair, 0.2),
             jewel=vivid(rng.random(), rng.uniform(0.5, 0.95), rng.uniform(0.7, 0.97)),
-            wardrobe=tuple(_cloth(rng, favourite) for _ in range(_WARDROBE)),
+            wardrobe=tuple(Cloth.draw(rng, favourite) for _ in range(_WARDROBE)),
         )
 
 
@@ -170,19 +187,3 @@ def _skin(rng: random.Random) -> Colour:
     red, green, blue = rng.choices([row[1] for row in _SKIN], weights=[row[0] for row in _SKIN])[0]
     shift = rng.randint(-4, 4)
     return (min(255, red + shift), green + shift, blue + rng.randint(-5, 5))
-
-
-def _cloth(rng: random.Random, favourite: float) -> Cloth:
-    hue = favourite + rng.gauss(0.0, 0.05) if rng.random() < 0.4 else rng.random()
-
-    def pick() -> Colour:
-        kind = rng.random()
-        if kind < 0.28:
-            return vivid(hue, 0.05, rng.uniform(0.88, 1.0))
-        if kind < 0.48:
-            return vivid(hue, rng.uniform(0.1, 0.5), rng.uniform(0.14, 0.32))
-        return vivid(hue + rng.gauss(0.0, 0.12), rng.uniform(0.3, 0.85), rng.uniform(0.4, 0.95))
-
-    accent = vivid(hue + rng.choice((0.0, 0.33, 0.5, 0.6)), rng.uniform(0.55, 0.9), rng.uniform(0.6, 0.95))
-    legs = rng.choice((vivid(hue, 0.2, 0.16), (246, 244, 246), pick()))
-    return Cloth(pick(), pick(), pick(), accent, legs, darker(pick(), 0.3))

@@ -9,7 +9,9 @@ from typing import Literal
 from PIL import Image
 
 from model.synthesis import background, post_processing
+from model.synthesis.costume import in_costume
 from model.synthesis.figure import draw_figure
+from model.synthesis.head_box import Box, visible_box
 from model.synthesis.identity import Identity
 from model.synthesis.occlusion import occlude
 from model.synthesis.palette import seeded, vivid
@@ -17,12 +19,13 @@ from model.synthesis.pen import Frame, Ink, Pen
 from model.synthesis.pose import Pose
 from model.synthesis.style_variation import redrawn
 
-__all__ = ["Style", "Variety", "draw", "drawing_style", "finished"]
+__all__ = ["Scene", "Style", "Variety", "draw", "draw_scene", "drawing_style", "finished"]
 
 Variety = Literal["full", "gentle"]
 """Everything varied, or only what a clean collection would hold."""
 
 _FINER = 2
+_LEAST_HEAD_PX = 7.0
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,37 @@ class Style:
     ink: Ink
 
 
+@dataclass(frozen=True)
+class Scene:
+    """A picture and where the character's head is in it.
+
+    Attributes:
+        picture: Mode RGB.
+        head: Left, top, right and bottom as fractions of the picture, 0..1; None where too little of it is to be seen.
+    """
+
+    picture: Image.Image
+    head: Box | None
+
+
 def draw(
     identity: Identity, picture_seed: int, size_px: int = 128, variety: Variety = "full", aspect: float = 1.0
 ) -> Image.Image:
-    """Draw one picture of a character, the same bytes every time.
+    """Draw one picture of a character, the same bytes every time: the picture of `draw_scene`."""
+    return draw_scene(identity, picture_seed, size_px, variety, aspect).picture
+
+
+def draw_scene(
+    identity: Identity,
+    picture_seed: int,
+    size_px: int = 128,
+    variety: Variety = "full",
+    aspect: float = 1.0,
+    *,
+    room: int | None = None,
+    costume: bool = False,
+) -> Scene:
+    """Draw one picture of a character, the same bytes every time, and say where the head is.
 
     Args:
         identity: The character.
@@ -44,9 +74,11 @@ def draw(
         size_px: Height of the picture.
         variety: `gentle` leaves out monochrome, pixel art, sketches, heavy occlusion and other characters.
         aspect: Width divided by height.
+        room: The background follows this seed alone, so that pictures of other characters may have the same.
+        costume: The character wears clothes that no other picture shows.
 
     Returns:
-        An RGB picture of `round(size_px * aspect)` by `size_px` pixels.
+        An RGB picture of `round(size_px * aspect)` by `size_px` pixels, and the head.
 
     Raises:
         ValueError: The size or aspect leaves no picture, or the variety is unknown.
@@ -60,7 +92,13 @@ def draw(
     full = variety == "full"
     style = drawing_style(rng, full)
     kinds = background.KINDS if full else background.GENTLE
-    picture = background.draw_background(rng, (width, size_px), kinds, identity.colours.emblem[0])
+    if room is None:
+        picture = background.draw_background(rng, (width, size_px), kinds, identity.colours.emblem[0])
+    else:
+        walls = seeded("room", room)
+        picture = background.draw_background(walls, (width, size_px), kinds, vivid(walls.random(), 0.7, 0.85))
+    if costume:
+        identity = in_costume(identity, seeded("costume", identity.seed, picture_seed))
     if style.name == "sketch" and rng.random() < 0.8:
         picture.paste(vivid(rng.random(), 0.03, rng.uniform(0.9, 1.0)), (0, 0, width, size_px))
     seen = redrawn(identity, rng, 1.0 if full else 0.35)
@@ -69,12 +107,13 @@ def draw(
     if full and rng.random() < 0.08:
         _company(pen, rng)
     pose = Pose.draw(rng, len(identity.outfits), len(identity.ornaments), 1.0 if full else 0.75)
-    draw_figure(pen, seen, pose)
+    outline = draw_figure(pen, seen, pose)
     if full and rng.random() < 0.12:
         occlude(pen, seen.colours.skin, rng)
     drawn = layer.reduce(_FINER)
     picture.paste(drawn, (0, 0), drawn)
-    return finished(picture, rng, style, full)
+    box = (outline[:, 0].min(), outline[:, 1].min(), outline[:, 0].max(), outline[:, 1].max())
+    return Scene(finished(picture, rng, style, full), visible_box(box, layer.size, _LEAST_HEAD_PX * _FINER))
 
 
 def drawing_style(rng: random.Random, full: bool) -> Style:

@@ -50,7 +50,13 @@ class DataConfig(_Section):
         draw_px: Side at which characters are drawn, before augmentation; 0 means the side of the preprocessing.
         aspect: Largest ratio of a drawn picture's sides; every other one is a square.
         gentle: Share of drawn pictures with little variation, as in a clean collection; the rest have the full variety.
-        development_identities: Drawn characters for validation; their seeds begin at 1,000,000,000.
+        heads: Share of drawn pictures of which only the head is seen, cut out as the program cuts out what its detector
+            finds; the others are seen whole.
+        costumes: Share of drawn pictures in clothes that no other picture of the character shows.
+        uniforms: Share of blocks whose characters all wear the same clothes, 0..1.
+        rooms: Share of drawn pictures whose background is one of four that the characters of a block share.
+        development_identities: Drawn characters for validation; their seeds begin at 1,000,000,000. They
+            are seen whole, in their own clothes and rooms.
         development_pictures: Pictures of each.
     """
 
@@ -63,6 +69,10 @@ class DataConfig(_Section):
     draw_px: int = Field(0, ge=0)
     aspect: float = Field(1.0, ge=1)
     gentle: float = Field(0.0, ge=0, le=1)
+    heads: float = Field(0.0, ge=0, le=1)
+    costumes: float = Field(0.0, ge=0, le=1)
+    uniforms: float = Field(0.0, ge=0, le=1)
+    rooms: float = Field(0.0, ge=0, le=1)
     development_identities: int = Field(200, ge=2)
     development_pictures: int = Field(5, ge=2)
 

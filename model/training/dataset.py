@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -12,12 +12,14 @@ import numpy as np
 from PIL import Image
 
 from model.errors import UnreadablePicture
+from model.heads.detector import WHOLE
+from model.images.crops import crop
 from model.images.decoding import decode
 from model.training.config import DataConfig
 
 if TYPE_CHECKING:
     from model.synthesis import Identity
-    from model.synthesis.scene import Variety
+    from model.synthesis.scene import Scene, Variety
 
 __all__ = ["DEVELOPMENT_SEED", "DrawnDataset", "FileDataset", "PictureDataset"]
 
@@ -25,6 +27,12 @@ __all__ = ["DEVELOPMENT_SEED", "DrawnDataset", "FileDataset", "PictureDataset"]
 
 DEVELOPMENT_SEED = 1_000_000_000
 """First seed of drawn characters for validation; those for training are lower."""
+
+_HEAD_LARGER = 2
+"""A picture of which the head is cut out is drawn so much larger."""
+
+_OFF, _LARGER = 0.05, 0.09
+"""Deviation of a head's box: of its middle, as a share of its sides, and of the logarithms of its sides."""
 
 
 class PictureDataset(Protocol):
@@ -72,58 +80,104 @@ class DrawnDataset:
 
     Attributes:
         first: Seed of the character number 0.
-        block: Number of consecutive characters that may share a colour scheme.
-        schemes_shared: Share of the blocks that share one.
+        mix: What the characters share, and how their pictures vary.
         size_px: The longer side.
-        aspect: Largest ratio of the sides; every other picture is a square.
-        gentle: Share of pictures with little variation; the rest have the full variety.
     """
 
     first: int
-    block: int
-    schemes_shared: float
+    mix: DataConfig
     size_px: int
-    aspect: float = 1.0
-    gentle: float = 0.0
 
     def name(self, label: int, picture: int) -> str:
         """Its numbers, for a person."""
         return f"drawn character {label}, picture {picture}"
 
     @classmethod
-    def from_config(cls, config: DataConfig, size_px: int, *, first: int | None = None) -> DrawnDataset:
-        """The training characters, or with `first` others of the same mix."""
-        first = config.first_identity if first is None else first
-        return cls(first, config.block, config.schemes_shared, config.draw_px or size_px, config.aspect, config.gentle)
+    def for_training(cls, config: DataConfig, size_px: int) -> DrawnDataset:
+        """The training characters."""
+        return cls(config.first_identity, config, config.draw_px or size_px)
+
+    @classmethod
+    def for_measuring(cls, config: DataConfig, size_px: int, first: int) -> DrawnDataset:
+        """Characters from the seed `first` on, of the same mix, whole and in their own clothes and rooms."""
+        plain = config.model_copy(update={"heads": 0.0, "costumes": 0.0, "uniforms": 0.0, "rooms": 0.0})
+        return cls(first, plain, config.draw_px or size_px)
 
     def load(self, label: int, picture: int) -> Image.Image:
         """Draw a picture; the same numbers give the same pixels."""
-        from model.synthesis import draw
+        mix = self.mix
+        variety: Variety = "gentle" if _chance(picture, 13) < mix.gentle else "full"
+        head = _chance(picture, 17) < mix.heads
+        scene = self._scene(label, picture, variety, _HEAD_LARGER * self.size_px if head else self.size_px)
+        return _head_view(scene, self.size_px, picture) if head else scene.picture
+
+    def _scene(self, label: int, picture: int, variety: Variety, longer_px: int) -> Scene:
+        from model.synthesis.scene import draw_scene
 
         aspect = self._aspect(picture)
-        height = self.size_px if aspect <= 1 else round(self.size_px / aspect)
-        variety: Variety = "gentle" if np.random.default_rng([picture, 13]).random() < self.gentle else "full"
-        return draw(self.identity(label), picture, size_px=height, aspect=aspect, variety=variety)
+        return draw_scene(
+            self.identity(label),
+            picture,
+            longer_px if aspect <= 1 else round(longer_px / aspect),
+            variety,
+            aspect,
+            room=self._room(label, picture),
+            costume=_chance(picture, 23) < self.mix.costumes,
+        )
 
     def identity(self, label: int) -> Identity:
         """The character number `label`."""
-        return _identity(self.first + label, self._scheme(label))
+        block = self._block(label)
+        alike = _chance(block, 29) < self.mix.uniforms
+        first = label // self.mix.block * self.mix.block
+        return _identity(self.first + label, self._scheme(label), self.first + first if alike else None)
 
     def _aspect(self, picture: int) -> float:
         """Width divided by height."""
         rng = np.random.default_rng([picture, 11])
-        free = float(self.aspect ** rng.uniform(-1, 1))
+        free = float(self.mix.aspect ** rng.uniform(-1, 1))
         return free if rng.random() < 0.5 else 1.0
 
+    def _block(self, label: int) -> int:
+        return self.first // self.mix.block + label // self.mix.block
+
     def _scheme(self, label: int) -> int | None:
-        number = self.first // self.block + label // self.block
-        shared = np.random.default_rng([number, 7]).random() < self.schemes_shared
-        return number if shared else None
+        number = self._block(label)
+        return number if _chance(number, 7) < self.mix.schemes_shared else None
+
+    def _room(self, label: int, picture: int) -> int | None:
+        rng = np.random.default_rng([picture, 19])
+        return 4 * self._block(label) + int(rng.integers(4)) if rng.random() < self.mix.rooms else None
+
+
+def _chance(number: int, purpose: int) -> float:
+    """A number 0..1 that follows `number`, another one for each purpose."""
+    return float(np.random.default_rng([number, purpose]).random())
+
+
+def _head_view(scene: Scene, size_px: int, picture: int) -> Image.Image:
+    """The head of a scene as the program sees it: cut out, or the whole where the head is all there is.
+
+    The detector's boxes are a little off, and so are these.
+    """
+    if scene.head is None:
+        return scene.picture
+    box, (width, height) = np.array(scene.head), scene.picture.size
+    wide, high = box[2] - box[0], box[3] - box[1]
+    if max(wide * width, high * height) >= WHOLE * min(width, height):
+        return scene.picture
+    rng = np.random.default_rng([picture, 31])
+    middle = (box[:2] + box[2:]) / 2 + rng.normal(0.0, _OFF, 2) * (wide, high)
+    half = np.exp(rng.normal(0.0, _LARGER, 2)) * (wide, high) / 2
+    return Image.fromarray(crop(np.asarray(scene.picture), (*(middle - half), *(middle + half)), size_px))
 
 
 @lru_cache(maxsize=256)
-def _identity(seed: int, scheme: int | None) -> Identity:
-    """The character of a seed, cached for the pictures of a batch."""
+def _identity(seed: int, scheme: int | None, dressed_as: int | None) -> Identity:
+    """The character of a seed, in the clothes of that of another seed; cached for the pictures of a batch."""
     from model.synthesis import Identity
 
-    return Identity.from_seed(seed, scheme=scheme)
+    identity = Identity.from_seed(seed, scheme=scheme)
+    if dressed_as is None:
+        return identity
+    return replace(identity, outfits=Identity.from_seed(dressed_as, scheme=scheme).outfits)

@@ -71,7 +71,7 @@ def open_data(config: Config) -> TrainingData:
 def _drawn(config: Config) -> TrainingData:
     data = config.data
     return TrainingData(
-        source=DrawnDataset.from_config(data, config.network.size_px),
+        source=DrawnDataset.for_training(data, config.network.size_px),
         plan=DrawnSampler(data.identities, data.block, config.batch, config.seed),
         characters=data.identities,
         batches_per_epoch=0,
@@ -83,7 +83,7 @@ def drawn_set(config: Config, first: int) -> PictureSet:
     """Drawn characters from seed `first` on, with the mix of the training set."""
     data = config.data
     return PictureSet(
-        source=DrawnDataset.from_config(data, config.network.size_px, first=first),
+        source=DrawnDataset.for_measuring(data, config.network.size_px, first),
         pictures=[(i, k) for i in range(data.development_identities) for k in range(data.development_pictures)],
         name=f"{data.development_identities} drawn characters x {data.development_pictures} pictures",
     )

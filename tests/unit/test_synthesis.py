@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.synthesis import Identity, contact_sheet, draw
+from model.synthesis.costume import in_costume
+from model.synthesis.scene import draw_scene
 
 _SEEDS = st.integers(min_value=-(2**63), max_value=2**63)
 
@@ -100,6 +103,33 @@ def test_identity_is_a_value() -> None:
     assert Identity.from_seed(3) == Identity.from_seed(3)
     assert Identity.from_seed(3).seed == 3
     assert len(Identity.from_seed(3).outfits) > 1
+
+
+@given(seed=_SEEDS)
+def test_costumes(seed: int) -> None:
+    """A costume changes clothes and what can be taken off; hair, colours, eyes and build stay."""
+    identity = Identity.from_seed(seed)
+    dressed = in_costume(identity, random.Random(1))
+    assert (dressed.hair, dressed.eyes, dressed.build) == (identity.hair, identity.eyes, identity.build)
+    assert dressed.colours == identity.colours
+    assert set(dressed.ornaments) <= set(identity.ornaments)
+    assert set(dressed.outfits).isdisjoint(identity.outfits)
+    assert dressed != in_costume(identity, random.Random(2))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=_SEEDS, picture=_SEEDS)
+def test_where_the_head_is(seed: int, picture: int) -> None:
+    """A scene is the picture of `draw`, and its head lies in the picture, at the same place in every size."""
+    identity = Identity.from_seed(seed)
+    scene = draw_scene(identity, picture, 64)
+    assert scene.picture.tobytes() == draw(identity, picture, 64).tobytes()
+    if scene.head is not None:
+        left, top, right, bottom = scene.head
+        assert 0 <= left < right <= 1 and 0 <= top < bottom <= 1
+        larger = draw_scene(identity, picture, 128).head
+        assert larger is not None
+        assert np.allclose(scene.head, larger, atol=0.03)
 
 
 def test_contact_sheet() -> None:

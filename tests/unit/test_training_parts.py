@@ -22,7 +22,15 @@ from model.network.resnet18 import Network
 from model.synthesis import Identity, draw
 from model.training.augmentation import augment
 from model.training.auxiliary_head import AttributeLoss, AttributeTargets
-from model.training.config import AugmentationConfig, Config, LossConfig, LossName, MinerName, ScheduleConfig
+from model.training.config import (
+    AugmentationConfig,
+    Config,
+    DataConfig,
+    LossConfig,
+    LossName,
+    MinerName,
+    ScheduleConfig,
+)
 from model.training.dataset import DrawnDataset
 from model.training.fit_colours import fit_axes
 from model.training.im2col import use_im2col
@@ -304,7 +312,7 @@ class TestColours:
 
 def test_traits() -> None:
     """Traits are standard numbers per character, and their loss falls to nothing when they are read perfectly."""
-    source = DrawnDataset(0, 4, 0.0, 32)
+    source = DrawnDataset(0, DataConfig(schemes_shared=0.0), 32)
     traits = AttributeTargets(source)
     found = traits([1, 2, 1])
     assert found.shape == (3, len(traits.names))
@@ -315,12 +323,3 @@ def test_traits() -> None:
     with torch.no_grad():
         loss.read.bias.copy_(torch.from_numpy(found[0]))
     assert float(loss(torch.zeros(1, 8), torch.tensor([1])).detach()) == pytest.approx(0.0, abs=1e-6)
-
-
-def test_drawn_source_shares_schemes_by_block() -> None:
-    """Neighbours of a block have one colour scheme where it is shared, and the same picture comes twice."""
-    shared, own = DrawnDataset(0, 4, 1.0, 32), DrawnDataset(0, 4, 0.0, 32)
-    assert len({shared.identity(label).colours for label in range(4)}) == 1
-    assert shared.identity(4).colours != shared.identity(3).colours
-    assert len({own.identity(label).colours for label in range(4)}) == 4
-    assert own.load(3, 5).tobytes() == draw(Identity.from_seed(3), 5, size_px=32).tobytes()
