@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from PIL import Image
 
@@ -17,12 +17,15 @@ from model.synthesis.occlusion import occlude
 from model.synthesis.palette import seeded, vivid
 from model.synthesis.pen import Frame, Ink, Pen
 from model.synthesis.pose import Pose
+from model.synthesis.rendering import COLOURED, GREY, rendered
+from model.synthesis.shading import modelled
+from model.synthesis.shapes import weighted
 from model.synthesis.style_variation import redrawn
 
 __all__ = ["Scene", "Style", "Variety", "draw", "draw_scene", "drawing_style", "finished"]
 
-Variety = Literal["full", "gentle"]
-"""Everything varied, or only what a clean collection would hold."""
+Variety = Literal["full", "gentle", "wide"]
+"""Everything varied, or only what a clean collection would hold, or everything by more hands."""
 
 _FINER = 2
 _LEAST_HEAD_PX = 7.0
@@ -72,7 +75,8 @@ def draw_scene(
         identity: The character.
         picture_seed: Any integer: pose, view, style, background, light and the rest.
         size_px: Height of the picture.
-        variety: `gentle` leaves out monochrome, pixel art, sketches, heavy occlusion and other characters.
+        variety: `gentle` leaves out monochrome, pixel art, sketches, heavy occlusion and other characters; `wide` adds
+            soft shading, freer proportions, and hands such as watercolour, pencil, ink and screentone to `full`.
         aspect: Width divided by height.
         room: The background follows this seed alone, so that pictures of other characters may have the same.
         costume: The character wears clothes that no other picture shows.
@@ -86,10 +90,10 @@ def draw_scene(
     width = round(size_px * aspect)
     if size_px < 8 or width < 8:
         raise ValueError(f"a picture of {width} by {size_px} pixels is too small: each side needs 8")
-    if variety not in ("full", "gentle"):
-        raise ValueError(f"variety {variety!r} is not one of full, gentle")
+    if variety not in get_args(Variety):
+        raise ValueError(f"variety {variety!r} is not one of {', '.join(get_args(Variety))}")
     rng = seeded("picture", identity.seed, picture_seed)
-    full = variety == "full"
+    full, wide = variety != "gentle", variety == "wide"
     style = drawing_style(rng, full)
     kinds = background.KINDS if full else background.GENTLE
     if room is None:
@@ -101,7 +105,7 @@ def draw_scene(
         identity = in_costume(identity, seeded("costume", identity.seed, picture_seed))
     if style.name == "sketch" and rng.random() < 0.8:
         picture.paste(vivid(rng.random(), 0.03, rng.uniform(0.9, 1.0)), (0, 0, width, size_px))
-    seen = redrawn(identity, rng, 1.0 if full else 0.35)
+    seen = redrawn(identity, rng, (1.4 if wide else 1.0) if full else 0.35)
     layer = Image.new("RGBA", (width * _FINER, size_px * _FINER), (40, 30, 44, 0))
     pen = Pen(layer, _camera(rng, layer.size, seen, full), style.ink)
     if full and rng.random() < 0.08:
@@ -111,8 +115,12 @@ def draw_scene(
     if full and rng.random() < 0.12:
         occlude(pen, seen.colours.skin, rng)
     drawn = layer.reduce(_FINER)
+    if wide and style.name != "sketch" and rng.random() < 0.5:
+        drawn = modelled(drawn, rng)
     picture.paste(drawn, (0, 0), drawn)
     box = (outline[:, 0].min(), outline[:, 1].min(), outline[:, 0].max(), outline[:, 1].max())
+    if wide:
+        picture = _by_hand(picture, rng, style)
     return Scene(finished(picture, rng, style, full), visible_box(box, layer.size, _LEAST_HEAD_PX * _FINER))
 
 
@@ -170,6 +178,14 @@ def _company(pen: Pen, rng: random.Random) -> None:
     side = rng.choice((-1.0, 1.0))
     frame = pen.frame.moved(side * rng.uniform(1.9, 2.8), rng.uniform(-0.5, 0.4))
     draw_figure(pen.on(frame), other, Pose.draw(rng, len(other.outfits), len(other.ornaments)))
+
+
+def _by_hand(picture: Image.Image, rng: random.Random, style: Style) -> Image.Image:
+    """Sometimes the picture by another hand than the pen's."""
+    kind = rng.random()
+    if kind < 0.35 and style.name not in ("sketch", "monochrome", "pixel"):
+        return rendered(picture, weighted(rng, COLOURED), rng)
+    return rendered(picture, weighted(rng, GREY), rng) if kind > 0.85 else picture
 
 
 def finished(picture: Image.Image, rng: random.Random, style: Style, full: bool = True) -> Image.Image:

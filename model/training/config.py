@@ -49,7 +49,9 @@ class DataConfig(_Section):
         schemes_shared: Share of blocks whose characters all have one colour scheme, 0..1.
         draw_px: Side at which characters are drawn, before augmentation; 0 means the side of the preprocessing.
         aspect: Largest ratio of a drawn picture's sides; every other one is a square.
-        gentle: Share of drawn pictures with little variation, as in a clean collection; the rest have the full variety.
+        gentle: Share of drawn pictures with little variation, as in a clean collection.
+        wide: Share of drawn pictures by more hands: soft shading, watercolour, pencil, ink, screentone. What is neither
+            gentle nor wide has the full variety.
         heads: Share of drawn pictures of which only the head is seen, cut out as the program cuts out what its detector
             finds; the others are seen whole.
         costumes: Share of drawn pictures in clothes that no other picture of the character shows.
@@ -69,12 +71,19 @@ class DataConfig(_Section):
     draw_px: int = Field(0, ge=0)
     aspect: float = Field(1.0, ge=1)
     gentle: float = Field(0.0, ge=0, le=1)
+    wide: float = Field(0.0, ge=0, le=1)
     heads: float = Field(0.0, ge=0, le=1)
     costumes: float = Field(0.0, ge=0, le=1)
     uniforms: float = Field(0.0, ge=0, le=1)
     rooms: float = Field(0.0, ge=0, le=1)
     development_identities: int = Field(200, ge=2)
     development_pictures: int = Field(5, ge=2)
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> DataConfig:
+        if self.gentle + self.wide > 1:
+            raise ValueError(f"gentle {self.gentle} and wide {self.wide} are more than all pictures")
+        return self
 
 
 class BatchConfig(_Section):

@@ -105,8 +105,8 @@ class DrawnDataset:
 
     def load(self, label: int, picture: int) -> Image.Image:
         """Draw a picture; the same numbers give the same pixels."""
-        mix = self.mix
-        variety: Variety = "gentle" if _chance(picture, 13) < mix.gentle else "full"
+        kind, mix = _chance(picture, 13), self.mix
+        variety: Variety = "gentle" if kind < mix.gentle else "wide" if kind > 1 - mix.wide else "full"
         head = _chance(picture, 17) < mix.heads
         scene = self._scene(label, picture, variety, _HEAD_LARGER * self.size_px if head else self.size_px)
         return _head_view(scene, self.size_px, picture) if head else scene.picture

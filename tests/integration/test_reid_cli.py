@@ -183,16 +183,18 @@ def test_evaluate_drawn_like_a_recipe(small_weights: Path, monkeypatch: pytest.M
 
 
 def test_sheet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Characters in rows; the same seeds give the same picture, gentle ones another."""
+    """Characters in rows; the same seeds give the same picture, gentle ones and those by more hands others."""
     words = ("sheet", "--characters", 2, "--pictures", 3, "--size-px", 32, "-o")
-    for name, more in (("a", ()), ("b", ()), ("gentle", ("--gentle",)), ("others", ("--first", 2))):
-        assert reid(monkeypatch, *words, tmp_path / f"{name}.png", *more) == 0
+    more: dict[str, tuple[object, ...]]
+    more = {"a": (), "b": (), "gentle": ("--gentle",), "wide": ("--wide",), "others": ("--first", 2)}
+    for name, options in more.items():
+        assert reid(monkeypatch, *words, tmp_path / f"{name}.png", *options) == 0
         assert capsys.readouterr().out == f"{tmp_path / name}.png: 2 characters, 3 pictures of each\n"
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (96, 64)
-    contents = {name: (tmp_path / f"{name}.png").read_bytes() for name in ("a", "b", "gentle", "others")}
+    contents = {name: (tmp_path / f"{name}.png").read_bytes() for name in more}
     assert contents["a"] == contents["b"]
-    assert len(set(contents.values())) == 3
+    assert len(set(contents.values())) == 4
 
 
 def test_failed_files_end_with_1(

@@ -39,7 +39,7 @@ def test_other_integers_other_pictures() -> None:
 @given(
     size_px=st.integers(min_value=24, max_value=160),
     aspect=st.floats(min_value=0.5, max_value=2.0),
-    variety=st.sampled_from(["full", "gentle"]),
+    variety=st.sampled_from(["full", "gentle", "wide"]),
     seed=_SEEDS,
 )
 def test_size_and_mode(size_px: int, aspect: float, variety: str, seed: int) -> None:

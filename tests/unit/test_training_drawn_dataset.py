@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from pydantic import ValidationError
 
 from model.synthesis import Identity, draw
 from model.synthesis.scene import draw_scene
@@ -64,6 +66,21 @@ def test_drawn_source_shows_heads() -> None:
 def _head_height(source: DrawnDataset, picture: int) -> float:
     head = draw_scene(source.identity(0), picture, 64, "gentle").head
     return 0.0 if head is None else head[3] - head[1]
+
+
+def test_drawn_source_mixes_varieties() -> None:
+    """Shares of gentle and wide pictures are kept, and the rest is of the full variety."""
+    source = drawn(gentle=0.3, wide=0.5)
+    found = {"gentle": 0, "wide": 0, "full": 0}
+    for picture in range(60):
+        loaded = source.load(0, picture).tobytes()
+        for name in found:
+            found[name] += loaded == draw(Identity.from_seed(0), picture, 32, name).tobytes()  # type: ignore[arg-type]
+    assert 10 <= found["gentle"] <= 26
+    assert 20 <= found["wide"] <= 40
+    assert found["full"] >= 4
+    with pytest.raises(ValidationError):
+        DataConfig(gentle=0.6, wide=0.5)
 
 
 def test_measuring_sees_whole_pictures() -> None:
