@@ -11,10 +11,11 @@ from PIL import Image
 from model.synthesis import background, post_processing
 from model.synthesis.costume import in_costume
 from model.synthesis.figure import draw_figure
+from model.synthesis.hair_shading import with_strands
 from model.synthesis.head_box import Box, visible_box
 from model.synthesis.identity import Identity
 from model.synthesis.occlusion import occlude
-from model.synthesis.palette import seeded, vivid
+from model.synthesis.palette import Scheme, seeded, vivid
 from model.synthesis.pen import Frame, Ink, Pen
 from model.synthesis.pose import Pose
 from model.synthesis.rendering import COLOURED, GREY, rendered
@@ -115,10 +116,10 @@ def draw_scene(
     if full and rng.random() < 0.12:
         occlude(pen, seen.colours.skin, rng)
     drawn = layer.reduce(_FINER)
-    if wide and style.name != "sketch" and rng.random() < 0.5:
-        drawn = modelled(drawn, rng)
-    picture.paste(drawn, (0, 0), drawn)
     box = (outline[:, 0].min(), outline[:, 1].min(), outline[:, 0].max(), outline[:, 1].max())
+    if wide and style.name != "sketch":
+        drawn = _painted(drawn, seen.colours, box, rng)
+    picture.paste(drawn, (0, 0), drawn)
     if wide:
         picture = _by_hand(picture, rng, style)
     return Scene(finished(picture, rng, style, full), visible_box(box, layer.size, _LEAST_HEAD_PX * _FINER))
@@ -178,6 +179,14 @@ def _company(pen: Pen, rng: random.Random) -> None:
     side = rng.choice((-1.0, 1.0))
     frame = pen.frame.moved(side * rng.uniform(1.9, 2.8), rng.uniform(-0.5, 0.4))
     draw_figure(pen.on(frame), other, Pose.draw(rng, len(other.outfits), len(other.ornaments)))
+
+
+def _painted(figure: Image.Image, colours: Scheme, head_finer: Box, rng: random.Random) -> Image.Image:
+    """The figure with strands in its hair and in soft light, each sometimes."""
+    left, top, right, bottom = (length / _FINER for length in head_finer)
+    if rng.random() < 0.65:
+        figure = with_strands(figure, colours, (left, top, right, bottom), rng)
+    return modelled(figure, rng) if rng.random() < 0.5 else figure
 
 
 def _by_hand(picture: Image.Image, rng: random.Random, style: Style) -> Image.Image:

@@ -28,8 +28,8 @@ __all__ = ["DEVELOPMENT_SEED", "DrawnDataset", "FileDataset", "PictureDataset"]
 DEVELOPMENT_SEED = 1_000_000_000
 """First seed of drawn characters for validation; those for training are lower."""
 
-_HEAD_LARGER = 2
-"""A picture of which the head is cut out is drawn so much larger."""
+_HEAD_LARGER = 1.5
+"""A picture of which the head is cut out is drawn by so much larger."""
 
 _OFF, _LARGER = 0.05, 0.09
 """Deviation of a head's box: of its middle, as a share of its sides, and of the logarithms of its sides."""
@@ -108,7 +108,7 @@ class DrawnDataset:
         kind, mix = _chance(picture, 13), self.mix
         variety: Variety = "gentle" if kind < mix.gentle else "wide" if kind > 1 - mix.wide else "full"
         head = _chance(picture, 17) < mix.heads
-        scene = self._scene(label, picture, variety, _HEAD_LARGER * self.size_px if head else self.size_px)
+        scene = self._scene(label, picture, variety, round(_HEAD_LARGER * self.size_px) if head else self.size_px)
         return _head_view(scene, self.size_px, picture) if head else scene.picture
 
     def _scene(self, label: int, picture: int, variety: Variety, longer_px: int) -> Scene:

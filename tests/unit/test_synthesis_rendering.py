@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from model.synthesis import Identity, draw
+from model.synthesis.hair_shading import with_strands
 from model.synthesis.rendering import COLOURED, GREY, rendered
 from model.synthesis.shading import modelled
 
@@ -75,3 +76,20 @@ def test_soft_shading() -> None:
         inner = np.asarray(one.convert("RGB"), float)[30:100, 30:50]
         assert inner.std(axis=(0, 1)).max() > 0.5
         assert np.abs(np.diff(inner, axis=0)).max() < 40
+
+
+def test_strands() -> None:
+    """Strands change what has the colour of the hair and nothing else, and are no flat colour any more."""
+    colours = Identity.from_seed(3).colours
+    figure = Image.new("RGBA", (90, 120), (40, 30, 44, 0))
+    figure.paste((*colours.hair, 255), (20, 10, 70, 90))
+    figure.paste((7, 250, 130, 255), (20, 90, 70, 115))
+    for seed in range(5):
+        found = with_strands(figure, colours, (20.0, 10.0, 70.0, 60.0), random.Random(seed))
+        assert found.getchannel("A").tobytes() == figure.getchannel("A").tobytes()
+        assert found.crop((0, 90, 90, 120)).tobytes() == figure.crop((0, 90, 90, 120)).tobytes()
+        hair = np.asarray(found.convert("RGB"), float)[10:90, 20:70]
+        assert hair.std(axis=(0, 1)).max() > 3
+        assert np.abs(hair.mean(axis=(0, 1)) - colours.hair).max() < 60
+    bald = Image.new("RGBA", (30, 30), (7, 250, 130, 255))
+    assert with_strands(bald, colours, (0.0, 0.0, 30.0, 30.0), random.Random(1)).tobytes() == bald.tobytes()
