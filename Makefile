@@ -2,7 +2,7 @@
 bin := .venv/bin
 pillow ?= $(HOME)/.cache/oshiwake/pillow
 
-.PHONY: bench install check test unit coverage avx2 format quality netns chaos compose
+.PHONY: bench install check test unit coverage avx2 format quality weights netns chaos compose
 
 install: ## an environment for working on the project
 	python3 -m venv .venv
@@ -37,6 +37,11 @@ netns: ## workers on far hosts, by network namespaces: needs root and /dev/net/t
 
 bench: ## every stage measured; writes docs/performance.md and its figures
 	$(bin)/python benchmarks/bench.py
+
+weights: ## weights as the shipped ones, from nothing, an hour and a half of one core; goes on where it was stopped
+	$(bin)/reid train --config model/recipes/drawn.toml --output runs/drawn/run --half --resume
+	$(bin)/reid train --config model/recipes/default.toml --output runs/default --half --resume
+	$(bin)/reid weights cohort runs/default/weights.safetensors
 
 quality: ## error rates of the shipped weights
 	$(bin)/python benchmarks/quality.py
