@@ -21,10 +21,12 @@ def redrawn(identity: Identity, rng: random.Random, freedom: float = 1.0) -> Ide
         identity: The character.
         rng: Where chance comes from.
         freedom: 0 changes nothing; 1 varies as much as different illustrators do, sometimes to a squat caricature or
-            another hairdo.
+            another hairdo; more also draws some characters as tall people with small eyes.
     """
     squat = rng.random() < 0.1 * freedom
     free = rng.random() * freedom
+    if freedom > 1.0 and not squat and rng.random() < 0.25:
+        identity = _lifelike(identity, rng.uniform(0.3, 1.0))
     hair = _hair(identity.hair, rng, free)
     if rng.random() < 0.06 * freedom:
         hair = _other_hairdo(hair, rng)
@@ -34,6 +36,29 @@ def redrawn(identity: Identity, rng: random.Random, freedom: float = 1.0) -> Ide
         hair=hair,
         eyes=_eyes(identity.eyes, rng, free, squat),
         build=_build(identity.build, rng, free, squat),
+    )
+
+
+def _lifelike(identity: Identity, share: float) -> Identity:
+    """The character with the proportions of a person, by a share of 0..1: small eyes, long face, long legs."""
+    eyes, build = identity.eyes, identity.build
+    return replace(
+        identity,
+        eyes=replace(
+            eyes,
+            width=eyes.width * (1.0 - 0.15 * share),
+            height=eyes.height * (1.0 - 0.4 * share),
+            level=eyes.level - 0.06 * share,
+            lash=eyes.lash * (1.0 - 0.4 * share),
+        ),
+        build=replace(
+            build,
+            jaw=build.jaw * (1.0 + 0.05 * share),
+            chin=build.chin + 0.08 * share,
+            shoulders=build.shoulders * (1.0 + 0.15 * share),
+            legs=build.legs * (1.0 + 0.2 * share),
+            torso=build.torso * (1.0 + 0.1 * share),
+        ),
     )
 
 
