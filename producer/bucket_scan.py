@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from producer.exclusion import unfinished
 from producer.tree_scan import Found, TreeScan
+from store.file_identity import identity_of_object
 from store.listing import Kind, Listed
 from store.location import Entry, ObjectPath
 
@@ -72,7 +73,7 @@ class BucketScan(TreeScan):
             reason = "its key has an empty part, . or .., which no path can have"
             yield Listed(path, entry.size, entry.mtime_ns, kind=Kind.UNREADABLE, reason=reason)
         else:
-            yield from self._file(path, entry.size, entry.mtime_ns)
+            yield from self._file(path, entry.size, entry.mtime_ns, identity_of_object(entry.tag, entry.size))
 
     def _ask(self, pool: ThreadPoolExecutor, prefix: bytes) -> tuple[bytes, Future[_Answer]]:
         return prefix, pool.submit(_first_page, ObjectPath(b"%s/%s" % (self.root, prefix)))

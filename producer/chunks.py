@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from producer.exclusion import PassedOver
 from store.incremental import UnchangedFiles
-from store.listing import Kind, Listed, SortKey
+from store.listing import Listed, SortKey
 from store.part import Part, ScanTotals
 
 __all__ = ["ListingWriter", "planned_images"]
@@ -63,9 +63,7 @@ class ListingWriter:
         """
         writer = _Writer(self._part, on_chunk)
         try:
-            for listed in files:
-                if self._after is not None and _position(listed) <= self._after:
-                    continue
+            for listed in self._known.resolve(self._remaining(files)):
                 self._add(listed, writer)
             if self._rows:
                 self._close(writer)
@@ -85,16 +83,12 @@ class ListingWriter:
         self._part.finish_scan(totals)
         return totals
 
+    def _remaining(self, files: Iterable[Listed]) -> Iterator[Listed]:
+        """The files that are not listed yet."""
+        return (listed for listed in files if self._after is None or _position(listed) > self._after)
+
     def _add(self, listed: Listed, writer: _Writer) -> None:
-        if listed.kind is Kind.PENDING:
-            known = self._known.find(listed)
-            if known is not None:
-                # dataclasses.replace would take as long as all the rest of the work for a file.
-                listed = Listed(
-                    listed.path, listed.size, listed.mtime_ns, listed.member, known=known, label=listed.label
-                )
-            else:
-                self._waiting += 1
+        self._waiting += listed.to_read
         self._rows.append(listed)
         if self._waiting >= self._planned or len(self._rows) >= _MAX_ROWS * self._planned:
             self._close(writer)

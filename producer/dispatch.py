@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -13,8 +14,10 @@ from producer.exclusion import Exclusion, PassedOver
 from producer.references import find_references
 from producer.request import RuleOptions, SortRequest
 from producer.scan import scan
+from store.content_index import ContentIndex
 from store.errors import LockHeld
 from store.incremental import UnchangedFiles
+from store.index_update import update_index
 from store.journal import journal_exists
 from store.listing import Listed
 from store.location import storage_of
@@ -173,7 +176,8 @@ class Dispatcher:
         """List a part and send each chunk once it is listed; return the names of the chunks sent."""
         spec = part.spec
         earlier = next(iter(self._store.parts_of(spec.root, spec.embedding_key)), None)
-        lister = ListingWriter(part, UnchangedFiles(earlier), self._chunk_images)
+        index = self._index(spec.embedding_key)
+        lister = ListingWriter(part, UnchangedFiles(earlier, index), self._chunk_images)
         sent: list[str] = []
         looked_s = time.monotonic()
 
@@ -192,7 +196,15 @@ class Dispatcher:
             lister.write(files, on_chunk, passed)
         except FileExistsError as error:
             raise LockHeld(f"run {run.id} is being listed by another process: {error.filename} is there") from error
+        finally:
+            index.close()
         return sent
+
+    def _index(self, embedding_key: str) -> ContentIndex:
+        """The index of what is embedded already, brought up to date before workers need it, as far as possible."""
+        with contextlib.suppress(OSError):
+            update_index(self._store, embedding_key)
+        return ContentIndex(self._store, embedding_key)
 
     def _send_chunk(self, run: Run, pass_: Pass, part: Part, chunk: int) -> str:
         """Send a chunk; return its name in the ledger."""

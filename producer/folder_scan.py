@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from producer.exclusion import unfinished
 from producer.tree_scan import ARCHIVE_SUFFIXES, Found, TreeScan
+from store.file_identity import identity_of_file
 from store.listing import Kind, Listed
 
 __all__ = ["FolderScan"]
@@ -52,7 +53,9 @@ class FolderScan(TreeScan):
                 yield Listed(before + name, 0, 0, kind=Kind.UNREADABLE, reason=_say(error))
                 continue
             if status is not None:
-                yield Listed(before + name, status.st_size, status.st_mtime_ns)
+                size, mtime_ns = status.st_size, status.st_mtime_ns
+                identity = identity_of_file(status.st_ino, size, mtime_ns)
+                yield Listed(before + name, size, mtime_ns, identity=identity)
             else:
                 yield from self._entry(entry, before + name, outside)
 
@@ -88,7 +91,8 @@ class FolderScan(TreeScan):
 
     def _other(self, path: bytes, status: os.stat_result) -> Iterator[Listed]:
         if stat.S_ISREG(status.st_mode):
-            yield from self._file(path, status.st_size, status.st_mtime_ns)
+            size, mtime_ns = status.st_size, status.st_mtime_ns
+            yield from self._file(path, size, mtime_ns, identity_of_file(status.st_ino, size, mtime_ns))
         else:
             yield Listed(path, 0, status.st_mtime_ns, kind=Kind.UNSUPPORTED, reason="not a regular file")
 

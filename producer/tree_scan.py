@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from producer.exclusion import NOTHING_ASKED, Exclusion, PassedOver
+from store.file_identity import identity_of_member
 from store.listing import Kind, Listed
 from store.location import Storage
 from workers.archive_file import BROKEN_ARCHIVE, open_archive
@@ -84,10 +85,10 @@ class TreeScan(ABC):
             self.passed.files += 1
         return True
 
-    def _file(self, path: bytes, size: int, mtime_ns: int) -> Iterator[Listed]:
+    def _file(self, path: bytes, size: int, mtime_ns: int, identity: bytes) -> Iterator[Listed]:
         """A regular file, or the files inside an archive file."""
         if not path.lower().endswith(ARCHIVE_SUFFIXES):
-            yield Listed(path, size, mtime_ns)
+            yield Listed(path, size, mtime_ns, identity=identity)
             return
         try:
             with open_archive(os.path.join(self.root, path), self.storage) as archive:
@@ -97,7 +98,7 @@ class TreeScan(ABC):
             yield Listed(path, size, mtime_ns, kind=Kind.UNREADABLE, reason=f"archive file cannot be opened: {error}")
             return
         if animation:
-            yield Listed(path, size, mtime_ns)
+            yield Listed(path, size, mtime_ns, identity=identity)
             return
         # The archive file itself is listed only if it holds no file.
         if not members:
@@ -106,4 +107,4 @@ class TreeScan(ABC):
             if self.exclusion.member(path, member):
                 self.passed.files += 1
             else:
-                yield Listed(path, size, mtime_ns, member=member)
+                yield Listed(path, size, mtime_ns, member=member, identity=identity_of_member(identity, member))

@@ -69,6 +69,7 @@ class Listed:
         reason: Why it is unreadable or unsupported; empty otherwise.
         known: The cache hit of an unchanged file.
         label: The character, in a part of references; empty in an archive.
+        identity: What tells the same content under any name (`store.file_identity`); empty where nothing does.
     """
 
     path: bytes
@@ -79,6 +80,7 @@ class Listed:
     reason: str = ""
     known: CacheHit | None = None
     label: str = ""
+    identity: bytes = b""
 
     @property
     def to_read(self) -> bool:
@@ -116,9 +118,13 @@ _COLUMNS = pa.schema(
         ("known_chunk", pa.int32()),
         ("known_row", pa.int32()),
         ("label", pa.string()),
+        ("identity", pa.binary()),
     ],
     metadata={"schema": str(SCHEMA)},
 )
+
+_REQUIRED = pa.schema(field for field in _COLUMNS if field.name != "identity")
+"""Earlier versions wrote no identities."""
 
 
 def write_listings(paths: Sequence[Location], chunks: Sequence[Sequence[Listed]]) -> None:
@@ -144,6 +150,7 @@ def _write(path: Path, rows: Sequence[Listed]) -> None:
             "known_chunk": [at and at.chunk for at in known],
             "known_row": [at and at.row for at in known],
             "label": [row.label for row in rows],
+            "identity": [row.identity for row in rows],
         },
         schema=_COLUMNS,
     )
@@ -173,7 +180,9 @@ def read_listing_table(path: Location, columns: Sequence[str] | None = None) -> 
         content = path.read_bytes()
     except OSError as error:
         raise DamagedStore(f"{path}: {error}") from error
-    table = _read(pa.BufferReader(content), path, columns, _COLUMNS)
+    table = _read(pa.BufferReader(content), path, columns, _REQUIRED)
+    if "identity" not in table.column_names and (columns is None or "identity" in columns):
+        table = table.append_column(_COLUMNS.field("identity"), pa.array([b""] * len(table), pa.binary()))
     if problem := _problem(table):
         raise DamagedStore(f"{path}: {problem}")
     return table.replace_schema_metadata({_DIGEST: hashlib.sha256(content).hexdigest()})
@@ -195,9 +204,10 @@ def _listed(
     known_chunk: int,
     known_row: int,
     label: str,
+    identity: bytes,
 ) -> Listed:
     known = CacheHit(known_part, known_chunk, known_row) if known_part is not None else None
-    return Listed(path, size, mtime_ns, member, Kind(kind), reason, known, label)
+    return Listed(path, size, mtime_ns, member, Kind(kind), reason, known, label, identity)
 
 
 _SLASH = ord("/")
@@ -211,6 +221,8 @@ _MOST_BYTES = 8192
 def _problem(table: pa.Table) -> str | None:
     """The fault of a listing, or None. Usual listings take a fast path."""
     names = set(table.column_names)
+    if "identity" in names and table["identity"].type != pa.binary():
+        return f"identity: {table['identity'].type}"
     for name in sorted(names - {"known_part", "known_chunk", "known_row"}):
         if table[name].null_count:
             return f"{name}: a value is missing"

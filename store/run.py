@@ -130,9 +130,13 @@ class Run:
     @property
     def parts(self) -> list[Part]:
         """Every part that was begun: the archive, and the references of each pass."""
+        return [part for part in self.possible_parts if part.exists]
+
+    @property
+    def possible_parts(self) -> list[Part]:
+        """The same, and those of which a forgotten run has only shards left."""
         numbers = sorted(int(name) for name in names_in(self.folder / "passes") if _PASS.fullmatch(name))
-        parts = [self.archive, *(self.pass_(number).references for number in numbers)]
-        return [part for part in parts if part.exists]
+        return [self.archive, *(self.pass_(number).references for number in numbers)]
 
     @property
     def passes(self) -> list[int]:

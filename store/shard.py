@@ -34,6 +34,7 @@ __all__ = [
     "made_from",
     "read_counts",
     "read_digests",
+    "read_embedding_key",
     "read_shard",
     "write_shard",
 ]
@@ -211,6 +212,19 @@ def made_from(path: Location, listing: str) -> bool:
     except (OSError, pa.ArrowException) as error:
         raise DamagedStore(f"{path}: {error}") from error
     return found in ("", listing)
+
+
+def read_embedding_key(path: Location) -> str:
+    """The network and detector of a shard's embeddings, see `PartSpec`.
+
+    Raises:
+        DamagedStore: It cannot be read.
+    """
+    try:
+        metadata = pq.read_schema(storage_of(path).parquet_source(path)).metadata or {}
+        return str(metadata[b"embedding_key"].decode())
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise DamagedStore(f"{path}: {error}") from error
 
 
 def check_listing(path: Location, found: str, listing: str) -> None:

@@ -15,6 +15,7 @@ from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
 from model.network.engine import Precision
 from store.counts import Counts
+from store.known_embeddings import KnownEmbeddings
 from store.run import Run
 from store.shard import made_from, read_counts, write_shard
 from store.store import Store
@@ -59,13 +60,14 @@ class WorkOptions:
 
 @dataclass
 class Embedders:
-    """The network of this process, cached for the runs that use it."""
+    """The network of this process, and what is embedded already, cached for the runs that use them."""
 
     options: WorkOptions = field(default_factory=WorkOptions)
     _loaded: Embedder | None = None
     _detector: HeadDetector | None = None
     _jpegs: NvJpegDecoder | None = None
     _tried: bool = False
+    _known: tuple[str, str, KnownEmbeddings] | None = None
 
     def get(self, store: Store, digest: str) -> Embedder:
         """The network with that digest, from the store's copy.
@@ -95,6 +97,14 @@ class Embedders:
             if self._detector.digest != digest:
                 raise WrongWeights(f"{path} holds the head detector {self._detector.digest}, not the run's")
         return self._detector
+
+    def known(self, store: Store, embedding_key: str) -> KnownEmbeddings:
+        """What the runs of a store have embedded already."""
+        where, key, known = self._known or ("", "", None)
+        if known is None or (where, key) != (str(store.root), embedding_key):
+            known = KnownEmbeddings(store, embedding_key)
+        self._known = str(store.root), embedding_key, known.newest()
+        return self._known[2]
 
     def jpegs(self, preprocessing: Preprocessing) -> NvJpegDecoder | None:
         """The JPEG decoder on this process's GPU, if it measures faster than the threads; measured once."""
@@ -182,6 +192,7 @@ def embed_chunk(
     preprocessing = _preprocessing(spec.preprocessing)
     embedder = embedders.get(store, spec.weights_digest).under(preprocessing)
     jpegs = embedders.jpegs(preprocessing)
+    key = embedding_key(embedder.info, spec.heads)
     pipeline = Pipeline(
         embedder,
         max(options.decode_threads, storage.parallel_reads, _WAITING if jpegs else 0),
@@ -190,12 +201,12 @@ def embed_chunk(
         isolated,
         jpegs=jpegs,
         detector=embedders.detector(store, spec.heads),
+        known=embedders.known(store, key).find,
     )
     reads, timings = pipeline.run(Sources(root, options.max_bytes, storage), files)
     if path.exists() and made_from(path, digest):
         # Another worker was faster. Its shard may be in use, and by now originals that were read for it may have moved.
         return read_counts(path), timings
-    key = embedding_key(pipeline.embedder.info, spec.heads)
     start = time.perf_counter()
     counts = write_shard(path, reads, dimension=spec.dimension, embedding_key=key, listing=digest)
     timings.write_s += time.perf_counter() - start

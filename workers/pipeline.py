@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -78,6 +78,7 @@ class Pipeline:
         room: The memory that all pictures in decoding share.
         jpegs: A GPU decoder for JPEGs; not used when `isolated`.
         detector: Finds heads; without one only whole pictures are embedded.
+        known: The outcome of a file by its sha256, with its index in the listing, if its bytes were embedded before.
     """
 
     embedder: Embedder
@@ -88,6 +89,7 @@ class Pipeline:
     room: MemoryBudget = field(default_factory=lambda: MemoryBudget(_ROOM_BYTES))
     jpegs: Jpegs | None = None
     detector: Detector | None = None
+    known: Callable[[bytes, int], Read | None] | None = None
 
     def run(self, sources: Sources, files: Iterable[tuple[int, Listed]]) -> tuple[list[Read], Timings]:
         """Read, decode and embed files.
@@ -153,6 +155,8 @@ class Pipeline:
             content = sources.read(listed)
             data, digest = content.picture, content.digest
             timings.read_s += time.perf_counter() - start
+            if self.known is not None and (known := self.known(digest, row)) is not None:
+                return _Prepared(known)
             if self.isolated:
                 decode_isolated(
                     data,

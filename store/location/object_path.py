@@ -46,12 +46,14 @@ class Entry:
         size: In bytes.
         mtime_ns: Time of the last change in nanoseconds. Servers tell seconds; the rest is made from the object's tag,
             so that what is written twice within a second is known to have changed.
+        tag: Of this very content (ETag); empty where the server gives none.
     """
 
     name: bytes
     folder: bool
     size: int = 0
     mtime_ns: int = 0
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +254,9 @@ class ObjectPath:
 
 
 def _entry(found: dict[str, Any], prefix: str) -> Entry:
-    tag = zlib.crc32(found.get("ETag", "").encode()) % 1_000_000_000
-    return Entry(_name(found["Key"][len(prefix) :]), False, found["Size"], _seconds_ns(found["LastModified"]) + tag)
+    tag = found.get("ETag", "")
+    mtime_ns = _seconds_ns(found["LastModified"]) + zlib.crc32(tag.encode()) % 1_000_000_000
+    return Entry(_name(found["Key"][len(prefix) :]), False, found["Size"], mtime_ns, tag)
 
 
 def _name(text: str) -> bytes:

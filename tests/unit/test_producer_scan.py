@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from producer.exclusion import Exclusion
 from producer.scan import scan as scan_of
+from store.file_identity import identity_of_file
 from store.listing import Kind, Listed
 from store.roots import Roots
 from tests.unit.scanned import fill, forbid, make_zip, names, scan
@@ -126,7 +127,8 @@ class TestFiles:
         """A plain file waits to be read, with its size and its time to the nanosecond."""
         fill(tmp_path, "x")
         os.utime(tmp_path / "x", ns=(0, 1_700_000_000_123_456_789))
-        assert scan(tmp_path) == [Listed(b"x", 1, 1_700_000_000_123_456_789)]
+        identity = identity_of_file((tmp_path / "x").stat().st_ino, 1, 1_700_000_000_123_456_789)
+        assert scan(tmp_path) == [Listed(b"x", 1, 1_700_000_000_123_456_789, identity=identity)]
 
     def test_empty_file(self, tmp_path: Path) -> None:
         """An empty file is a file."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from store.file_identity import identity_of_file, identity_of_member
 from store.listing import Kind, Listed
 from tests.unit.scanned import make_zip, names, scan
 
@@ -21,9 +22,11 @@ class TestArchiveFiles:
         path = tmp_path / f"book{suffix}"
         make_zip(path, "1.png", "folder/", "folder/2.png", "桜/三.png")
         status = path.stat()
+        own = identity_of_file(status.st_ino, status.st_size, status.st_mtime_ns)
+        file = os.fsencode(path.name), status.st_size, status.st_mtime_ns
         assert scan(tmp_path) == [
-            Listed(os.fsencode(path.name), status.st_size, status.st_mtime_ns, member=member.encode())
-            for member in ("1.png", "folder/2.png", "桜/三.png")
+            Listed(*file, member=member, identity=identity_of_member(own, member))
+            for member in map(str.encode, ("1.png", "folder/2.png", "桜/三.png"))
         ]
 
     def test_same_name_twice(self, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from model.images.preprocessing import Preprocessing
 from model.network.embedder import Embedder
 from model.network.weights_file import read_info
 from store.errors import DamagedStore, OutsideRoots
+from store.index_update import update_index
 from store.listing import CacheHit, Kind, Listed
 from store.part import PartSpec
 from store.roots import Roots
@@ -200,3 +201,20 @@ def test_the_run_says_how_pictures_are_prepared(store: Store, run: Run, version:
     embedder = Embedder.load(store.weights_path(other.weights_digest))
     plain = embedder.embed(Preprocessing.from_version(version)(decode(one_colour((200, 10, 10))))[np.newaxis])[0]
     np.testing.assert_allclose(shard.embeddings[0], plain, atol=1e-5)
+
+
+def test_renamed_files_are_read_and_not_embedded_again(store: Store, run: Run) -> None:
+    """A run over files with the same bytes under other names, and one that is new: their vectors are the same."""
+    embed_chunk(store, run, "archive", 0, Embedders())
+    update_index(store, run.archive.spec.embedding_key)
+    archive = Path(run.spec.archive)
+    (archive / "a.png").rename(archive / "z.png")
+    later = store.create_run(run.spec)
+    later.archive.begin(run.archive.spec)
+    later.archive.add_listings(0, [[Listed(b"book.cbz", 1, 1, b"1.png"), Listed(b"z.png", 1, 1)]])
+    counts, timings = embed_chunk(store, later, "archive", 0, Embedders())
+    assert counts == Counts(2, 2, 0, 0) and timings.read_s > 0
+    assert timings.decode_s == timings.infer_s == timings.detect_s == 0
+    before, after = (read_shard(one.archive.shard_path(0)) for one in (run, later))
+    assert np.array_equal(after.embeddings, before.embeddings[[1, 0]])
+    assert after.table["digest"].to_pylist() == before.table["digest"].to_pylist()[1::-1]
