@@ -55,6 +55,7 @@ _COMMANDS = (
     ("forget", runs.forget, "producer forget 20261123-0412-k7m2p"),
     ("reduce", results.reduce, "producer reduce 20261123-0412-k7m2p --threshold 0.35 --match mean --margin 0.05"),
     ("undo", results.undo, "producer undo 20261123-0412-k7m2p"),
+    ("tidy", results.tidy, "producer tidy --dry-run"),
     ("similarity", results.similarity, "producer similarity a.png b.jpg"),
     ("doctor", services.doctor, "producer doctor --output doctor.txt"),
     ("demo", sort.demo, "producer demo --folder /tmp/oshiwake-demo"),

@@ -183,6 +183,11 @@ def _placing_lines(summary: dict[str, Any], status: RunStatus) -> Iterable[str]:
         yield f"{copies}: hard links cannot cross file systems, reach object storage, or link files of another owner"
     if summary["left_alone"]:
         yield f"{summary['left_alone']:,} left where you put them"
+    if renamed := summary.get("renamed"):
+        yield f"{renamed:,} recognised under another name in the archive; nothing to place"
+    if gone := summary.get("gone"):
+        are = counted(gone, "picture in the output is", "pictures in the output are")
+        yield f"{are} no longer in the archive; `producer tidy --dry-run` lists them"
 
 
 def _expected_lines(summary: dict[str, Any]) -> Iterable[str]:

@@ -19,6 +19,7 @@ from model.images.decoding import SNIFF_BYTES, sniff
 from producer.errors import BadRequest
 from producer.exclusion import NOTHING_ASKED
 from producer.scan import scan
+from store.file_identity import identity_of_file
 from store.listing import Kind, Listed
 from store.location import Location, ObjectPath, choose, location, storage_of
 from store.roots import ANYWHERE, Roots
@@ -226,7 +227,8 @@ def _json_path(beside: Path, path: str) -> Iterator[Listed]:
         yield from (replace(x, path=os.path.join(folder, x.path).lstrip(b"/")) for x in scan(folder))
     elif found.is_file():
         status = found.stat()
-        yield Listed(os.fsencode(found).lstrip(b"/"), status.st_size, status.st_mtime_ns)
+        identity = identity_of_file(status.st_ino, status.st_size, status.st_mtime_ns)
+        yield Listed(os.fsencode(found).lstrip(b"/"), status.st_size, status.st_mtime_ns, identity=identity)
     else:
         raise ValueError("neither a folder nor a file")
 

@@ -11,7 +11,11 @@ __all__ = ["Action", "Image", "Operation", "Placement"]
 
 
 class Action(StrEnum):
-    """One kind of file operation."""
+    """One kind of file operation.
+
+    ADOPT: the placed file belongs to another image from now on, because its original was renamed; or it is a link, and
+    shows what its original has become. The earlier operations are told of that, and nothing is left to undo.
+    """
 
     HARDLINK = Mode.HARDLINK
     SYMLINK = Mode.SYMLINK
@@ -20,6 +24,7 @@ class Action(StrEnum):
     RENAME = "rename"
     REMOVE = "remove"
     FOLDER = "folder"
+    ADOPT = "adopt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,11 @@ class Operation:
         action: What is done.
         image: The image; unused for FOLDER.
         source: What the target is made from: the original, or another file with the same bytes; the old target of a
-            RENAME; for a REMOVE, what undo can make it from again.
+            RENAME; for a REMOVE, what undo can make it from again; for an ADOPT, where the original was before.
         target: The file or folder that is created, or removed by a REMOVE.
         digest: sha256 of the image's bytes.
-        placed: For a REMOVE, how the target had been placed. A MOVE is removed only if another file has the same bytes.
+        placed: For a REMOVE or an ADOPT, how the target had been placed. A MOVE is removed only if another file has the
+            same bytes.
         id: Number in the journal; 0 before it is planned.
     """
 

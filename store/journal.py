@@ -174,6 +174,8 @@ class Journal(JournalQueries):
             )
             for op in done:
                 self._apply(op)
+                if op.action is Action.ADOPT:
+                    self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
             self._db.executemany("DELETE FROM operation WHERE id = ?", [(op.id,) for op in dropped])
 
     def forget(self, undone: Iterable[Operation], left: Iterable[Operation] = ()) -> None:
@@ -221,6 +223,8 @@ class Journal(JournalQueries):
             self._rename_placement(self._stored(op.source), target)
         elif op.action is Action.REMOVE:
             self._db.execute("DELETE FROM placement WHERE target = ?", (target,))
+        elif op.action is Action.ADOPT:
+            self._adopt(op)
         elif op.action is not Action.FOLDER:
             self._set_placement(op, op.action)
 
@@ -233,6 +237,20 @@ class Journal(JournalQueries):
             self._set_placement(op, op.placed)
         elif op.action is not Action.FOLDER:
             self._db.execute("DELETE FROM placement WHERE target = ?", (target,))
+
+    def _adopt(self, op: Operation) -> None:
+        """Give a placement, and all that was done for it, to the image that it shows now, with its digest."""
+        target, path = self._stored(op.target), self._stored(op.image.path)
+        row = self._db.execute("SELECT path, member, digest FROM placement WHERE target = ?", (target,)).fetchone()
+        if row is None:
+            return
+        now = path, op.image.member, op.digest
+        self._db.execute("UPDATE placement SET path = ?, member = ?, digest = ? WHERE target = ?", (*now, target))
+        self._db.execute(
+            "UPDATE operation SET source = CASE source WHEN path THEN ?1 ELSE source END,"
+            " path = ?1, member = ?2, digest = ?3 WHERE path = ?4 AND member = ?5 AND digest = ?6 AND id <> ?7",
+            (*now, *row, op.id),
+        )
 
     def _rename_placement(self, old: bytes, new: bytes) -> None:
         self._db.execute("UPDATE OR REPLACE placement SET target = ? WHERE target = ?", (new, old))

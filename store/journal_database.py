@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS placement (
   digest BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS placement_image ON placement (path, member);
+CREATE INDEX IF NOT EXISTS placement_digest ON placement (digest);
 CREATE INDEX IF NOT EXISTS placement_moved ON placement (digest) WHERE action = 'move';
 CREATE TABLE IF NOT EXISTS folder_time (
   run TEXT NOT NULL, path BLOB NOT NULL, mtime_ns INTEGER NOT NULL, PRIMARY KEY (run, path)

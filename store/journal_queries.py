@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from store.errors import DamagedStore
 from store.fields import stored_path
@@ -17,6 +18,9 @@ from store.roots import Roots
 __all__ = ["JournalQueries", "Standing", "pass_key"]
 
 _SELECT = "SELECT id, action, path, member, source, target, digest, placed FROM operation"
+
+_PAGE = 4096
+"""Placements that are read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,35 @@ class JournalQueries:
         )
         return [Placement(self._here(target), self._action(action), digest) for target, action, digest in rows]
 
+    def placed_as(self, digest: bytes) -> list[tuple[Image, Placement]]:
+        """The links and copies that were placed with these bytes, in the order of the targets."""
+        rows = self._db.execute(
+            "SELECT path, member, target, action, digest FROM placement"
+            " WHERE digest = ? AND action <> 'move' ORDER BY target",
+            (digest,),
+        )
+        return list(map(self._placed, rows))
+
+    def placed_from(
+        self, archive: bytes, wanted: Callable[[Sequence[bytes]], Iterable[bool]]
+    ) -> Iterator[tuple[Image, Placement]]:
+        """Links and copies of an archive's images, ordered by image; what is yielded may be changed meanwhile.
+
+        Args:
+            archive: The archive.
+            wanted: Which of some digests are looked for; asked for many at once.
+        """
+        below = self._stored(archive).rstrip(b"/")
+        last = below + b"/", b"", b""
+        while rows := self._db.execute(
+            "SELECT path, member, target, action, digest FROM placement"
+            " WHERE (path, member, target) > (?, ?, ?) AND path < ? AND action <> 'move'"
+            " ORDER BY path, member, target LIMIT ?",
+            (*last, below + b"0", _PAGE),
+        ).fetchall():
+            yield from map(self._placed, compress(rows, wanted([row[4] for row in rows])))
+            last = rows[-1][:3]
+
     def standing(self, besides: str) -> Iterator[Standing]:
         """Images in the output that other runs have placed, ordered by image."""
         rows = self._db.execute(
@@ -82,6 +115,11 @@ class JournalQueries:
             (digest, self._stored(image.path)),
         ).fetchone()
         return None if row is None else self._here(row[0])
+
+    def archives(self) -> list[bytes]:
+        """The archives of all runs."""
+        rows = self._db.execute("SELECT DISTINCT value FROM meta WHERE key LIKE 'pass % archive'")
+        return [self._here(stored) for (stored,) in rows]
 
     def archive_of(self, run: str) -> bytes | None:
         """The archive of a run; None for a run that is not in this journal, or of an older program."""
@@ -152,6 +190,11 @@ class JournalQueries:
         yield from ((self._here(path), mtime_ns) for path, mtime_ns in rows)
 
     @property
+    def anything_placed(self) -> bool:
+        """Whether anything stands in the output."""
+        return self._db.execute("SELECT 1 FROM placement LIMIT 1").fetchone() is not None
+
+    @property
     def empty(self) -> bool:
         """Whether all operations are undone."""
         return self._db.execute("SELECT 1 FROM operation LIMIT 1").fetchone() is None
@@ -168,6 +211,10 @@ class JournalQueries:
         if not stored_path(stored):
             raise DamagedStore(f"{self._path}: {repr(stored)[:100]} is no path of a journal")
         return self.roots.here_bytes(stored)
+
+    def _placed(self, row: tuple[bytes, bytes, bytes, str, bytes]) -> tuple[Image, Placement]:
+        path, member, target, action, digest = row
+        return Image(self._here(path), member), Placement(self._here(target), self._action(action), digest)
 
     def _operation(self, row: tuple[int, str, bytes, bytes, bytes, bytes, bytes, str]) -> Operation:
         id_, action, path, member, source, target, digest, placed = row

@@ -48,6 +48,8 @@ class PassSummary:
     problems: list[Text]
     problem_count: Count
     report: Text
+    renamed: Count = 0
+    gone: Count = 0
     characters: dict[Text, Count] = field(default_factory=dict)
     read: Counts = field(default_factory=Counts)
     unsupported_kinds: dict[Text, Count] = field(default_factory=dict)

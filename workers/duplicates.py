@@ -24,8 +24,17 @@ class Duplicates:
             beginnings += _beginnings(digests).tobytes()
         ordered = np.frombuffer(beginnings, np.uint64)
         ordered.sort()
+        self._all = ordered
         self._repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])  # rising
         self._first: dict[bytes, str] = {}
+
+    def has(self, digests: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Which of these digests, `(k, 32)` uint8, a file of the run has: `(k,)`."""
+        if len(self._all) == 0:
+            return np.zeros(len(digests), np.bool_)
+        beginnings = _beginnings(digests)
+        found: NDArray[np.bool_] = self._all.take(np.searchsorted(self._all, beginnings), mode="clip") == beginnings
+        return found
 
     def find(self, digests: NDArray[np.uint8], name: Callable[[int], str]) -> dict[int, str]:
         """Second pass, in the same order: the files whose bytes an earlier one has, by index, and that one's name.

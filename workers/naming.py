@@ -8,12 +8,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from model.dataset.reserved_folders import MOST_LEVELS, REVIEW, UNKNOWN
+from model.dataset.reserved_folders import MOST_LEVELS, REMOVED, REVIEW, UNKNOWN
 from store.durability import TEMPORARY_PREFIX
 
-__all__ = ["OWN_FOLDERS", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]
+__all__ = ["OWN_FOLDERS", "REMOVED", "REVIEW", "UNKNOWN", "file_name", "folder_names", "numbered", "safe_name"]
 
-OWN_FOLDERS = (UNKNOWN, REVIEW)
+OWN_FOLDERS = (UNKNOWN, REVIEW, REMOVED)
 """Folders that mean something to this program; a character of the same name gets another folder."""
 
 _MAX_BYTES = 200

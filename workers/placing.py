@@ -13,6 +13,7 @@ from store.journal import Journal
 from store.location import Location, storage_of
 from store.mode import Mode
 from workers.fileops.batch import Applied, apply
+from workers.fileops.primitives import has_digest
 from workers.naming import file_name, numbered
 from workers.output import open_output
 
@@ -48,6 +49,7 @@ class Tally:
         copied_instead: Hard links that had to become copies.
         already: Files that were already in place.
         left_alone: Files that a person had moved or deleted from the output; they are not placed again.
+        renamed: Images that stand in the output already, placed under another name of the original.
         problems: What could not be done, one line each.
     """
 
@@ -55,6 +57,7 @@ class Tally:
     copied_instead: int = 0
     already: int = 0
     left_alone: int = 0
+    renamed: int = 0
     problems: list[str] = field(default_factory=list)
 
     def add_earlier(self, done: Sequence[tuple[Action, bool, int]], mode: Mode) -> None:
@@ -78,19 +81,26 @@ class Placer:
         self._run = run_id
         self._mode = Action(mode)
         self._next_number: dict[bytes, int] = {}
+        self._archive = os.path.join(journal.archive_of(run_id) or b"/", b"")
+        self._anything_before = journal.anything_placed
 
     def place(self, batch: list[Wanted]) -> list[list[bytes]]:
         """Bring the images of a batch to their folders, and say for each where it stands now (absolute paths).
 
-        Images that stand there already are left alone. One that a person has moved out of its folder, or deleted
-        there, is not placed again.
+        Images that stand there already are left alone, also where their originals have other names now. One that a
+        person has moved out of its folder, or deleted there, is not placed again.
         """
+        placements = self._placements(batch)
+        if adopted := self._adopted(batch, placements):
+            self.tally.renamed += len({op.image for op in adopted if op.source != op.image.path})
+            self.tally.problems += apply(self._journal, self._output, self._run, adopted).problems
+            placements = self._placements(batch)
         stands: dict[Image, list[bytes]] = {}
         claimed: set[bytes] = set()
         todo: list[Operation] = []
         self._output.expect(self._plain(wanted, folder) for wanted in batch for folder in wanted.folders)
         for wanted in batch:
-            operations, stands[wanted.image] = self._plan_image(wanted, claimed)
+            operations, stands[wanted.image] = self._plan_image(wanted, placements[wanted.image], claimed)
             todo += operations
         todo = self._with_folders(_folder_by_folder(todo))
         for _ in range(_TRIES):
@@ -109,16 +119,64 @@ class Placer:
         """
         self._output.remove_empty(reversed(self._journal.left_in_pass(self._run, number)))  # inner folders first
 
-    def _plan_image(self, wanted: Wanted, claimed: set[bytes]) -> tuple[list[Operation], list[bytes]]:
+    def _placements(self, batch: list[Wanted]) -> dict[Image, list[Placement]]:
+        """The placements that show each image."""
+        return {
+            wanted.image: [found for found in self._journal.placements(wanted.image) if self._shows(found, wanted)]
+            for wanted in batch
+        }
+
+    def _adopted(self, batch: list[Wanted], placements: dict[Image, list[Placement]]) -> list[Operation]:
+        """What images adopt: what was placed of the same bytes under another name, else links that show them now."""
+        adopted: dict[bytes, Operation] = {}
+
+        def adopt(wanted: Wanted, image: Image, at: Placement) -> None:
+            op = Operation(Action.ADOPT, wanted.image, image.path, at.target, wanted.digest, at.action)
+            adopted.setdefault(at.target, op)
+
+        unsure = [
+            wanted
+            for wanted in (batch if self._anything_before else ())
+            if all(at.digest != wanted.digest for at in placements[wanted.image])
+        ]
+        for wanted in unsure:
+            for image, at in self._journal.placed_as(wanted.digest) if wanted.folders else ():
+                if image != wanted.image and self._is_free(image, at):
+                    adopt(wanted, image, at)
+        having = {op.image for op in adopted.values()}
+        for wanted in unsure:
+            for at in placements[wanted.image] if wanted.image not in having else ():
+                adopt(wanted, wanted.image, at)
+        return list(adopted.values())
+
+    def _is_free(self, image: Image, placement: Placement) -> bool:
+        """Whether a placement no longer belongs to its own original.
+
+        Of images of this archive with the same bytes only the first is placed; a copy is as good for that one. A hard
+        link stays with its original, a symbolic link as long as that has these bytes.
+        """
+        if not storage_of(image.path).exists(image.path):
+            return True
+        if not image.path.startswith(self._archive):
+            return False
+        if placement.action is Action.SYMLINK:
+            return not has_digest(os.path.realpath(image.path), placement.digest)
+        link = Operation(placement.action, image, image.path, placement.target, placement.digest)
+        return placement.action is not Action.HARDLINK or not self._output.stands_already(link)
+
+    def _plan_image(
+        self, wanted: Wanted, placements: list[Placement], claimed: set[bytes]
+    ) -> tuple[list[Operation], list[bytes]]:
         """The operations for one image, and where it stands already."""
-        placements = [found for found in self._journal.placements(wanted.image) if self._shows(found, wanted)]
         present = [placement for placement in placements if self._output.exists(placement.target)]
         if len(present) < len(placements):
             self.tally.left_alone += 1
             return [], [placement.target for placement in present]
         folders = [self._folder(name) for name in wanted.folders]
-        right = {os.path.dirname(p.target): p.target for p in placements if os.path.dirname(p.target) in folders}
-        wrong = [p for p in placements if os.path.dirname(p.target) not in folders]
+        # Else they are links that show this image, but were placed for another one that had its name.
+        own = [p for p in placements if p.digest == wanted.digest] or placements
+        right = {os.path.dirname(p.target): p.target for p in own if os.path.dirname(p.target) in folders}
+        wrong = [p for p in placements if p not in own or os.path.dirname(p.target) not in folders]
         self.tally.already += len(right)
         standing = list(right.values())
         operations: list[Operation] = []
@@ -133,8 +191,7 @@ class Placer:
         others = standing + [op.target for op in operations]
         kept = [old.target for old in wrong if old.action is Action.MOVE and not others]
         moved = any(placement.action is Action.MOVE for placement in placements)
-        spare = [old for old in wrong if old.target not in kept]
-        operations += [self._removal(wanted, old, others + kept, moved) for old in spare]
+        operations += [self._removal(wanted, old, others + kept, moved) for old in wrong if old.target not in kept]
         return operations, standing + kept
 
     def _shows(self, placement: Placement, wanted: Wanted) -> bool:
@@ -187,7 +244,7 @@ class Placer:
         source = wanted.image.path
         if old.action is not Action.SYMLINK and others and (moved or not storage_of(source).exists(source)):
             source = others[0]
-        return Operation(Action.REMOVE, wanted.image, source, old.target, wanted.digest, placed=old.action)
+        return Operation(Action.REMOVE, wanted.image, source, old.target, old.digest, placed=old.action)
 
     def _free_name(self, folder: bytes, name: bytes, claimed: set[bytes]) -> bytes:
         """The first of `name`, `name (2)`, … that nothing bears, on disk or in this batch."""

@@ -34,6 +34,7 @@ from store.store import Store
 from workers.assigning import Assigner
 from workers.duplicates import Duplicates
 from workers.errors import NotReady, PassOver
+from workers.gone import gone_images
 from workers.naming import REVIEW, UNKNOWN, folder_names
 from workers.outcome_totals import SHOWN, Totals
 from workers.output import open_journal, recover
@@ -170,9 +171,10 @@ class _Reducer:
         finally:
             report.discard()
         self._placer.remove_emptied(self._pass.number)
+        gone = sum(1 for _ in gone_images(self._journal, bytes(self._output), self._root, duplicates))
         published = publish(self._journal, self._output, report.path)
         self._placer.tally.add_earlier(earlier, self._spec.mode)
-        return self._summary(totals, published)
+        return self._summary(totals, gone, published)
 
     def _batches(self, assigned: Iterator[_Assigned]) -> Iterator[list[_Assigned]]:
         """Chunks that are placed together: many where a file takes no time, one by one where it is copied."""
@@ -265,7 +267,7 @@ class _Reducer:
         """The same for a person."""
         return readable_path(self._under(target))
 
-    def _summary(self, totals: Totals, report: Location) -> dict[str, Any]:
+    def _summary(self, totals: Totals, gone: int, report: Location) -> dict[str, Any]:
         tally = self._placer.tally
         far = self._assigner.far_characters()
         calibration = self._assigner.calibration
@@ -288,6 +290,8 @@ class _Reducer:
             "copied_instead": tally.copied_instead,
             "already": tally.already,
             "left_alone": tally.left_alone,
+            "renamed": tally.renamed,
+            "gone": gone,
             "problems": tally.problems[:SHOWN],
             "problem_count": len(tally.problems),
             "report": str(report),

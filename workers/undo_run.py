@@ -133,8 +133,10 @@ def _need_nothing_placed(run: Run) -> None:
 
 def _need_originals(journal: Journal, run: Run) -> None:
     """Refuse if the archive is out of reach: each link and copy would count as the last one, and be forgotten."""
-    actions = {op.action for op in journal.newest_operations(run.id, _BATCH)}
     archive = run.roots.here(run.spec.archive)
+    below = os.path.join(os.fsencode(archive), b"")
+    # The originals of others were moved to another archive since, and are found there.
+    actions = {op.action for op in journal.newest_operations(run.id, _BATCH) if op.image.path.startswith(below)}
     if Action.MOVE not in actions and actions - _WITHOUT_BYTES and not _there(archive):
         raise UndoRefused(
             f"the archive {archive} is not there, and what stands in {run.output} may be the last copies;"
@@ -173,9 +175,10 @@ def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None
     """Refuse to restore a file outside the archive, as a changed journal may ask. With roots the sandbox checks."""
     if run.roots:
         return
-    archive, output = (os.path.join(place, b"") for place in (os.fsencode(run.spec.archive), bytes(run.output)))
+    known = (os.fsencode(run.spec.archive), bytes(run.output), *journal.archives())
+    places = tuple(os.path.join(place, b"") for place in known)
     for op in batch:
-        if not op.source.startswith((archive, output)) and op.action in (Action.MOVE, Action.REMOVE):
+        if not op.source.startswith(places) and op.action in (Action.MOVE, Action.REMOVE):
             source = os.fsdecode(op.source)
             raise UndoRefused(f"{journal.folder}: {source} is not in the archive; the journal was changed by others")
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["MOST_LEVELS", "NEGATIVE_PREFIX", "REVIEW", "UNKNOWN", "characters_of", "is_negative", "names_character"]
+__all__ = [
+    "MOST_LEVELS",
+    "NEGATIVE_PREFIX",
+    "REMOVED",
+    "REVIEW",
+    "UNKNOWN",
+    "characters_of",
+    "is_negative",
+    "names_character",
+]
 
 NEGATIVE_PREFIX = "_not"
 """Prefix of reference folders with negatives: pictures that the collector does not want."""
 
 UNKNOWN = "_unknown"
 REVIEW = "_review"
+REMOVED = "_removed"
+"""Where `producer tidy` puts the last copies of pictures that are no longer in the archive."""
 
 MOST_LEVELS = 8
 """Maximum depth of folders that make a name; deeper pictures belong to the last of them."""
@@ -18,7 +29,7 @@ MOST_LEVELS = 8
 
 def names_character(folder: str) -> bool:
     """Whether a folder name is a character, so that its pictures can be used for training or evaluation."""
-    return not folder.startswith((".", NEGATIVE_PREFIX)) and folder not in (UNKNOWN, REVIEW)
+    return not folder.startswith((".", NEGATIVE_PREFIX)) and folder not in (UNKNOWN, REVIEW, REMOVED)
 
 
 def is_negative(name: str) -> bool:

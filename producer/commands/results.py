@@ -1,4 +1,4 @@
-"""`producer reduce`, `undo`, `similarity`: sort again, undo, compare two pictures."""
+"""`producer reduce`, `undo`, `tidy`, `similarity`: sort again, undo, tidy, compare two pictures."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import typer
 
 from producer import options as o
 
-__all__ = ["reduce", "similarity", "undo"]
+__all__ = ["reduce", "similarity", "tidy", "undo"]
 
 _SHOWN = 10
-"""How many files that an undo could not take back are named; --json names all."""
+"""How many files of a kind are named; --json names all."""
 
 
 def reduce(
@@ -100,6 +100,54 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
                 f" `producer undo {result.others[-1]}` undoes the newest of these"
             )
     raise typer.Exit(1 if result.left else 0)
+
+
+def tidy(
+    run: o.RunId = None,
+    last_copies: Annotated[
+        bool,
+        typer.Option("--last-copies", help="Move what may be the last copy of a picture to _removed; else it stays."),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: o.Json = False,
+    store: o.StorePath = None,
+) -> None:
+    """Take pictures out of the output that are no longer in the archive. The undo of the run takes that back."""
+    from dataclasses import asdict
+
+    from model.counted_nouns import counted
+    from producer.printing import print_json
+    from producer.session import Session
+    from workers.tidying import tidy as tidy_output
+
+    session = Session(store)
+    found = session.run(run)
+    plan = tidy_output(session.store, found, last_copies=last_copies, dry_run=True)
+    result = plan
+    if not dry_run and (plan.removed or plan.set_aside):
+        if not yes:
+            links = counted(len(plan.removed), "link that leads nowhere", "links that lead nowhere")
+            copies = counted(len(plan.set_aside), "last copy", "last copies")
+            session.confirm(f"Remove {links} from {found.output}, and move {copies} to _removed?")
+        result = tidy_output(session.store, found, last_copies=last_copies)
+    if json:
+        print_json({"run": found.id, "dry_run": dry_run, **asdict(result)}, session.out)
+    else:
+        would = "would be " if dry_run else ""
+        for what, places in (
+            (f"{would}removed, the original is gone", result.removed),
+            (f"{would}moved to _removed", result.set_aside),
+            ("stays, it may be the last copy (--last-copies moves it to _removed)", result.last_copies),
+            ("could not be done", result.problems),
+        ):
+            for place in places[:_SHOWN]:
+                session.say(f"{what}: {place}")
+            if len(places) > _SHOWN:
+                session.say(f"… and {len(places) - _SHOWN:,} more {what}")
+        if not any(vars(result).values()):
+            session.say(f"nothing to tidy in {found.output}")
+    raise typer.Exit(1 if result.problems else 0)
 
 
 def similarity(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from store.file_operation import Action, Operation
+from workers.fileops.adopt import Adopt
 from workers.fileops.copy import Copy
 from workers.fileops.folder import Folder
 from workers.fileops.link import HardLink, SymbolicLink
@@ -23,6 +24,7 @@ _CLASSES: dict[Action, type[FileOperation]] = {
     Action.RENAME: Rename,
     Action.REMOVE: Remove,
     Action.FOLDER: Folder,
+    Action.ADOPT: Adopt,
 }
 
 

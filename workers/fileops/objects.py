@@ -1,4 +1,4 @@
-"""The same operations on the objects of a bucket: COPY, RENAME, REMOVE.
+"""The same operations on the objects of a bucket: COPY, RENAME, REMOVE, ADOPT.
 
 A copy says of itself which sha256 it was written with, so one request tells whether it is still what was placed:
 whoever writes another object in its place writes one that does not say so. Nothing is overwritten: an object is
@@ -190,10 +190,21 @@ class _ObjectRemove(ObjectOperation):
             _ObjectCopy(self.op, self.objects).apply()
 
 
+class _ObjectAdopt(ObjectOperation):
+    """Let a copy stand where it stands; the journal alone learns its original's new name."""
+
+    def apply(self) -> Operation:
+        return self.op
+
+    def undo(self) -> None:
+        """Nothing: the original has its new name still."""
+
+
 _CLASSES: dict[Action, type[ObjectOperation]] = {
     Action.COPY: _ObjectCopy,
     Action.RENAME: _ObjectRename,
     Action.REMOVE: _ObjectRemove,
+    Action.ADOPT: _ObjectAdopt,
 }
 
 
