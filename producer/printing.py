@@ -177,7 +177,9 @@ def _placing_lines(summary: dict[str, Any], status: RunStatus) -> Iterable[str]:
     done = ", ".join(counted(placed[name], *forms) for name, forms in words.items() if placed.get(name))
     already = f"{summary['already']:,} already in place"
     reused = f"; reused {counted(status.reused, 'embedding')}" if status.reused else ""
-    yield f"placed: {done or 'nothing new'}; {already}{reused}"
+    copied = summary.get("read", {}).get("copied", 0)
+    known = f"; {copied:,} read and known by content" if copied else ""
+    yield f"placed: {done or 'nothing new'}; {already}{reused}{known}"
     if summary["copied_instead"]:
         copies = counted(summary["copied_instead"], "is a copy", "are copies")
         yield f"{copies}: hard links cannot cross file systems, reach object storage, or link files of another owner"

@@ -12,7 +12,15 @@ __all__ = ["Counts"]
 
 @dataclass(frozen=True)
 class Counts:
-    """How the files of one or more chunks ended, in numbers."""
+    """How the files of one or more chunks ended, in numbers.
+
+    Attributes:
+        images: Files read.
+        embedded: Of these, with an embedding.
+        unreadable: Of these, pictures that cannot be read.
+        unsupported: Of these, no pictures.
+        copied: Of the embedded, those whose embeddings another run had computed for the same bytes.
+    """
 
     __pydantic_config__ = KNOWN_ALONE
 
@@ -20,11 +28,12 @@ class Counts:
     embedded: Count = 0
     unreadable: Count = 0
     unsupported: Count = 0
+    copied: Count = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @classmethod
-    def of(cls, kinds: Sequence[str]) -> Counts:
-        """Count a chunk's outcomes."""
-        return cls(len(kinds), *map(kinds.count, ("embedded", "unreadable", "unsupported")))
+    def of(cls, kinds: Sequence[str], copied: int = 0) -> Counts:
+        """Count a chunk's outcomes, so many of them copied."""
+        return cls(len(kinds), *map(kinds.count, ("embedded", "unreadable", "unsupported")), copied)

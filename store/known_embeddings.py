@@ -54,7 +54,7 @@ class KnownEmbeddings:
         if found["kind"] != Kind.EMBEDDED or found["digest"] != digest:
             return None
         start, end = shard.heads.starts[place : place + 2].tolist()
-        read = Read(row, Kind.EMBEDDED, digest, shard.embeddings[place], found["reason"])
+        read = Read(row, Kind.EMBEDDED, digest, shard.embeddings[place], found["reason"], copied=True)
         if start == end:
             return read
         return replace(read, heads=shard.heads.vectors[start:end], boxes=shard.heads.boxes[start:end])

@@ -57,6 +57,7 @@ class Read:
             has not changed.
         heads: `(k, dim)` float32 of unit length, the heads in the picture; None for none.
         boxes: `(k, 5)` float32, where they are, see `HeadViews`.
+        copied: Another run had embedded the same bytes. Only counted.
     """
 
     row: int
@@ -67,6 +68,7 @@ class Read:
     passing: bool = False
     heads: NDArray[np.float32] | None = None
     boxes: NDArray[np.float32] | None = None
+    copied: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def write_shard(
     path: Location, reads: Sequence[Read], *, dimension: int, embedding_key: str, listing: str = ""
 ) -> Counts:
     """Write a chunk's outcomes atomically, with the digest of the listing whose files they tell of."""
-    counts = Counts.of([read.kind for read in reads])
+    counts = Counts.of([read.kind for read in reads], sum(read.copied for read in reads))
     vectors = [None if read.embedding is None else read.embedding.astype("<f4").tobytes() for read in reads]
     heads = _heads(reads, dimension).columns()
     schema = pa.schema(

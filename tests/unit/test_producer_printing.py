@@ -107,6 +107,19 @@ def test_nothing_is_said_of_what_was_not_reused(tmp_path: Path, capsys: pytest.C
     assert "reused 2 embeddings" in capsys.readouterr().out
 
 
+def test_renamed_and_gone_pictures_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there are some."""
+    session = Session(tmp_path)
+    told = {**SUMMARY, "renamed": 3, "gone": 1, "read": {"images": 5, "embedded": 5, "copied": 4}}
+    print_status(replace(status(RunState.DONE), summary=told), session.out)
+    text = capsys.readouterr().out
+    assert "4 read and known by content" in text and "3 recognised under another name in the archive" in text
+    assert "1 picture in the output is no longer in the archive" in text
+    print_status(replace(status(RunState.DONE), summary=SUMMARY), session.out)
+    text = capsys.readouterr().out
+    assert not any(word in text for word in ("known by content", "recognised", "no longer"))
+
+
 def test_kinds_that_are_not_supported_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Apart from what is no picture at all; in JSON too."""
     names = ("assigned", "unknown", "review", "duplicate", "unreadable", "unsupported")

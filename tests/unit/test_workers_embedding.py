@@ -213,7 +213,7 @@ def test_renamed_files_are_read_and_not_embedded_again(store: Store, run: Run) -
     later.archive.begin(run.archive.spec)
     later.archive.add_listings(0, [[Listed(b"book.cbz", 1, 1, b"1.png"), Listed(b"z.png", 1, 1)]])
     counts, timings = embed_chunk(store, later, "archive", 0, Embedders())
-    assert counts == Counts(2, 2, 0, 0) and timings.read_s > 0
+    assert counts == Counts(2, 2, 0, 0, copied=2) and timings.read_s > 0
     assert timings.decode_s == timings.infer_s == timings.detect_s == 0
     before, after = (read_shard(one.archive.shard_path(0)) for one in (run, later))
     assert np.array_equal(after.embeddings, before.embeddings[[1, 0]])

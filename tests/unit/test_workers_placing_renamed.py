@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from store.mode import Mode
 from tests.objects import ObjectServer
 from tests.unit.dying import Died, Dying
 from tests.unit.sites import FOUR, FOUR_PLACED, Site, site_of_four
+from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.trees import look, put, unfinished
 from workers.output import recover
 from workers.placing import Placer, Tally
@@ -208,3 +210,17 @@ def test_every_content_stands_once(
     left = [line for run in reversed(runs) for line in undo_run(run).left]
     assert look(site.archive) == before
     assert not set(site.placed().values()) & set(archives[-1].values()), left
+
+
+@pytest.mark.parametrize("mode", LINKING)
+def test_another_archive_has_its_own_pictures(quick_path: Path, mode: Mode) -> None:
+    """Two archives sorted into one output: what stands of one is not given to the other, as long as it is there."""
+    one, other = Site(quick_path), Site(quick_path / "other", quick_path)
+    one.add("a.png")
+    other.add("b.png", b"a.png")
+    Sorting(one, {"a.png": at(a=0.1)}, replace(SPEC, mode=mode)).reduce()
+    later = Sorting(other, {"b.png": at(a=0.1)}, replace(SPEC, mode=mode))
+    assert later.reduce()["renamed"] == 0
+    assert set(one.placed()) == {"Akari/a.png", "Akari/b.png", "report.csv"}
+    (one.archive / "a.png").unlink()
+    assert Sorting(other, {"b.png": at(a=0.1)}, replace(SPEC, mode=mode)).reduce()["renamed"] == 0
