@@ -121,20 +121,21 @@ class Dispatcher:
         counts = pass_.references.counts() + run.archive.counts()
         self._queue.ledger.begin(run.id, pass_.number, counts)
         sent: list[str] = []
-        for part, chunk in waiting:
-            sent.append(self._send_chunk(run, pass_, part, chunk))
-        if pass_.references.totals is None:
-            found = find_references(pass_.reference_source, self._store.roots)
-            sent += self._list(run, pass_, pass_.references, found.files, on_scan, check)
-        totals = run.archive.totals
-        if totals is None:
-            exclusion = Exclusion(run.spec.exclude, run.spec.include_hidden)
-            own = (bytes(run.output), bytes(self._store.root))
-            root = run.archive.root
-            files = scan(root, own, exclusion, self._store.roots.storage(root))
-            sent += self._list(run, pass_, run.archive, files, on_scan, check, lambda: files.passed)
+        with contextlib.closing(self._index(run.archive.spec.embedding_key)) as index:
+            for part, chunk in waiting:
+                sent.append(self._send_chunk(run, pass_, part, chunk))
+            if pass_.references.totals is None:
+                found = find_references(pass_.reference_source, self._store.roots)
+                sent += self._list(run, pass_, pass_.references, found.files, index, on_scan, check)
             totals = run.archive.totals
-            assert totals is not None  # `_list` has just written them
+            if totals is None:
+                exclusion = Exclusion(run.spec.exclude, run.spec.include_hidden)
+                own = (bytes(run.output), bytes(self._store.root))
+                root = run.archive.root
+                files = scan(root, own, exclusion, self._store.roots.storage(root))
+                sent += self._list(run, pass_, run.archive, files, index, on_scan, check, lambda: files.passed)
+                totals = run.archive.totals
+                assert totals is not None  # `_list` has just written them
         self._expect(run, pass_, sent)
         return totals
 
@@ -169,6 +170,7 @@ class Dispatcher:
         pass_: Pass,
         part: Part,
         files: Iterable[Listed],
+        index: ContentIndex,
         on_scan: OnScan,
         check: Callable[[], None],
         passed: Callable[[], PassedOver] = PassedOver,
@@ -176,7 +178,6 @@ class Dispatcher:
         """List a part and send each chunk once it is listed; return the names of the chunks sent."""
         spec = part.spec
         earlier = next(iter(self._store.parts_of(spec.root, spec.embedding_key)), None)
-        index = self._index(spec.embedding_key)
         lister = ListingWriter(part, UnchangedFiles(earlier, index), self._chunk_images)
         sent: list[str] = []
         looked_s = time.monotonic()
@@ -196,8 +197,6 @@ class Dispatcher:
             lister.write(files, on_chunk, passed)
         except FileExistsError as error:
             raise LockHeld(f"run {run.id} is being listed by another process: {error.filename} is there") from error
-        finally:
-            index.close()
         return sent
 
     def _index(self, embedding_key: str) -> ContentIndex:

@@ -2,6 +2,7 @@
 
 STORE/store.json                schema
 STORE/weights/<digest>.safetensors
+STORE/index/                   where the embedding of a content is (`store.content_index`)
 STORE/runs/<run id>/run.json    its specification
                    /archive/    a part: part.json, listing/, shards/, scan.json when the scan is done
                    /passes/1/pass.json, references/ (a part), assignments/, summary.json when reduced
