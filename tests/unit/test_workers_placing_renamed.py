@@ -182,7 +182,7 @@ def arrange(site: Site, files: Mapping[str, bytes]) -> None:
 @example([{"a": b"1", "c/d": b"2"}, {"a": b"1", "b": b"2", "c/d": b"1"}], Mode.SYMLINK, 100)
 @example([{"a": b"1", "b": b"3"}, {"b": b"2", "a": b"3"}], Mode.SYMLINK, 100)
 @example([{"a": b"1", "b": b"2"}, {"a": b"2"}, {"b": b"2"}], Mode.SYMLINK, 1)
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(ARCHIVES, st.sampled_from(LINKING), st.sampled_from([1, 100]))
 def test_every_content_stands_once(
     tmp_path_factory: pytest.TempPathFactory, archives: list[dict[str, bytes]], mode: Mode, batch: int

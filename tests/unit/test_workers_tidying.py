@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from producer.cli import app
+from producer.errors import BadRequest
 from store.errors import OutputGone
 from store.mode import Mode
 from tests.unit.sites import MODES, Site
@@ -126,3 +130,21 @@ def test_when_nobody_can_tell_nothing_is_tidied(site: Site) -> None:
     undo_run(later.run)
     with pytest.raises(NotReady):
         tidy(later.store, later.run)
+
+
+def test_the_command_asks_names_and_counts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`producer tidy`: a plan that changes nothing, no deed without an answer, JSON for scripts."""
+    monkeypatch.setenv("OSHIWAKE_STORE", str(site.root / "store"))
+    first, later = shrunk(site, Mode.SYMLINK)
+    shown = CliRunner().invoke(app, ["tidy", "--dry-run", later.run.id])
+    assert shown.exit_code == 0 and "would be removed, the original is gone: Akari/a.png" in shown.stderr
+    assert "it may be the last copy" in shown.stderr
+    refused = CliRunner().invoke(app, ["tidy", later.run.id])
+    assert isinstance(refused.exception, BadRequest) and os.path.lexists(site.output / "Akari" / "a.png")
+    done = CliRunner().invoke(app, ["tidy", "--yes", "--last-copies", "--json", later.run.id])
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)
+    assert found["removed"] == ["Akari/a.png", "_unknown/far.png"] and found["set_aside"] == ["桜 ひな/1.png"]
+    assert "nothing to tidy" in CliRunner().invoke(app, ["tidy", "--yes", later.run.id]).stderr
+    undo_run(later.run)
+    assert undo_run(first.run).reversed > 0
