@@ -36,4 +36,4 @@ class Counts:
     @classmethod
     def of(cls, kinds: Sequence[str], copied: int = 0) -> Counts:
         """Count a chunk's outcomes, so many of them copied."""
-        return cls(len(kinds), *map(kinds.count, ("embedded", "unreadable", "unsupported")), copied)
+        return cls(len(kinds), *map(kinds.count, ("embedded", "unreadable", "unsupported")), copied=copied)
