@@ -36,4 +36,5 @@ class Counts:
     @classmethod
     def of(cls, kinds: Sequence[str], copied: int = 0) -> Counts:
         """Count a chunk's outcomes, so many of them copied."""
-        return cls(len(kinds), *map(kinds.count, ("embedded", "unreadable", "unsupported")), copied=copied)
+        embedded, unreadable, unsupported = map(kinds.count, ("embedded", "unreadable", "unsupported"))
+        return cls(len(kinds), embedded, unreadable, unsupported, copied)
