@@ -13,7 +13,7 @@ from store.journal import Journal
 from store.location import Location, storage_of
 from store.mode import Mode
 from workers.fileops.batch import Applied, apply
-from workers.fileops.primitives import has_digest
+from workers.fileops.primitives import digest_or_none
 from workers.naming import file_name, numbered
 from workers.output import open_output
 
@@ -160,7 +160,7 @@ class Placer:
         if not image.path.startswith(self._archive):
             return False
         if placement.action is Action.SYMLINK:
-            return not has_digest(os.path.realpath(image.path), placement.digest)
+            return digest_or_none(os.path.realpath(image.path)) not in (placement.digest, None)
         link = Operation(placement.action, image, image.path, placement.target, placement.digest)
         return placement.action is not Action.HARDLINK or not self._output.stands_already(link)
 
