@@ -17,7 +17,7 @@ from model.cli.help_style import HELP_STYLE
 from model.cli.version_option import Version
 from model.errors import ModelError
 from model.printable import printable, printable_lines
-from producer.commands import results, runs, services, sort
+from producer.commands import decisions, results, runs, services, sort
 from producer.errors import ProducerError
 from producer.hints import pasteable
 from store.errors import StoreError
@@ -56,12 +56,16 @@ _COMMANDS = (
     ("reduce", results.reduce, "producer reduce 20261123-0412-k7m2p --threshold 0.35 --match mean --margin 0.05"),
     ("undo", results.undo, "producer undo 20261123-0412-k7m2p"),
     ("tidy", results.tidy, "producer tidy --dry-run"),
+    ("confirm", decisions.confirm, "producer confirm ~/sorted/_unknown/7.png --character Akari"),
+    ("reject", decisions.reject, "producer reject ~/sorted/Akari/7.png"),
+    ("ignore", decisions.ignore, "producer ignore ~/sorted/_review/7.png"),
     ("similarity", results.similarity, "producer similarity a.png b.jpg"),
     ("doctor", services.doctor, "producer doctor --output doctor.txt"),
     ("demo", sort.demo, "producer demo --folder /tmp/oshiwake-demo"),
 )
 for _name, _function, _example in _COMMANDS:
     app.command(_name, epilog=f"Example: {_example}")(_function)
+app.add_typer(decisions.decisions, name="decisions", epilog="Example: producer decisions list")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,8 +20,9 @@ from model.printable import json_text
 from producer.exclusion import PassedOver
 from producer.hints import pasteable
 from producer.status import SILENT_S, RunState, RunStatus
+from store.user_decision import UserDecision
 
-__all__ = ["passed_line", "print_json", "print_runs", "print_status", "print_summary"]
+__all__ = ["passed_line", "print_decisions", "print_json", "print_runs", "print_status", "print_summary"]
 
 _SHOWN = 10
 """How many failures of each kind are named."""
@@ -231,6 +233,18 @@ def _print_failures(summary: dict[str, Any], console: Console) -> None:
             console.print(f"[yellow]{word}[/yellow] {escape(line)}", soft_wrap=True, highlight=False)
         if count > len(lines[:_SHOWN]):
             console.print(f"… and {count - len(lines[:_SHOWN]):,} more; the report lists all", soft_wrap=True)
+
+
+def print_decisions(decisions: Iterable[UserDecision], console: Console) -> None:
+    """Print a table of decisions."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("id", "when", "decision", "character", "by", "picture"):
+        table.add_column(title, overflow="fold")
+    for one in decisions:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.time_s))
+        names = escape(f"{one.character} → {one.name}" if one.name else one.character)
+        table.add_row(one.id, when, one.kind.value, names, one.origin.value, escape(one.file))
+    console.print(table)
 
 
 def print_runs(statuses: Iterable[tuple[RunStatus, int]], console: Console) -> None:

@@ -15,6 +15,7 @@ class Action(StrEnum):
 
     ADOPT: the placed file belongs to another image from now on, because its original was renamed; or it is a link, and
     shows what its original has become. The earlier operations are told of that, and nothing is left to undo.
+    HAND: a person moved a placed file; the journal learnt of it later.
     """
 
     HARDLINK = Mode.HARDLINK
@@ -25,6 +26,7 @@ class Action(StrEnum):
     REMOVE = "remove"
     FOLDER = "folder"
     ADOPT = "adopt"
+    HAND = "hand"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 It is in the output itself (`OUT/.oshiwake`), so it is deleted with the output. In a folder it is a SQLite file
 (`store.journal_file`), in object storage a log of small objects (`store.journal_log`).
 
-There are two tables. `operation` is the log, in order, with the run of each operation; undo reads it backwards.
-`placement` is the resulting state: the places of each image. Paths below a named root are stored by its name
-(`store.roots`), so other machines can read the journal.
+`operation` is the log, in order, with the run of each operation; undo reads it backwards. `placement` is the resulting
+state: the places of each image. What persons did in the output is beside them: `taken`, placements that they took out;
+`hand_file`, pictures that they put there; `looked_at`, files whose bytes were compared. Paths below a named root are
+stored by its name (`store.roots`), so other machines can read the journal.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from store.errors import OutputGone, UnknownRoot
 from store.file_operation import Action, Operation
 from store.journal_database import JOURNAL_FOLDER, JournalDatabase, Note
 from store.journal_file import JournalFile
+from store.journal_listing import HandFile, JournalListing
 from store.journal_log import JournalLog, log_exists
-from store.journal_queries import JournalQueries, pass_key
+from store.journal_queries import pass_key
 from store.location import Location, choose
 from store.roots import ANYWHERE, Roots
 
@@ -29,6 +31,7 @@ _NAME_PATHS = (
     "UPDATE operation SET path = stored(path), source = stored(source), target = stored(target)",
     "UPDATE OR REPLACE placement SET path = stored(path), target = stored(target)",
     "UPDATE OR REPLACE folder_time SET path = stored(path)",
+    *(f"UPDATE OR REPLACE {table} SET target = stored(target)" for table in ("taken", "hand_file", "looked_at")),
 )
 
 
@@ -41,7 +44,7 @@ def journal_exists(output: Location) -> bool:
     return choose(output, lambda folder: (folder / JOURNAL_FOLDER / "journal.sqlite").exists(), log_exists)
 
 
-class Journal(JournalQueries):
+class Journal(JournalListing):
     """The open journal. Only one process at a time holds it and places files in this output.
 
     Attributes:
@@ -188,6 +191,51 @@ class Journal(JournalQueries):
                 self._db.execute("DELETE FROM operation WHERE id = ?", (op.id,))
                 self._db.execute("DELETE FROM placement WHERE target = ?", (self._stored(op.target),))
 
+    def note_hand(
+        self,
+        run: str,
+        moves: Iterable[Operation] = (),
+        taken: Iterable[bytes] = (),
+        put: Iterable[HandFile] = (),
+        gone: Iterable[bytes] = (),
+        looked_at: Iterable[HandFile] = (),
+    ) -> None:
+        """Store, in one transaction, what a run found that persons did in the output.
+
+        Args:
+            run: The run.
+            moves: Placed files that they moved, as HAND operations.
+            taken: Placements that they took out.
+            put: Pictures that they put there.
+            gone: What counts no more: placements that are back, and files of theirs that are gone.
+            looked_at: Placed files whose bytes were compared.
+        """
+        with self._transaction():
+            for op in moves:
+                self._db.execute(
+                    "INSERT INTO operation (run, action, path, member, source, target, digest, done)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+                    (
+                        *(run, Action.HAND, self._stored(op.image.path), op.image.member),
+                        *(self._stored(op.source), self._stored(op.target), op.digest),
+                    ),
+                )
+                self._apply(op)
+            for path in gone:
+                for table in ("taken", "hand_file"):
+                    self._db.execute(f"DELETE FROM {table} WHERE target = ?", (self._stored(path),))
+            self._db.executemany(
+                "INSERT OR REPLACE INTO taken VALUES (?, ?)", [(self._stored(path), run) for path in taken]
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO hand_file VALUES (?, ?, ?, ?, ?)",
+                [(self._stored(one.target), one.size, one.mtime_ns, one.digest, run) for one in put],
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO looked_at VALUES (?, ?, ?, ?)",
+                [(self._stored(one.target), one.size, one.mtime_ns, one.digest) for one in looked_at],
+            )
+
     def hand_over(self, op: Operation) -> bool:
         """Hand a folder over to another run that uses it and whose undo will remove it; return whether there is one."""
         folder = self._stored(op.target)
@@ -212,14 +260,15 @@ class Journal(JournalQueries):
     def end_run(self, run: str) -> bool:
         """Forget a run that was undone; return whether the journal is empty now."""
         with self._transaction():
-            self._db.execute("DELETE FROM folder_time WHERE run = ?", (run,))
+            for table in ("folder_time", "taken", "hand_file"):
+                self._db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
             self._db.execute("DELETE FROM meta WHERE substr(key, 1, ?) = ?", (len(key := pass_key(run)), key))
         return self.empty
 
     def _apply(self, op: Operation) -> None:
         """Update `placement` after an operation."""
         target = self._stored(op.target)
-        if op.action is Action.RENAME:
+        if op.action in (Action.RENAME, Action.HAND):
             self._rename_placement(self._stored(op.source), target)
         elif op.action is Action.REMOVE:
             self._db.execute("DELETE FROM placement WHERE target = ?", (target,))
@@ -231,7 +280,7 @@ class Journal(JournalQueries):
     def _unapply(self, op: Operation) -> None:
         """Update `placement` after the undo of an operation."""
         target = self._stored(op.target)
-        if op.action is Action.RENAME:
+        if op.action in (Action.RENAME, Action.HAND):
             self._rename_placement(target, self._stored(op.source))
         elif op.action is Action.REMOVE:
             self._set_placement(op, op.placed)

@@ -46,6 +46,15 @@ CREATE TABLE IF NOT EXISTS placement (
 CREATE INDEX IF NOT EXISTS placement_image ON placement (path, member);
 CREATE INDEX IF NOT EXISTS placement_digest ON placement (digest);
 CREATE INDEX IF NOT EXISTS placement_moved ON placement (digest) WHERE action = 'move';
+CREATE INDEX IF NOT EXISTS placement_digest ON placement (digest);
+CREATE TABLE IF NOT EXISTS taken (target BLOB PRIMARY KEY, run TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hand_file (
+  target BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL, run TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS hand_file_digest ON hand_file (digest);
+CREATE TABLE IF NOT EXISTS looked_at (
+  target BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS folder_time (
   run TEXT NOT NULL, path BLOB NOT NULL, mtime_ns INTEGER NOT NULL, PRIMARY KEY (run, path)
 ) WITHOUT ROWID;

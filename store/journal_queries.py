@@ -97,7 +97,7 @@ class JournalQueries:
         rows = self._db.execute(
             "SELECT * FROM (SELECT path, member, digest, target, ifnull((SELECT run FROM operation"
             " WHERE operation.path = p.path AND operation.member = p.member AND operation.digest = p.digest"
-            " AND action NOT IN ('rename', 'remove') ORDER BY id LIMIT 1), '') AS placed_by"
+            " AND action NOT IN ('rename', 'remove', 'hand') ORDER BY id LIMIT 1), '') AS placed_by"
             " FROM placement AS p) WHERE placed_by <> ? ORDER BY path, member, digest, target",
             (besides,),
         )
@@ -133,7 +133,8 @@ class JournalQueries:
     def done_in_pass(self, run: str, number: int) -> list[tuple[Action, bool, int]]:
         """Counts of the operations of a pass by action, and by whether the image is a member of an archive file."""
         rows = self._db.execute(
-            "SELECT action, member <> x'', count(*) FROM operation WHERE run = ? AND id > ? AND done = 1 GROUP BY 1, 2",
+            "SELECT action, member <> x'', count(*) FROM operation WHERE run = ? AND id > ? AND done = 1"
+            " AND action <> 'hand' GROUP BY 1, 2",
             (run, self.meta(pass_key(run, number)) or 0),
         )
         return [(Action(action), bool(member), count) for action, member, count in rows]
@@ -172,7 +173,7 @@ class JournalQueries:
         row = self._db.execute(
             "SELECT later.run FROM operation AS mine JOIN operation AS later"
             " ON later.path = mine.path AND later.member = mine.member AND later.id > mine.id AND later.run <> mine.run"
-            " WHERE mine.run = ? AND later.action <> 'folder' LIMIT 1",
+            " WHERE mine.run = ? AND later.action NOT IN ('folder', 'hand') LIMIT 1",
             (run,),
         ).fetchone()
         return None if row is None else str(row[0])

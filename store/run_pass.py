@@ -14,6 +14,7 @@ from store.location import Location
 from store.mode import Mode
 from store.part import Part
 from store.pass_calibration import PassCalibration
+from store.pass_decisions import PassDecisions
 from store.pass_summary import PassSummary
 from store.roots import ANYWHERE, Roots
 from store.rule import Rule
@@ -30,6 +31,7 @@ class PassSpec(Rule):
         characters: Names with at least one reference picture, sorted.
         mode: How files are placed.
         remark: The origin of a calibrated threshold.
+        ignore_hand_moves: Nothing is understood from what a person moved in the output.
     """
 
     __pydantic_config__ = KNOWN_ALONE
@@ -39,6 +41,7 @@ class PassSpec(Rule):
     mode: Mode
     whitened: StrictBool = False
     remark: Text = ""
+    ignore_hand_moves: StrictBool = False
 
 
 class Pass:
@@ -91,6 +94,33 @@ class Pass:
         with contextlib.suppress(FileExistsError):
             write_json(self._folder / "calibration.json", asdict(calibration), replace=False)
         return self.calibration or calibration
+
+    @property
+    def decisions(self) -> PassDecisions | None:
+        """The decisions of a person that this pass works with, or None while they are not stored.
+
+        Raises:
+            DamagedStore: The file is damaged.
+            NewerSchema: A newer program wrote it.
+        """
+        path = self._folder / "decisions.json"
+        value = read_json_if_there(path)
+        return None if value is None else checked(value, PassDecisions, path)
+
+    def note_decisions(self, decisions: PassDecisions) -> PassDecisions:
+        """Store these decisions, unless another machine has stored some; return those that are stored."""
+        try:
+            write_json(self._folder / "decisions.json", decisions.fields(), replace=False)
+        except FileExistsError:
+            stored = self.decisions or decisions
+            if decisions.shard and decisions.shard != stored.shard:
+                self.decided_shard(decisions.shard).unlink(missing_ok=True)
+            return stored
+        return decisions
+
+    def decided_shard(self, name: str) -> Location:
+        """Where the vectors of decided pictures are."""
+        return self._folder / f"decided-pictures-{name}.parquet"
 
     def assignments_path(self, chunk: int) -> Location:
         """Where the assignments of a chunk stand."""

@@ -36,7 +36,9 @@ from store.run_pass import Pass, PassSpec
 from store.shard import DIGEST_BYTES, digest_rows
 from store.store import Store
 from workers.archive_sample import archive_sample
+from workers.corrections import Corrections
 from workers.errors import NotReady
+from workers.pass_decisions import collect_decisions
 from workers.pass_wanted import need_wanted
 
 __all__ = ["Assigner", "FarCharacter", "assign_part"]
@@ -62,6 +64,7 @@ class Assigner:
         gallery: The references, without what they have in common with the archive.
         bad_references: Those that cannot be used, one line each.
         calibration: What the pass works with: threshold, whitening and what is expected of them.
+        corrections: The decisions of a person.
     """
 
     def __init__(self, store: Store, run: Run, pass_: Pass) -> None:
@@ -71,13 +74,15 @@ class Assigner:
             NotReady: No reference picture of a character can be read.
             WeightsError: The weights in the store cannot be read.
         """
-        gallery, self.bad_references, self._reference_digests = _load_gallery(store, pass_)
+        self.corrections = Corrections(collect_decisions(store, run, pass_), pass_)
+        gallery, self.bad_references, self._reference_digests = _load_gallery(store, pass_, self.corrections)
         self._whole = Outcomes(store)
         self.calibration = pass_.calibration or pass_.note_calibration(
             _calibrate(store, run, pass_.spec, gallery, self._whole)
         )
         self._whitening = _whitening(self.calibration, gallery.embeddings.shape[1], pass_)
         self.gallery = gallery.whitened(self._whitening)
+        self.corrections.whiten(self._whitening)
         self._closest = np.full(len(self.gallery.names), np.inf, np.float32)
         self._lock = threading.Lock()
         self._names = pa.array(self.gallery.names, pa.string())
@@ -122,20 +127,23 @@ class Assigner:
         """What the rule says of the pictures among some files."""
         known = pc.is_in(found.table["digest"], self._reference_digests).to_numpy()[found.embedded]
         embeddings, heads = self._whitening.applied(found.embeddings, found.heads)
-        return decide(embeddings, self.gallery, self._rule, ~known, heads)
+        ruled_out = self.corrections.ruled_out(found, embeddings, heads, self.gallery, self._rule)
+        return decide(embeddings, self.gallery, self._rule, ~known, heads, ruled_out)
 
     def _decided(self, chunk: int) -> tuple[ChunkOutcomes, Assignments, NDArray[np.float32]]:
         """The files of a chunk, their assignments, and the minimum distance to each character."""
         found = self.outcomes(chunk)
         decisions = self.decide(found)
-        return found, self._assignments(found, decisions), decisions.closest
+        rows = self.corrections.applied(self._assignments(found, decisions), found, self._rule)
+        return found, rows, decisions.closest
 
     def _check(self, path: Location, known: ChunkOutcomes, rows: Assignments, closest: list[float]) -> None:
         """Make sure that what another reducer wrote is about these files and these characters."""
         same = len(rows.table) == len(known.table) and len(closest) == len(self.gallery.names)
         lists = rows["characters"], rows["characters_found"]
-        known_names = (pc.is_in(pc.unique(pc.list_flatten(names)), self._names) for names in lists)
-        if not same or not all(pc.all(names, min_count=0).as_py() for names in known_names):
+        names = pa.array({*self.gallery.names, *self.corrections.characters}, pa.string())
+        known_names = (pc.is_in(pc.unique(pc.list_flatten(some)), names) for some in lists)
+        if not same or not all(pc.all(found, min_count=0).as_py() for found in known_names):
             raise DamagedStore(f"{path}: not about the files of this chunk, or of characters without references")
 
     def digests(self, chunk: int) -> NDArray[np.uint8]:
@@ -186,9 +194,10 @@ class Assigner:
     def _nearest(self, near: Nearest) -> dict[str, pa.Array]:
         """The nearest and the next characters as columns."""
         none = ~near.has_runner_up
+        nobody = ~np.isfinite(near.distances)  # a person has ruled out every character
         return {
-            "nearest": self._names.take(pa.array(near.characters)),
-            "distance": pa.array(near.distances),
+            "nearest": self._names.take(pa.array(near.characters, mask=nobody)),
+            "distance": pa.array(near.distances, mask=nobody),
             "runner_up": self._names.take(pa.array(near.runners_up, mask=none)),
             "runner_up_distance": pa.array(near.runner_up_distances, mask=none),
         }
@@ -263,7 +272,7 @@ def _with_notes(decided: pa.Array, told: pa.ChunkedArray) -> pa.Array | pa.Chunk
     return pc.coalesce(pc.if_else(noted, both, decided), told)
 
 
-def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str], pa.Array]:
+def _load_gallery(store: Store, pass_: Pass, corrections: Corrections) -> tuple[Gallery, list[str], pa.Array]:
     """The reference embeddings of a pass, the unusable references, one line each, and all digests."""
     digests = [pa.array([], pa.binary(DIGEST_BYTES))]
     vectors: dict[str, list[NDArray[np.float32]]] = {}
@@ -271,13 +280,19 @@ def _load_gallery(store: Store, pass_: Pass) -> tuple[Gallery, list[str], pa.Arr
     bad: list[str] = []
     for chunk in Outcomes(store).chunks(pass_.references):
         labels, kinds, reasons = (chunk.table[name].to_pylist() for name in ("label", "kind", "reason"))
+        labels = list(map(corrections.name, labels))
         for at, row in enumerate(chunk.embedded):
             vectors.setdefault(labels[row], []).append(chunk.embeddings[at])
             heads.setdefault(labels[row], []).append(chunk.heads.take(np.array([at])))
         digests += chunk.table["digest"].drop_null().chunks
         failed = zip(chunk.names.to_pylist(), kinds, reasons, strict=True)
         bad += [f"{name}: {reason}" for name, kind, reason in failed if kind == Kind.UNREADABLE]
-    bad += [f"{name}: no picture of it can be read" for name in pass_.spec.characters if name not in vectors]
+    for name, (confirmed, their_heads) in corrections.references().items():
+        vectors.setdefault(name, []).extend(confirmed)
+        heads.setdefault(name, []).append(their_heads)
+    digests.append(corrections.digests)
+    characters = dict.fromkeys(map(corrections.name, pass_.spec.characters))
+    bad += [f"{name}: no picture of it can be read" for name in characters if name not in vectors]
     if all(is_negative(name) for name in vectors):
         raise NotReady(f"no reference picture of any character can be read; the first: {(bad or ['none listed'])[0]}")
     groups = [(name, is_negative(name), np.stack(rows)) for name, rows in sorted(vectors.items())]

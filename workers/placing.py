@@ -32,12 +32,14 @@ class Wanted:
         folders: Names of folders below the output; none for a duplicate of a file that is placed itself.
         digest: sha256 of its bytes.
         keep: Place a copy even by `move`: the original is a link, or lies inside an archive file.
+        by_person: A person has confirmed its character, so it is placed again also if one had taken it out before.
     """
 
     image: Image
     folders: tuple[str, ...]
     digest: bytes
     keep: bool = False
+    by_person: bool = False
 
 
 @dataclass
@@ -83,6 +85,7 @@ class Placer:
         self._next_number: dict[bytes, int] = {}
         self._archive = os.path.join(journal.archive_of(run_id) or b"/", b"")
         self._anything_before = journal.anything_placed
+        self._any_put = journal.any_hand_file()
 
     def place(self, batch: list[Wanted]) -> list[list[bytes]]:
         """Bring the images of a batch to their folders, and say for each where it stands now (absolute paths).
@@ -169,10 +172,15 @@ class Placer:
     ) -> tuple[list[Operation], list[bytes]]:
         """The operations for one image, and where it stands already."""
         present = [placement for placement in placements if self._output.exists(placement.target)]
-        if len(present) < len(placements):
+        missing = [placement.target for placement in placements if placement not in present]
+        if missing and wanted.by_person and self._journal.all_taken(missing):
+            placements, missing = present, []
+        if missing:
             self.tally.left_alone += 1
             return [], [placement.target for placement in present]
         folders = [self._folder(name) for name in wanted.folders]
+        put = self._put_by_person(wanted.digest, folders) if self._any_put else []
+        folders = [folder for folder in folders if folder not in set(map(os.path.dirname, put))]
         # Else they are links that show this image, but were placed for another one that had its name.
         own = [p for p in placements if p.digest == wanted.digest] or placements
         right = {os.path.dirname(p.target): p.target for p in own if os.path.dirname(p.target) in folders}
@@ -191,8 +199,14 @@ class Placer:
         others = standing + [op.target for op in operations]
         kept = [old.target for old in wrong if old.action is Action.MOVE and not others]
         moved = any(placement.action is Action.MOVE for placement in placements)
-        operations += [self._removal(wanted, old, others + kept, moved) for old in wrong if old.target not in kept]
-        return operations, standing + kept
+        spare = [old for old in wrong if old.target not in kept]
+        operations += [self._removal(wanted, old, others + kept, moved) for old in spare]
+        return operations, standing + kept + put
+
+    def _put_by_person(self, digest: bytes, folders: list[bytes]) -> list[bytes]:
+        """Files of a person with these bytes that stand in some folders already."""
+        files = self._journal.hand_files_with(digest)
+        return [path for path in files if os.path.dirname(path) in folders and self._output.exists(path)]
 
     def _shows(self, placement: Placement, wanted: Wanted) -> bool:
         """Whether a placement shows this image, not an earlier picture with the same path."""

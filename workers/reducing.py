@@ -137,8 +137,9 @@ class _Reducer:
         self._journal = journal
         self._placer = Placer(journal, self._output, run.id, self._spec.mode)
         self._assigner = assigner
-        names = assigner.gallery.names
-        self._folders = folder_names(name for name in names if not is_negative(name))
+        names = {*assigner.gallery.names, *assigner.corrections.characters}
+        self._folders = assigner.corrections.folders(folder_names(name for name in names if not is_negative(name)))
+        self._by_person = assigner.corrections.by_person
 
     def reduce(self, progress: OnProgress) -> dict[str, Any]:
         """All chunks, the report, the summary."""
@@ -195,10 +196,13 @@ class _Reducer:
         images, digests, folders = self._images(found), found.digests, self._folders_of(rows, found.embedded)
         repeated = self._repeated(images, digests, rows, found.embedded, duplicates)
         wanted = [
-            Wanted(image, () if k in repeated else folders[k], digests[k].tobytes(), self._keeps(image))
+            self._wanted(image, () if k in repeated else folders[k], digests[k].tobytes())
             for k, image in enumerate(images)
         ]
         return self._completed(rows, found.embedded, repeated, self._placer.place(wanted))
+
+    def _wanted(self, image: Image, folders: tuple[str, ...], digest: bytes) -> Wanted:
+        return Wanted(image, folders, digest, self._keeps(image), digest in self._by_person)
 
     def _images(self, found: ChunkOutcomes) -> list[Image]:
         """The embedded files among some."""
@@ -294,6 +298,9 @@ class _Reducer:
             "gone": gone,
             "problems": tally.problems[:SHOWN],
             "problem_count": len(tally.problems),
+            "by_hand": asdict(self._assigner.corrections.decisions.by_hand),
+            "decided": len(self._assigner.corrections.decisions.decisions),
+            "unread_confirmed": self._assigner.corrections.decisions.unread,
             "report": str(report),
         }
 

@@ -103,15 +103,20 @@ class Gallery:
         """The same without the negatives; it may be empty."""
         if not any(self.negative):
             return self
-        wanted = ~np.array(self.negative)
-        rows = np.flatnonzero(wanted[self.labels])
-        counts = self.counts[wanted]
+        return self.only(np.flatnonzero(~np.array(self.negative)).tolist())
+
+    def only(self, places: Sequence[int]) -> Gallery:
+        """The same with some characters alone, in the order asked for."""
+        ends = np.append(self.starts, len(self.embeddings))
+        rows = [np.arange(ends[at], ends[at + 1]) for at in places]
+        every = np.concatenate([np.empty(0, np.int64), *rows])
+        counts = self.counts[list(places)]
         return Gallery(
-            tuple(name for name, negative in zip(self.names, self.negative, strict=True) if not negative),
-            (False,) * len(counts),
+            tuple(self.names[at] for at in places),
+            tuple(self.negative[at] for at in places),
             (np.cumsum(counts) - counts).astype(np.int64),
-            self.embeddings[rows],
-            self.heads.take(rows),
+            self.embeddings[every],
+            self.heads.take(every),
         )
 
     def whitened(self, whitening: Whitening) -> Gallery:

@@ -177,6 +177,7 @@ def decide(
     rule: Rule,
     counted: NDArray[np.bool_] | None = None,
     heads: HeadViews | None = None,
+    ruled_out: NDArray[np.bool_] | None = None,
 ) -> Decisions:
     """Decide for many pictures.
 
@@ -195,6 +196,8 @@ def decide(
         rule: The rule.
         counted: `(n,)` bool, the pictures that count for `closest`; all by default.
         heads: The heads in these pictures; none by default.
+        ruled_out: `(n, c)` bool, characters that a picture cannot show, by the decisions of a person; none by default.
+            Their distances count as infinite.
 
     Raises:
         ValueError: The rule has no threshold yet.
@@ -203,6 +206,8 @@ def decide(
     if len(embeddings) == 0:
         embeddings, heads = np.empty((0, gallery.embeddings.shape[1]), np.float32), None
     views = ViewDistances.of(embeddings, heads, gallery, rule.match)
+    if ruled_out is not None:
+        views.distances[ruled_out[views.pictures]] = np.inf
     near = _nearest(views.distances, np.array(gallery.negative))
     verdicts, reasons = _judged(near, gallery, rule, limit)
     pictures, deciding = views.pictures, views.deciding
@@ -236,7 +241,8 @@ def _nearest(distances: NDArray[np.float32], negative: NDArray[np.bool_]) -> Nea
 
 def _judged(near: Nearest, gallery: Gallery, rule: Rule, limit: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The verdict on each view by itself, and the reason."""
-    gap = near.runner_up_distances.astype(np.float64) - near.distances
+    gap = np.full(len(near.distances), np.inf)
+    np.subtract(near.runner_up_distances.astype(np.float64), near.distances, out=gap, where=near.has_runner_up)
     # The first that holds for a view.
     cases = [
         np.array(gallery.negative)[near.characters],
