@@ -59,6 +59,7 @@ _COMMANDS = (
     ("confirm", decisions.confirm, "producer confirm ~/sorted/_unknown/7.png --character Akari"),
     ("reject", decisions.reject, "producer reject ~/sorted/Akari/7.png"),
     ("ignore", decisions.ignore, "producer ignore ~/sorted/_review/7.png"),
+    ("history", decisions.history, "producer history ~/sorted/Akari/7.png"),
     ("similarity", results.similarity, "producer similarity a.png b.jpg"),
     ("doctor", services.doctor, "producer doctor --output doctor.txt"),
     ("demo", sort.demo, "producer demo --folder /tmp/oshiwake-demo"),

@@ -16,6 +16,7 @@ __all__ = [
     "Band",
     "Exclude",
     "Heads",
+    "IgnoreHandMoves",
     "IncludeHidden",
     "Json",
     "Margin",
@@ -161,6 +162,13 @@ Exclude = Annotated[
 ]
 IncludeHidden = Annotated[
     bool, typer.Option("--include-hidden", help="Include hidden files and folders, except the system's own.")
+]
+IgnoreHandMoves = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-hand-moves",
+        help="Decide nothing by what was moved, deleted or renamed by hand in the output; a later run still does.",
+    ),
 ]
 RunId = Annotated[
     str | None, typer.Argument(metavar="RUN", help="Run id such as 20261123-0412-k7m2p; default: the newest run.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -22,7 +22,18 @@ from producer.hints import pasteable
 from producer.status import SILENT_S, RunState, RunStatus
 from store.user_decision import UserDecision
 
-__all__ = ["passed_line", "print_decisions", "print_json", "print_runs", "print_status", "print_summary"]
+if TYPE_CHECKING:
+    from workers.history import Event
+
+__all__ = [
+    "passed_line",
+    "print_decisions",
+    "print_events",
+    "print_json",
+    "print_runs",
+    "print_status",
+    "print_summary",
+]
 
 _SHOWN = 10
 """How many failures of each kind are named."""
@@ -105,7 +116,7 @@ def print_summary(status: RunStatus, console: Console) -> None:
         console.print(line, soft_wrap=True, highlight=False)
     if line := passed_line(status.passed_over):
         console.print(line, soft_wrap=True, highlight=False)
-    for line in _placing_lines(summary, status):
+    for line in [*_decided_lines(summary), *_placing_lines(summary, status)]:
         console.print(line, soft_wrap=True, highlight=False)
     _print_failures(summary, console)
     for line in _far_lines(summary):
@@ -194,6 +205,27 @@ def _placing_lines(summary: dict[str, Any], status: RunStatus) -> Iterable[str]:
         yield f"{are} no longer in the archive; `producer tidy --dry-run` lists them"
 
 
+def _decided_lines(summary: dict[str, Any]) -> Iterable[str]:
+    """What was understood from the work of a person in the output, and what a person decided in all."""
+    by_hand: dict[str, Any] = summary.get("by_hand", {})
+    moved, taken_out, edited = (by_hand.get(name, 0) for name in ("moved", "taken_out", "edited"))
+    did = [(moved, "moved by hand"), (taken_out, "taken out by hand"), (edited, "edited")]
+    told = [f"{by_hand[name]:,} {name}" for name in ("confirmed", "rejected") if by_hand.get(name)]
+    if names := by_hand.get("characters", []):
+        shown = ", ".join(map(repr, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
+        told.append(f"{counted(len(names), 'new character')} {shown}")
+    if pictures := ", ".join(f"{counted(number, 'picture')} {what}" for number, what in did if number):
+        yield escape(f"{pictures}: {', '.join(told)}" if told else pictures)
+    for old, new in list(by_hand.get("renamed", {}).items())[:_SHOWN]:
+        yield escape(f"character {old!r} is called {new!r} from now on: its folder was renamed")
+    if text := by_hand.get("not_understood"):
+        yield f"[yellow]{escape(text)}[/yellow]"
+    if decisions := summary.get("decided"):
+        yield f"{counted(decisions, 'decision')} of yours heeded (`producer decisions list`)"
+    if unread := summary.get("unread_confirmed"):
+        yield f"{counted(unread, 'confirmed picture')} not read by any run, and so no reference"
+
+
 def _expected_lines(summary: dict[str, Any]) -> Iterable[str]:
     """The threshold and what it means, in plain words; nothing of a pass of an older version."""
     shares = (summary.get(name) for name in ("strangers_named", "known_missed", "confidence"))
@@ -244,6 +276,14 @@ def print_decisions(decisions: Iterable[UserDecision], console: Console) -> None
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.time_s))
         names = escape(f"{one.character} → {one.name}" if one.name else one.character)
         table.add_row(one.id, when, one.kind.value, names, one.origin.value, escape(one.file))
+    console.print(table)
+
+
+def print_events(events: Iterable[Event], console: Console) -> None:
+    """Print a picture's history, a line for each event."""
+    table = Table.grid(padding=(0, 2))
+    for event in events:
+        table.add_row(event.when, event.by, escape(event.what))
     console.print(table)
 
 

@@ -32,6 +32,7 @@ class RuleOptions:
         threshold: A distance, or `auto` for the one that follows from `strangers`.
         strangers: Share of strangers that may get a name; takes the place of a recorded threshold.
         defaults: Take defaults instead of recorded values.
+        ignore_hand_moves: Understand nothing from what a person moved in the output; never kept from an earlier pass.
     """
 
     threshold: float | Literal["auto"] | None = None
@@ -41,6 +42,7 @@ class RuleOptions:
     multiple: bool | None = None
     strangers: float | None = None
     defaults: bool = False
+    ignore_hand_moves: bool = False
 
     def spec(self, references: References, mode: Mode, *, default: PassSpec | None) -> PassSpec:
         """A pass with these options over those of an earlier pass.
@@ -59,6 +61,7 @@ class RuleOptions:
                 references=references.source,
                 characters=references.characters,
                 mode=mode,
+                ignore_hand_moves=self.ignore_hand_moves,
                 # A distance that was given for vectors as they are stays one of these.
                 whitened=default is None or default.whitened or values["threshold"] is None,
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from store.file_operation import Action, Image, Operation
-from store.journal_queries import JournalQueries
+from store.journal_queries import SELECT_OPERATION, JournalQueries
 
 __all__ = ["HandFile", "JournalListing", "Missing"]
 
@@ -105,6 +105,11 @@ class JournalListing(JournalQueries):
             counts[folder] = counts.get(folder, 0) + 1
         return {self._here(folder): count for folder, count in counts.items()}
 
+    def listed(self, target: bytes) -> bool:
+        """Whether a path is in the listing."""
+        query = "SELECT 1 FROM temp.listed WHERE target = ?"
+        return self._db.execute(query, (self._stored(target),)).fetchone() is not None
+
     def back_again(self) -> Iterator[Missing]:
         """Placements that were taken out, and are in the listing again."""
         rows = self._db.execute(
@@ -146,10 +151,9 @@ class JournalListing(JournalQueries):
         rows = self._db.execute("SELECT target FROM hand_file WHERE digest = ? ORDER BY target", (digest,))
         return [self._here(target) for (target,) in rows]
 
-    def hand_moves(self) -> Iterator[tuple[bytes, bytes]]:
-        """Old and new places of what persons moved, in the order in which that was found out."""
-        rows = self._db.execute("SELECT source, target FROM operation WHERE action = 'hand' ORDER BY id")
-        return ((self._here(source), self._here(target)) for source, target in rows)
+    def hand_moves(self) -> Iterator[Operation]:
+        """HAND operations: what persons moved, in the order in which that was found out."""
+        return map(self._operation, self._db.execute(f"{SELECT_OPERATION} WHERE action = 'hand' ORDER BY id"))
 
     def all_taken(self, targets: Sequence[bytes]) -> bool:
         """Whether persons have taken out all of these placements, as an earlier pass found."""

@@ -15,9 +15,10 @@ from store.journal_database import Note, read_note
 from store.location import Location
 from store.roots import Roots
 
-__all__ = ["JournalQueries", "Standing", "pass_key"]
+__all__ = ["SELECT_OPERATION", "JournalQueries", "Standing", "pass_key"]
 
-_SELECT = "SELECT id, action, path, member, source, target, digest, placed FROM operation"
+SELECT_OPERATION = "SELECT id, action, path, member, source, target, digest, placed FROM operation"
+"""A query whose rows `_operation` reads."""
 
 _PAGE = 4096
 """Placements that are read together."""
@@ -156,11 +157,11 @@ class JournalQueries:
 
     def open_operations(self) -> list[Operation]:
         """Planned operations that a dead process has not settled, in order."""
-        return [self._operation(row) for row in self._db.execute(f"{_SELECT} WHERE done = 0 ORDER BY id")]
+        return [self._operation(row) for row in self._db.execute(f"{SELECT_OPERATION} WHERE done = 0 ORDER BY id")]
 
     def newest_operations(self, run: str, limit: int) -> list[Operation]:
         """The last operations of a run, the newest first."""
-        rows = self._db.execute(f"{_SELECT} WHERE run = ? ORDER BY id DESC LIMIT ?", (run, limit))
+        rows = self._db.execute(f"{SELECT_OPERATION} WHERE run = ? ORDER BY id DESC LIMIT ?", (run, limit))
         return [self._operation(row) for row in rows]
 
     def operation_count(self, run: str) -> int:

@@ -21,9 +21,18 @@ _WAIT_S = 600.0
 _log = logging.getLogger(__name__)
 
 
+def prepare(run: Run, number: int) -> None:
+    """Store the decisions of a pass before its assignment is shared, so that all parts heed the same."""
+    if len(run.archive.listed_chunks()) >= settings.reduce_fan_out:
+        from workers.preparing import prepare_pass
+
+        prepare_pass(store(), run, run.pass_(number), wait_s=_WAIT_S)
+
+
 @run_task(ReduceMessage, time_limit=settings.reduce_limit_s)
 def reduce(job: Job[ReduceMessage], run: Run) -> str:
     """Reduce one pass of a run. May run twice without harm."""
+    prepare(run, job.message.number)
     if parts := share(run, job.message):
         return f"run {run.id}: {parts} parts are being assigned"
     from workers.reducing import reduce_run

@@ -40,6 +40,7 @@ from workers.outcome_totals import SHOWN, Totals
 from workers.output import open_journal, recover
 from workers.pass_wanted import need_wanted
 from workers.placing import Placer, Wanted
+from workers.preparing import prepare_pass
 from workers.report.publish import publish
 from workers.report.writer import ReportWriter
 from workers.undo_run import remove_unused
@@ -97,6 +98,7 @@ def _reduce_run(store: Store, run: Run, pass_number: int, wait_s: float, progres
     unread = sum(1 for part in (run.archive, pass_.references) for _ in part.unread_chunks())
     if unread:
         raise NotReady(f"run {run.id}: {unread} chunks are not embedded yet; `producer resume {run.id}` sends them")
+    prepare_pass(store, run, pass_, wait_s=wait_s)
     assigner = Assigner(store, run, pass_)  # before anything is made in the output folder: it may refuse
     with open_journal(run, wait_s) as journal:
         if (done := pass_.summary) is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from store.decision_log import DecisionLog
+from store.durability import sync_folders
 from store.errors import JournalBusy, OutputGone
 from store.file_operation import Action, Operation
 from store.journal import JOURNAL_FOLDER, Journal, journal_exists
@@ -15,6 +17,9 @@ from store.location import Location, storage_of
 from store.run import Run
 from workers.errors import UndoRefused
 from workers.fileops.batch import undo
+from workers.fileops.operation import OperationFailed
+from workers.fileops.output import Output
+from workers.hand_decisions import note_moves
 from workers.output import open_output, recover
 from workers.report.publish import withdraw
 
@@ -33,11 +38,13 @@ class Undone:
     Attributes:
         reversed: File operations that were undone (folders not counted).
         left: What could not be undone without losing something, one line each.
+        by_hand: Files that stay because a person put them where they are, one line each.
         others: Other runs that have placed files which still stand in the output.
     """
 
     reversed: int = 0
     left: list[str] = field(default_factory=list)
+    by_hand: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
 
 
@@ -71,7 +78,9 @@ def undo_run(run: Run, progress: OnProgress = lambda done, total: None) -> Undon
             _need_originals(journal, run)
             _cancel(run)
             recover(journal)
+            note_moves(journal, run)
             undo_operations(journal, run, result, progress)
+            DecisionLog(output).forget_by_hand(run.id)
             _restore_times(journal, run.id)
             withdraw(journal, output, run.id)
             empty = journal.end_run(run.id)
@@ -119,7 +128,7 @@ def _has_journal(output: Location) -> bool:
         raise UndoRefused(f"{output} cannot be reached: {error.strerror or error}") from error
 
 
-_WITHOUT_BYTES = {Action.SYMLINK, Action.RENAME, Action.REMOVE, Action.FOLDER}
+_WITHOUT_BYTES = {Action.SYMLINK, Action.RENAME, Action.REMOVE, Action.FOLDER, Action.HAND}
 """Actions that give an output no bytes of its own. Any other one may leave the last copy there."""
 
 
@@ -156,6 +165,7 @@ def undo_operations(
 ) -> None:
     """Undo the operations of a run in an open journal, the newest first, and add to the result what became of them."""
     total, done = journal.operation_count(run.id), 0
+    places = _HandPlaces(journal)
     while batch := journal.newest_operations(run.id, _BATCH):
         progress(done, total)
         done += len(batch)
@@ -163,12 +173,70 @@ def undo_operations(
         # Undoing a RENAME or a REMOVE frees or fills a name that another operation of the batch has too. An undo that
         # is killed begins again, so the journal must forget what is undone before such a name means something else.
         for _, ops in groupby(batch, key=lambda op: op.id if op.action in (Action.RENAME, Action.REMOVE) else 0):
-            some = list(ops)
             with open_output(journal) as output:
+                some = places.settle(journal, output, list(ops), result)
                 errors = undo(journal, output, some)
             result.left += [str(error) for error in errors if error]
             pairs = zip(some, errors, strict=True)
             result.reversed += sum(op.action is not Action.FOLDER for op, error in pairs if error is None)
+
+
+class _HandPlaces:
+    """Where persons moved what was placed, and what becomes of it when its placing is undone.
+
+    An original that was moved into the output is brought back to the archive from wherever it is now. A link or a copy
+    stays where a person put it.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._moves = {(op.image, op.source): op.target for op in journal.hand_moves()}
+
+    def settle(self, journal: Journal, output: Output, ops: list[Operation], result: Undone) -> list[Operation]:
+        """Undo those operations whose file a person moved, the newest first; return the others."""
+        others = []
+        for op in ops:
+            place = None if op.action is Action.FOLDER else self._place(output, op)
+            if op.action is Action.HAND:
+                journal.forget([op])
+            elif place is None:
+                others.append(op)
+            elif op.action is Action.MOVE:
+                self._bring_back(journal, output, op, place, result)
+            else:
+                was, now = (
+                    os.fsdecode(os.path.relpath(path, bytes(journal.folder.parent))) for path in (op.target, place)
+                )
+                line = (
+                    f"{now} (you put it there)"
+                    if op.action is Action.RENAME
+                    else f"{now} (you moved it there from {was})"
+                )
+                journal.forget([op])
+                if op.action is Action.RENAME:
+                    self._moves[op.image, op.source] = place
+                else:
+                    result.by_hand.append(line)
+        return others
+
+    def _place(self, output: Output, op: Operation) -> bytes | None:
+        """Where a person moved the target of an operation; None if nobody did, or it is not there either."""
+        place = op.target
+        for _ in range(len(self._moves)):
+            if output.exists(place) or (op.image, place) not in self._moves:
+                break
+            place = self._moves[op.image, place]
+        return place if place != op.target and output.exists(place) else None
+
+    def _bring_back(self, journal: Journal, output: Output, op: Operation, place: bytes, result: Undone) -> None:
+        try:
+            output.undo(replace(op, target=place))
+        except OperationFailed as error:
+            result.left.append(str(error))
+            journal.forget([], [op])
+        else:
+            sync_folders([os.path.dirname(op.source)])
+            journal.forget([op])
+            result.reversed += 1
 
 
 def _need_own_places(journal: Journal, run: Run, batch: list[Operation]) -> None:
@@ -212,6 +280,6 @@ def remove_unused(journal: Journal, run: Run) -> None:
 
 def _remove_folders(run: Run) -> None:
     own = run.output / JOURNAL_FOLDER
-    for place in (own / "reports", own, *([run.output] if run.marked("makes_output") else [])):
+    for place in (own / "reports", own / "decisions", own, *([run.output] if run.marked("makes_output") else [])):
         with contextlib.suppress(OSError):  # a file of a person's is in it
             place.rmdir()

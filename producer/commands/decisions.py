@@ -11,8 +11,9 @@ from producer import options as o
 if TYPE_CHECKING:
     from producer.session import Session
     from store.user_decision import UserDecision
+    from workers.history import Event
 
-__all__ = ["confirm", "decisions", "ignore", "reject"]
+__all__ = ["confirm", "decisions", "history", "ignore", "reject"]
 
 Files = Annotated[
     list[str],
@@ -94,6 +95,28 @@ def _decide(
         names = ", ".join(dict.fromkeys(one.character for one in made if one.character))
         of_whom = f" ({names})" if names else ""
         session.say(f"{counted(len(made), 'picture')} {kind}{of_whom}; the next run or `producer reduce` heeds that")
+
+
+def history(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A picture of the archive or of the output.")],
+    output: OutputOfFiles = None,
+    json: o.Json = False,
+    store: o.StorePath = None,
+) -> None:
+    """Print where a picture came from, when it was placed where, by which run or by hand, and what was decided."""
+    from producer.decision_request import find_output
+    from producer.printing import print_events, print_json
+    from producer.session import Session
+    from workers.history import picture_history
+
+    session = Session(store)
+    events = picture_history(find_output(session, output, [file]), file, session.roots)
+    if json:
+        print_json([_fields(event) for event in events], session.out)
+    elif events:
+        print_events(events, session.out)
+    else:
+        session.say(f"nothing was ever done with {file} in this output")
 
 
 @decisions.command("list", epilog="Example: producer decisions list --output ~/sorted")
@@ -216,7 +239,7 @@ def _counting(session: Session, output: str | None) -> list[UserDecision]:
     return counting(DecisionLog(find_output(session, output, [])).read())
 
 
-def _fields(decision: UserDecision) -> dict[str, object]:
+def _fields(one: UserDecision | Event) -> dict[str, object]:
     from dataclasses import asdict
 
-    return asdict(decision)
+    return asdict(one)

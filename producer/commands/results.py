@@ -36,6 +36,7 @@ def reduce(
             help="Other references; default: the run's, including pictures added since.",
         ),
     ] = None,
+    ignore_hand_moves: o.IgnoreHandMoves = False,
     processes: o.Processes = 0,
     json: o.Json = False,
     store: o.StorePath = None,
@@ -54,7 +55,7 @@ def reduce(
 
     session = Session(store)
     found = session.run(run)
-    rule = RuleOptions(threshold, match, margin, band, multiple, strangers, defaults)
+    rule = RuleOptions(threshold, match, margin, band, multiple, strangers, defaults, ignore_hand_moves)
     if kept := rule.recorded(found.last_pass.spec):
         session.say(f"kept from the run: {' '.join(kept)} (--defaults goes back to the defaults)")
     if found.spec.queue == "private":
@@ -87,13 +88,15 @@ def undo(run: o.RunId = None, json: o.Json = False, store: o.StorePath = None) -
         with contextlib.suppress(StoreError):  # the next `forget` does it
             delete_forgotten(session.store)
     if json:
-        print_json({"run": found.id, "reversed": result.reversed, "left": result.left}, session.out)
+        fields = {"reversed": result.reversed, "left": result.left, "left_by_hand": result.by_hand}
+        print_json({"run": found.id, **fields}, session.out)
     else:
         session.say(f"run {found.id} undone: {counted(result.reversed, 'file operation')} reversed")
-        for line in result.left[:_SHOWN]:
-            session.say(f"left in place: {line}")
-        if len(result.left) > _SHOWN:
-            session.say(f"… and {len(result.left) - _SHOWN:,} more left in place")
+        for lines in (result.left, result.by_hand):
+            for line in lines[:_SHOWN]:
+                session.say(f"left in place: {line}")
+            if len(lines) > _SHOWN:
+                session.say(f"… and {len(lines) - _SHOWN:,} more left in place")
         if result.others and not result.reversed:
             session.say(
                 f"the files in {found.output} were placed by run {', '.join(result.others)};"

@@ -38,6 +38,7 @@ class SortOptions:
     heads: o.Heads = None
     exclude: o.Exclude = None
     include_hidden: o.IncludeHidden = False
+    ignore_hand_moves: o.IgnoreHandMoves = False
     store: o.StorePath = None
 
     def check(self) -> tuple[Session, SortRequest]:
@@ -58,7 +59,10 @@ class SortOptions:
             weights=self.weights,
             heads=self.heads,
             mode=self.mode,
-            rule=RuleOptions(self.threshold, self.match, self.margin, self.band, self.multiple, self.strangers),
+            rule=RuleOptions(
+                *(self.threshold, self.match, self.margin, self.band, self.multiple, self.strangers),
+                ignore_hand_moves=self.ignore_hand_moves,
+            ),
             roots=session.roots,
             exclusion=Exclusion(self.exclude or (), self.include_hidden),
         )

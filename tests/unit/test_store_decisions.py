@@ -127,7 +127,7 @@ def test_a_hostile_line_is_refused(line: str, tmp_path: Path) -> None:
     """With the file and the line's number."""
     log = DecisionLog(tmp_path)
     log.append([said("confirmed", "A")])
-    path = next(log.folder.iterdir())
+    (path,) = tmp_path.glob(".oshiwake/decisions/*")
     path.write_text(f"{GOOD}\n{line}\n")
     with pytest.raises(DamagedStore, match=f"{os.path.basename(path)}: line 2"):
         log.read()
