@@ -8,9 +8,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from store.decision_log import DecisionLog
 from store.run import Run
 from store.store import Store
 from tests.chaos.collections import draw_collection
+from tests.chaos.correcting import correct_under_fire
 from tests.chaos.faults import Fault, draw_faults
 from tests.chaos.judging import Ending, reads, temporary_files
 from tests.chaos.processes import Broker, Processes
@@ -89,8 +91,12 @@ class Campaign:
         try:
             run = siege.carry_through(self._chunks)
             self._judge(number, run, siege, undisturbed)
-            self.tally.kills["undo"] += undo_under_fire(self._processes, run, self._rng(number), undo_kills)
-            self._judge_undone(number)
+            corrected = correct_under_fire(self._processes, mode, self._rng(number), undo_kills)
+            self.tally.found += [f"round {number} ({mode}): {line}" for line in corrected.found]
+            self.tally.kills.update(corrected.struck)
+            for one in (corrected.run, run):
+                self.tally.kills["undo"] += undo_under_fire(self._processes, one, self._rng(number), undo_kills)
+            self._judge_undone(number, [] if mode == "move" else corrected.stays)
         except AssertionError as error:  # the next rounds are worth their time all the same
             self.tally.found.append(f"round {number} ({mode}): {error}")
         finally:
@@ -166,9 +172,13 @@ class Campaign:
         self.tally.read_again += sum(counts.values()) - len(counts)
         self.tally.found += [f"round {number} ({siege.mode}): {line}" for line in found]
 
-    def _judge_undone(self, number: int) -> None:
+    def _judge_undone(self, number: int, stays: list[Path]) -> None:
         if snapshot(self._collection.archive) != self._before:
             self.tally.found.append(f"round {number}: after undo the archive is not as before")
-        if self._collection.output.exists():
-            self.tally.found.append(f"round {number}: after undo the output is still there")
+        output = self._collection.output
+        kept = [path for path in output.rglob("*") if not path.is_dir() and path.parent.name != "decisions"]
+        if sorted(kept) != sorted(stays):
+            self.tally.found.append(f"round {number}: after undo {kept} are there, not {stays}")
+        if [one.character for one in DecisionLog(output).read()] != ["Mio"]:
+            self.tally.found.append(f"round {number}: after undo the decisions are not those of commands")
         self.tally.found += [f"round {number}: after undo {path}" for path in temporary_files(self._collection)]
