@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from store.decision_log import DecisionLog
 from store.journal import Journal
 from store.mode import Mode
+from store.run_pass import Pass
 from tests.unit.dying import Died
 from tests.unit.parts import DIMENSION
 from tests.unit.sites import MODES, Site
 from tests.unit.sorting import SPEC, Sorting, at
 from tests.unit.trees import look, put
+from workers.confirmed_files import confirmed_files
+from workers.history import picture_history
 from workers.undo_run import undo_run
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
@@ -253,8 +256,6 @@ def test_a_pass_that_dies_while_it_understands_begins_again(sorting: Sorting, st
     move(site, "_unknown/far1.png", "Mio/far1.png")
     move(site, "Akari/a1.png", "桜 ひな/a1.png")
     sorting.begin_pass(2, sorting.spec)
-    from store.run_pass import Pass
-
     name, kind = ("note_hand", Journal) if step == "note_hand" else ("note_decisions", Pass)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Died):
         patch.setattr(kind, name, _die)
@@ -266,6 +267,24 @@ def test_a_pass_that_dies_while_it_understands_begins_again(sorting: Sorting, st
 
 def _die(*_: Any, **__: Any) -> None:
     raise Died
+
+
+def test_a_picture_has_a_history(sorting: Sorting) -> None:
+    """The same from the archive and from the output: placed by a run, moved by hand, and what that meant."""
+    site = sorting.site
+    move(site, "Akari/a1.png", "Mio/mine.png")
+    again(sorting)
+    events = picture_history(site.output, str(site.output / "Mio" / "mine.png"))
+    assert sorted((event.by, event.what) for event in events) == [
+        (sorting.run.id, "found moved by hand from Akari/a1.png to Mio/mine.png"),
+        (sorting.run.id, f"placed as Akari/a1.png ({sorting.spec.mode}) from {site.archive}/a1.png"),
+        ("you", "confirmed Mio (hand)"),
+        ("you", "rejected Akari (hand)"),
+    ]
+    assert picture_history(site.output, str(site.archive / "a1.png")) == events
+    assert picture_history(site.output, str(site.archive / "nowhere.png")) == []
+    expected = {"Mio": [str(site.output / "Mio" / "mine.png")]}
+    assert confirmed_files(site.output) == expected
 
 
 def test_own_files_and_hidden_ones_are_nobodys_pictures(site: Site) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from store.journal import Journal
 from store.mode import Mode
-from store.run import Mark
+from store.run import Mark, Run
 from tests.unit.sites import Site
 from tests.unit.sorting import SPEC, Sorting, at
 from workers.assigning import assign_part
@@ -134,13 +134,18 @@ def test_an_undo_between_look_and_lock_leaves_no_output_folder(sorting: Sorting)
 
 
 def _reduce_told(sorting: Sorting, waiting: threading.Event) -> object:
-    """Reduce, and tell when the first look at the run is over: the references have been loaded then."""
-    store = sorting.store
-    part = store.part
+    """Reduce, and tell when the last look at the run before the journal is over."""
+    looks = 0
+    over = Run.over
 
-    def told(name: str) -> object:
-        waiting.set()
-        return part(name)
+    def told(run: Run, number: int) -> str | None:
+        nonlocal looks
+        looks += 1
+        result = over(run, number)
+        if looks == 2:
+            waiting.set()
+        return result
 
-    store.part = told  # type: ignore[method-assign,assignment]
-    return reduce_run(store, sorting.run, 1, wait_s=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "over", told)
+        return reduce_run(sorting.store, sorting.run, 1, wait_s=20)
