@@ -73,7 +73,7 @@ class Teaching:
 
     def __init__(self, views: Set, cohort: Cohort | None, references: int, seed: int, fallback: float) -> None:
         self.embeddings, self.heads, self.labels = views
-        rows, self.rest = draw_references(self.labels, references, seed)
+        rows, self.rest = draw_references(self.labels, references, seed, len(self.labels))
         self.known = np.unique(self.labels[rows])
         self.references = {int(one): rows[self.labels[rows] == one] for one in self.known}
         self.truth = self.labels[self.rest]
@@ -107,11 +107,13 @@ class Teaching:
         """A person looks at the least certain pictures, and says what they show; return which these were."""
         count = round(share * len(self.rest))
         named = decisions.verdicts == _ASSIGNED
-        certain = np.abs(decisions.distances - threshold)
+        certain = np.abs(decisions.nearest.distances - threshold)
         order = np.argsort(certain, kind="stable")
-        looked = np.concatenate([order[named[order]][: count - count // 2], order[~named[order]][: count // 2]])
+        looked: NDArray[np.int64] = np.concatenate(
+            [order[named[order]][: count - count // 2], order[~named[order]][: count // 2]]
+        )
         for at in looked.tolist():
-            nearest, truth = int(self.known[decisions.nearest[at]]), int(self.truth[at])
+            nearest, truth = int(self.known[decisions.nearest.characters[at]]), int(self.truth[at])
             if nearest != truth:
                 self.rejected.setdefault(nearest, []).append(at)
             if self.is_known[at]:
@@ -121,7 +123,7 @@ class Teaching:
     def figures(self, decisions: Decisions, looked: NDArray[np.int64]) -> list[float]:
         """Right, rightly, strangers, seen, as shares."""
         named = decisions.verdicts == _ASSIGNED
-        right = named & (self.known[decisions.nearest] == self.truth)
+        right = named & (self.known[decisions.nearest.characters] == self.truth)
         new = np.ones(len(self.rest), np.bool_)
         new[looked] = False
         told = named & new, right & new

@@ -71,7 +71,7 @@ def find_hand_moves(journal: Journal, *, doubt: bool = True) -> HandMoves:
     """
     output = journal.folder.parent
     found = HandMoves()
-    if not journal.anything_placed():
+    if not journal.anything_placed:
         return found
     journal.note_listing(_listing(output))
     placed, _, missing = journal.placement_counts()

@@ -50,7 +50,7 @@ def _lines(picture: Image.Image, rng: random.Random) -> Image.Image:
 def _hatched(picture: Image.Image, rng: random.Random) -> Image.Image:
     """Lines, with strokes in the shadows, crossed in the deepest."""
     light = _light(picture)
-    ink = np.asarray(_lines(picture, rng).convert("L"), np.float32) / 255
+    ink = np.asarray(np.asarray(_lines(picture, rng).convert("L")) / 255, np.float32)
     angle, step = rng.uniform(0.4, 1.2), max(2.0, _length(picture, rng.uniform(0.02, 0.035)))
     for least, turn in ((0.62, 0.0), (0.4, np.pi / 2), (0.22, np.pi / 4)):
         strokes = _waves(light.shape, step, angle + turn) > rng.uniform(0.1, 0.4)
@@ -159,12 +159,12 @@ def _odd(length: float) -> int:
 
 
 def _light(picture: Image.Image) -> _Grey:
-    return np.asarray(picture.convert("L"), np.float32) / 255
+    return np.asarray(np.asarray(picture.convert("L")) / 255, np.float32)
 
 
 def _blurred(light: _Grey, radius: float) -> _Grey:
     picture = Image.fromarray((light * 255).astype(np.uint8))
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255
+    return np.asarray(np.asarray(picture.filter(ImageFilter.GaussianBlur(radius))) / 255, np.float32)
 
 
 def _print(ink: _Grey) -> Image.Image:
@@ -179,7 +179,7 @@ def _paper(ink: _Grey, rng: random.Random) -> Image.Image:
 def _waves(shape: tuple[int, ...], step: float, angle: float) -> _Grey:
     """Parallel waves, -1..1, `step` pixels long."""
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-    return np.cos(2 * np.pi * (x * np.sin(angle) + y * np.cos(angle)) / step).astype(np.float32)
+    return np.asarray(np.cos(2 * np.pi * (x * np.sin(angle) + y * np.cos(angle)) / step), np.float32)
 
 
 def _clouds(size: tuple[int, int], count: float, rng: random.Random) -> _Grey:

@@ -26,7 +26,7 @@ def modelled(figure: Image.Image, rng: random.Random) -> Image.Image:
         The same shape in other tones, new.
     """
     pixels = np.asarray(figure, np.float32)
-    cover = pixels[..., 3] / 255
+    cover = np.asarray(pixels[..., 3] / 255, np.float32)
     angle = rng.uniform(0.0, 2 * np.pi)
     shadow = (
         np.array(vivid(rng.choice((0.65, 0.75, 0.02, rng.random())), rng.uniform(0.2, 0.6), 0.75), np.float32) / 255
@@ -36,7 +36,8 @@ def modelled(figure: Image.Image, rng: random.Random) -> Image.Image:
     if rng.random() < 0.6:
         toned = toned * (1.0 + rng.uniform(0.03, 0.1) * _clouds(cover.shape, rng))
     if rng.random() < 0.35:
-        toned = toned + _rim(cover, angle, rng)[..., None] * (np.array(vivid(rng.random(), 0.3, 1.0)) - toned)
+        rim = _rim(cover, angle, rng)[..., None]
+        toned = toned + rim * (np.array(vivid(rng.random(), 0.3, 1.0), np.float32) - toned)
     return Image.fromarray(np.dstack((np.clip(toned, 0, 255), pixels[..., 3])).astype(np.uint8), "RGBA")
 
 
@@ -72,7 +73,7 @@ def _clouds(shape: tuple[int, ...], rng: random.Random) -> _Plane:
 
 def _blurred(plane: _Plane, radius: float) -> _Plane:
     picture = Image.fromarray((plane * 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(radius))
-    return np.asarray(picture.filter(ImageFilter.BoxBlur(radius)), np.float32) / 255
+    return np.asarray(np.asarray(picture.filter(ImageFilter.BoxBlur(radius))) / 255, np.float32)
 
 
 def _moved(plane: _Plane, far: float, angle: float) -> _Plane:

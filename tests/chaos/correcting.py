@@ -53,7 +53,7 @@ def correct_under_fire(processes: Processes, mode: str, rng: random.Random, kill
     _draw_points(rng, folder, kills, 2)
     _until_done(processes, "confirm", ["confirm", confirmed, "--character", "Mio"], {0}, [], folder)
     c = processes.collection
-    args = ["run", c.archive, "--references", c.references, "--output", output, "--mode", mode]
+    args: list[str | Path] = ["run", c.archive, "--references", c.references, "--output", output, "--mode", mode]
     _until_done(processes, "reduce", args, {0, 1}, ["resume"], folder)
     struck = Counter({"kill while correcting": kills - len(list(folder.iterdir()))})
     for point in folder.iterdir():
