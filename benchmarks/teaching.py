@@ -140,7 +140,8 @@ class Teaching:
         more = self.rest[np.array(self.confirmed.get(one, []), np.int64)]
         if len(more) == 0 or without == "confirmed":
             return rows
-        return np.concatenate([rows, more[spread_out(self.embeddings[more], self.embeddings[rows], MOST)]])
+        added = more[spread_out(self.embeddings[more], self.embeddings[rows], MOST)]
+        return np.concatenate([rows, added]).astype(np.int64, copy=False)
 
     def _gallery(self, names: list[str], groups: list[NDArray[np.int64]]) -> Gallery:
         pairs = [(name, False, self.embeddings[rows]) for name, rows in zip(names, groups, strict=True)]

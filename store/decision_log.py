@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from store.errors import StoreError
 from store.files import names_in, new_file
 from store.journal_database import JOURNAL_FOLDER
-from store.location import Location
+from store.location import Location, storage_of
 from store.user_decision import UserDecision, read_lines, to_lines
 
 __all__ = ["DecisionLog"]
@@ -73,6 +73,7 @@ class DecisionLog:
 
     def forget_by_hand(self, run: str) -> int:
         """Delete what a run understood, as its undo does; return how many decisions these were."""
+        storage_of(self.folder).clean_up(self.folder)
         names = [name for name in self._names() if name.startswith(f"{_HAND}{run}-pass")]
         count = sum(len(self._read(name)) for name in names)
         for name in names:
@@ -80,7 +81,11 @@ class DecisionLog:
         return count
 
     def join(self) -> None:
-        """Join the files of many commands; only one process at a time may do this, such as the journal's holder."""
+        """Join the files of many commands, and remove unfinished ones of commands that died.
+
+        Only one process at a time may do this, such as the journal's holder.
+        """
+        storage_of(self.folder).clean_up(self.folder)
         names = [name for name in self._names() if not name.startswith(_HAND)]
         if len(names) >= _MANY_FILES:
             self._write(names[-1].replace(_SUFFIX, f"-joined{_SUFFIX}"), [d for n in names for d in self._read(n)])

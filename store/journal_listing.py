@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from store.errors import DamagedStore
 from store.file_operation import Action, Image, Operation
 from store.journal_queries import SELECT_OPERATION, JournalQueries
 
@@ -61,10 +62,15 @@ class JournalListing(JournalQueries):
             rows.append((self._stored(path),))
             count += 1
             if len(rows) == _AT_ONCE:
-                self._db.executemany("INSERT OR IGNORE INTO temp.listed VALUES (?)", rows)
+                self._add_listed(rows)
                 rows.clear()
-        self._db.executemany("INSERT OR IGNORE INTO temp.listed VALUES (?)", rows)
+        self._add_listed(rows)
         return count
+
+    def _add_listed(self, rows: Sequence[tuple[bytes]]) -> None:
+        self._db.execute("SAVEPOINT listing")  # the journal itself is not written, so this is no transaction of it
+        self._db.executemany("INSERT OR IGNORE INTO temp.listed VALUES (?)", rows)
+        self._db.execute("RELEASE listing")
 
     def placement_counts(self) -> tuple[int, int, int]:
         """How many placements there are, how many of them are missing from the listing, and not yet known to be."""
@@ -82,10 +88,10 @@ class JournalListing(JournalQueries):
             f" WHERE {_NOT_LISTED} AND {_NOT_TAKEN} ORDER BY target"
         ).fetchall()
         for target, path, member, action, digest in rows:
-            yield Missing(self._here(target), Image(self._here(path), member), self._action(action), digest)
+            yield self._missing(target, path, member, action, digest)
         rows = self._db.execute(f"SELECT target, digest FROM hand_file AS p WHERE {_NOT_LISTED} ORDER BY 1").fetchall()
         for target, digest in rows:
-            yield Missing(self._here(target), Image(b""), None, digest)
+            yield Missing(self._here(target), Image(b""), None, self._bytes(digest))
 
     def unknown_files(self) -> Iterator[bytes]:
         """Files of the listing that nobody has placed, and that are not known as a person's, in order."""
@@ -117,7 +123,16 @@ class JournalListing(JournalQueries):
             " WHERE target IN (SELECT target FROM temp.listed) ORDER BY 1"
         ).fetchall()
         for target, path, member, action, digest in rows:
-            yield Missing(self._here(target), Image(self._here(path), member), self._action(action), digest)
+            yield self._missing(target, path, member, action, digest)
+
+    def _missing(self, target: bytes, path: bytes, member: bytes, action: str, digest: bytes) -> Missing:
+        image = Image(self._here(path), self._bytes(member))
+        return Missing(self._here(target), image, self._action(action), self._bytes(digest))
+
+    def _bytes(self, value: object) -> bytes:
+        if not isinstance(value, bytes):
+            raise DamagedStore(f"{self._path}: {repr(value)[:100]} where bytes should be")
+        return value
 
     def places_of(self, digest: bytes) -> list[bytes]:
         """Where a picture with these bytes may be: in the output, then its originals that are plain files."""
@@ -140,7 +155,10 @@ class JournalListing(JournalQueries):
             " UNION ALL SELECT size, mtime_ns, digest FROM looked_at WHERE target = ?1",
             (self._stored(target),),
         ).fetchone()
-        return None if row is None else HandFile(target, *row)
+        if row is None:
+            return None
+        size, mtime_ns, digest = row
+        return HandFile(target, size, mtime_ns, self._bytes(digest))
 
     def any_hand_file(self) -> bool:
         """Whether persons have put pictures in the output, as far as an earlier comparison found."""

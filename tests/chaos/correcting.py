@@ -41,7 +41,8 @@ class Corrected:
 def correct_under_fire(processes: Processes, mode: str, rng: random.Random, kills: int) -> Corrected:
     """Move one picture to another character, one to nobody, confirm one as a new character; sort again, under kills."""
     output, folder = processes.collection.output, processes.folder / "kills"
-    named = sorted(path for path in output.rglob("*.png") if path.parent.name[0] not in "_.")
+    # A page of the comic has a short name: it is copied by every mode, and stays where a person puts it.
+    named = sorted(path for path in output.rglob("[0-9][0-9][0-9][0-9]*.png") if path.parent.name[0] not in "_.")
     moved, aside = rng.sample(named, 2)
     other = rng.choice(sorted({path.parent for path in named} - {moved.parent}))
     nobody = output / "_unknown"
