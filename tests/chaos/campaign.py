@@ -179,6 +179,7 @@ class Campaign:
         kept = [path for path in output.rglob("*") if not path.is_dir() and path.parent.name != "decisions"]
         if sorted(kept) != sorted(stays):
             self.tally.found.append(f"round {number}: after undo {kept} are there, not {stays}")
-        if [one.character for one in DecisionLog(output).read()] != ["Mio"]:
+        # A command that was killed after it had decided was given again: the same may be said twice.
+        if {one.character for one in DecisionLog(output).read()} != {"Mio"}:
             self.tally.found.append(f"round {number}: after undo the decisions are not those of commands")
         self.tally.found += [f"round {number}: after undo {path}" for path in temporary_files(self._collection)]

@@ -182,3 +182,19 @@ def test_characters_that_no_picture_resembles_take_a_few_lines(
     assert ("no picture resembles '[bold]1'\n" in text) is (count > 1)
     assert ("matches nobody" in text) is bool(count) and ("497 other characters" in text) is (count == 500)
     assert "2 characters of 1 series; threshold 0.26" in text
+
+
+def test_what_was_understood_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Numbers of pictures, new characters, renamed ones, and why nothing was understood."""
+    session = Session(tmp_path)
+    by_hand = {"moved": 3, "confirmed": 2, "rejected": 1, "characters": ["Mio"], "renamed": {"Akari": "Rin"}}
+    summary = {**SUMMARY, "by_hand": by_hand, "decided": 1, "unread_confirmed": 2}
+    print_status(replace(status(RunState.DONE), summary=summary), session.out)
+    text = capsys.readouterr().out
+    assert "3 pictures moved by hand: 2 confirmed, 1 rejected, 1 new character 'Mio'\n" in text
+    assert "character 'Akari' is called 'Rin' from now on" in text and "1 decision of yours" in text
+    assert "2 confirmed pictures not read by any run" in text
+    summary["by_hand"] = {"not_understood": "is a disk [not] mounted?"}
+    print_status(replace(status(RunState.DONE), summary=summary), session.out)
+    text = capsys.readouterr().out
+    assert "is a disk [not] mounted?" in text and "by hand" not in text
