@@ -18,9 +18,9 @@ from model.network.weights_file import WeightsInfo, metadata_of, tensor_digest
 from model.onnx.declaration import Declaration
 from model.onnx.drawn_pictures import drawn_pictures
 from model.onnx.engine import unit
-from model.onnx.metric import cosine_threshold_of
+from model.onnx.metric import cosine_threshold_of, joined, split
 from model.onnx.onnx_file import parse_onnx, read_onnx
-from model.onnx.picture_input import side_of, with_picture_input
+from model.onnx.picture_input import output_of, side_of, with_picture_input
 from model.onnx.runtime import load_runtime
 
 if TYPE_CHECKING:
@@ -72,9 +72,19 @@ def import_network(
         side_of(parse_onnx(content))  # what is written can be loaded
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
-    threshold = declaration.cosine_threshold()
+    threshold, distances = declaration.cosine_threshold(), ""
     if metric is not None and declaration.threshold is not None:
-        threshold = cosine_threshold_of(metric, vectors, declaration)
+        own = read_onnx(metric)
+        try:
+            threshold = cosine_threshold_of(own, vectors, declaration)
+            distances = (
+                "as the formula says" if threshold == declaration.cosine_threshold() else "otherwise, by the angle"
+            )
+            if threshold is None:
+                content, size, vectors, together, threshold = _with_metric(model, own, declaration)
+                distances = "otherwise; what it does with a vector is now a part of the weights"
+        except WeightsError as error:
+            raise WeightsError(f"{metric}: {error}") from error
     tensors = {ONNX: np.frombuffer(content, np.uint8)}
     published = {"threshold": declaration.threshold, "distance": declaration.distance}
     info = WeightsInfo(
@@ -83,7 +93,10 @@ def import_network(
         dimension=vectors.shape[1],
         preprocessing=declaration.preprocessing(size),
         threshold=0.5 if threshold is None else threshold,
-        measured={"note": "imported; the threshold is " + ("a guess" if threshold is None else "the published one")},
+        measured={
+            "note": "imported; the threshold is " + ("a guess" if threshold is None else "the published one"),
+            "published distances": distances or "not compared",
+        },
         recipe={
             "imported": "ONNX",
             "file_digest": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -95,6 +108,21 @@ def import_network(
     )
     write_bytes(output, save(tensors, metadata=metadata_of(info)))
     return info, _seen(unit(vectors), together)
+
+
+def _with_metric(
+    model: ModelProto, metric: ModelProto, declaration: Declaration
+) -> tuple[bytes, int, NDArray[np.float32], bool, float]:
+    """As `_tried`, of vectors whose angles tell the distances of a network of distances; and the threshold."""
+    parts = split(metric)
+    threshold = None
+    if parts is not None:
+        both, output = joined(model, output_of(model.graph, declaration).name, parts[0])
+        found = _tried(both, declaration.model_copy(update={"output": output}))
+        threshold = cosine_threshold_of(parts[1], found[2], declaration)
+    if threshold is None:
+        raise WeightsError("its distances are no function of an angle between two vectors; which decides here")
+    return *found, threshold
 
 
 def _tried(model: ModelProto, declaration: Declaration) -> tuple[bytes, int, NDArray[np.float32], bool]:
@@ -153,6 +181,7 @@ def as_fields(info: WeightsInfo, trial: Trial) -> dict[str, Any]:
         "dimension": info.dimension,
         "preprocessing": info.preprocessing.version,
         "threshold": info.threshold,
+        "distances": info.measured["published distances"],
         "same": trial.same,
         "different": trial.different,
         "together": trial.together,

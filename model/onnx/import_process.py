@@ -49,6 +49,8 @@ def import_embedder(path: Path, output: Path, declaration: Declaration, metric: 
     if declaration.threshold is not None:
         told = f"published threshold: {declaration.threshold} ({declaration.distance})"
         lines.append(f"{told}, {found['threshold']:.4f} as a cosine distance; a run sets its own by --strangers")
+    if metric is not None:
+        lines.append(f"the publisher's network of distances: {found['distances']}")
     return lines
 
 

@@ -16,7 +16,7 @@ from model.onnx.declaration import InputForm
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, ValueInfoProto
 
-__all__ = ["side_of", "with_picture_input"]
+__all__ = ["keep_what_leads_to", "output_of", "side_of", "with_picture_input"]
 
 _PICTURES, _ANSWER = "oshiwake_pictures", "oshiwake_answer"
 
@@ -49,9 +49,9 @@ def with_picture_input(model: ModelProto, form: InputForm, *, flat: bool = True,
         raise WeightsError(f"made for operators older than version {_OLDEST_OPSET}; export it anew")
     entry = _input(graph)
     size = _size(entry, form)
-    output = _output(graph, form)
+    output = output_of(graph, form)
     del graph.value_info[:]  # shapes inside it may tell of another batch
-    _keep_what_leads_to(graph, output.name)
+    keep_what_leads_to(graph, output.name)
     before, after = _Nodes(), _Nodes()
     kind = entry.type.tensor_type.elem_type
     picture = before.add("Cast", _PICTURES, to=onnx.TensorProto.FLOAT)
@@ -151,7 +151,12 @@ def _size(entry: ValueInfoProto, form: InputForm) -> int:
     return size
 
 
-def _output(graph: GraphProto, form: InputForm) -> ValueInfoProto:
+def output_of(graph: GraphProto, form: InputForm) -> ValueInfoProto:
+    """The output that is declared.
+
+    Raises:
+        WeightsError: There is none of that name or number, or there are several and none is declared.
+    """
     outputs: list[ValueInfoProto] = list(graph.output)
     if form.output is None and len(outputs) == 1:
         return outputs[0]
@@ -168,13 +173,16 @@ def _names(values: list[ValueInfoProto]) -> str:
     return ", ".join(one.name[:50] for one in values[:8]) or "nothing"
 
 
-def _keep_what_leads_to(graph: GraphProto, output: str) -> None:
-    """Leave out operators and numbers that the output does not need, such as the tags of a tagger."""
+def keep_what_leads_to(graph: GraphProto, output: str, given: str = "") -> None:
+    """Leave out operators and numbers that the output does not need, such as the tags of a tagger.
+
+    What makes the value `given` is left out too.
+    """
     from model.onnx.onnx_file import nodes_of
 
     wanted, kept = {output}, []
     for node in reversed(graph.node):  # they stand in order
-        if wanted.isdisjoint(node.output):
+        if wanted.isdisjoint(set(node.output) - {given}):
             continue
         kept.append(node)
         wanted.update(node.input)

@@ -81,7 +81,12 @@ def test_a_proxy_that_cuts(person: Person) -> None:
     person.hub.cut = 1
     person.hub.requests.clear()
     text = person("fetch", "ccip", "--yes")
-    assert "OpenRAIL" in text and "deepghs/ccip_onnx" in text and "published threshold: 0.1785" in text
+    assert (
+        "OpenRAIL" in text
+        and "deepghs/ccip_onnx" in text
+        and "published threshold: 0.1785" in text
+        and "distances: as the formula says" in text
+    )
     asked = [wanted for method, path, wanted in person.hub.requests if method == "GET" and "feat" in path]
     assert len(asked) == 2 and all(int(wanted.removeprefix("bytes=")[:-1]) >= 10_000_000 for wanted in asked)
     info = read_info(person.weights)

@@ -137,23 +137,34 @@ def test_onnx_runtime_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyP
     np.testing.assert_allclose(other.embed(PIXELS), exact, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("shape", "weights", "expected"),
-    [("half-cosine", (), 0.357), ("angle", (), 1 - np.cos(0.1785 * np.pi)), ("half-cosine", range(1, 17), None)],
-)
-def test_the_publishers_own_distance(tmp_path: Path, shape: str, weights: Any, expected: float | None) -> None:
-    """The threshold is the formula's where the network of distances agrees with it, else the network's own; where no
-    angle tells its distances, the weights are refused."""
-    path = saved(embedder(), tmp_path / "network.onnx")
-    own = saved(metric(shape, weights=weights), tmp_path / "metric.onnx")
+@pytest.mark.parametrize("weights", [(), range(1, 17)])
+@pytest.mark.parametrize(("shape", "expected"), [("half-cosine", 0.357), ("angle", 1 - np.cos(0.1785 * np.pi))])
+def test_the_publishers_own_distance(tmp_path: Path, shape: str, weights: Any, expected: float) -> None:
+    """The threshold and the angles are those of the network of distances, also where it weighs the numbers first."""
+    network, own = embedder(), metric(shape, weights=weights)
     declared = Declaration(distance="half-cosine", threshold=0.1785)
-    if expected is None:
-        with pytest.raises(WeightsError, match="not a function of the angle"):
-            import_network(path, tmp_path / "my.weights", declared, own)
-        assert not (tmp_path / "my.weights").exists()
-    else:
-        info, _ = import_network(path, tmp_path / "my.weights", declared, own)
-        assert info.threshold == pytest.approx(expected, abs=1e-3)
+    paths = saved(network, tmp_path / "network.onnx"), tmp_path / "my.weights"
+    info, _ = import_network(*paths, declared, saved(own, tmp_path / "metric.onnx"))
+    assert info.threshold == pytest.approx(expected, abs=2e-3)
+    embeddings = Embedder.load(paths[1], precision="fp32", threads=1).embed(PIXELS)
+    cosines = np.clip(embeddings @ embeddings.T, -1, 1)
+    distances = np.arccos(cosines) / np.pi if shape == "angle" else (1 - cosines) / 2
+    vectors = plain(network, declared)
+    (told,) = ReferenceEvaluator(own).run(None, {"input": vectors})
+    np.testing.assert_allclose(told, distances, atol=2e-3)
+
+
+def test_distances_that_no_angle_tells_are_refused(tmp_path: Path) -> None:
+    """Nothing is written."""
+    own = metric("half-cosine")
+    own.graph.node[0].input[1] = "input"  # the squares of the numbers
+    own.graph.node[3].input[1] = "turned"
+    own.graph.node.insert(3, onnx.helper.make_node("Transpose", ["weighted"], ["turned"], perm=[1, 0]))
+    paths = saved(embedder(), tmp_path / "network.onnx"), tmp_path / "my.weights"
+    declared = Declaration(distance="half-cosine", threshold=0.1785)
+    with pytest.raises(WeightsError, match="no function of an angle"):
+        import_network(*paths, declared, saved(own, tmp_path / "metric.onnx"))
+    assert not paths[1].exists()
 
 
 def test_a_runtime_runs_what_it_is_given() -> None:
