@@ -68,34 +68,27 @@ def import_network(
     """
     model = read_onnx(path)
     try:
-        content, size, vectors, together = _tried(model, declaration)
-        side_of(parse_onnx(content))  # what is written can be loaded
+        wrapped = _wrapped(model, declaration)
+        side_of(parse_onnx(wrapped.content))  # what is written can be loaded
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
-    threshold, distances = declaration.cosine_threshold(), ""
+    threshold, distances = declaration.cosine_threshold(), "not compared"
     if metric is not None and declaration.threshold is not None:
-        own = read_onnx(metric)
         try:
-            threshold = cosine_threshold_of(own, vectors, declaration)
-            distances = (
-                "as the formula says" if threshold == declaration.cosine_threshold() else "otherwise, by the angle"
-            )
-            if threshold is None:
-                content, size, vectors, together, threshold = _with_metric(model, own, declaration)
-                distances = "otherwise; what it does with a vector is now a part of the weights"
+            wrapped, threshold, distances = _compared(model, read_onnx(metric), wrapped, declaration)
         except WeightsError as error:
-            raise WeightsError(f"{metric}: {error}") from error
-    tensors = {ONNX: np.frombuffer(content, np.uint8)}
+            raise WeightsError(f"{metric}: {str(error).removeprefix(f'{metric}: ')}") from error
+    tensors = {ONNX: np.frombuffer(wrapped.content, np.uint8)}
     published = {"threshold": declaration.threshold, "distance": declaration.distance}
     info = WeightsInfo(
         digest=tensor_digest(tensors.items()),
         architecture=ONNX,
-        dimension=vectors.shape[1],
-        preprocessing=declaration.preprocessing(size),
+        dimension=wrapped.vectors.shape[1],
+        preprocessing=declaration.preprocessing(wrapped.size_px),
         threshold=0.5 if threshold is None else threshold,
         measured={
             "note": "imported; the threshold is " + ("a guess" if threshold is None else "the published one"),
-            "published distances": distances or "not compared",
+            "published distances": distances,
         },
         recipe={
             "imported": "ONNX",
@@ -107,26 +100,47 @@ def import_network(
         },
     )
     write_bytes(output, save(tensors, metadata=metadata_of(info)))
-    return info, _seen(unit(vectors), together)
+    return info, _seen(wrapped)
 
 
-def _with_metric(
-    model: ModelProto, metric: ModelProto, declaration: Declaration
-) -> tuple[bytes, int, NDArray[np.float32], bool, float]:
-    """As `_tried`, of vectors whose angles tell the distances of a network of distances; and the threshold."""
+@dataclass(frozen=True)
+class _Wrapped:
+    """A network that takes pictures, and its vectors of drawn ones.
+
+    Attributes:
+        content: The network, as `with_picture_input` makes it.
+        size_px: Side of its squares.
+        vectors: `(n, d)` float32, of any length.
+        together: Whether several pictures can go through it together.
+    """
+
+    content: bytes
+    size_px: int
+    vectors: NDArray[np.float32]
+    together: bool
+
+
+def _compared(
+    model: ModelProto, metric: ModelProto, wrapped: _Wrapped, declaration: Declaration
+) -> tuple[_Wrapped, float, str]:
+    """What to take when a network of distances has its say; the threshold; and a word on its distances."""
+    threshold = cosine_threshold_of(metric, wrapped.vectors, declaration)
+    if threshold is not None:
+        agrees = threshold == declaration.cosine_threshold()
+        return wrapped, threshold, "as the formula says" if agrees else "otherwise, by the angle"
     parts = split(metric)
-    threshold = None
     if parts is not None:
-        both, output = joined(model, output_of(model.graph, declaration).name, parts[0])
-        found = _tried(both, declaration.model_copy(update={"output": output}))
-        threshold = cosine_threshold_of(parts[1], found[2], declaration)
+        before, after = parts
+        both, output = joined(model, output_of(model.graph, declaration).name, before)
+        wrapped = _wrapped(both, declaration.model_copy(update={"output": output}))
+        threshold = cosine_threshold_of(after, wrapped.vectors, declaration)
     if threshold is None:
-        raise WeightsError("its distances are no function of an angle between two vectors; which decides here")
-    return *found, threshold
+        raise WeightsError("its distances are no function of an angle between two vectors, which decides here")
+    return wrapped, threshold, "otherwise; what it does with a vector is now a part of the weights"
 
 
-def _tried(model: ModelProto, declaration: Declaration) -> tuple[bytes, int, NDArray[np.float32], bool]:
-    """The network that takes pictures, its size, its vectors of drawn pictures, and whether they went together."""
+def _wrapped(model: ModelProto, declaration: Declaration) -> _Wrapped:
+    """Wrap a network and run it, one by one and, if that gives the same, together."""
     content, size = with_picture_input(model, declaration)
     pictures = drawn_pictures(_CHARACTERS, _PICTURES, declaration.preprocessing(size))
     try:
@@ -137,9 +151,9 @@ def _tried(model: ModelProto, declaration: Declaration) -> tuple[bytes, int, NDA
     vectors = _vectors(alone, pictures)
     _check(vectors, len(pictures), declaration)
     if together is None or together.shape != vectors[:3].shape:
-        return alone, size, vectors, False
+        return _Wrapped(alone, size, vectors, False)
     cosine = float(np.einsum("nd,nd->n", unit(together), unit(vectors[:3])).min())
-    return (content, size, vectors, True) if cosine >= _SAME else (alone, size, vectors, False)
+    return _Wrapped(content, size, vectors, True) if cosine >= _SAME else _Wrapped(alone, size, vectors, False)
 
 
 def _vectors(content: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -166,12 +180,13 @@ def _check(vectors: NDArray[np.float32], count: int, declaration: Declaration) -
         raise WeightsError("it gives every picture the same vector: are scale, mean and deviation right?")
 
 
-def _seen(vectors: NDArray[np.float32], together: bool) -> Trial:
+def _seen(wrapped: _Wrapped) -> Trial:
+    vectors = unit(wrapped.vectors)
     distances = 1 - vectors @ vectors.T
     labels = np.repeat(np.arange(_CHARACTERS), _PICTURES)
     same = labels[:, None] == labels
     own = same & ~np.eye(len(labels), dtype=bool)
-    return Trial(float(distances[own].mean()), float(distances[~same].mean()), together)
+    return Trial(float(distances[own].mean()), float(distances[~same].mean()), wrapped.together)
 
 
 def as_fields(info: WeightsInfo, trial: Trial) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def test_the_publishers_own_distance(tmp_path: Path, shape: str, weights: Any, e
     distances = np.arccos(cosines) / np.pi if shape == "angle" else (1 - cosines) / 2
     vectors = plain(network, declared)
     (told,) = ReferenceEvaluator(own).run(None, {"input": vectors})
-    np.testing.assert_allclose(told, distances, atol=2e-3)
+    np.testing.assert_allclose(np.asarray(told, np.float32), distances, atol=2e-3)
 
 
 def test_distances_that_no_angle_tells_are_refused(tmp_path: Path) -> None:
