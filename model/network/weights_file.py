@@ -243,5 +243,5 @@ def tensor_digest(tensors: Iterable[tuple[str, np.ndarray[Any, Any]]]) -> str:
     total = hashlib.sha256()
     for name, array in sorted(tensors):
         total.update(f"{name}:{array.dtype}:{array.shape};".encode())
-        total.update(np.ascontiguousarray(array).data)
+        total.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return total.hexdigest()
