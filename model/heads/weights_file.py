@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from model.errors import WeightsError
+from model.network.architecture import ONNX
 from model.network.weights_file import WeightsInfo, tensor_digest
 
 __all__ = ["DEFAULT_DETECTOR", "FORMAT", "VERSION", "Tensors", "embedding_key", "load_detector", "read_digest"]
@@ -64,7 +65,7 @@ def embedding_key(info: WeightsInfo, detector: str) -> str:
 
 
 def load_detector(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
-    """The numbers of a detector, floats widened to float32, and their digest.
+    """The numbers of a detector, widened to float32 (an ONNX network stays bytes), and their digest.
 
     Raises:
         WeightsError: As `read_digest`; also when the numbers do not match the digest.
@@ -76,6 +77,4 @@ def load_detector(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
         raise WeightsError(f"{path}: its tensors cannot be read ({error})") from error
     if tensor_digest(tensors.items()) != digest:
         raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
-    return {
-        name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in tensors.items()
-    }, digest
+    return {name: array if name == ONNX else array.astype(np.float32) for name, array in tensors.items()}, digest

@@ -58,6 +58,8 @@ DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "default.safetensors"
 
 COHORT_PREFIX = "cohort."
 
+_KINDS = {"float16", "float32", "float64", "int64", "uint8"}
+
 _FORMAT = "oshiwake-weights"
 _VERSION = "1"
 
@@ -154,6 +156,8 @@ def load_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], WeightsInfo]:
         raise WeightsError(f"{path}: its tensors do not fit {info.architecture} ({error})") from error
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror or error}") from error
+    if odd := {array.dtype.name for array in tensors.values()} - _KINDS:  # ml_dtypes, which onnx imports, knows more
+        raise WeightsError(f"{path}: its tensors do not fit {info.architecture} (numbers of the kind {min(odd)})")
     if tensor_digest(tensors.items()) != info.digest:
         raise WeightsError(f"{path}: damaged, its tensors do not match the digest in its metadata")
     return {
