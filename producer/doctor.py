@@ -28,6 +28,7 @@ __all__ = ["Finding", "State", "examine", "report_lines"]
 _EXTRAS = {
     "gpu": ("torch", "torchvision"),
     "training": ("pytorch_metric_learning", "optuna", "tensorboard", "matplotlib", "jinja2", "filelock"),
+    "onnx": ("onnx", "huggingface_hub"),
     "s3": ("s3fs", "aiobotocore"),
 }
 """The extras and the packages that they bring, by the names that are imported."""

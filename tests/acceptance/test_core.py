@@ -15,7 +15,10 @@ from tests.acceptance.conftest import BIN, Program
 from tests.conftest import FILES, PLUGINS
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = "torch torchvision pytorch_metric_learning sklearn scipy optuna matplotlib tensorboard jinja2 filelock s3fs"
+EXTRAS = (
+    "torch torchvision pytorch_metric_learning sklearn scipy optuna matplotlib tensorboard jinja2 filelock"
+    " onnx onnxruntime huggingface_hub s3fs"
+)
 """Whoever imports one of these in the core gets an error."""
 
 
