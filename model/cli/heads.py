@@ -65,7 +65,10 @@ def import_(
     licence: Annotated[str, typer.Option(help="Of the network, written into the file.")] = "",
     source: Annotated[str, typer.Option(help="Where it comes from, written into the file.")] = "",
 ) -> None:
-    """Import a detector of another program, without executing its content; it takes the place of ours by --heads."""
+    """Import a detector of another program.
+
+    Nothing in it is executed. It takes the place of ours by --heads.
+    """
     from model.onnx.import_process import import_heads
 
     told = {"score": score, "overlap": overlap, "licence": licence, "source": source}

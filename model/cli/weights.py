@@ -14,7 +14,7 @@ from model.printable import json_text, printable
 
 __all__ = ["weights"]
 
-weights = typer.Typer(help="Show weights, import weights made elsewhere, fetch published ones.", **HELP_STYLE)
+weights = typer.Typer(help="Show, import and fetch weights.", **HELP_STYLE)
 
 
 @weights.command(epilog="Example: reid weights show runs/faces/weights.safetensors")
@@ -183,9 +183,10 @@ def fetch(
         bool, typer.Option("--accept-change", help="Take the newest, also where it is not what was fetched before.")
     ] = False,
 ) -> None:
-    """Fetch a published network from the Hugging Face hub and make weights of it.
+    """Fetch a published network, and make weights of it.
 
-    HF_ENDPOINT names a mirror. The digests of the first time are kept, and another file is refused.
+    It comes from the Hugging Face hub; HF_ENDPOINT names a mirror. The digests of the first time are kept, and another
+    file is refused.
     """
     from model.hub.catalogue import published
     from model.hub.fetch import fetch, is_whole
