@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -25,6 +25,8 @@ __all__ = ["ProgressView", "watch"]
 _POLL_S = 0.25
 _LINE_EVERY_S = 10.0
 _SILENCE_S = 10.0
+_SHORTEST_S = 1.0
+"""A shorter time gives no rate: the first chunk may be done at once."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class _Phase:
 
     what: str
     first: int
-    since_s: float = field(default_factory=time.monotonic)
+    since_s: float
 
 
 class ProgressView:
@@ -53,7 +55,7 @@ class ProgressView:
         )
         self._task: TaskID | None = None
         self._next_line_s = time.monotonic() + _LINE_EVERY_S
-        self._phase = _Phase("", 0)
+        self._phase = _Phase("", 0, 0.0)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[ProgressView]:
@@ -88,13 +90,16 @@ class ProgressView:
     def _rate(self, what: str, done: int) -> float | None:
         """How many a second, since this has been counted; None before the first."""
         if what != self._phase.what:
-            self._phase = _Phase(what, done)
+            self._phase = _Phase(what, done, time.monotonic())
         passed_s, number = time.monotonic() - self._phase.since_s, done - self._phase.first
-        return number / passed_s if number > 0 and passed_s > 0 else None
+        return number / passed_s if number > 0 and passed_s >= _SHORTEST_S else None
 
     def _update(self, text: str, done: int | None, total: int | None, speed: str) -> None:
         if self._console.is_terminal:
             assert self._task is not None  # set by open()
+            if total is None and self._bar.tasks[0].total is not None:  # an update to None would keep the old total
+                self._bar.remove_task(self._task)
+                self._task = self._bar.add_task(text, total=None, speed=speed)
             self._bar.update(self._task, description=text, completed=done or 0, total=total, speed=speed)
         elif time.monotonic() >= self._next_line_s:
             self._next_line_s = time.monotonic() + _LINE_EVERY_S
