@@ -139,7 +139,7 @@ class Teaching:
         rows = self.references[one]
         more = self.rest[np.array(self.confirmed.get(one, []), np.int64)]
         if len(more) == 0 or without == "confirmed":
-            return rows
+            return np.asarray(rows, np.int64)
         added = more[spread_out(self.embeddings[more], self.embeddings[rows], MOST)]
         return np.concatenate([rows, added]).astype(np.int64, copy=False)
 
