@@ -26,22 +26,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from quality import DATA
-from strangers import Set, draw_references, measure, read_views
+from strangers import draw_references, measure
+from views import Set, embedded, labelled_files, views_of
 
 from model.adaptation.within_class_whitening import WithinClassWhitening
 from model.evaluation.pairs import all_pairs
 from model.evaluation.rates import equal_error, error_rates
-from model.heads.detector import HeadDetector
-from model.heads.weights_file import DEFAULT_DETECTOR
-from model.images.crops import crop
 from model.matching.calibration import calibrate, whitening_of
 from model.matching.cohort import Cohort, read_cohort
 from model.matching.gallery import Gallery
 from model.matching.rule import decide
 from model.network.architecture import colours_in
-from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from store.head_views import HeadViews
 from store.rule import Rule
@@ -78,7 +74,7 @@ def main() -> None:
         return
     ridges = [None, *options.ridge]
     rows: dict[str, list[list[float]]] = {}
-    for name, one in views_of(options.data, options.views).items():
+    for name, one in views_of(options.data, DEFAULT_WEIGHTS, options.views).items():
         for method, figures in compare(one, cohort, options.splits, ridges).items():
             rows.setdefault(method, []).append(figures)
             print_row(name, method, figures)
@@ -174,49 +170,6 @@ def known_named(one: Set, cohort: Cohort | None, draw: int, whitened: int) -> fl
     threshold = np.quantile(near.distances[strange], NAMED)
     right = (near.distances <= threshold) & (known[near.characters] == labels[rest])
     return float(right[~strange].mean())
-
-
-def views_of(data: Path, kept: Path | None) -> dict[str, Set]:
-    """The vectors of the sets by the shipped weights, from files where there are some."""
-    if kept and any(kept.glob("views_*.npz")):
-        return read_views(kept)
-    found = {folder.name: embedded(folder, DEFAULT_WEIGHTS) for folder in sorted(data.iterdir()) if folder.is_dir()}
-    if kept:
-        kept.mkdir(parents=True, exist_ok=True)
-        for name, (whole, heads, labels) in found.items():
-            np.savez(
-                kept / f"views_{name}.npz",
-                whole=whole,
-                heads=heads.vectors,
-                starts=heads.starts,
-                boxes=heads.boxes,
-                labels=labels,
-            )
-    return found
-
-
-def embedded(folder: Path, weights: Path) -> Set:
-    """Whole pictures and heads of a folder with a folder per character."""
-    embedder, detector = Embedder.load(weights), HeadDetector.load(DEFAULT_DETECTOR)
-    prepare = embedder.info.preprocessing
-    files, labels = labelled_files(folder)
-    whole, found = [], []
-    for file in files:
-        pixels = prepare.read_thumbnail(file.read_bytes())
-        boxes = detector.detect([pixels])[0]
-        squares = [prepare(Image.fromarray(pixels))]
-        squares += [crop(pixels, box[:4].tolist(), prepare.size_px) for box in boxes]
-        vectors = embedder.embed(np.stack(squares))
-        whole.append(vectors[0])
-        found.append(HeadViews(np.array([0, len(boxes)]), vectors[1:], boxes))
-    return np.stack(whole), HeadViews.joined(found), labels
-
-
-def labelled_files(folder: Path) -> tuple[list[Path], NDArray[np.int64]]:
-    """The pictures of a set, and the number of each one's character."""
-    files = sorted(path for path in folder.glob("*/*") if path.is_file())
-    _, labels = np.unique([path.parent.name for path in files], return_inverse=True)
-    return files, labels.astype(np.int64)
 
 
 def link_halves(data: Path, output: Path) -> None:

@@ -16,7 +16,7 @@ error      mean difference between the confidence of names and the share of them
 those that show somebody else, one in a fifth of the characters (planted). With `--characters N` only so many characters
 have references.
 
-`--views` takes the vectors from files `views_<set>.npz` (whole, starts, heads, boxes, labels) and embeds nothing.
+`--views` keeps the vectors of the sets in that folder, and takes them from there (`views_<set>.npz`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from quality import DATA, labelled, network_embed
+from quality import DATA
+from views import Set, views_of
 
 from model.matching.calibration import calibrate, name_chances, whitening_of
 from model.matching.cohort import Cohort, read_cohort
@@ -37,13 +38,10 @@ from model.matching.doubt import doubtful
 from model.matching.gallery import Gallery
 from model.matching.leave_one_out import leave_one_out
 from model.matching.rule import VERDICTS, Verdict, decide
-from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS, read_info
 from store.head_views import HeadViews
 from store.match import Match
 from store.rule import DEFAULT_STRANGERS, Rule
-
-Set = tuple[NDArray[np.float32], HeadViews, NDArray[np.int64]]
 
 Names = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]
 """Of the names given: confidence, whether it is right, weight."""
@@ -73,7 +71,7 @@ def main() -> None:
     info = read_info(options.weights)
     cohort = read_cohort(options.weights, info.dimension)
     rule = Rule(options.threshold, options.match, options.margin, strangers=options.strangers)
-    sets = read_views(options.views) if options.views else embed_sets(options.data, options.weights)
+    sets = views_of(options.data, options.weights, options.views)
     if options.doubts:
         print_doubts(sets, rule, options.references, options.characters, options.draws)
         return
@@ -103,31 +101,6 @@ def main() -> None:
             for name, rows in every.items()
         }
         options.json.write_text(json.dumps(means, indent=1))
-
-
-def embed_sets(data: Path, weights: Path) -> dict[str, Set]:
-    """The whole pictures of each folder of a folder."""
-    if not data.is_dir():
-        raise SystemExit(f"{data} is not there: nothing to measure on")
-    embedder = Embedder.load(weights)
-    found = {}
-    for folder in sorted(data.iterdir()):
-        if folder.is_dir():
-            pictures, labels = labelled(folder)
-            vectors = network_embed(embedder)(pictures)
-            found[folder.name] = vectors, HeadViews.none(len(labels), vectors.shape[1]), labels
-    return found
-
-
-def read_views(folder: Path) -> dict[str, Set]:
-    """Whole pictures and heads that were embedded before."""
-    found = {}
-    for path in sorted(folder.glob("views_*.npz")):
-        with np.load(path) as file:
-            heads = HeadViews(file["starts"].astype(np.int64), file["heads"].astype(np.float32), file["boxes"])
-            _, labels = np.unique(file["labels"], return_inverse=True)
-            found[path.stem.removeprefix("views_")] = file["whole"].astype(np.float32), heads, labels.astype(np.int64)
-    return found
 
 
 def draw_references(

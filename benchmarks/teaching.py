@@ -1,6 +1,6 @@
 """What corrections teach: the least certain names are looked at by a person, and the next pass heeds what was said.
 
-    python benchmarks/teaching.py --views FOLDER [--references 3] [--draws 5]
+    python benchmarks/teaching.py [--views FOLDER] [--references 3] [--draws 5]
 
 Sets, references and strangers are those of strangers.py. After the first pass a person looks at a share of all
 pictures: of those with a name, the ones nearest to the threshold; of those without one, the ones that just miss it,
@@ -23,7 +23,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from strangers import Set, draw_references, read_views
+from quality import DATA
+from strangers import draw_references
+from views import Set
 
 from model.matching.calibration import calibrate, whitening_of
 from model.matching.cohort import Cohort, read_cohort
@@ -43,7 +45,7 @@ _ASSIGNED = VERDICTS.index(Verdict.ASSIGNED)
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--views", type=Path, required=True, help="folder with the vectors of the sets")
+    parser.add_argument("--views", type=Path, help="folder with the vectors of the sets")
     parser.add_argument("--references", type=int, default=3)
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--without", choices=["confirmed", "rejected", "nearness"], help="leave one effect out")
@@ -52,7 +54,7 @@ def main() -> None:
     cohort = read_cohort(DEFAULT_WEIGHTS, info.dimension)
     print(f"{'set':8}{'share':>7}" + "".join(f"{name:>11}" for name in COLUMNS))
     every: list[NDArray[np.float64]] = []
-    for name, one in read_views(options.views).items():
+    for name, one in views_of(DATA, DEFAULT_WEIGHTS, options.views).items():
         draws = [
             measure(one, cohort, options.references, draw, info.threshold, options.without or "")
             for draw in range(options.draws)
