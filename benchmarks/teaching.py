@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from quality import DATA
 from strangers import draw_references
-from views import Set
+from views import Set, views_of
 
 from model.matching.calibration import calibrate, whitening_of
 from model.matching.cohort import Cohort, read_cohort
