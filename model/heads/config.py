@@ -37,7 +37,7 @@ class HeadsConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backgrounds: Path | None = None
-    steps: int = Field(2_800, ge=1)
+    steps: int = Field(6_000, ge=1)
     batch: int = Field(32, ge=1)
     lr: float = Field(2e-3, gt=0)
     warmup: int = Field(200, ge=0)

@@ -19,7 +19,7 @@ from model.network.architecture import ONNX
 
 __all__ = ["LEAST_SCORE", "MOST_HEADS", "WHOLE", "HeadDetector"]
 
-LEAST_SCORE = 0.4
+LEAST_SCORE = 0.5
 MOST_HEADS = 8
 
 WHOLE = 0.8
