@@ -16,11 +16,12 @@ from model.adaptation.within_class_whitening import WithinClassWhitening
 from model.counted_nouns import counted
 from model.dataset.manifest import settle
 from model.dataset.scan import scan_folders
-from model.errors import ConfigurationError, DatasetError, EvaluationError
+from model.errors import ConfigurationError, DatasetError, EvaluationError, WeightsError
 from model.evaluation.pairs import all_pairs
 from model.evaluation.rates import equal_error, error_rates
 from model.heads.detector import HeadDetector
 from model.heads.weights_file import DEFAULT_DETECTOR
+from model.network.architecture import ONNX
 from model.network.embedder import Embedder
 from model.network.weights_file import DEFAULT_WEIGHTS, WeightsInfo, read_info
 from model.terminal import Terminal
@@ -68,6 +69,8 @@ def run_closed_form(folder: Path, output: Path, init: str, device: str) -> list[
         raise ConfigurationError(f"{path} exists: choose another output, nothing is overwritten")
     origin = DEFAULT_WEIGHTS if init == "default" else Path(init)
     info = read_info(origin)
+    if info.architecture == ONNX:
+        raise WeightsError(f"{origin}: holds an ONNX network, which can be run but not trained")
     console = Terminal(stderr=True)
     with WorkProgress(console, "pictures") as progress:
         progress.begin("listing the pictures")

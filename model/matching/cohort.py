@@ -65,7 +65,7 @@ def read_cohort(path: Path, dimension: int) -> Cohort | None:
     norms = np.linalg.norm(vectors, axis=1)
     if not np.all(np.abs(norms - 1) < 0.01):
         raise WeightsError(f"{path}: the vectors of its cohort are not of unit length")
-    if confidence.shape not in ((PARAMETERS,), (_EARLIER,)) or not np.isfinite(confidence).all():
+    if confidence.shape not in ((PARAMETERS,), (_EARLIER,), (0,)) or not np.isfinite(confidence).all():
         raise WeightsError(f"{path}: the confidence of its cohort is not {PARAMETERS} numbers")
     known = len(confidence) == PARAMETERS
     return Cohort(vectors / norms[:, None], tuple(confidence.astype(np.float64).tolist()) if known else ())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from model.cli.help_style import HELP_STYLE
 from producer import options as o
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ __all__ = ["confirm", "decisions", "history", "ignore", "reject"]
 
 Files = Annotated[
     list[str],
-    typer.Argument(metavar="FILE…", help="Pictures of the archive or of the output, or book.cbz!/page.png."),
+    typer.Argument(metavar="FILE", help="Pictures of the archive or of the output, or book.cbz!/page.png."),
 ]
 OutputOfFiles = Annotated[
     str | None,
@@ -34,9 +35,7 @@ Head = Annotated[
     typer.Option("--head", metavar="L,T,R,B", help="Only this head, as fractions of the picture: 0.1,0.1,0.4,0.5."),
 ]
 
-decisions = typer.Typer(
-    help="List, export, import and remove what a person decided about pictures.", no_args_is_help=True
-)
+decisions = typer.Typer(help="List, export, import and remove what a person decided.", **HELP_STYLE)
 
 
 def confirm(
@@ -47,7 +46,10 @@ def confirm(
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Say that pictures show a character. The next run files them there, and compares others with them."""
+    """Say that pictures show a character.
+
+    The next run files them there, and compares others with them.
+    """
     _decide("confirmed", files, character, head, output, json, store)
 
 
@@ -62,12 +64,18 @@ def reject(
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Say that pictures do not show a character. No later run files them there."""
+    """Say that pictures do not show a character.
+
+    No later run files them there.
+    """
     _decide("rejected", files, character, head, output, json, store)
 
 
 def ignore(files: Files, output: OutputOfFiles = None, json: o.Json = False, store: o.StorePath = None) -> None:
-    """Say that nobody needs to be asked about pictures again. They get no name."""
+    """Leave pictures without a name.
+
+    Nobody needs to be asked about them again.
+    """
     _decide("ignored", files, None, None, output, json, store)
 
 
@@ -103,7 +111,10 @@ def history(
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Print where a picture came from, when it was placed where, by which run or by hand, and what was decided."""
+    """Print where a picture came from, and what became of it.
+
+    That is when it was placed where, by which run or by hand, and what was decided.
+    """
     from producer.decision_request import find_output
     from producer.printing import print_events, print_json
     from producer.session import Session
@@ -171,7 +182,10 @@ def import_decisions(
     output: OutputOfFiles = None,
     store: o.StorePath = None,
 ) -> None:
-    """Add decisions from JSON lines. Those that are known already are not added twice."""
+    """Add decisions from JSON lines.
+
+    Those that are known already are not added twice.
+    """
     import sys
     from pathlib import Path
 
@@ -196,11 +210,14 @@ def import_decisions(
 
 @decisions.command("remove", epilog="Example: producer decisions remove ~/sorted/Akari/1.png")
 def remove_decisions(
-    what: Annotated[list[str], typer.Argument(metavar="ID|FILE…", help="Ids that `list` shows, or pictures.")],
+    what: Annotated[list[str], typer.Argument(metavar="ID|FILE", help="Ids that `list` shows, or pictures.")],
     output: OutputOfFiles = None,
     store: o.StorePath = None,
 ) -> None:
-    """Make decisions count no more: those with an id, or all about a picture."""
+    """Make decisions count no more.
+
+    Those with an id, or all about a picture.
+    """
     import time
 
     from model.counted_nouns import counted

@@ -116,7 +116,10 @@ def tidy(
     json: o.Json = False,
     store: o.StorePath = None,
 ) -> None:
-    """Take pictures out of the output that are no longer in the archive. The undo of the run takes that back."""
+    """Take out of the output what left the archive.
+
+    The undo of the run takes that back.
+    """
     from dataclasses import asdict
 
     from model.counted_nouns import counted

@@ -30,6 +30,9 @@ from tests.unit.unit_vectors import unit
 SIDE, COLOURS = 32, 8
 
 
+CONFIDENCE = (-0.5, -0.25, 0.5, 0.25)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six characters with four pictures each, one with a single one, a file that is no picture, and a broken one."""
@@ -49,7 +52,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights with colours, a cohort, and a line of their author's."""
     path = save_weights(tmp_path_factory.mktemp("weights") / "before.safetensors", COLOURS, SIDE)
     vectors = unit(np.random.default_rng(0).normal(size=(40, 200)))
-    add_cohort(path, Cohort(vectors, (-0.5, -0.25)))
+    add_cohort(path, Cohort(vectors, CONFIDENCE))
     save_file(load_file(path), path, metadata=metadata_of(read_info(path)) | {"licence": "CC0-1.0"})
     return path
 
@@ -93,10 +96,10 @@ def test_closed_form(
     shown = [decode((folder / f"c{n}" / "0.png").read_bytes()) for n in range(6)]
     squares = np.stack([before.preprocessing(picture) for picture in shown])
     old, new = (Embedder.load(one, precision="fp32").embed(squares) for one in (weights, path))
-    add_cohort(weights_with := Path(shutil.copy(weights, tmp_path / "seen.safetensors")), Cohort(old, (-0.5, -0.25)))
+    add_cohort(weights_with := Path(shutil.copy(weights, tmp_path / "seen.safetensors")), Cohort(old, CONFIDENCE))
     assert reid(monkeypatch, "adapt", folder, "-o", tmp_path / "again", "--init", weights_with) == 1
     turned = read_cohort(tmp_path / "again" / "weights.safetensors", before.dimension)
-    assert turned is not None and turned.confidence == (-0.5, -0.25)
+    assert turned is not None and turned.confidence == CONFIDENCE
     assert turned.vectors == pytest.approx(new, abs=2e-3)
 
     kept, drawn = (read_cohort(one, before.dimension) for one in (weights, path))

@@ -115,7 +115,7 @@ def test_from_folders_to_a_report(
         ("optuna", ["sweep", "-o", "s", "--set", "data.kind=synthesis"], "a sweep"),
         ("torch", ["sweep", "-o", "s", "--set", "data.kind=synthesis"], "a sweep"),
         ("torch", ["train", "-o", "t"], "reid train"),
-        ("pytorch_metric_learning", ["adapt", "sorted", "-o", "t"], "reid adapt"),
+        ("pytorch_metric_learning", ["adapt", "sorted", "-o", "t", "--train"], "reid adapt --train"),
         ("torch", ["heads", "train", "-o", "t"], "reid heads train"),
     ],
 )

