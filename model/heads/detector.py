@@ -199,9 +199,9 @@ def _within(boxes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.fl
 def _on_processor(tensors: dict[str, NDArray[np.float32]], threads: int) -> _Network:
     from model.heads.openvino_graph import build_detector
     from model.network.int8_products import cpu_flags, int8_is_faster, kernel_bits
-    from model.network.openvino_runtime import ov
+    from model.network.openvino_runtime import openvino_core
 
-    core = ov.Core()
+    core = openvino_core()
     graph = build_detector(tensors, kernel_bits(core) if int8_is_faster(cpu_flags()) else None)
     # In bf16 it takes half the time, and boxes move by a quarter of a pixel at most. Where OpenVINO is limited to older
     # instructions than the processor has, it still lists bf16, and crashes.

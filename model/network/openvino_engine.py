@@ -14,7 +14,7 @@ from model.network.colour_histogram_numpy import unit_colours
 from model.network.engine import Engine, Precision
 from model.network.int8_products import cpu_flags, int8_is_faster, kernel_bits
 from model.network.openvino_graph import ActivationRange, Tensors, build_backbone
-from model.network.openvino_runtime import ov
+from model.network.openvino_runtime import openvino_core, ov
 from model.network.quantization import (
     MIN_COSINE_INT8,
     Quantization,
@@ -51,7 +51,7 @@ class OpenVinoEngine(Engine):
             EngineMissing: bf16 is asked for and the processor does not have it; or int8 is asked for, and these weights
                 do not keep the promised cosine on this processor.
         """
-        self._core = ov.Core()
+        self._core = openvino_core()
         self._threads = threads
         self.batch = _BATCH * max(1, threads)
         try:

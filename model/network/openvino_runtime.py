@@ -7,6 +7,7 @@ sends nothing and writes nothing.
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
@@ -17,4 +18,15 @@ _modules["openvino_telemetry"] = None
 import openvino as ov  # noqa: E402
 from openvino import opset13 as op  # noqa: E402
 
-__all__ = ["op", "ov"]
+__all__ = ["op", "openvino_core", "ov"]
+
+
+@functools.cache
+def openvino_core() -> ov.Core:
+    """Give the one core of this process, which lives as long as the process.
+
+    Loading its plug-in gives the thread a stack for signals, and the end of the core takes that stack away. Where cores
+    end in another order than they began, the thread is left with a stack that is gone, and the next signal kills the
+    process (seen with OpenVINO 2026.4).
+    """
+    return ov.Core()

@@ -57,17 +57,17 @@ def load_runtime(content: bytes, *, device: str = "cpu", hint: Hint = "f32", thr
 
 def names_bf16() -> bool:
     """Whether OpenVINO computes in bf16 here. Limited to older instructions it lists bf16 too, and crashes."""
-    from model.network.openvino_runtime import ov
+    from model.network.openvino_runtime import openvino_core
 
     limited = "ONEDNN_MAX_CPU_ISA" in os.environ
-    return not limited and "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return not limited and "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class _OpenVino:
     def __init__(self, content: bytes, hint: Hint, threads: int) -> None:
-        from model.network.openvino_runtime import ov
+        from model.network.openvino_runtime import openvino_core
 
-        core = ov.Core()
+        core = openvino_core()
         graph = core.read_model(content)
         options = {
             "INFERENCE_PRECISION_HINT": hint,

@@ -42,7 +42,7 @@ def test_what_was_placed_and_is_excluded_now_stays(program: Program) -> None:
     placed = [
         c.output / row["placed"] for path, row in report(c).items() if path.startswith("set 1/") and row["placed"]
     ]
-    assert len(placed) > 10 and all(path.is_file() for path in placed)
+    assert len(placed) > 5 and all(path.is_file() for path in placed)
     program.sort("run", "--exclude", "set 1")
     assert all(path.is_file() for path in placed)
 

@@ -18,7 +18,7 @@ from model.heads.network import HeadNetwork, folded, run_folded
 from model.heads.openvino_graph import build_detector
 from model.heads.trainer import HeadsTrainer
 from model.heads.weights_file import load_detector
-from model.network.openvino_runtime import ov
+from model.network.openvino_runtime import openvino_core
 
 RECIPE = Path(__file__).parents[2] / "model" / "recipes" / "heads.toml"
 TINY = HeadsConfig(steps=5, batch=2, warmup=1, workers=0, checkpoint_steps=2)
@@ -98,6 +98,6 @@ def test_folded_numbers_answer_as_the_trained_network() -> None:
         numbers = folded(network.state_dict())
         found = run_folded({name: torch.from_numpy(array) for name, array in numbers.items()}, pixels).numpy()
     assert wanted.shape == (2, 5, 28, 28) and np.abs(found - wanted).max() < 1e-3
-    compiled = ov.Core().compile_model(build_detector(numbers), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(build_detector(numbers), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     answer = compiled.create_infer_request().infer({0: squares})[0]
     assert np.abs(np.array(answer) - wanted).max() < 0.02

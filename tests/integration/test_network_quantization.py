@@ -21,7 +21,7 @@ from model.errors import EngineMissing
 from model.network.embedder import Embedder
 from model.network.engine import Precision
 from model.network.int8_products import cpu_flags, int8_is_faster, kernel_bits
-from model.network.openvino_runtime import ov
+from model.network.openvino_runtime import openvino_core
 from model.network.weights_file import COHORT_PREFIX, DEFAULT_WEIGHTS, metadata_of, read_info, tensor_digest
 from model.synthesis import Identity, draw
 
@@ -41,7 +41,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(params=[7, 8], ids=["7-bit", "8-bit"])
 def bits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Kernels of so many bits, as on another processor."""
-    if request.param > kernel_bits(ov.Core()):
+    if request.param > kernel_bits(openvino_core()):
         pytest.skip("on this processor sums of products of bytes do not come out right with kernels of 8 bits")
     monkeypatch.setattr("model.network.openvino_engine.kernel_bits", lambda core: request.param)
     return int(request.param)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,3 +148,20 @@ def test_the_shipped_file_is_small_and_tells_its_recipe() -> None:
     recipe = json.loads(json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]["recipe"])
     assert "heads train" in recipe["command"] and recipe["config"]["steps"] > 0
     assert all(array.dtype == np.float32 for array in load_detector(DEFAULT_DETECTOR)[0].values())
+
+
+def test_signals_are_survived_after_networks_have_gone() -> None:
+    """Loading and leaving networks in any order leaves a process that a signal handler runs in."""
+    program = (
+        "import signal\n"
+        "from model.heads.detector import HeadDetector\n"
+        "from model.network.embedder import Embedder\n"
+        "from model.network.weights_file import DEFAULT_WEIGHTS\n"
+        "first = Embedder.load(DEFAULT_WEIGHTS, precision='fp32')\n"
+        "second = HeadDetector.load(threads=1)\n"
+        "del first, second\n"
+        "signal.signal(signal.SIGUSR1, lambda number, frame: print('handled'))\n"
+        "signal.raise_signal(signal.SIGUSR1)\n"
+    )
+    result = subprocess.run([sys.executable, "-X", "faulthandler", "-c", program], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "handled\n"), result.stderr

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model.heads.network import input_ranges, run_folded
 from model.heads.openvino_graph import build_detector
 from model.heads.weights_file import DEFAULT_DETECTOR, load_detector
-from model.network.openvino_runtime import ov
+from model.network.openvino_runtime import openvino_core
 from model.synthesis.crowd import draw_crowd
 
 SIDE = 160
@@ -25,7 +25,7 @@ def crowds() -> NDArray[np.uint8]:
 def _answers(
     tensors: dict[str, NDArray[np.float32]], bits: int | None, pictures: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    compiled = ov.Core().compile_model(build_detector(tensors, bits), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(build_detector(tensors, bits), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.array(compiled({0: pictures})[0])
 
 
