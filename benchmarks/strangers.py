@@ -10,6 +10,7 @@ strangers  strangers that get a name
 rightly    pictures of known characters that get their name, and wrongly: another one
 right      names that are right, where three pictures in four show a known character
 missed     pictures of known characters beyond the threshold, and told: how many the pass says beforehand
+nearest    pictures of known characters whose nearest character is theirs, whatever the distance
 error      mean difference between the confidence of names and the share of them that is right (ten bins, all draws)
 
 `--doubts` measures something else: how many references `reid calibrate` doubts of those that are right (clean), and of
@@ -46,7 +47,7 @@ from store.rule import DEFAULT_STRANGERS, Rule
 Names = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]
 """Of the names given: confidence, whether it is right, weight."""
 
-COLUMNS = ("strangers", "rightly", "wrongly", "right", "missed", "told")
+COLUMNS = ("strangers", "rightly", "wrongly", "right", "missed", "told", "nearest")
 BINS = 10
 
 
@@ -191,9 +192,11 @@ def measure(
     weights = np.where(is_known, KNOWN / is_known.sum(), (1 - KNOWN) / (~is_known).sum())[named]
     chances = name_chances(decisions.nearest.take(np.flatnonzero(named)), found)
     missed = float((decisions.nearest.distances > found.threshold)[is_known].mean())
+    nearest = float(right[is_known].mean())
     told = np.nan if found.known_missed is None else found.known_missed
     given = np.full(int(named.sum()), np.nan, np.float32) if chances is None else chances, right[named], weights
-    return [strangers, rightly, wrongly, KNOWN * rightly / names if names else np.nan, missed, told], given
+    share = KNOWN * rightly / names if names else np.nan
+    return [strangers, rightly, wrongly, share, missed, told, nearest], given
 
 
 def calibration_error(draws: list[Names]) -> float:
