@@ -28,7 +28,9 @@ def decoded(answer: NDArray[np.float32], least_score: float, most: int) -> NDArr
     padded = np.pad(logits, 1, constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
     limit = np.log(least_score / (1 - least_score))
-    rows, columns = np.nonzero((logits >= windows.max(axis=(2, 3))) & (logits >= limit))
+    rows, columns = np.nonzero(logits >= limit)
+    highest = logits[rows, columns] >= windows[rows, columns].max(axis=(1, 2))
+    rows, columns = rows[highest], columns[highest]
     order = np.argsort(-logits[rows, columns], kind="stable")[: 8 * most]
     rows, columns = rows[order], columns[order]
     x, y = columns + 0.5 + answer[1, rows, columns], rows + 0.5 + answer[2, rows, columns]

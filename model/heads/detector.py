@@ -163,7 +163,8 @@ def _fitted(part: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, NDArray[
     x, y = (across - wide) // 2, (down - high) // 2
     fitted = np.full((down, across, 3), _GREY, np.uint8)
     # Averaged blocks, then the nearest of them: as good for a detector as a filter, at a third of its time.
-    blocks = np.asarray(Image.fromarray(np.ascontiguousarray(part)).reduce(max(1, int(1 / scale + _ROUNDING))))
+    factor = int(1 / scale + _ROUNDING)
+    blocks = np.asarray(Image.fromarray(np.ascontiguousarray(part)).reduce(factor)) if factor > 1 else part
     rows, columns = _nearest(high, len(blocks)), _nearest(wide, blocks.shape[1])
     fitted[y : y + high, x : x + wide] = blocks[rows[:, None], columns]
     return fitted, scale, np.array([x, y], np.float64)
